@@ -1,0 +1,135 @@
+//! Functions in the heap: prototypes (a chunk's function with this VM's constants), closures, captured
+//! variables, and native definitions.
+//!
+//! **Invariants**
+//! - `LuaClosure.upvalues[i]` holds the value itself where the chunk says `by_value`, and an `UPBOX` value
+//!   where it does not; the instructions that read them rely on it without checking.
+//! - `UpBox.location` points into its thread's stack while open, and at its own `closed` field afterwards.
+//! - `Proto.code` points into `Proto.function`, which the prototype keeps alive.
+
+use crate::chunk::FunctionCode;
+use crate::heap::Header;
+use crate::native::{Ctx, NativeResult};
+use crate::op::Instr;
+use crate::value::Val;
+use std::sync::Arc;
+
+/// What a call of a native function is charged besides what it charges itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cost {
+    /// The work of one call is bounded by a constant.
+    Constant,
+    /// The function charges by the byte of what it reads or makes, before the work.
+    Bytes,
+    /// The function charges by the table or stack slot, before the work.
+    Slots,
+    /// The function charges by the step of an algorithm (match steps, comparisons), as it goes.
+    Steps,
+    /// A function of the embedding program; it charges what it says.
+    Host,
+}
+
+/// A native function: its name for messages, its code, and how its work is charged.
+pub struct NativeDef {
+    /// The name, as tracebacks show it (`insert`, not `table.insert`).
+    pub name: &'static str,
+    /// The code.
+    pub run: fn(&mut Ctx<'_>) -> NativeResult,
+    /// How its work is charged.
+    pub cost: Cost,
+}
+
+/// A function's code in one VM.
+#[repr(C)]
+pub struct Proto {
+    pub(crate) header: Header,
+    pub(crate) code: *const Instr,
+    pub(crate) constants: *mut Val,
+    pub(crate) num_params: u8,
+    pub(crate) max_stack: u8,
+    pub(crate) is_vararg: bool,
+    pub(crate) constant_count: u32,
+    /// Prototypes of the functions inside, made when first needed (null before).
+    pub(crate) children: *mut *mut Proto,
+    pub(crate) function: Arc<FunctionCode>,
+}
+
+/// A Lua function with its captures.
+#[repr(C)]
+pub struct LuaClosure {
+    /// `header.aux` is the number of upvalues.
+    pub(crate) header: Header,
+    pub(crate) proto: *mut Proto,
+    pub(crate) upvalues: [Val; 0],
+}
+
+/// A native function with its captures.
+#[repr(C)]
+pub struct NativeClosure {
+    /// `header.aux` is the number of upvalues.
+    pub(crate) header: Header,
+    pub(crate) def: &'static NativeDef,
+    pub(crate) upvalues: [Val; 0],
+}
+
+/// A variable captured by reference.
+#[repr(C)]
+pub struct UpBox {
+    pub(crate) header: Header,
+    pub(crate) location: *mut Val,
+    /// The value when closed; while open, `payload` is the next open box of the thread (lower in the stack).
+    pub(crate) closed: Val,
+}
+
+impl UpBox {
+    #[inline(always)]
+    pub(crate) fn is_open(&self) -> bool {
+        !std::ptr::eq(self.location, &self.closed)
+    }
+    #[inline(always)]
+    pub(crate) fn next_open(&self) -> *mut UpBox {
+        self.closed.payload as *mut UpBox
+    }
+}
+
+impl LuaClosure {
+    #[inline(always)]
+    pub(crate) fn count(&self) -> usize {
+        self.header.aux as usize
+    }
+    #[inline(always)]
+    pub(crate) fn upvalue_ptr(&self, n: usize) -> *mut Val {
+        // SAFETY: closures are allocated with room for `header.aux` values behind the fixed part; callers
+        // stay below it (instructions by the compiler's promise, the debug library by a check).
+        unsafe { (self.upvalues.as_ptr() as *mut Val).add(n) }
+    }
+    #[inline(always)]
+    pub(crate) fn proto(&self) -> &Proto {
+        // SAFETY: a closure keeps its prototype alive, and it is never null.
+        unsafe { &*self.proto }
+    }
+}
+
+impl NativeClosure {
+    #[inline(always)]
+    pub(crate) fn count(&self) -> usize {
+        self.header.aux as usize
+    }
+    #[inline(always)]
+    pub(crate) fn upvalue_ptr(&self, n: usize) -> *mut Val {
+        debug_assert!(n < self.count());
+        // SAFETY: as for `LuaClosure::upvalue_ptr`.
+        unsafe { (self.upvalues.as_ptr() as *mut Val).add(n) }
+    }
+}
+
+impl Proto {
+    /// The index of the instruction before `pc`: the one being executed when `pc` is a saved program counter.
+    pub(crate) fn current_index(&self, pc: *const Instr) -> usize {
+        ((pc as usize - self.code as usize) / size_of::<Instr>()).saturating_sub(1)
+    }
+    pub(crate) fn constants(&self) -> &[Val] {
+        // SAFETY: `constants` has `constant_count` initialised values for the prototype's life.
+        unsafe { std::slice::from_raw_parts(self.constants, self.constant_count as usize) }
+    }
+}

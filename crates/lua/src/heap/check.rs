@@ -1,0 +1,237 @@
+//! The whole-heap checker: walks every object and says what is wrong. For tests and stress runs.
+//!
+//! It looks at: kinds of all cells, every reference from an object or root to another (alive, right kind), the
+//! colour invariant, the intern table, table parts (keys in the right part, chains that end), open variables, and that the
+//! bytes charged are the bytes in use.
+
+use super::collect::{Phase, mark_bits};
+use super::{Gc, Header, object_size};
+use crate::function::{LuaClosure, NativeClosure, Proto, UpBox};
+use crate::string::Str;
+use crate::table::Table;
+use crate::thread::Thread;
+use crate::userdata::UserDataObject;
+use crate::value::{Val, tag};
+use crate::vm::Vm;
+use std::collections::HashSet;
+
+struct Check<'a> {
+    vm: &'a Vm,
+    alive: HashSet<usize>,
+    problems: Vec<String>,
+    bytes: usize,
+}
+
+impl Vm {
+    /// Everything that is wrong with the heap; empty when it is sound. Takes time proportional to the heap.
+    pub(crate) fn check_heap(&self) -> Vec<String> {
+        let mut check = Check { vm: self, alive: HashSet::new(), problems: Vec::new(), bytes: 0 };
+        let mut objects = Vec::new();
+        for id in 0..self.heap.pages.count() {
+            let (memory, cell, used) = self.heap.pages.cells(id);
+            for i in 0..used {
+                // SAFETY: cells below the bump mark are initialised.
+                unsafe {
+                    let h = memory.add(i * cell) as *mut Header;
+                    if (*h).kind != 0 {
+                        objects.push(h);
+                    }
+                }
+            }
+        }
+        objects.extend(self.heap.large.iter().copied().filter(|h| {
+            // SAFETY: large blocks are initialised.
+            unsafe { (**h).kind != 0 }
+        }));
+        let dead = |h: *mut Header| {
+            let sweeping = self.heap.gc.phase >= Phase::SweepPages;
+            // SAFETY: a live cell.
+            sweeping && unsafe { (*h).mark & mark_bits::WHITES == self.heap.gc.white ^ mark_bits::WHITES }
+        };
+        check.alive.extend(objects.iter().filter(|h| !dead(**h)).map(|h| *h as usize));
+        for h in &objects {
+            check.object(*h, dead(*h));
+        }
+        check.roots();
+        check.strings(&objects);
+        let expected = check.bytes + self.heap.strings.bytes();
+        if expected != self.heap.used {
+            check.problems.push(format!("{} bytes are charged, {} are in use", self.heap.used, expected));
+        }
+        check.problems
+    }
+}
+
+impl Check<'_> {
+    fn value(&mut self, v: Val, what: &str) {
+        if !v.is_object() {
+            return;
+        }
+        if v.tag > tag::PROTO {
+            self.problems.push(format!("{what}: value with tag {}", v.tag));
+            return;
+        }
+        if !self.alive.contains(&(v.payload as usize)) {
+            self.problems.push(format!("{what}: refers to a dead object (tag {}, {:#x})", v.tag, v.payload));
+            return;
+        }
+        // SAFETY: the address is a live object's.
+        let kind = unsafe { (*v.header()).kind };
+        if kind != v.tag {
+            self.problems.push(format!("{what}: tag {} on an object of kind {kind}", v.tag));
+        }
+    }
+
+    fn pointer<T>(&mut self, p: *mut T, kind: u8, what: &str) {
+        if !p.is_null() {
+            self.value(Val::object(p as *mut Header, kind), what);
+        }
+    }
+
+    fn object(&mut self, h: *mut Header, dead: bool) {
+        self.bytes += object_size(h);
+        // SAFETY: a live cell; its kind tells its type. Parts of dead objects are still theirs.
+        unsafe {
+            match (*h).kind {
+                tag::STR => {}
+                tag::TABLE => {
+                    let t: Gc<Table> = Gc::from_ptr(h as *mut Table);
+                    self.bytes += t.part_bytes();
+                    if !dead {
+                        self.table(t);
+                    }
+                }
+                tag::LCLOSURE => {
+                    let c = &*(h as *mut LuaClosure);
+                    if !dead {
+                        self.pointer(c.proto, tag::PROTO, "closure's prototype");
+                        for i in 0..c.count() {
+                            self.value(*c.upvalue_ptr(i), "closure's upvalue");
+                        }
+                    }
+                }
+                tag::NCLOSURE => {
+                    let c = &*(h as *mut NativeClosure);
+                    if !dead {
+                        for i in 0..c.count() {
+                            self.value(*c.upvalue_ptr(i), "native closure's upvalue");
+                        }
+                    }
+                }
+                tag::PROTO => {
+                    let p = &*(h as *mut Proto);
+                    let children = p.function.children.len();
+                    self.bytes += p.constants().len() * size_of::<Val>() + children * size_of::<*mut Proto>();
+                    if !dead {
+                        for v in p.constants() {
+                            self.value(*v, "constant");
+                        }
+                        for i in 0..children {
+                            self.pointer(*p.children.add(i), tag::PROTO, "child prototype");
+                        }
+                    }
+                }
+                tag::USERDATA => {
+                    let u = &*(h as *mut UserDataObject);
+                    if !dead {
+                        self.pointer(u.meta, tag::TABLE, "userdata's metatable");
+                        self.value(u.user_value, "userdata's value");
+                    }
+                }
+                tag::UPBOX => {
+                    let b = &*(h as *mut UpBox);
+                    if !dead && !b.is_open() {
+                        self.value(b.closed, "captured variable");
+                    }
+                }
+                tag::THREAD => {
+                    let t = &*(h as *mut Thread);
+                    self.bytes += t.stack_bytes();
+                    if !dead {
+                        self.thread(t);
+                    }
+                }
+                kind => self.problems.push(format!("an object of kind {kind}")),
+            }
+        }
+    }
+
+    fn table(&mut self, t: Gc<Table>) {
+        self.pointer(t.meta, tag::TABLE, "metatable");
+        let mut at = 0;
+        while let Ok(Some((next, key, v))) = t.entry_from(at, usize::MAX) {
+            at = next;
+            self.value(key, "table key");
+            self.value(v, "table value");
+            // A dead key may not carry a value; an integer key of the array's range may not be a node.
+            if key.tag == tag::DEAD_KEY {
+                self.problems.push("a dead key has a value".to_owned());
+            } else if self.alive.contains(&(key.payload as usize)) || !key.is_object() {
+                let found = t.get(self.vm.heap.hash_key, key);
+                if !found.raw_eq(v) && !matches!(v.as_float(), Some(f) if f.is_nan()) {
+                    self.problems.push(format!("key {key:?} is in the table but not found"));
+                }
+            }
+        }
+    }
+
+    fn thread(&mut self, t: &Thread) {
+        for i in 0..t.extent() {
+            self.value(t.get(i), "stack slot");
+        }
+        self.pointer(t.globals, tag::TABLE, "coroutine's globals");
+        self.pointer(t.resumer, tag::THREAD, "resumer");
+        let mut open = t.open;
+        let mut above = usize::MAX;
+        while !open.is_null() {
+            if !self.alive.contains(&(open as usize)) {
+                self.problems.push("an open variable's box is dead".to_owned());
+                return;
+            }
+            // SAFETY: the box is alive.
+            unsafe {
+                let at = (*open).location as usize;
+                if at >= above || at < t.stack as usize || at >= t.stack.add(t.stack_size as usize) as usize {
+                    self.problems.push("an open variable is out of order or out of its stack".to_owned());
+                }
+                above = at;
+                open = (*open).next_open();
+            }
+        }
+    }
+
+    fn roots(&mut self) {
+        let vm = self.vm;
+        for v in vm.roots.iter().chain(&vm.scratch).chain(&vm.handles) {
+            self.value(*v, "root");
+        }
+        self.value(vm.thrown, "the error being thrown");
+        self.pointer(vm.main, tag::THREAD, "main coroutine");
+        self.pointer(vm.current, tag::THREAD, "current coroutine");
+        for m in vm.metatables {
+            self.pointer(m, tag::TABLE, "a type's metatable");
+        }
+    }
+
+    fn strings(&mut self, objects: &[*mut Header]) {
+        let mut interned = 0;
+        for &h in objects {
+            // SAFETY: a live cell; strings' bytes are initialised.
+            unsafe {
+                if (*h).kind != tag::STR {
+                    continue;
+                }
+                let s: Gc<Str> = Gc::from_ptr(h as *mut Str);
+                if s.is_interned() {
+                    interned += 1;
+                    if self.vm.heap.strings.find(s.hash, s.as_bytes()) != Some(s) {
+                        self.problems.push(format!("string {:?} is not in the intern table", s.as_bytes()));
+                    }
+                }
+            }
+        }
+        if interned != self.vm.heap.strings.len() {
+            self.problems.push(format!("{} interned strings, {interned} in use", self.vm.heap.strings.len()));
+        }
+    }
+}

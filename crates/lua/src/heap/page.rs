@@ -1,0 +1,245 @@
+//! Pages: memory for small objects, one cell size to a page.
+//!
+//! **Invariants**
+//! - A cell whose header kind is 0 is free; every other cell below the page's bump mark is an object.
+//! - A free cell is on exactly one list: the class's (if its page is the one allocated from) or its page's.
+//! - Cells at or above the bump mark have never been used; only the current page of a class has any.
+
+use super::Header;
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::ptr::null_mut;
+
+/// The largest object that lives in a page, in bytes.
+pub(crate) const MAX_CELL: usize = 1024;
+const GRANULE: usize = 16;
+/// Sizes above this go up in coarser steps.
+const FINE_LIMIT: usize = 256;
+const FINE_CLASSES: usize = FINE_LIMIT / GRANULE;
+const COARSE: [usize; 8] = [320, 384, 448, 512, 640, 768, 896, 1024];
+const CLASSES: usize = FINE_CLASSES + COARSE.len();
+/// A class's first page is small, so that an idle VM is; later ones grow to the full size.
+const FIRST_PAGE: usize = 1024;
+const FULL_PAGE: usize = 32 * 1024;
+const NO_PAGE: u32 = u32::MAX;
+
+/// A free cell: kind 0, then the next free cell.
+#[repr(C)]
+struct FreeCell {
+    header: Header,
+    next: *mut FreeCell,
+}
+
+pub(crate) struct Page {
+    memory: *mut u8,
+    bytes: u32,
+    cell: u32,
+    class: u8,
+    in_partial: bool,
+    free: *mut FreeCell,
+}
+
+#[derive(Clone)]
+struct Class {
+    free: *mut FreeCell,
+    bump: *mut u8,
+    end: *mut u8,
+    current: u32,
+    /// Pages with free cells, not current.
+    partial: Vec<u32>,
+    next_page: u32,
+}
+
+pub(crate) struct Pages {
+    classes: [Class; CLASSES],
+    pages: Vec<Page>,
+    vacant: Vec<u32>,
+    /// Bytes of all pages: what the VM takes from the system for small objects.
+    pub(crate) reserved: usize,
+}
+
+fn class_of(size: usize) -> usize {
+    if size <= FINE_LIMIT {
+        size.div_ceil(GRANULE) - 1
+    } else {
+        FINE_CLASSES + COARSE.iter().position(|c| *c >= size).expect("at most MAX_CELL")
+    }
+}
+
+fn cell_of(class: usize) -> usize {
+    if class < FINE_CLASSES { (class + 1) * GRANULE } else { COARSE[class - FINE_CLASSES] }
+}
+
+fn page_layout(bytes: usize) -> Layout {
+    Layout::from_size_align(bytes, 16).expect("page sizes are constants")
+}
+
+impl Pages {
+    pub(crate) fn new() -> Pages {
+        let class = Class {
+            free: null_mut(),
+            bump: null_mut(),
+            end: null_mut(),
+            current: NO_PAGE,
+            partial: Vec::new(),
+            next_page: FIRST_PAGE as u32,
+        };
+        Pages { classes: std::array::from_fn(|_| class.clone()), pages: Vec::new(), vacant: Vec::new(), reserved: 0 }
+    }
+
+    /// A cell for an object of `size` bytes (at most `MAX_CELL`), not initialised.
+    #[inline(always)]
+    pub(crate) fn allocate(&mut self, size: usize) -> *mut Header {
+        let index = if size <= FINE_LIMIT { (size + GRANULE - 1) / GRANULE - 1 } else { class_of(size) };
+        let class = &mut self.classes[index];
+        let cell = class.free;
+        if !cell.is_null() {
+            // SAFETY: cells on the list are free and inside a live page.
+            class.free = unsafe { (*cell).next };
+            return cell as *mut Header;
+        }
+        let cell_size = if size <= FINE_LIMIT { (index + 1) * GRANULE } else { cell_of(index) };
+        let bump = class.bump;
+        if (class.end as usize) - (bump as usize) >= cell_size {
+            class.bump = (bump as usize + cell_size) as *mut u8;
+            return bump as *mut Header;
+        }
+        self.allocate_slow(index)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn allocate_slow(&mut self, index: usize) -> *mut Header {
+        let class = &mut self.classes[index];
+        if let Some(id) = class.partial.pop() {
+            let page = &mut self.pages[id as usize];
+            page.in_partial = false;
+            class.free = page.free;
+            page.free = null_mut();
+            class.current = id;
+            class.bump = null_mut();
+            class.end = null_mut();
+        } else {
+            self.add_page(index);
+        }
+        self.allocate(cell_of(index))
+    }
+
+    fn add_page(&mut self, index: usize) {
+        let cell = cell_of(index);
+        let class = &mut self.classes[index];
+        let bytes = (class.next_page as usize / cell).max(2) * cell;
+        class.next_page = (class.next_page * 4).min(FULL_PAGE as u32);
+        // SAFETY: the layout is not empty.
+        let memory = unsafe { alloc(page_layout(bytes)) };
+        if memory.is_null() {
+            handle_alloc_error(page_layout(bytes));
+        }
+        self.reserved += bytes;
+        class.bump = memory;
+        class.end = (memory as usize + bytes) as *mut u8;
+        let page =
+            Page { memory, bytes: bytes as u32, cell: cell as u32, class: index as u8, in_partial: false, free: null_mut() };
+        class.current = match self.vacant.pop() {
+            Some(id) => {
+                self.pages[id as usize] = page;
+                id
+            }
+            None => {
+                self.pages.push(page);
+                self.pages.len() as u32 - 1
+            }
+        };
+    }
+
+    /// How many page slots there are (some may be vacant).
+    pub(crate) fn count(&self) -> usize {
+        self.pages.len()
+    }
+
+    /// The used cells of a page: (first cell, cell size, number of cells below the bump mark).
+    pub(crate) fn cells(&self, id: usize) -> (*mut u8, usize, usize) {
+        let page = &self.pages[id];
+        let class = &self.classes[page.class as usize];
+        let used = if class.current == id as u32 && !class.bump.is_null() {
+            class.bump as usize - page.memory as usize
+        } else {
+            page.bytes as usize
+        };
+        if page.memory.is_null() { (null_mut(), 1, 0) } else { (page.memory, page.cell as usize, used / page.cell as usize) }
+    }
+
+    /// Rebuilds the free list of a page after its dead objects were marked free (kind 0); gives an empty page
+    /// back to the system. Returns the number of free cells.
+    pub(crate) fn relink(&mut self, id: usize) -> usize {
+        let (memory, cell, used) = self.cells(id);
+        if memory.is_null() {
+            return 0;
+        }
+        let mut list: *mut FreeCell = null_mut();
+        let mut free = 0;
+        for i in (0..used).rev() {
+            // SAFETY: cells below the bump mark are initialised; free ones are at least a `FreeCell`'s 16 bytes.
+            unsafe {
+                let at = memory.add(i * cell) as *mut FreeCell;
+                if (*at).header.kind == 0 {
+                    (*at).next = list;
+                    list = at;
+                    free += 1;
+                }
+            }
+        }
+        let page = &mut self.pages[id];
+        let class = &mut self.classes[page.class as usize];
+        if class.current == id as u32 {
+            class.free = list;
+        } else if free == used && page.bytes as usize > FIRST_PAGE {
+            self.release(id);
+        } else {
+            page.free = list;
+            if free > 0 && !page.in_partial {
+                page.in_partial = true;
+                class.partial.push(id as u32);
+            }
+        }
+        free
+    }
+
+    fn release(&mut self, id: usize) {
+        let page = &mut self.pages[id];
+        if page.in_partial {
+            self.classes[page.class as usize].partial.retain(|p| *p != id as u32);
+            page.in_partial = false;
+        }
+        // SAFETY: allocated by `add_page` with this layout; no object is left in it.
+        unsafe { dealloc(page.memory, page_layout(page.bytes as usize)) };
+        self.reserved -= page.bytes as usize;
+        page.memory = null_mut();
+        page.free = null_mut();
+        page.bytes = 0;
+        self.vacant.push(id as u32);
+    }
+}
+
+impl Drop for Pages {
+    fn drop(&mut self) {
+        for page in &self.pages {
+            if !page.memory.is_null() {
+                // SAFETY: allocated by `add_page` with this layout.
+                unsafe { dealloc(page.memory, page_layout(page.bytes as usize)) };
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_size_has_a_class_that_fits() {
+        for size in 8..=MAX_CELL {
+            assert!(cell_of(class_of(size)) >= size);
+            assert!(size <= 16 || cell_of(class_of(size)) < size + size / 2 + GRANULE);
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The `string` library.
+
+pub mod format;
+pub mod pack;
+pub mod pattern;

@@ -1,0 +1,258 @@
+//! Strings and the intern table.
+//!
+//! **Invariants**
+//! - A string's bytes never change and never move.
+//! - Strings of up to [`MAX_INTERNED`] bytes are interned: equal bytes, equal pointer. Longer ones are not, and
+//!   their hash is computed when first asked for.
+//! - The intern table holds no owner: the sweep takes a dead string out before its memory is reused. A string
+//!   found there while the collector sweeps may be dead already: [`Interner::find`]'s caller revives it.
+
+use crate::heap::{Gc, Header};
+
+/// The longest string that is interned, in bytes.
+pub const MAX_INTERNED: usize = 40;
+/// The longest string there can be, in bytes.
+pub const MAX_LEN: usize = (u32::MAX - 64) as usize;
+
+const INTERNED: u8 = 1;
+const HASHED: u8 = 2;
+
+/// A string object: `header.aux` is the length, the bytes follow the hash.
+#[repr(C)]
+pub struct Str {
+    pub(crate) header: Header,
+    pub(crate) hash: u32,
+    pub(crate) bytes: [u8; 0],
+}
+
+/// Offset of the bytes in a string object.
+pub(crate) const STR_DATA: usize = std::mem::offset_of!(Str, bytes);
+const _: () = assert!(STR_DATA == 12);
+
+impl Str {
+    /// Length in bytes.
+    #[inline(always)]
+    pub fn len(&self) -> usize {
+        self.header.aux as usize
+    }
+    /// Whether the string is empty.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    #[inline(always)]
+    pub(crate) fn is_interned(&self) -> bool {
+        self.header.flags & INTERNED != 0
+    }
+    /// The hash, computed now if the string is long and has not been asked before.
+    #[inline(always)]
+    pub(crate) fn hash(&self, key: u64) -> u32 {
+        if self.header.flags & (INTERNED | HASHED) != 0 { self.hash } else { hash_bytes(key, self.bytes()) }
+    }
+    #[inline(always)]
+    fn bytes(&self) -> &[u8] {
+        // SAFETY: the object was allocated with `len` initialised bytes behind the fixed part.
+        unsafe { std::slice::from_raw_parts(self.bytes.as_ptr(), self.len()) }
+    }
+}
+
+impl Gc<Str> {
+    /// The bytes. They are valid while the string is reachable from a root: a native's arguments are
+    /// for as long as the native (or the frame it leaves) is on the stack.
+    #[inline(always)]
+    pub fn as_bytes<'a>(self) -> &'a [u8] {
+        // SAFETY: as in `Str::bytes`; the caller keeps the string reachable, and strings do not move.
+        unsafe { std::slice::from_raw_parts((self.addr() as *const u8).add(STR_DATA), self.len()) }
+    }
+
+    /// The hash of a string of any length, kept in the string.
+    #[inline(always)]
+    pub(crate) fn hash_with(mut self, key: u64) -> u32 {
+        if self.header.flags & (INTERNED | HASHED) == 0 {
+            let hash = hash_bytes(key, self.as_bytes());
+            self.hash = hash;
+            self.header.flags |= HASHED;
+        }
+        self.hash
+    }
+}
+
+/// Hash of a byte string under the VM's random key: 16 bytes at a time through a widening multiplication
+/// whose halves are folded (the wyhash construction).
+#[inline]
+pub(crate) fn hash_bytes(key: u64, bytes: &[u8]) -> u32 {
+    #[inline(always)]
+    fn fold(a: u64, b: u64) -> u64 {
+        let wide = (a as u128).wrapping_mul(b as u128);
+        wide as u64 ^ (wide >> 64) as u64
+    }
+    #[inline(always)]
+    fn read8(b: &[u8]) -> u64 {
+        u64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]])
+    }
+    #[inline(always)]
+    fn read4(b: &[u8]) -> u64 {
+        u32::from_le_bytes([b[0], b[1], b[2], b[3]]) as u64
+    }
+    const P0: u64 = 0x9E37_79B9_7F4A_7C15;
+    const P1: u64 = 0xD6E8_FEB8_6659_FD93;
+    let len = bytes.len();
+    let mut h = key ^ (len as u64).wrapping_mul(P0);
+    let (a, b) = if len <= 16 {
+        if len >= 8 {
+            (read8(bytes), read8(&bytes[len - 8..]))
+        } else if len >= 4 {
+            (read4(bytes), read4(&bytes[len - 4..]))
+        } else if len > 0 {
+            ((bytes[0] as u64) << 16 | (bytes[len / 2] as u64) << 8 | bytes[len - 1] as u64, 0)
+        } else {
+            (0, 0)
+        }
+    } else {
+        let mut rest = bytes;
+        while rest.len() > 16 {
+            h = fold(read8(rest) ^ P0 ^ h, read8(&rest[8..]) ^ P1);
+            rest = &rest[16..];
+        }
+        (read8(&bytes[len - 16..]), read8(&bytes[len - 8..]))
+    };
+    let h = fold(a ^ P1 ^ h, b ^ key.rotate_left(32) ^ P0);
+    (h ^ (h >> 32)) as u32
+}
+
+/// The table of interned strings: open addressing over pointers that carry 16 bits of hash in
+/// their unused upper bits, so that a probe touches the string only when those match.
+pub(crate) struct Interner {
+    slots: Box<[u64]>,
+    mask: usize,
+    live: usize,
+    /// Slots that are not `EMPTY`: live ones and tombstones.
+    used: usize,
+}
+
+const EMPTY: u64 = 0;
+const TOMBSTONE: u64 = 1;
+const POINTER_BITS: u32 = 48;
+const POINTER_MASK: u64 = (1 << POINTER_BITS) - 1;
+
+impl Interner {
+    pub(crate) fn new() -> Interner {
+        Interner { slots: vec![EMPTY; 256].into_boxed_slice(), mask: 255, live: 0, used: 0 }
+    }
+
+    /// Bytes the table itself takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.slots.len() * 8
+    }
+
+    /// Bytes that the next insert must have charged first (0 when no growth is due).
+    pub(crate) fn growth_due(&self) -> usize {
+        if (self.used + 1) * 4 > self.slots.len() * 3 { self.target_len() * 8 } else { 0 }
+    }
+
+    fn target_len(&self) -> usize {
+        // Many tombstones: the same size again clears them.
+        if self.live * 2 > self.slots.len() { self.slots.len() * 2 } else { self.slots.len() }
+    }
+
+    #[inline(always)]
+    pub(crate) fn find(&self, hash: u32, bytes: &[u8]) -> Option<Gc<Str>> {
+        let stamp = (hash >> 16) as u64;
+        let mut i = hash as usize & self.mask;
+        loop {
+            let slot = self.slots[i];
+            if slot == EMPTY {
+                return None;
+            }
+            if slot >> POINTER_BITS == stamp && slot != TOMBSTONE {
+                // SAFETY: slots above TOMBSTONE hold pointers to strings that the sweep has not freed.
+                let s: Gc<Str> = unsafe { Gc::from_addr(slot & POINTER_MASK) };
+                if s.hash == hash && s.as_bytes() == bytes {
+                    return Some(s);
+                }
+            }
+            i = (i + 1) & self.mask;
+        }
+    }
+
+    /// Adds a string that is not there. Growth has been charged by the caller.
+    pub(crate) fn insert(&mut self, s: Gc<Str>) {
+        if self.growth_due() != 0 {
+            self.rebuild();
+        }
+        self.used += Self::place(&mut self.slots, self.mask, s.hash, s.addr());
+        self.live += 1;
+    }
+
+    fn place(slots: &mut [u64], mask: usize, hash: u32, addr: u64) -> usize {
+        debug_assert!(addr & !POINTER_MASK == 0);
+        let mut i = hash as usize & mask;
+        while slots[i] > TOMBSTONE {
+            i = (i + 1) & mask;
+        }
+        let fresh = (slots[i] == EMPTY) as usize;
+        slots[i] = addr | ((hash >> 16) as u64) << POINTER_BITS;
+        fresh
+    }
+
+    fn rebuild(&mut self) {
+        let len = self.target_len();
+        let mut slots = vec![EMPTY; len].into_boxed_slice();
+        for &slot in self.slots.iter().filter(|s| **s > TOMBSTONE) {
+            // SAFETY: as in `find`.
+            let s: Gc<Str> = unsafe { Gc::from_addr(slot & POINTER_MASK) };
+            Self::place(&mut slots, len - 1, s.hash, s.addr());
+        }
+        self.mask = len - 1;
+        self.used = self.live;
+        self.slots = slots;
+    }
+
+    pub(crate) fn remove(&mut self, s: Gc<Str>) {
+        let mut i = s.hash as usize & self.mask;
+        loop {
+            let slot = self.slots[i];
+            debug_assert!(slot != EMPTY, "an interned string is not in the table");
+            if slot & POINTER_MASK == s.addr() {
+                // A tombstone before an empty slot ends no probe: make it (and a run before it) empty again.
+                if self.slots[(i + 1) & self.mask] == EMPTY {
+                    self.slots[i] = EMPTY;
+                    self.used -= 1;
+                    let mut j = i.wrapping_sub(1) & self.mask;
+                    while self.slots[j] == TOMBSTONE {
+                        self.slots[j] = EMPTY;
+                        self.used -= 1;
+                        j = j.wrapping_sub(1) & self.mask;
+                    }
+                } else {
+                    self.slots[i] = TOMBSTONE;
+                }
+                self.live -= 1;
+                return;
+            }
+            i = (i + 1) & self.mask;
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.live
+    }
+}
+
+pub(crate) const INTERNED_FLAG: u8 = INTERNED;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hash_depends_on_key_length_and_every_byte() {
+        let base = hash_bytes(1, b"hello world, this is long enough for two rounds");
+        assert_ne!(base, hash_bytes(2, b"hello world, this is long enough for two rounds"));
+        for n in 0..48 {
+            let mut bytes = *b"hello world, this is long enough for two rounds!";
+            bytes[n] ^= 1;
+            assert_ne!(hash_bytes(1, b"hello world, this is long enough for two rounds!"), hash_bytes(1, &bytes), "{n}");
+        }
+        assert_ne!(hash_bytes(1, b""), hash_bytes(1, b"\0"));
+    }
+}

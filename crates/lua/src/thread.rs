@@ -1,0 +1,219 @@
+//! Coroutines: a value stack, a frame stack, open captured variables and pending to-be-closed variables.
+//!
+//! **Invariants**
+//! - Frames lie on the value stack in order: each frame's `func` is at or above the `base` of the one below.
+//! - The live part of the value stack is `0..extent()`; the collector marks it and sets everything above to nil
+//!   whenever it scans the thread, so that a slot that becomes live again later never holds a freed object.
+//! - `open` lists the open `UpBox`es from the highest stack slot to the lowest.
+//! - A thread that is not `current` (or in its chain of resumers) does not change.
+
+use crate::function::UpBox;
+use crate::heap::Header;
+use crate::native::{Cont, Status};
+use crate::op::Instr;
+use crate::table::Table;
+use crate::value::{Val, tag};
+
+/// One activation.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Frame {
+    /// Lua: the next instruction. Native: the continuation, as an address.
+    pub(crate) pc: *const Instr,
+    /// Stack index of the function.
+    pub(crate) func: u32,
+    /// Lua: stack index of `R[0]`. Native: of the first argument.
+    pub(crate) base: u32,
+    /// Results the caller wants; -1: all.
+    pub(crate) nresults: i16,
+    /// The `frame_flags`.
+    pub(crate) flags: u16,
+    /// Lua: number of extra arguments. Native: number of arguments.
+    pub(crate) extra: u32,
+}
+
+const _: () = assert!(size_of::<Frame>() == 24);
+
+/// Bits of `Frame::flags`. A Lua frame called by a plain `CALL` has none of them.
+pub(crate) mod frame_flags {
+    /// A native function waits here for a call it made.
+    pub const NATIVE: u16 = 1;
+    /// The frame below is native: continue it when this one returns.
+    pub const TO_NATIVE: u16 = 2;
+    /// The frame below is Lua and stopped inside an instruction: finish it with the result.
+    pub const META: u16 = 4;
+    /// The run loop was entered for this frame: leave it when it returns.
+    pub const BOUNDARY: u16 = 8;
+    /// The first frame of a coroutine.
+    pub const BOTTOM: u16 = 16;
+    /// Native: errors above are delivered to the continuation.
+    pub const CATCH: u16 = 32;
+    /// Native with CATCH: `R[0]`.. hold a message handler to run before the stack unwinds (xpcall).
+    pub const HANDLER: u16 = 64;
+    /// A message handler's activation: its result replaces the error.
+    pub const IN_HANDLER: u16 = 128;
+    /// Native with CATCH: to-be-closed variables of the failed call are being closed.
+    pub const CLOSING: u16 = 256;
+    /// The function was tail called (for tracebacks).
+    pub const TAIL: u16 = 512;
+    /// A finalizer's activation: results are dropped, errors become warnings.
+    pub const FINALIZER: u16 = 1024;
+    /// Native with CATCH: the bottom of a coroutine that is being closed.
+    pub const CLOSE_THREAD: u16 = 4096;
+    /// A `__close` metamethod's activation: results are dropped and the top is kept.
+    pub const CLOSER: u16 = 8192;
+    /// Any of these: returning takes the slow path.
+    pub const SLOW_RETURN: u16 = TO_NATIVE | META | BOUNDARY | BOTTOM | IN_HANDLER | FINALIZER | CLOSER;
+}
+
+/// Where a coroutine is in its life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum ThreadState {
+    /// Created, not resumed yet: the function is at stack index 0.
+    Fresh,
+    /// Waiting in a yield (or for the host).
+    Suspended,
+    /// The running coroutine, or one that resumed it.
+    Active,
+    /// Returned, or was closed.
+    Done,
+    /// Died by an error; the error value is at `stack[0]` until it is closed.
+    Failed,
+}
+
+/// A coroutine object.
+#[repr(C)]
+pub struct Thread {
+    pub(crate) header: Header,
+    pub(crate) stack: *mut Val,
+    pub(crate) frames: *mut Frame,
+    pub(crate) stack_size: u32,
+    /// First free stack slot, as natives see it (see `extent`).
+    pub(crate) top: u32,
+    pub(crate) frame_capacity: u32,
+    pub(crate) frame_count: u32,
+    pub(crate) open: *mut UpBox,
+    /// The coroutine that resumed this one; null when the host did.
+    pub(crate) resumer: *mut Thread,
+    /// The coroutine that runs when this one, resumed by the host, is continued; null: itself.
+    pub(crate) leaf: *mut Thread,
+    /// The coroutine's own globals over the app's; null: none.
+    pub(crate) globals: *mut Table,
+    /// Stack indices of the pending to-be-closed variables, lowest first.
+    pub(crate) to_close: Vec<u32>,
+    pub(crate) state: ThreadState,
+    /// How the call a native frame waits for ended, when it is continued.
+    pub(crate) status: Status,
+    /// How many coroutines wait for one another below this one.
+    pub(crate) depth: u32,
+    /// Nested message handlers, to stop errors inside errors.
+    pub(crate) handler_depth: u8,
+    /// Whether writes to a layered environment go to the app's globals (init.lua, main chunks of modules).
+    pub(crate) shared_writes: bool,
+}
+
+/// Slots beyond the limit that error handling may use.
+pub(crate) const ERROR_SLOTS: usize = 400;
+/// The largest stack of one coroutine, in values.
+pub(crate) const MAX_STACK: usize = 1_000_000;
+/// The most frames of one coroutine.
+pub(crate) const MAX_FRAMES: usize = 400_000;
+pub(crate) const FIRST_STACK: usize = 16;
+pub(crate) const FIRST_FRAMES: usize = 3;
+
+impl Thread {
+    #[inline(always)]
+    pub(crate) fn slot(&self, i: usize) -> *mut Val {
+        debug_assert!(i < self.stack_size as usize);
+        // SAFETY: below the stack size.
+        unsafe { self.stack.add(i) }
+    }
+    #[inline(always)]
+    pub(crate) fn get(&self, i: usize) -> Val {
+        // SAFETY: as in `slot`.
+        unsafe { *self.slot(i) }
+    }
+    #[inline(always)]
+    pub(crate) fn set(&mut self, i: usize, v: Val) {
+        // SAFETY: as in `slot`.
+        unsafe { *self.slot(i) = v }
+    }
+    #[inline(always)]
+    pub(crate) fn frame(&self, i: usize) -> *mut Frame {
+        debug_assert!(i < self.frame_capacity as usize);
+        // SAFETY: below the capacity.
+        unsafe { self.frames.add(i) }
+    }
+    #[inline(always)]
+    pub(crate) fn top_frame(&self) -> Option<*mut Frame> {
+        if self.frame_count == 0 { None } else { Some(self.frame(self.frame_count as usize - 1)) }
+    }
+    /// The frames, oldest first.
+    pub(crate) fn frames(&self) -> &[Frame] {
+        // SAFETY: the first `frame_count` frames are initialised.
+        unsafe { std::slice::from_raw_parts(self.frames, self.frame_count as usize) }
+    }
+    /// The end of the live part of the stack.
+    pub(crate) fn extent(&self) -> usize {
+        let top = self.top as usize;
+        match self.frames().last() {
+            Some(f) if f.flags & frame_flags::NATIVE == 0 => {
+                let func = self.get(f.func as usize);
+                let registers = func.as_lua_closure().map_or(0, |c| c.proto().max_stack as usize);
+                top.max(f.base as usize + registers).min(self.stack_size as usize)
+            }
+            _ => top,
+        }
+    }
+    /// Bytes of both stacks.
+    pub(crate) fn stack_bytes(&self) -> usize {
+        self.stack_size as usize * size_of::<Val>() + self.frame_capacity as usize * size_of::<Frame>()
+    }
+    /// Frees both stacks; returns their bytes.
+    pub(crate) fn release_stacks(&mut self) -> usize {
+        let bytes = self.stack_bytes();
+        // SAFETY: both were allocated with these layouts (`Vm::new_thread`, `grow_stack`, `grow_frames`).
+        unsafe {
+            if self.stack_size > 0 {
+                std::alloc::dealloc(self.stack as *mut u8, stack_layout(self.stack_size as usize));
+            }
+            if self.frame_capacity > 0 {
+                std::alloc::dealloc(self.frames as *mut u8, frame_layout(self.frame_capacity as usize));
+            }
+        }
+        self.stack_size = 0;
+        self.frame_capacity = 0;
+        self.frame_count = 0;
+        self.top = 0;
+        bytes
+    }
+    /// Sets everything above the live part to nil.
+    pub(crate) fn clear_dead_part(&mut self) {
+        for i in self.extent()..self.stack_size as usize {
+            // SAFETY: below the stack size.
+            unsafe { *self.stack.add(i) = Val { payload: 0, tag: tag::NIL } };
+        }
+    }
+}
+
+impl Frame {
+    #[inline(always)]
+    pub(crate) fn is_native(&self) -> bool {
+        self.flags & frame_flags::NATIVE != 0
+    }
+    /// The continuation of a native frame.
+    pub(crate) fn continuation(&self) -> Cont {
+        debug_assert!(self.is_native());
+        // SAFETY: native frames are made by `Vm::push_native_frame` only, which stores a `Cont` here.
+        unsafe { std::mem::transmute::<*const Instr, Cont>(self.pc) }
+    }
+}
+
+pub(crate) fn stack_layout(slots: usize) -> std::alloc::Layout {
+    std::alloc::Layout::array::<Val>(slots).expect("bounded by MAX_STACK")
+}
+
+pub(crate) fn frame_layout(frames: usize) -> std::alloc::Layout {
+    std::alloc::Layout::array::<Frame>(frames).expect("bounded by MAX_FRAMES")
+}

@@ -1,0 +1,511 @@
+//! Instructions that the dispatch loop does not finish itself: conversions, metamethods, concatenation, comparison.
+//!
+//! **Invariant:** a metamethod is called from *inside* an instruction: its frame has `META`, the instruction is the
+//! one before the caller's saved pc, and [`Vm::finish_instruction`] stores the result where that instruction wants it.
+//! The call is placed above everything live (`Thread::extent`), so no register changes before.
+
+use super::debug::Operand;
+use super::{Event, Vm};
+use crate::heap::Gc;
+use crate::native::{Thrown, to_number};
+use crate::number::{self, Number, float_to_int};
+use crate::op::{Instr, Op};
+use crate::string::Str;
+use crate::table::{KIND_FROZEN, KIND_LAYERED, Table};
+use crate::thread::frame_flags::META;
+use crate::value::{Val, tag};
+use crate::vm::call::{NATIVE_SLOTS, Next};
+use std::cmp::Ordering;
+
+/// Links of an `__index` or `__newindex` chain that are followed.
+const MAX_CHAIN: usize = 2000;
+
+/// What a comparison or arithmetic came to: a value now, or a call that will tell.
+pub(crate) enum Outcome<T> {
+    Now(T),
+    Later(Next),
+}
+
+impl Vm {
+    /// Calls a metamethod from inside the current instruction.
+    pub(crate) fn call_meta(&mut self, f: Val, args: &[Val], nresults: i16) -> Result<Next, Thrown> {
+        self.scratch.push(f);
+        self.scratch.extend_from_slice(args);
+        let at = self.thread().extent();
+        let room = self.ensure_stack(at + NATIVE_SLOTS);
+        self.scratch.truncate(self.scratch.len() - args.len() - 1);
+        room?;
+        let t = self.thread_mut();
+        t.set(at, f);
+        for (i, v) in args.iter().enumerate() {
+            t.set(at + 1 + i, *v);
+        }
+        t.top = (at + 1 + args.len()) as u32;
+        Ok(Next::Call { func: at as u32, nargs: args.len() as u32, nresults, flags: META })
+    }
+
+    /// Stores a metamethod's result where the interrupted instruction wants it. `func`: where the call was.
+    pub(crate) fn finish_instruction(&mut self, func: u32, result: Val) -> Result<Next, Thrown> {
+        let t = self.thread_mut();
+        let Some(f) = t.top_frame() else { unreachable!("metamethods are called from a Lua frame") };
+        // SAFETY: the frame is on top; its saved pc is behind an instruction of its function.
+        let (frame, instr) = unsafe { (*f, *(*f).pc.sub(1)) };
+        let base = frame.base as usize;
+        match instr.op() {
+            Op::EQ | Op::LT | Op::LE | Op::LTI | Op::LEI | Op::GTI | Op::GEI => {
+                self.finish_condition(result.truthy() == (instr.c() != 0));
+            }
+            Op::CONCAT => {
+                let left = t.get(func as usize - 1).raw_int() as usize;
+                t.set(base + instr.a() + left - 1, result);
+                return self.concat(base + instr.a(), left);
+            }
+            op if op.sets_a() => t.set(base + instr.a(), result),
+            _ => {}
+        }
+        Ok(Next::Run)
+    }
+
+    /// The jump behind a conditional: taken or skipped.
+    fn finish_condition(&mut self, jump: bool) {
+        let t = self.thread_mut();
+        let Some(f) = t.top_frame() else { unreachable!("a conditional belongs to a Lua frame") };
+        // SAFETY: the frame is on top; a conditional is followed by a jump word.
+        let charge = unsafe {
+            let word = *(*f).pc;
+            (*f).pc = (*f).pc.add(1);
+            if jump {
+                (*f).pc = (*f).pc.offset(word.sj() as isize);
+            }
+            if jump && word.op() == Op::LOOP { -word.sj() as i64 } else { 0 }
+        };
+        self.heap.fuel -= charge;
+    }
+
+    // ---- indexing ----
+
+    /// `t[key]` for a string key through a chain of plain tables; `None`: something else is on the way.
+    #[inline]
+    pub(crate) fn index_chain(&self, mut t: Gc<Table>, key: Gc<Str>) -> Option<Val> {
+        for _ in 0..100 {
+            if t.header.extra & KIND_LAYERED != 0 {
+                return None;
+            }
+            if let Some(slot) = t.find_interned(key) {
+                let v = slot.get();
+                if !v.is_nil() {
+                    return Some(v);
+                }
+            }
+            let Some(meta) = Gc::from_nullable(t.meta) else { return Some(Val::NIL) };
+            let handler = self.meta_field(meta, Event::Index);
+            match handler.tag {
+                tag::NIL => return Some(Val::NIL),
+                tag::TABLE => t = handler.raw_gc(),
+                _ => return None,
+            }
+        }
+        None
+    }
+
+    /// `obj[key]` with all that can mean. The result goes to register A of the current instruction.
+    pub(crate) fn index(&mut self, obj: Val, key: Val, operand: Operand) -> Result<Outcome<Val>, Thrown> {
+        let mut obj = obj;
+        for link in 0..MAX_CHAIN {
+            let handler = if let Some(t) = obj.as_table() {
+                if t.header.extra & KIND_LAYERED != 0 {
+                    if let Some(v) = self.own_global(key) {
+                        return Ok(Outcome::Now(v));
+                    }
+                    obj = Val::table(t.layered_base());
+                    continue;
+                }
+                let v = t.get(self.heap.hash_key, key);
+                if !v.is_nil() {
+                    return Ok(Outcome::Now(v));
+                }
+                match Gc::from_nullable(t.meta) {
+                    None => return Ok(Outcome::Now(Val::NIL)),
+                    Some(meta) => {
+                        let h = self.meta_field(meta, Event::Index);
+                        if h.is_nil() {
+                            return Ok(Outcome::Now(Val::NIL));
+                        }
+                        h
+                    }
+                }
+            } else {
+                let h = self.meta_of(obj, Event::Index);
+                if h.is_nil() {
+                    return Err(self.index_error(obj, key, if link == 0 { operand } else { Operand::None }));
+                }
+                h
+            };
+            self.heap.fuel -= 1;
+            if handler.is_function() {
+                return self.call_meta(handler, &[obj, key], 1).map(Outcome::Later);
+            }
+            obj = handler;
+        }
+        Err(self.throw_str("'__index' chain too long; possibly a loop"))
+    }
+
+    /// A key in the running coroutine's own globals, if it has any and the key is there.
+    #[inline]
+    pub(crate) fn own_global(&self, key: Val) -> Option<Val> {
+        let own = Gc::from_nullable(self.thread().globals)?;
+        let v = own.get(self.heap.hash_key, key);
+        if v.is_nil() { None } else { Some(v) }
+    }
+
+    /// Where a store into a layered environment goes: the app's globals, or the coroutine's own.
+    pub(crate) fn layered_target(&self, t: Gc<Table>) -> Gc<Table> {
+        match Gc::from_nullable(self.thread().globals) {
+            Some(own) if !self.thread().shared_writes => own,
+            _ => t.layered_base(),
+        }
+    }
+
+    /// `obj[key] = v` with all that can mean. `None`: done.
+    pub(crate) fn assign(&mut self, obj: Val, key: Val, v: Val, operand: Operand) -> Result<Option<Next>, Thrown> {
+        let mut obj = obj;
+        for link in 0..MAX_CHAIN {
+            let handler = if let Some(mut t) = obj.as_table() {
+                if t.header.extra & (KIND_LAYERED | KIND_FROZEN) != 0 {
+                    if t.header.extra & KIND_FROZEN != 0 {
+                        return Err(self.throw_str("attempt to modify a read-only table"));
+                    }
+                    t = self.layered_target(t);
+                }
+                match Gc::from_nullable(t.meta) {
+                    None => return self.table_set(t, key, v).map(|()| None),
+                    Some(meta) => {
+                        let h = self.meta_field(meta, Event::NewIndex);
+                        if h.is_nil() || !t.get(self.heap.hash_key, key).is_nil() {
+                            return self.table_set(t, key, v).map(|()| None);
+                        }
+                        h
+                    }
+                }
+            } else {
+                let h = self.meta_of(obj, Event::NewIndex);
+                if h.is_nil() {
+                    return Err(self.index_error(obj, key, if link == 0 { operand } else { Operand::None }));
+                }
+                h
+            };
+            self.heap.fuel -= 1;
+            if handler.is_function() {
+                return self.call_meta(handler, &[obj, key, v], 0).map(Some);
+            }
+            obj = handler;
+        }
+        Err(self.throw_str("'__newindex' chain too long; possibly a loop"))
+    }
+
+    // ---- arithmetic ----
+
+    /// An arithmetic or bitwise operation that the loop's fast paths did not take.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn arith(&mut self, event: Event, a: Val, b: Val, on: [Operand; 2]) -> Result<Outcome<Val>, Thrown> {
+        if let Some(v) = self.arith_numbers(event, a, b)? {
+            return Ok(Outcome::Now(v));
+        }
+        let mut handler = self.meta_of(a, event);
+        if handler.is_nil() {
+            handler = self.meta_of(b, event);
+        }
+        if handler.is_nil() {
+            return Err(self.arith_error(event, a, b, on));
+        }
+        self.call_meta(handler, &[a, b], 1).map(Outcome::Later)
+    }
+
+    /// Arithmetic on two numbers; `None` if one is not (or, for bitwise operations, has no integer value).
+    pub(crate) fn arith_numbers(&mut self, event: Event, a: Val, b: Val) -> Result<Option<Val>, Thrown> {
+        if let (Some(x), Some(y)) = (a.as_int(), b.as_int()) {
+            let v = match event {
+                Event::Add => x.wrapping_add(y),
+                Event::Sub => x.wrapping_sub(y),
+                Event::Mul => x.wrapping_mul(y),
+                Event::Mod if y == 0 => return Err(self.throw_str("attempt to perform 'n%%0'")),
+                Event::Mod => number::int_mod(x, y),
+                Event::IDiv if y == 0 => return Err(self.throw_str("attempt to perform 'n//0'")),
+                Event::IDiv => number::int_floor_div(x, y),
+                Event::Pow => return Ok(Some(Val::float(number::float_pow(x as f64, y as f64)))),
+                Event::Div => return Ok(Some(Val::float(x as f64 / y as f64))),
+                Event::Unm => x.wrapping_neg(),
+                _ => return Ok(bitwise(event, x, y)),
+            };
+            return Ok(Some(Val::int(v)));
+        }
+        let (Some(x), Some(y)) = (a.as_number(), b.as_number()) else { return Ok(None) };
+        Ok(match event {
+            Event::Add => Some(Val::float(x + y)),
+            Event::Sub => Some(Val::float(x - y)),
+            Event::Mul => Some(Val::float(x * y)),
+            Event::Mod => Some(Val::float(number::float_mod(x, y))),
+            Event::IDiv => Some(Val::float(number::float_floor_div(x, y))),
+            Event::Pow => Some(Val::float(number::float_pow(x, y))),
+            Event::Div => Some(Val::float(x / y)),
+            Event::Unm => Some(Val::float(-x)),
+            _ => match (strict_int(a), strict_int(b)) {
+                (Some(x), Some(y)) => bitwise(event, x, y),
+                _ => None,
+            },
+        })
+    }
+
+    /// `#v`.
+    #[cold]
+    pub(crate) fn length(&mut self, v: Val, on: Operand) -> Result<Outcome<Val>, Thrown> {
+        if let Some(s) = v.as_str() {
+            return Ok(Outcome::Now(Val::int(s.len() as i64)));
+        }
+        let handler = self.meta_of(v, Event::Len);
+        if !handler.is_nil() {
+            return self.call_meta(handler, &[v, v], 1).map(Outcome::Later);
+        }
+        match v.as_table() {
+            Some(mut t) => Ok(Outcome::Now(Val::int(t.border()))),
+            None => Err(self.operand_error("get length of", v, on)),
+        }
+    }
+
+    // ---- comparison ----
+
+    /// `a == b` for values that are not raw-equal and of the same type.
+    #[cold]
+    pub(crate) fn equals(&mut self, a: Val, b: Val) -> Result<Outcome<bool>, Thrown> {
+        if a.tag != b.tag || !matches!(a.tag, tag::TABLE | tag::USERDATA) {
+            return Ok(Outcome::Now(false));
+        }
+        let mut handler = self.meta_of(a, Event::Eq);
+        if handler.is_nil() {
+            handler = self.meta_of(b, Event::Eq);
+        }
+        if handler.is_nil() {
+            return Ok(Outcome::Now(false));
+        }
+        self.call_meta(handler, &[a, b], 1).map(Outcome::Later)
+    }
+
+    /// `a < b` (`Event::Lt`) or `a <= b` (`Event::Le`) for anything.
+    #[inline(never)]
+    pub(crate) fn less(&mut self, event: Event, a: Val, b: Val) -> Result<Outcome<bool>, Thrown> {
+        if let Some(answer) = self.less_raw(event, a, b) {
+            return Ok(Outcome::Now(answer));
+        }
+        let mut handler = self.meta_of(a, event);
+        if handler.is_nil() {
+            handler = self.meta_of(b, event);
+        }
+        if handler.is_nil() {
+            return Err(self.compare_error(a, b));
+        }
+        self.call_meta(handler, &[a, b], 1).map(Outcome::Later)
+    }
+
+    /// The order of two numbers or two strings; `None` for anything else.
+    #[inline]
+    pub(crate) fn less_raw(&mut self, event: Event, a: Val, b: Val) -> Option<bool> {
+        if a.is_number() && b.is_number() {
+            let order = compare_numbers(a, b);
+            return Some(match event {
+                Event::Lt => order == Some(Ordering::Less),
+                _ => matches!(order, Some(Ordering::Less | Ordering::Equal)),
+            });
+        }
+        let (x, y) = (a.as_str()?, b.as_str()?);
+        self.heap.fuel -= (x.len().min(y.len()) / 16) as i64;
+        let order = x.as_bytes().cmp(y.as_bytes());
+        Some(if event == Event::Lt { order == Ordering::Less } else { order != Ordering::Greater })
+    }
+
+    // ---- concatenation ----
+
+    /// Concatenates `n` values from stack index `at`; the result goes to `at`. Leaves for a metamethod when needed.
+    pub(crate) fn concat(&mut self, at: usize, mut n: usize) -> Result<Next, Thrown> {
+        while n > 1 {
+            let (a, b) = (self.thread().get(at + n - 2), self.thread().get(at + n - 1));
+            if !is_text(a) || !is_text(b) {
+                return self.concat_meta(at, n, a, b);
+            }
+            n = self.concat_run(at, n)?;
+        }
+        Ok(Next::Run)
+    }
+
+    /// Joins as many strings and numbers at the end of the run as there are; returns how many values are left.
+    fn concat_run(&mut self, at: usize, n: usize) -> Result<usize, Thrown> {
+        let mut first = n - 1;
+        let mut len = 0usize;
+        loop {
+            let v = self.thread().get(at + first);
+            if !is_text(v) {
+                first += 1;
+                break;
+            }
+            if !v.is_str() {
+                let s = self.number_to_str(v)?;
+                self.thread_mut().set(at + first, Val::str(s));
+            }
+            len = len.saturating_add(self.thread().get(at + first).raw_gc::<Str>().len());
+            if first == 0 {
+                break;
+            }
+            first -= 1;
+        }
+        let piece = |vm: &Vm, i: usize| vm.thread().get(at + i).raw_gc::<Str>().as_bytes();
+        let s = match n - first {
+            2 => {
+                let (a, b) = (piece(self, first), piece(self, first + 1));
+                if a.is_empty() || b.is_empty() {
+                    let whole = if a.is_empty() { first + 1 } else { first };
+                    self.thread().get(at + whole).raw_gc::<Str>()
+                } else {
+                    self.concat_str(len, &[a, b])?
+                }
+            }
+            3 => self.concat_str(len, &[piece(self, first), piece(self, first + 1), piece(self, first + 2)])?,
+            _ => {
+                let pieces: Vec<&[u8]> = (first..n).map(|i| piece(self, i)).collect();
+                self.concat_str(len, &pieces)?
+            }
+        };
+        self.thread_mut().set(at + first, Val::str(s));
+        Ok(first + 1)
+    }
+
+    #[cold]
+    fn concat_meta(&mut self, at: usize, n: usize, a: Val, b: Val) -> Result<Next, Thrown> {
+        let mut handler = self.meta_of(a, Event::Concat);
+        if handler.is_nil() {
+            handler = self.meta_of(b, Event::Concat);
+        }
+        if handler.is_nil() {
+            let base = self.frame_base();
+            let (i, v) = if is_text(a) { (n - 1, b) } else { (n - 2, a) };
+            return Err(self.operand_error("concatenate", v, Operand::Register(at + i - base)));
+        }
+        // How many values there are after this step: `finish_instruction` finds it below the call.
+        let mark = self.thread().extent();
+        self.ensure_stack(mark + NATIVE_SLOTS)?;
+        let t = self.thread_mut();
+        t.set(mark, Val::int(n as i64 - 1));
+        t.top = mark as u32 + 1;
+        self.call_meta(handler, &[a, b], 1)
+    }
+
+    /// Stack index of the current Lua frame's first register.
+    pub(crate) fn frame_base(&self) -> usize {
+        self.thread().frames().last().map_or(0, |f| f.base as usize)
+    }
+
+    // ---- loops ----
+
+    /// Checks a numeric loop's values, which are numbers or errors; `None`: the loop does not run. Otherwise the
+    /// values to put into its registers: start, iterations left (integers) or limit, step.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn prepare_loop(&mut self, start: Val, limit: Val, step: Val) -> Result<Option<[Val; 3]>, Thrown> {
+        if let (Some(i), Some(s)) = (start.as_int(), step.as_int()) {
+            if s == 0 {
+                return Err(self.throw_str("'for' step is zero"));
+            }
+            let last = match loop_number(limit) {
+                Some(Number::Int(l)) => l,
+                Some(Number::Float(f)) => match number::clip_loop_limit(f, s > 0) {
+                    Some(l) => l,
+                    None => return Ok(None),
+                },
+                None => return Err(self.loop_error("limit")),
+            };
+            if if s > 0 { i > last } else { i < last } {
+                return Ok(None);
+            }
+            let distance = if s > 0 { (last as u64).wrapping_sub(i as u64) } else { (i as u64).wrapping_sub(last as u64) };
+            let count = if s == 1 || s == -1 { distance } else { distance / s.unsigned_abs() };
+            return Ok(Some([start, Val::int(count as i64), step]));
+        }
+        let Some(l) = limit.as_number() else { return Err(self.loop_error("limit")) };
+        let Some(s) = step.as_number() else { return Err(self.loop_error("step")) };
+        let Some(i) = start.as_number() else { return Err(self.loop_error("initial value")) };
+        if s == 0.0 {
+            return Err(self.throw_str("'for' step is zero"));
+        }
+        if if s > 0.0 { l < i } else { i < l } {
+            return Ok(None);
+        }
+        Ok(Some([Val::float(i), Val::float(l), Val::float(s)]))
+    }
+
+    #[cold]
+    fn loop_error(&mut self, what: &str) -> Thrown {
+        self.throw_str(&format!("'for' {what} must be a number"))
+    }
+}
+
+fn loop_number(v: Val) -> Option<Number> {
+    if v.is_number() { to_number(v) } else { None }
+}
+
+fn bitwise(event: Event, x: i64, y: i64) -> Option<Val> {
+    Some(Val::int(match event {
+        Event::BAnd => x & y,
+        Event::BOr => x | y,
+        Event::BXor => x ^ y,
+        Event::Shl => number::shift_left(x, y),
+        Event::Shr => number::shift_right(x, y),
+        Event::BNot => !x,
+        _ => return None,
+    }))
+}
+
+fn strict_int(v: Val) -> Option<i64> {
+    match v.tag {
+        tag::INT => Some(v.raw_int()),
+        tag::FLOAT => float_to_int(v.raw_float()),
+        _ => None,
+    }
+}
+
+#[inline(always)]
+fn is_text(v: Val) -> bool {
+    matches!(v.tag, tag::STR | tag::INT | tag::FLOAT)
+}
+
+/// The order of two numbers, exact across subtypes; `None` with NaN.
+pub(crate) fn compare_numbers(a: Val, b: Val) -> Option<Ordering> {
+    match (a.as_int(), b.as_int()) {
+        (Some(x), Some(y)) => Some(x.cmp(&y)),
+        (Some(x), None) => compare_int_float(x, b.raw_float()),
+        (None, Some(y)) => compare_int_float(y, a.raw_float()).map(Ordering::reverse),
+        (None, None) => a.raw_float().partial_cmp(&b.raw_float()),
+    }
+}
+
+fn compare_int_float(i: i64, f: f64) -> Option<Ordering> {
+    if f.is_nan() {
+        return None;
+    }
+    if f >= 9_223_372_036_854_775_808.0 {
+        return Some(Ordering::Less);
+    }
+    if f < -9_223_372_036_854_775_808.0 {
+        return Some(Ordering::Greater);
+    }
+    // In range: compare with the floor; a fraction breaks the tie.
+    let floor = f.floor();
+    Some(i.cmp(&(floor as i64)).then(if f > floor { Ordering::Less } else { Ordering::Equal }))
+}
+
+/// The instruction before a saved pc.
+///
+/// # Safety
+/// `pc` is a saved pc of a frame that has run at least one instruction.
+pub(crate) unsafe fn instruction_before(pc: *const Instr) -> Instr {
+    // SAFETY: the caller's promise.
+    unsafe { *pc.sub(1) }
+}
