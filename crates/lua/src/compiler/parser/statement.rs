@@ -1,0 +1,429 @@
+//! Statements and blocks.
+
+use super::Parser;
+use crate::compiler::Fail;
+use crate::compiler::ast::*;
+use crate::compiler::lexer::Token;
+use crate::compiler::strings::StrId;
+
+impl Parser<'_, '_, '_> {
+    /// Whether the current token ends a block; `until` does so only where its condition sees the block's variables.
+    fn ends_block(&self, with_until: bool) -> bool {
+        match self.token.token {
+            Token::Else | Token::ElseIf | Token::End | Token::Eof => true,
+            Token::Until => with_until,
+            _ => false,
+        }
+    }
+
+    /// Parses the statements of a block whose scope is open.
+    pub(super) fn statement_list(&mut self) -> Result<BlockId, Fail> {
+        let start = self.scratch.stmts.len();
+        while !self.ends_block(true) {
+            let is_return = self.token.token == Token::Return;
+            self.statement()?;
+            if is_return {
+                break;
+            }
+        }
+        let statements = self.ast.add_list(&self.scratch.stmts[start..]);
+        self.scratch.stmts.truncate(start);
+        self.lexer.budget.spend(1, std::mem::size_of::<Block>())?;
+        let id = BlockId(self.ast.blocks.len() as u32);
+        self.ast.blocks.push(Block {
+            statements,
+            end_line: self.last_line,
+        });
+        Ok(id)
+    }
+
+    /// Parses a block in a scope of its own.
+    fn block(&mut self) -> Result<BlockId, Fail> {
+        self.scopes.open_block(false);
+        let block = self.statement_list()?;
+        self.scopes.close_block();
+        Ok(block)
+    }
+
+    fn push_stmt(&mut self, stmt: Stmt, line: u32) -> Result<(), Fail> {
+        self.lexer
+            .budget
+            .spend(1, std::mem::size_of::<StmtNode>() + 4)?;
+        let id = StmtId(self.ast.stmts.len() as u32);
+        self.ast.stmts.push(StmtNode {
+            stmt,
+            line,
+            end_line: self.last_line,
+        });
+        self.scratch.stmts.push(id);
+        Ok(())
+    }
+
+    fn statement(&mut self) -> Result<(), Fail> {
+        let line = self.line();
+        self.enter()?;
+        match self.token.token {
+            Token::Semicolon => self.advance()?,
+            Token::If => self.if_statement(line)?,
+            Token::While => self.while_statement(line)?,
+            Token::Do => {
+                self.advance()?;
+                let block = self.block()?;
+                self.expect_match(Token::End, Token::Do, line)?;
+                self.push_stmt(Stmt::Do(block), line)?;
+            }
+            Token::For => self.for_statement(line)?,
+            Token::Repeat => self.repeat_statement(line)?,
+            Token::Function => self.function_statement(line)?,
+            Token::Local => {
+                self.advance()?;
+                if self.accept(Token::Function)? {
+                    self.local_function(line)?;
+                } else {
+                    self.local_statement(line)?;
+                }
+            }
+            Token::ColonColon => self.label_statement(line)?,
+            Token::Return => self.return_statement(line)?,
+            Token::Break => {
+                self.advance()?;
+                if !self.scopes.in_loop() {
+                    self.scopes.add_stray_break(line);
+                }
+                self.push_stmt(Stmt::Break, line)?;
+            }
+            Token::Goto => {
+                self.advance()?;
+                let name_line = self.line();
+                let name = self.expect_name()?;
+                let id = self.scopes.add_goto(&mut self.ast, name, name_line);
+                self.push_stmt(Stmt::Goto(id), line)?;
+            }
+            _ => self.expression_statement(line)?,
+        }
+        self.leave();
+        Ok(())
+    }
+
+    fn if_statement(&mut self, line: u32) -> Result<(), Fail> {
+        let start = self.scratch.arms.len();
+        loop {
+            self.advance()?;
+            let condition = self.expression()?;
+            self.expect(Token::Then)?;
+            let then_line = self.last_line;
+            let body = self.block()?;
+            self.lexer.budget.spend(1, std::mem::size_of::<Arm>())?;
+            self.scratch.arms.push(Arm {
+                condition,
+                line: then_line,
+                body,
+            });
+            if self.token.token != Token::ElseIf {
+                break;
+            }
+        }
+        let otherwise = match self.accept(Token::Else)? {
+            true => Some(self.block()?),
+            false => None,
+        };
+        self.expect_match(Token::End, Token::If, line)?;
+        let arms = self.ast.add_list(&self.scratch.arms[start..]);
+        self.scratch.arms.truncate(start);
+        self.push_stmt(Stmt::If { arms, otherwise }, line)
+    }
+
+    fn while_statement(&mut self, line: u32) -> Result<(), Fail> {
+        self.advance()?;
+        let condition = self.expression()?;
+        self.scopes.open_block(true);
+        self.expect(Token::Do)?;
+        let body = self.block()?;
+        self.expect_match(Token::End, Token::While, line)?;
+        self.scopes.close_block();
+        self.push_stmt(Stmt::While { condition, body }, line)
+    }
+
+    fn repeat_statement(&mut self, line: u32) -> Result<(), Fail> {
+        self.advance()?;
+        self.scopes.open_block(true);
+        self.scopes.open_block(false);
+        let body = self.statement_list()?;
+        self.expect_match(Token::Until, Token::Repeat, line)?;
+        let condition = self.expression()?;
+        self.scopes.close_block();
+        self.scopes.close_block();
+        self.push_stmt(Stmt::Repeat { body, condition }, line)
+    }
+
+    fn for_statement(&mut self, line: u32) -> Result<(), Fail> {
+        self.scopes.open_block(true);
+        self.advance()?;
+        let name = self.expect_name()?;
+        let stmt = match self.token.token {
+            Token::Assign => Stmt::NumericFor(self.numeric_for(name, line)?),
+            Token::Comma | Token::In => Stmt::GenericFor(self.generic_for(name)?),
+            _ => return Err(self.error("'=' or 'in' expected")),
+        };
+        self.expect_match(Token::End, Token::For, line)?;
+        self.scopes.close_block();
+        self.push_stmt(stmt, line)
+    }
+
+    fn numeric_for(&mut self, name: StrId, line: u32) -> Result<ForId, Fail> {
+        let start = self.scratch.vars.len();
+        self.declare_hidden(3)?;
+        let var = self.declare(name, VarKind::Regular)?;
+        self.scratch.vars.push(var);
+        self.expect(Token::Assign)?;
+        let mut values = [self.expression()?; 3];
+        self.expect(Token::Comma)?;
+        values[1] = self.expression()?;
+        let with_step = self.accept(Token::Comma)?;
+        if with_step {
+            values[2] = self.expression()?;
+        }
+        let values = self.ast.add_list(&values[..2 + usize::from(with_step)]);
+        self.for_body(start, 3, values, line)
+    }
+
+    fn generic_for(&mut self, name: StrId) -> Result<ForId, Fail> {
+        let start = self.scratch.vars.len();
+        self.declare_hidden(4)?;
+        // The fourth hidden value is closed when the loop ends.
+        if let Some(&closing) = self.scratch.vars.last() {
+            self.ast.var_mut(closing).kind = VarKind::Close;
+        }
+        let mut name = name;
+        loop {
+            let var = self.declare(name, VarKind::Regular)?;
+            self.scratch.vars.push(var);
+            if !self.accept(Token::Comma)? {
+                break;
+            }
+            name = self.expect_name()?;
+        }
+        self.expect(Token::In)?;
+        let line = self.line();
+        let values = self.expression_list()?;
+        self.for_body(start, 4, values, line)
+    }
+
+    fn declare_hidden(&mut self, count: usize) -> Result<(), Fail> {
+        for _ in 0..count {
+            let var = self.declare(self.hidden_name, VarKind::Regular)?;
+            self.scratch.vars.push(var);
+        }
+        Ok(())
+    }
+
+    /// Parses `do block`, with the first `hidden` of the variables in scope around the block.
+    fn for_body(
+        &mut self,
+        start: usize,
+        hidden: usize,
+        values: List<ExprId>,
+        line: u32,
+    ) -> Result<ForId, Fail> {
+        let vars = self.take_vars(start);
+        for index in 0..hidden {
+            self.scopes.activate(&self.ast, self.ast.item(vars, index));
+        }
+        self.expect(Token::Do)?;
+        let do_line = self.last_line;
+        self.scopes.open_block(false);
+        for index in hidden..vars.len() {
+            self.scopes.activate(&self.ast, self.ast.item(vars, index));
+        }
+        // The variables and the body are scopes of their own, as a `goto` out of the body sees.
+        let body = self.block()?;
+        self.scopes.close_block();
+        self.lexer.budget.spend(1, std::mem::size_of::<For>())?;
+        let id = ForId(self.ast.fors.len() as u32);
+        self.ast.fors.push(For {
+            vars,
+            values,
+            body,
+            line,
+            do_line,
+        });
+        Ok(id)
+    }
+
+    fn function_statement(&mut self, line: u32) -> Result<(), Fail> {
+        self.advance()?;
+        let name = self.expect_name()?;
+        let mut target = self.variable(name)?;
+        while self.token.token == Token::Dot {
+            target = self.field(target)?;
+        }
+        let is_method = self.token.token == Token::Colon;
+        if is_method {
+            target = self.field(target)?;
+        }
+        let function = self.function_body(is_method, line)?;
+        self.assign(target)?;
+        self.push_stmt(Stmt::Function { target, function }, line)
+    }
+
+    fn local_function(&mut self, line: u32) -> Result<(), Fail> {
+        let name = self.expect_name()?;
+        let var = self.declare(name, VarKind::Regular)?;
+        self.scopes.activate(&self.ast, var);
+        let function = self.function_body(false, self.line())?;
+        self.push_stmt(Stmt::LocalFunction { var, function }, line)
+    }
+
+    fn local_statement(&mut self, line: u32) -> Result<(), Fail> {
+        let start = self.scratch.vars.len();
+        let mut closes = false;
+        loop {
+            let name = self.expect_name()?;
+            let var = self.declare(name, VarKind::Regular)?;
+            self.scratch.vars.push(var);
+            let kind = self.attribute()?;
+            if matches!(kind, VarKind::Close) {
+                if closes {
+                    let message = "multiple to-be-closed variables in local list";
+                    return Err(self.lexer.error_plain(message));
+                }
+                closes = true;
+            }
+            self.ast.var_mut(var).kind = kind;
+            if !self.accept(Token::Comma)? {
+                break;
+            }
+        }
+        let values = match self.accept(Token::Assign)? {
+            true => self.expression_list()?,
+            false => List::EMPTY,
+        };
+        let vars = self.take_vars(start);
+        if vars.len() == values.len() {
+            let last = self.ast.item(vars, vars.len() - 1);
+            let value = self.ast.expr(self.ast.item(values, values.len() - 1)).expr;
+            if matches!(self.ast.var(last).kind, VarKind::Const) && value.constant_truth().is_some() {
+                self.ast.var_mut(last).kind = VarKind::CompileTime(value);
+            }
+        }
+        self.activate(vars);
+        self.push_stmt(Stmt::Local { vars, values }, line)
+    }
+
+    /// Parses `<const>`, `<close>` or nothing.
+    fn attribute(&mut self) -> Result<VarKind, Fail> {
+        if !self.accept(Token::Less)? {
+            return Ok(VarKind::Regular);
+        }
+        let name = self.expect_name()?;
+        self.expect(Token::Greater)?;
+        match self.lexer.strings.get(name) {
+            b"const" => Ok(VarKind::Const),
+            b"close" => Ok(VarKind::Close),
+            _ => Err(self.error_about("unknown attribute '", name, "'")),
+        }
+    }
+
+    /// Parses a label and those right after it, which all mark the same place.
+    fn label_statement(&mut self, line: u32) -> Result<(), Fail> {
+        let mut labels = Vec::new();
+        let mut line = line;
+        loop {
+            self.advance()?;
+            let name = self.expect_name()?;
+            labels.push((name, line));
+            self.expect(Token::ColonColon)?;
+            while self.accept(Token::Semicolon)? {}
+            if self.token.token != Token::ColonColon {
+                break;
+            }
+            line = self.line();
+        }
+        let ends_block = self.ends_block(false);
+        for &(name, line) in labels.iter().rev() {
+            let checked = self.scopes.check_label(name);
+            checked.map_err(|e| self.goto_error(e))?;
+            let added = self.scopes.add_label(&mut self.ast, name, line, ends_block);
+            let (label, looked_at) = added.map_err(|e| self.goto_error(e))?;
+            self.lexer.budget.spend(1 + looked_at as u64 / 8, 64)?;
+            self.push_stmt(Stmt::Label(label), line)?;
+        }
+        Ok(())
+    }
+
+    fn return_statement(&mut self, line: u32) -> Result<(), Fail> {
+        self.advance()?;
+        let values = if self.ends_block(true) || self.token.token == Token::Semicolon {
+            List::EMPTY
+        } else {
+            self.expression_list()?
+        };
+        self.push_stmt(Stmt::Return(values), line)?;
+        self.accept(Token::Semicolon)?;
+        Ok(())
+    }
+
+    /// Parses a call or an assignment.
+    fn expression_statement(&mut self, line: u32) -> Result<(), Fail> {
+        let first = self.suffixed_expression()?;
+        if matches!(self.token.token, Token::Assign | Token::Comma) {
+            return self.assignment(first, line);
+        }
+        match self.ast.expr(first).expr {
+            Expr::Call { .. } => self.push_stmt(Stmt::Call(first), line),
+            _ => Err(self.error("syntax error")),
+        }
+    }
+
+    fn assignment(&mut self, first: ExprId, line: u32) -> Result<(), Fail> {
+        let start = self.scratch.exprs.len();
+        let depth = self.depth;
+        let mut target = first;
+        loop {
+            self.assign(target)?;
+            self.scratch.exprs.push(target);
+            if !self.accept(Token::Comma)? {
+                break;
+            }
+            target = self.suffixed_expression()?;
+            // The reference recurses here, which limits the number of targets; a program that needs more registers
+            // than there are would fail anyway.
+            self.enter()?;
+        }
+        self.depth = depth;
+        self.expect(Token::Assign)?;
+        let targets = self.ast.add_list(&self.scratch.exprs[start..]);
+        self.scratch.exprs.truncate(start);
+        let values = self.expression_list()?;
+        self.push_stmt(Stmt::Assign { targets, values }, line)
+    }
+
+    /// Checks that an expression can be assigned, and notes that it is.
+    fn assign(&mut self, target: ExprId) -> Result<(), Fail> {
+        let var = match self.ast.expr(target).expr {
+            Expr::Global { .. } | Expr::Field { .. } | Expr::Index { .. } => return Ok(()),
+            Expr::Local(var) => var,
+            Expr::Upvalue(index) => {
+                let function = self.ast.function(self.scopes.current());
+                function.upvalues[index as usize].var
+            }
+            _ => {
+                return Err(match self.named_constant {
+                    Some((id, name)) if id == target => self.constant_assigned(name),
+                    _ => self.error("syntax error"),
+                });
+            }
+        };
+        let var = self.ast.var_mut(var);
+        if matches!(var.kind, VarKind::Regular) {
+            var.assigned = true;
+            return Ok(());
+        }
+        let name = var.name;
+        Err(self.constant_assigned(name))
+    }
+
+    fn constant_assigned(&self, name: StrId) -> Fail {
+        self.error_about("attempt to assign to const variable '", name, "'")
+    }
+}
