@@ -1,1 +1,55 @@
-fn main() {}
+//! The project's own commands, run as `cargo xtask COMMAND`. Each is one file here and does one thing; what they share
+//! with the tests lives in `rille-testkit`.
+#![forbid(unsafe_code)]
+
+mod asan;
+mod bench;
+mod packages;
+mod scripts;
+mod shell;
+mod suite;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  test [--no-install]                           everything: install what the tests need, build, run all tests
+  golden [--with CMD] [--bless] [FILTER]        the scripts under tests/lua; --bless rewrites what they should print
+  official [--with CMD] [FILE...]               the official Lua 5.4 suite, file by file
+  stress [--with CMD] [FILTER]                  the scripts, with a collection at every allocation and freed objects poisoned
+  asan [FILTER]                                 the VM's tests and the scripts under AddressSanitizer (nightly toolchain)
+  bench [ARGS...]                               the benchmarks under benches/
+
+CMD is a command line that takes a script, such as `lua5.4` or `target/release/rille lua`; the default builds and runs
+the release binary.";
+
+fn main() -> ExitCode {
+    let mut words: Vec<String> = std::env::args().skip(1).collect();
+    if words.is_empty() {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    }
+    let command = words.remove(0);
+    let result = match command.as_str() {
+        "test" => suite::test(&words),
+        "golden" => scripts::golden(&words),
+        "official" => scripts::official(&words),
+        "stress" => scripts::stress(&words),
+        "asan" => asan::run(&words),
+        "bench" => bench::run(&words),
+        "help" | "--help" | "-h" => {
+            println!("{USAGE}");
+            Ok(true)
+        }
+        _ => Err(format!("there is no command `{command}`\n\n{USAGE}")),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::from(2)
+        }
+    }
+}

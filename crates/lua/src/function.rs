@@ -12,6 +12,7 @@ use crate::heap::Header;
 use crate::native::{Ctx, NativeResult};
 use crate::op::Instr;
 use crate::value::Val;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// What a call of a native function is charged besides what it charges itself.
@@ -52,6 +53,8 @@ pub struct Proto {
     /// Prototypes of the functions inside, made when first needed (null before).
     pub(crate) children: *mut *mut Proto,
     pub(crate) function: Arc<FunctionCode>,
+    /// Bytes of the whole chunk's code, if this VM compiled it: charged until the last prototype that shares it goes.
+    pub(crate) private: Option<Rc<usize>>,
 }
 
 /// A Lua function with its captures.

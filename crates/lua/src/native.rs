@@ -16,7 +16,7 @@
 //!   chunks: when [`Ctx::should_pause`] says so it stores its state in its argument slots and returns [`Ctx::pause`].
 //! - Results are the last values pushed: `Action::Return(n)`.
 
-use crate::heap::Gc;
+use crate::heap::{Gc, Heap};
 use crate::number::{self, Number};
 use crate::string::Str;
 use crate::table::Table;
@@ -330,7 +330,7 @@ impl<'a> Ctx<'a> {
     }
     /// A buffer for bytes whose growth is charged to the VM's memory limit.
     pub fn buffer(&mut self) -> Buffer {
-        Buffer { bytes: Vec::new(), charged: 0, used: &raw mut self.vm.heap.used }
+        Buffer { bytes: Vec::new(), charged: 0, heap: &raw mut self.vm.heap }
     }
 
     // ---- tables, without metamethods ----
@@ -424,6 +424,26 @@ impl<'a> Ctx<'a> {
         self.vm.next_cont = return_results;
         self.vm.next_flags = 0;
         Ok(Action::TailCall { nargs: nargs as u32 })
+    }
+    /// Resumes the coroutine below the last `nargs` pushed values with these; `cont` is entered with what it yields or
+    /// returns, or with `Status::Error` and its error. It must be `Fresh` or `Suspended`.
+    pub(crate) fn resume(&mut self, nargs: usize, cont: Cont) -> NativeResult {
+        self.vm.next_cont = cont;
+        self.vm.next_flags = 0;
+        Ok(Action::Resume { nargs: nargs as u32 })
+    }
+    /// Yields the last `n` values; `cont` is entered with what the coroutine is resumed with.
+    pub fn yield_values(&mut self, n: usize, cont: Cont) -> NativeResult {
+        self.vm.next_cont = cont;
+        self.vm.next_flags = 0;
+        Ok(Action::Yield(n as u32))
+    }
+    /// Closes the last pushed value, a coroutine that does not run; `cont` is entered with nothing, or with the error
+    /// that the coroutine had or its to-be-closed variables raised.
+    pub(crate) fn close_thread(&mut self, cont: Cont) -> NativeResult {
+        self.vm.next_cont = cont;
+        self.vm.next_flags = 0;
+        Ok(Action::CloseThread)
     }
     /// In a continuation: stack index of the first result.
     pub fn results(&self) -> usize {
@@ -532,8 +552,8 @@ pub fn to_integer(v: Val) -> Option<i64> {
 pub struct Buffer {
     bytes: Vec<u8>,
     charged: usize,
-    /// The VM's count of charged bytes.
-    used: *mut usize,
+    /// The VM's heap, for its counts of charged bytes.
+    heap: *mut Heap,
 }
 
 impl Buffer {
@@ -559,6 +579,7 @@ impl Buffer {
                 return Err(ctx.error("resulting string too large"));
             }
             ctx.vm.charge_bytes(target - self.charged)?;
+            ctx.vm.heap.buffers += target - self.charged;
             self.charged = target;
             self.bytes.reserve_exact(target - self.bytes.len());
         }
@@ -589,7 +610,10 @@ impl Buffer {
 impl Drop for Buffer {
     fn drop(&mut self) {
         // SAFETY: the VM is boxed and outlives its natives' buffers (rule of the type).
-        unsafe { *self.used -= self.charged };
+        unsafe {
+            (*self.heap).used -= self.charged;
+            (*self.heap).buffers -= self.charged;
+        }
     }
 }
 

@@ -119,24 +119,35 @@ pub(crate) fn hash_bytes(key: u64, bytes: &[u8]) -> u32 {
     (h ^ (h >> 32)) as u32
 }
 
-/// The table of interned strings: open addressing over pointers that carry 16 bits of hash in
+/// The table of interned strings: linear probing over pointers that carry the low 16 bits of the hash in
 /// their unused upper bits, so that a probe touches the string only when those match.
+///
+/// **Invariant:** no slot between a string's home and its place is empty, and there are no tombstones: a removal shifts
+/// back what follows. (With tombstones that inserts reuse, runs grow without end in a steady state.)
 pub(crate) struct Interner {
     slots: Box<[u64]>,
     mask: usize,
     live: usize,
-    /// Slots that are not `EMPTY`: live ones and tombstones.
-    used: usize,
 }
 
 const EMPTY: u64 = 0;
-const TOMBSTONE: u64 = 1;
 const POINTER_BITS: u32 = 48;
 const POINTER_MASK: u64 = (1 << POINTER_BITS) - 1;
+const STAMP_MASK: usize = 0xFFFF;
+
+fn entry(s: Gc<Str>) -> u64 {
+    debug_assert!(s.addr() & !POINTER_MASK == 0);
+    s.addr() | ((s.hash as usize & STAMP_MASK) as u64) << POINTER_BITS
+}
+
+fn string_of(slot: u64) -> Gc<Str> {
+    // SAFETY: slots that are not empty hold pointers to strings that the sweep has not freed.
+    unsafe { Gc::from_addr(slot & POINTER_MASK) }
+}
 
 impl Interner {
     pub(crate) fn new() -> Interner {
-        Interner { slots: vec![EMPTY; 256].into_boxed_slice(), mask: 255, live: 0, used: 0 }
+        Interner { slots: vec![EMPTY; 256].into_boxed_slice(), mask: 255, live: 0 }
     }
 
     /// Bytes the table itself takes.
@@ -146,26 +157,20 @@ impl Interner {
 
     /// Bytes that the next insert must have charged first (0 when no growth is due).
     pub(crate) fn growth_due(&self) -> usize {
-        if (self.used + 1) * 4 > self.slots.len() * 3 { self.target_len() * 8 } else { 0 }
-    }
-
-    fn target_len(&self) -> usize {
-        // Many tombstones: the same size again clears them.
-        if self.live * 2 > self.slots.len() { self.slots.len() * 2 } else { self.slots.len() }
+        if (self.live + 1) * 8 > self.slots.len() * 5 { self.slots.len() * 2 * 8 } else { 0 }
     }
 
     #[inline(always)]
     pub(crate) fn find(&self, hash: u32, bytes: &[u8]) -> Option<Gc<Str>> {
-        let stamp = (hash >> 16) as u64;
+        let stamp = (hash as usize & STAMP_MASK) as u64;
         let mut i = hash as usize & self.mask;
         loop {
             let slot = self.slots[i];
             if slot == EMPTY {
                 return None;
             }
-            if slot >> POINTER_BITS == stamp && slot != TOMBSTONE {
-                // SAFETY: slots above TOMBSTONE hold pointers to strings that the sweep has not freed.
-                let s: Gc<Str> = unsafe { Gc::from_addr(slot & POINTER_MASK) };
+            if slot >> POINTER_BITS == stamp {
+                let s = string_of(slot);
                 if s.hash == hash && s.as_bytes() == bytes {
                     return Some(s);
                 }
@@ -175,62 +180,65 @@ impl Interner {
     }
 
     /// Adds a string that is not there. Growth has been charged by the caller.
+    #[inline]
     pub(crate) fn insert(&mut self, s: Gc<Str>) {
         if self.growth_due() != 0 {
-            self.rebuild();
+            self.resize(self.slots.len() * 2);
         }
-        self.used += Self::place(&mut self.slots, self.mask, s.hash, s.addr());
+        self.place(entry(s), s.hash as usize & self.mask);
         self.live += 1;
     }
 
-    fn place(slots: &mut [u64], mask: usize, hash: u32, addr: u64) -> usize {
-        debug_assert!(addr & !POINTER_MASK == 0);
-        let mut i = hash as usize & mask;
-        while slots[i] > TOMBSTONE {
-            i = (i + 1) & mask;
+    #[inline]
+    fn place(&mut self, slot: u64, home: usize) {
+        let mut i = home;
+        while self.slots[i] != EMPTY {
+            i = (i + 1) & self.mask;
         }
-        let fresh = (slots[i] == EMPTY) as usize;
-        slots[i] = addr | ((hash >> 16) as u64) << POINTER_BITS;
-        fresh
+        self.slots[i] = slot;
     }
 
-    fn rebuild(&mut self) {
-        let len = self.target_len();
-        let mut slots = vec![EMPTY; len].into_boxed_slice();
-        for &slot in self.slots.iter().filter(|s| **s > TOMBSTONE) {
-            // SAFETY: as in `find`.
-            let s: Gc<Str> = unsafe { Gc::from_addr(slot & POINTER_MASK) };
-            Self::place(&mut slots, len - 1, s.hash, s.addr());
-        }
+    #[cold]
+    fn resize(&mut self, len: usize) {
+        let old = std::mem::replace(&mut self.slots, vec![EMPTY; len].into_boxed_slice());
         self.mask = len - 1;
-        self.used = self.live;
-        self.slots = slots;
+        for slot in old.into_iter().filter(|s| *s != EMPTY) {
+            self.place(slot, string_of(slot).hash as usize & self.mask);
+        }
+    }
+
+    /// The slot a string would be in if nothing else were; the stamp tells it for all but large tables.
+    #[inline(always)]
+    fn home(&self, slot: u64) -> usize {
+        if self.mask <= STAMP_MASK {
+            (slot >> POINTER_BITS) as usize & self.mask
+        } else {
+            string_of(slot).hash as usize & self.mask
+        }
     }
 
     pub(crate) fn remove(&mut self, s: Gc<Str>) {
-        let mut i = s.hash as usize & self.mask;
-        loop {
-            let slot = self.slots[i];
-            debug_assert!(slot != EMPTY, "an interned string is not in the table");
-            if slot & POINTER_MASK == s.addr() {
-                // A tombstone before an empty slot ends no probe: make it (and a run before it) empty again.
-                if self.slots[(i + 1) & self.mask] == EMPTY {
-                    self.slots[i] = EMPTY;
-                    self.used -= 1;
-                    let mut j = i.wrapping_sub(1) & self.mask;
-                    while self.slots[j] == TOMBSTONE {
-                        self.slots[j] = EMPTY;
-                        self.used -= 1;
-                        j = j.wrapping_sub(1) & self.mask;
-                    }
-                } else {
-                    self.slots[i] = TOMBSTONE;
-                }
-                self.live -= 1;
-                return;
-            }
-            i = (i + 1) & self.mask;
+        let mut hole = s.hash as usize & self.mask;
+        while self.slots[hole] & POINTER_MASK != s.addr() {
+            debug_assert!(self.slots[hole] != EMPTY, "an interned string is not in the table");
+            hole = (hole + 1) & self.mask;
         }
+        let mut i = hole;
+        loop {
+            i = (i + 1) & self.mask;
+            let slot = self.slots[i];
+            if slot == EMPTY {
+                break;
+            }
+            // What may not stand before its home stays; anything else fills the hole.
+            let from_home = i.wrapping_sub(self.home(slot)) & self.mask;
+            if from_home >= i.wrapping_sub(hole) & self.mask {
+                self.slots[hole] = slot;
+                hole = i;
+            }
+        }
+        self.slots[hole] = EMPTY;
+        self.live -= 1;
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -81,6 +81,17 @@ pub(crate) const KIND_LAYERED: u8 = 1;
 /// Stores raise an error.
 pub(crate) const KIND_FROZEN: u8 = 2;
 
+/// What `Table::place_node` did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Placed {
+    /// There is no free node.
+    NoRoom,
+    /// The key has a node.
+    Here,
+    /// The key has a node, and an entry that was in its place was moved to this one.
+    Moving(*mut Node),
+}
+
 /// Where a value is stored in a table.
 #[derive(Clone, Copy)]
 pub(crate) struct Slot {
@@ -426,16 +437,17 @@ impl Table {
         None
     }
 
-    /// Puts a key that is not in the table into the hash part; `false` when there is no free node.
-    pub(crate) fn place_node(&mut self, hash_key: u64, key: Val, val: Val) -> bool {
+    /// Puts a key that is not in the table into the hash part.
+    pub(crate) fn place_node(&mut self, hash_key: u64, key: Val, val: Val) -> Placed {
         if !self.has_nodes() {
-            return false;
+            return Placed::NoRoom;
         }
+        let mut placed = Placed::Here;
         let mut at = self.node(hash_val(hash_key, key) & self.mask);
         // SAFETY: all pointers stay inside the node array.
         unsafe {
             if !Self::is_empty_slot(at) {
-                let Some(free) = self.take_free() else { return false };
+                let Some(free) = self.take_free() else { return Placed::NoRoom };
                 let other = self.main_position(hash_key, at);
                 if other != at {
                     // The colliding node is out of its main position: move it to the free node.
@@ -445,6 +457,7 @@ impl Table {
                     }
                     (*prev).next = free.offset_from(prev) as i32;
                     *free = *at;
+                    placed = Placed::Moving(free);
                     if (*at).next != 0 {
                         (*free).next += at.offset_from(free) as i32;
                         (*at).next = 0;
@@ -461,7 +474,7 @@ impl Table {
             (*at).val = val.payload;
             (*at).val_tag = val.tag;
         }
-        true
+        placed
     }
 
     /// Frees both parts; returns their bytes.
@@ -589,7 +602,11 @@ impl Vm {
         let append = key.tag == tag::INT
             && key.raw_int() as u64 == t.array_size as u64 + 1
             && (t.array_size == 0 || t.array_tag(t.array_size as usize - 1) != tag::NIL);
-        if append || !t.place_node(self.heap.hash_key, key, val) {
+        let placed = if append { Placed::NoRoom } else { t.place_node(self.heap.hash_key, key, val) };
+        if let Placed::Moving(node) = placed {
+            self.barrier_moved(t, node);
+        }
+        if placed == Placed::NoRoom {
             self.table_rehash(t, key)?;
             match key.tag {
                 tag::INT if (key.raw_int() as u64).wrapping_sub(1) < t.array_size as u64 => {
@@ -597,7 +614,7 @@ impl Vm {
                 }
                 _ => {
                     let placed = t.place_node(self.heap.hash_key, key, val);
-                    debug_assert!(placed, "a rehash makes room for the key it is given");
+                    debug_assert!(placed != Placed::NoRoom, "a rehash makes room for the key it is given");
                 }
             }
         }
@@ -719,7 +736,7 @@ impl Vm {
             t.array_slot(key.raw_int() as usize - 1).set(val);
         } else {
             let placed = t.place_node(self.heap.hash_key, key, val);
-            debug_assert!(placed, "table_resize was asked for too few nodes");
+            debug_assert!(placed != Placed::NoRoom, "table_resize was asked for too few nodes");
         }
     }
 

@@ -66,6 +66,14 @@ pub(crate) mod frame_flags {
     pub const SLOW_RETURN: u16 = TO_NATIVE | META | BOUNDARY | BOTTOM | IN_HANDLER | FINALIZER | CLOSER;
 }
 
+/// Bits of a coroutine's `header.extra`.
+pub(crate) mod thread_bits {
+    /// To its script it is the main program: it cannot yield (lua(1)'s script runs in one).
+    pub const IS_MAIN: u8 = 1;
+    /// It waits for a future of the host's.
+    pub const WAITING: u8 = 2;
+}
+
 /// Where a coroutine is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -119,6 +127,8 @@ pub(crate) const ERROR_SLOTS: usize = 400;
 pub(crate) const MAX_STACK: usize = 1_000_000;
 /// The most frames of one coroutine.
 pub(crate) const MAX_FRAMES: usize = 400_000;
+/// Stacks of up to this many values are left as they are.
+const SHRINK_ABOVE: usize = 64;
 pub(crate) const FIRST_STACK: usize = 16;
 pub(crate) const FIRST_FRAMES: usize = 3;
 
@@ -187,6 +197,32 @@ impl Thread {
         self.frame_count = 0;
         self.top = 0;
         bytes
+    }
+    /// Gives back most of a value stack that is far larger than its live part. The coroutine must not be running.
+    /// Returns the bytes freed.
+    pub(crate) fn shrink(&mut self) -> usize {
+        let (old, live) = (self.stack_size as usize, self.extent());
+        if old <= SHRINK_ABOVE || live * 4 > old {
+            return 0;
+        }
+        let new = (live * 2).max(FIRST_STACK);
+        // SAFETY: the block has this layout, and everything that is live stays below the new size; open variables
+        // are live, and are redirected to the block's new place.
+        unsafe {
+            let block = std::alloc::realloc(self.stack as *mut u8, stack_layout(old), new * size_of::<Val>()) as *mut Val;
+            if block.is_null() {
+                return 0;
+            }
+            let mut open = self.open;
+            while !open.is_null() {
+                let slot = ((*open).location as usize - self.stack as usize) / size_of::<Val>();
+                (*open).location = block.add(slot);
+                open = (*open).next_open();
+            }
+            self.stack = block;
+        }
+        self.stack_size = new as u32;
+        (old - new) * size_of::<Val>()
     }
     /// Sets everything above the live part to nil.
     pub(crate) fn clear_dead_part(&mut self) {

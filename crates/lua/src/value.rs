@@ -86,6 +86,18 @@ impl Type {
     }
     /// How many types there are.
     pub const COUNT: usize = 9;
+    /// All types, in order.
+    pub(crate) const ALL: [Type; Type::COUNT] = [
+        Type::Nil,
+        Type::Boolean,
+        Type::LightUserData,
+        Type::Number,
+        Type::String,
+        Type::Table,
+        Type::Function,
+        Type::UserData,
+        Type::Thread,
+    ];
 }
 
 impl Val {

@@ -1,1 +1,19 @@
-//! runtime
+//! Apps, and how their Lua runs: bundles, workers' VMs, the scheduler, budgets, environments.
+//!
+//! An [`app::App`] is read once and shared by all workers. Each worker makes an [`vm::AppVm`] of it and
+//! starts a coroutine per request with [`vm::AppVm::start`]; the [`scheduler::Scheduler`] decides whose
+//! slice is next. Nothing here knows HTTP.
+#![forbid(unsafe_code)]
+
+pub mod app;
+pub mod coroutine;
+mod host;
+pub mod kv;
+pub mod log;
+pub mod manifest;
+pub mod modules;
+pub mod problem;
+pub mod route;
+pub mod scheduler;
+pub mod units;
+pub mod vm;

@@ -1,1 +1,25 @@
-//! server
+//! HTTP in front of the runtime: listeners, routing by host, `request` and `response`, replies.
+//!
+//! A request walks through [`worker`] (accept) -> [`service`] (host, route, exchange) ->
+//! [`handler`] (what runs, stage by stage) -> `rille_runtime::vm` (a coroutine in slices) ->
+//! [`reply`] (what the handler returned) -> [`finish`].
+#![forbid(unsafe_code)]
+
+mod bindings;
+mod body;
+mod conn;
+mod exchange;
+mod finish;
+mod forms;
+mod handler;
+mod hosts;
+mod listener;
+mod pages;
+mod reply;
+mod server;
+mod service;
+mod statics;
+mod worker;
+
+pub use conn::Timeouts;
+pub use server::{AppSource, Config, Error, Server};

@@ -90,14 +90,12 @@ pub fn compile(
     });
     let main = match made {
         Ok(main) => main,
-        Err(Fail::Limit { what, after }) => {
-            return Err(locate_limit(
-                source,
-                chunk_name,
-                what,
-                after,
-                &mut budget,
-            ));
+        Err(Fail::Limit { what, at }) => {
+            let stop = parser::StopAt {
+                place: at,
+                message: what,
+            };
+            return Err(locate_limit(source, chunk_name, stop, &mut budget));
         }
         Err(Fail::Syntax {
             message,
@@ -125,14 +123,10 @@ pub fn compile(
 fn locate_limit(
     source: &[u8],
     chunk_name: &[u8],
-    what: &'static str,
-    after: u32,
+    stop: parser::StopAt,
     budget: &mut Budget,
 ) -> CompileError {
-    let stop = parser::StopAt {
-        expressions: after,
-        message: what,
-    };
+    let what = stop.message;
     match parser::parse(source, chunk_name, Some(stop), budget) {
         Err(Fail::Syntax {
             message,
@@ -189,13 +183,22 @@ pub fn chunk_id(chunk_name: &[u8]) -> Vec<u8> {
     }
 }
 
+/// How far the parser is when the code generator has seen a part of the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// So many expressions have been read.
+    pub expressions: u32,
+    /// And the separator after the last of them.
+    pub separator: bool,
+}
+
 /// Why a stage of the compiler gave up.
 #[derive(Debug)]
 pub(crate) enum Fail {
     /// A message ready for the user.
     Syntax { message: Vec<u8>, incomplete: bool },
-    /// The code generator met a limit after it had seen expression number `after`.
-    Limit { what: &'static str, after: u32 },
+    /// The code generator met a limit when the parser would have been at this place.
+    Limit { what: &'static str, at: Place },
     /// The meter refused.
     Stopped,
 }
@@ -238,8 +241,6 @@ impl<'m> Budget<'m> {
             std::mem::take(&mut self.fuel),
             std::mem::take(&mut self.bytes),
         );
-        self.meter
-            .charge(fuel, bytes)
-            .map_err(|Stop| Fail::Stopped)
+        self.meter.charge(fuel, bytes).map_err(|Stop| Fail::Stopped)
     }
 }

@@ -292,7 +292,12 @@ impl Checker<'_> {
             Some((at, prepare))
                 if prepare.op() == wanted
                     && prepare.a() == instr.a()
-                    && at + 1 + prepare.bx() == (if wanted == Op::FORPREP { pc + 1 } else { pc - 1 }) =>
+                    && at + 1 + prepare.bx()
+                        == (if wanted == Op::FORPREP {
+                            pc + 1
+                        } else {
+                            pc - 1
+                        }) =>
             {
                 Ok(())
             }

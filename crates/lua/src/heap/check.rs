@@ -20,12 +20,14 @@ struct Check<'a> {
     alive: HashSet<usize>,
     problems: Vec<String>,
     bytes: usize,
+    /// Charges for code that were counted: prototypes of a chunk share one.
+    code: HashSet<usize>,
 }
 
 impl Vm {
     /// Everything that is wrong with the heap; empty when it is sound. Takes time proportional to the heap.
     pub(crate) fn check_heap(&self) -> Vec<String> {
-        let mut check = Check { vm: self, alive: HashSet::new(), problems: Vec::new(), bytes: 0 };
+        let mut check = Check { vm: self, alive: HashSet::new(), problems: Vec::new(), bytes: 0, code: HashSet::new() };
         let mut objects = Vec::new();
         for id in 0..self.heap.pages.count() {
             let (memory, cell, used) = self.heap.pages.cells(id);
@@ -54,7 +56,7 @@ impl Vm {
         }
         check.roots();
         check.strings(&objects);
-        let expected = check.bytes + self.heap.strings.bytes();
+        let expected = check.bytes + self.heap.strings.bytes() + self.heap.buffers;
         if expected != self.heap.used {
             check.problems.push(format!("{} bytes are charged, {} are in use", self.heap.used, expected));
         }
@@ -122,6 +124,11 @@ impl Check<'_> {
                     let p = &*(h as *mut Proto);
                     let children = p.function.children.len();
                     self.bytes += p.constants().len() * size_of::<Val>() + children * size_of::<*mut Proto>();
+                    if let Some(code) = &p.private
+                        && self.code.insert(std::rc::Rc::as_ptr(code) as usize)
+                    {
+                        self.bytes += **code;
+                    }
                     if !dead {
                         for v in p.constants() {
                             self.value(*v, "constant");

@@ -9,7 +9,7 @@
 //!   (neither bit), black. While marking, a black object never points to a white one, except: tables on
 //!   `gray_again`, coroutine stacks (rescanned in the atomic step if they ran), and weak references.
 //! - A large table turns black when its scan *begins* and is scanned in chunks; stores into it mark the new value
-//!   at once (forward barrier), so what has been scanned stays right. Small tables turn gray again when stored to.
+//!   at once (forward barrier), and so does a node that moves, so what has been scanned stays right. Small tables turn gray again when stored to.
 //! - Objects made while sweeping have the current white and survive.
 //! - The work of one step is bounded by `STEP_WORK` plus one chunk, in every phase but the atomic one, whose
 //!   work is: stacks of coroutines that ran since they were scanned, weak tables, and the list of finalizable objects.
@@ -73,6 +73,10 @@ pub(crate) struct Collector {
     pub(crate) stopped: bool,
     /// Growth before the next cycle, in percent of what survived the last one.
     pub(crate) pause_percent: usize,
+    /// How much a step does, in percent of the usual work (`collectgarbage("setstepmul")`).
+    pub(crate) step_percent: usize,
+    /// The mode that a script asked for last. There is one collector; the answer is its only trace.
+    pub(crate) generational: bool,
     gray: Vec<Gray>,
     gray_again: Vec<*mut Header>,
     weak_values: Vec<*mut Table>,
@@ -106,6 +110,8 @@ impl Collector {
             threshold: FIRST_THRESHOLD,
             stopped: false,
             pause_percent: 100,
+            step_percent: 100,
+            generational: false,
             gray: Vec::new(),
             gray_again: Vec::new(),
             weak_values: Vec::new(),
@@ -277,6 +283,10 @@ impl Heap {
             self.gc.gray.push(Gray { object: t.header(), from: end as u32 });
         } else {
             t.clear_dead_part();
+            if !active {
+                let freed = t.shrink();
+                self.uncharge(freed);
+            }
             // A thread keeps its open variables alive: they are linked into its list.
             let mut open = t.open;
             while !open.is_null() {
@@ -470,6 +480,11 @@ impl Heap {
                     drop(Box::from_raw(std::ptr::slice_from_raw_parts_mut(p.constants, constants)));
                     drop(Box::from_raw(std::ptr::slice_from_raw_parts_mut(p.children, children)));
                     std::ptr::drop_in_place(&raw mut p.function);
+                    if let Some(code) = p.private.take()
+                        && std::rc::Rc::strong_count(&code) == 1
+                    {
+                        parts += *code;
+                    }
                 }
                 tag::USERDATA => std::ptr::drop_in_place(&raw mut (*(h as *mut UserDataObject)).data),
                 _ => {}
@@ -641,9 +656,20 @@ impl Vm {
         self.barrier_table(t, key);
     }
 
+    /// An entry of a table moved to another node: a scan in progress may be past it already.
+    pub(crate) fn barrier_moved(&mut self, t: Gc<Table>, node: *mut Node) {
+        if t.header.mark & BLACK != 0 && self.heap.gc.phase == Phase::Mark {
+            // SAFETY: the node is live.
+            unsafe {
+                self.heap.mark(Val { payload: (*node).key, tag: (*node).key_tag });
+                self.heap.mark(Val { payload: (*node).val, tag: (*node).val_tag });
+            }
+        }
+    }
+
     /// A table's parts were replaced: a scan in progress has lost its place.
     pub(crate) fn barrier_resized(&mut self, t: Gc<Table>) {
-        if t.header.mark & BLACK != 0 && self.heap.gc.phase == Phase::Mark && t.slot_count() > CHUNK {
+        if t.header.mark & BLACK != 0 && self.heap.gc.phase == Phase::Mark {
             self.heap.gc.gray.push(Gray { object: t.header(), from: 0 });
         }
     }
@@ -801,7 +827,7 @@ impl Vm {
             self.heap.update_trigger();
             return;
         }
-        self.collect_some(STEP_WORK);
+        self.collect_some(STEP_WORK * self.heap.gc.step_percent.clamp(50, 1000) / 100);
         if self.heap.gc.phase != Phase::Pause {
             self.heap.gc.threshold = self.heap.used + STEP_BYTES;
         }
@@ -820,6 +846,10 @@ impl Vm {
             work += self.collect_piece();
         }
         let ended = self.heap.gc.cycles != cycles;
+        if self.heap.verify {
+            let problems = self.check_heap();
+            assert!(problems.is_empty(), "after step {} ({:?}): {problems:?}", self.heap.gc.steps, self.heap.gc.phase);
+        }
         if ended {
             self.set_next_cycle();
         }

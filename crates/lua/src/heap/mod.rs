@@ -30,6 +30,7 @@ use page::Pages;
 use std::any::Any;
 use std::ops::{Deref, DerefMut};
 use std::ptr::{NonNull, null_mut};
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// What every heap object begins with.
@@ -129,6 +130,8 @@ pub struct Heap {
     interrupted: bool,
     /// Bytes charged.
     pub(crate) used: usize,
+    /// Those of them that the buffers of natives hold, wherever these are kept.
+    pub(crate) buffers: usize,
     /// Bytes that may be charged.
     pub(crate) limit: usize,
     /// Charges up to here take the fast path: the smaller of the next collection step and the limit.
@@ -142,6 +145,8 @@ pub struct Heap {
     pub(crate) gc: Collector,
     /// Collect at every allocation.
     pub(crate) stress: bool,
+    /// Check the whole heap after every collection step (tests).
+    pub(crate) verify: bool,
     /// Freed objects are poisoned and never reused.
     pub(crate) quarantine: bool,
 }
@@ -157,6 +162,7 @@ impl Heap {
             held_fuel: 0,
             interrupted: false,
             used: strings.bytes(),
+            buffers: 0,
             limit,
             trigger: 0,
             hash_key,
@@ -165,6 +171,7 @@ impl Heap {
             strings,
             gc: Collector::new(),
             stress: false,
+            verify: false,
             quarantine: false,
         };
         heap.update_trigger();
@@ -489,7 +496,8 @@ impl Vm {
     }
 
     /// A function's prototype in this VM, with its constants made.
-    pub(crate) fn new_proto(&mut self, function: &Arc<FunctionCode>) -> Result<Gc<Proto>, Thrown> {
+    /// `private`: the charge that the chunk's prototypes share, if the code is this VM's own.
+    pub(crate) fn new_proto(&mut self, function: &Arc<FunctionCode>, private: Option<Rc<usize>>) -> Result<Gc<Proto>, Thrown> {
         let constants = function.constants.len();
         let children = function.children.len();
         let side_bytes = constants * size_of::<Val>() + children * size_of::<*mut Proto>();
@@ -514,6 +522,7 @@ impl Vm {
                 constant_count: constants as u32,
                 children: Box::into_raw(vec![null_mut::<Proto>(); children].into_boxed_slice()) as *mut *mut Proto,
                 function: Arc::clone(function),
+                private,
             });
             Gc::from_ptr(cell)
         };

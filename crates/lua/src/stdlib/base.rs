@@ -1,38 +1,428 @@
-//! The basic functions.
+//! The basic functions, but for loading code (`load`) and the collector (`gc`).
+//!
+//! **Invariant:** the functions that work "raw" see a layered environment (see `table`) as one table: what the running
+//! coroutine's own globals have, then what the app's have.
 
+use super::access::{self, Access};
 use crate::function::{Cost, NativeDef};
-use crate::native::{Ctx, NativeResult, Thrown};
-use crate::value::Val;
-use crate::vm::Vm;
+use crate::heap::Gc;
+use crate::native::{Action, Ctx, NativeResult, Status, Thrown, to_number};
+use crate::number::{Number, is_space};
+use crate::table::{KIND_FROZEN, KIND_LAYERED, Table};
+use crate::value::{Type, Val};
+use crate::vm::{Event, Vm};
+
+// ---- errors and protected calls ----
+
+static ASSERT: NativeDef = NativeDef { name: "assert", run: assert, cost: Cost::Constant };
+
+fn assert(ctx: &mut Ctx<'_>) -> NativeResult {
+    if ctx.check_any(0)?.truthy() {
+        return ctx.ret_from(ctx.base);
+    }
+    if ctx.nargs() == 1 {
+        return Err(ctx.error("assertion failed!"));
+    }
+    let message = ctx.arg(1);
+    Err(raise(ctx, message, 1))
+}
+
+static ERROR: NativeDef = NativeDef { name: "error", run: error, cost: Cost::Bytes };
+
+fn error(ctx: &mut Ctx<'_>) -> NativeResult {
+    let level = ctx.opt_int(1, 1)?;
+    let message = ctx.arg(0);
+    Err(raise(ctx, message, level))
+}
+
+/// Throws a value; the position at a level goes in front of a string.
+fn raise(ctx: &mut Ctx<'_>, message: Val, level: i64) -> Thrown {
+    let Some(text) = message.as_str().filter(|_| level > 0) else { return ctx.throw(message) };
+    let mut whole = ctx.vm.where_is(usize::try_from(level).unwrap_or(usize::MAX));
+    if whole.is_empty() {
+        return ctx.throw(message);
+    }
+    ctx.charge(text.len() / 16);
+    whole.extend_from_slice(text.as_bytes());
+    ctx.vm.throw_bytes(&whole)
+}
+
+static PCALL: NativeDef = NativeDef { name: "pcall", run: pcall, cost: Cost::Constant };
+
+fn pcall(ctx: &mut Ctx<'_>) -> NativeResult {
+    ctx.check_any(0)?;
+    // The function and its arguments are where a call wants them.
+    ctx.call_protected(ctx.nargs() - 1, false, protected_done)
+}
+
+static XPCALL: NativeDef = NativeDef { name: "xpcall", run: xpcall, cost: Cost::Constant };
+
+fn xpcall(ctx: &mut Ctx<'_>) -> NativeResult {
+    let handler = ctx.check_function(1)?;
+    let f = ctx.arg(0);
+    ctx.set_arg(0, handler);
+    ctx.set_arg(1, f);
+    ctx.call_protected(ctx.nargs() - 2, true, protected_done)
+}
+
+/// The results stay where they are; the status goes into the slot below them, which nothing needs any more.
+fn protected_done(ctx: &mut Ctx<'_>) -> NativeResult {
+    let below = ctx.results() - 1;
+    ctx.set_at(below, Val::bool(ctx.status() == Status::Ok));
+    ctx.ret_from(below)
+}
+
+static WARN: NativeDef = NativeDef { name: "warn", run: warn, cost: Cost::Bytes };
+
+fn warn(ctx: &mut Ctx<'_>) -> NativeResult {
+    ctx.check_str(0)?;
+    for i in 1..ctx.nargs() {
+        ctx.check_str(i)?;
+    }
+    let last = ctx.nargs() - 1;
+    for i in 0..=last {
+        if let Some(piece) = ctx.arg(i).as_str() {
+            ctx.charge(piece.len() / 16);
+            ctx.vm.warn(piece.as_bytes(), i < last);
+        }
+    }
+    ctx.ret0()
+}
+
+// ---- text ----
+
+static PRINT: NativeDef = NativeDef { name: "print", run: print, cost: Cost::Bytes };
+
+fn print(ctx: &mut Ctx<'_>) -> NativeResult {
+    let n = ctx.nargs();
+    print_from(ctx, 0, n)
+}
+
+/// Prints arguments `at` to `n`. While a `__tostring` runs, its argument's number is kept in slot `n`.
+fn print_from(ctx: &mut Ctx<'_>, at: usize, n: usize) -> NativeResult {
+    for i in at..n {
+        if i > 0 {
+            write_out(ctx, b"\t");
+        }
+        let v = ctx.arg(i);
+        match access::text(ctx, v)? {
+            Access::Now(text) => write_text(ctx, text),
+            Access::Call(nargs) => {
+                // The state goes below the call.
+                ctx.set_top(ctx.top() - nargs - 1);
+                ctx.resize_args(n + 1)?;
+                ctx.set_arg(n, Val::int(i as i64));
+                access::text(ctx, v)?;
+                return ctx.call(nargs, print_more);
+            }
+        }
+    }
+    write_out(ctx, b"\n");
+    ctx.ret0()
+}
+
+fn print_more(ctx: &mut Ctx<'_>) -> NativeResult {
+    let n = ctx.nargs() - 1;
+    let at = ctx.arg(n).raw_int() as usize;
+    let result = ctx.result(0);
+    let text = access::text_value(ctx, result)?;
+    write_text(ctx, Val::str(text));
+    ctx.resize_args(n + 1)?;
+    print_from(ctx, at + 1, n)
+}
+
+fn write_text(ctx: &mut Ctx<'_>, text: Val) {
+    if let Some(s) = text.as_str() {
+        ctx.charge(s.len() / 16);
+        write_out(ctx, s.as_bytes());
+    }
+}
+
+/// A failure to write is no error of the script's: the reference's `print` ignores it too.
+fn write_out(ctx: &mut Ctx<'_>, bytes: &[u8]) {
+    let _ = ctx.vm.host.write_out(bytes);
+}
+
+static TOSTRING: NativeDef = NativeDef { name: "tostring", run: tostring, cost: Cost::Constant };
+
+fn tostring(ctx: &mut Ctx<'_>) -> NativeResult {
+    let v = ctx.check_any(0)?;
+    match access::text(ctx, v)? {
+        Access::Now(text) => ctx.ret(text),
+        Access::Call(nargs) => ctx.call(nargs, |ctx| {
+            let result = ctx.result(0);
+            let text = access::text_value(ctx, result)?;
+            ctx.ret(Val::str(text))
+        }),
+    }
+}
+
+static TONUMBER: NativeDef = NativeDef { name: "tonumber", run: tonumber, cost: Cost::Bytes };
+
+fn tonumber(ctx: &mut Ctx<'_>) -> NativeResult {
+    if ctx.is_none_or_nil(1) {
+        let v = ctx.check_any(0)?;
+        if let Some(s) = v.as_str() {
+            ctx.charge(s.len() / 16);
+        }
+        return match to_number(v) {
+            Some(Number::Int(i)) => ctx.ret(Val::int(i)),
+            Some(Number::Float(f)) => ctx.ret(Val::float(f)),
+            None => ctx.ret(Val::NIL),
+        };
+    }
+    let base = ctx.check_int(1)?;
+    let Some(s) = ctx.arg(0).as_str() else { return Err(ctx.type_error(0, "string")) };
+    if !(2..=36).contains(&base) {
+        return Err(ctx.arg_error(1, "base out of range"));
+    }
+    ctx.charge(s.len() / 16);
+    ctx.ret(parse_in_base(s.as_bytes(), base as u64).map_or(Val::NIL, Val::int))
+}
+
+/// An integer in a base, wrapping around, with white space on both sides and a minus sign allowed.
+fn parse_in_base(text: &[u8], base: u64) -> Option<i64> {
+    let start = text.iter().position(|b| !is_space(*b))?;
+    let end = text.iter().rposition(|b| !is_space(*b))? + 1;
+    let (negative, digits) = match &text[start..end] {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    if digits.is_empty() {
+        return None;
+    }
+    let mut n = 0u64;
+    for b in digits {
+        let digit = (*b as char).to_digit(36).filter(|d| (*d as u64) < base)?;
+        n = n.wrapping_mul(base).wrapping_add(digit as u64);
+    }
+    Some(if negative { n.wrapping_neg() as i64 } else { n as i64 })
+}
+
+static TYPE: NativeDef = NativeDef { name: "type", run: type_of, cost: Cost::Constant };
+
+fn type_of(ctx: &mut Ctx<'_>) -> NativeResult {
+    let t = ctx.check_any(0)?.type_of();
+    ctx.ret(Val::str(ctx.vm.type_names[t as usize]))
+}
+
+// ---- tables ----
 
 /// `next(table [, key])`
 pub(crate) fn next(ctx: &mut Ctx<'_>) -> NativeResult {
     let t = ctx.check_table(0)?;
     let key = ctx.arg(1);
-    match ctx.vm.table_next(t, key)? {
+    let found = match t.header.extra & KIND_LAYERED {
+        0 => ctx.vm.table_next(t, key)?,
+        _ => next_layered(ctx, t, key)?,
+    };
+    match found {
         None => ctx.ret(Val::NIL),
         Some((k, v)) => ctx.ret2(k, v),
     }
 }
 
-static PRINT: NativeDef = NativeDef { name: "print", run: print, cost: Cost::Bytes };
-
-fn print(ctx: &mut Ctx<'_>) -> NativeResult {
-    for i in 0..ctx.nargs() {
-        if i > 0 {
-            let _ = ctx.vm.host.write_out(b"\t");
+/// The coroutine's own globals come first; then those of the app that they do not hide.
+fn next_layered(ctx: &mut Ctx<'_>, t: Gc<Table>, key: Val) -> Result<Option<(Val, Val)>, Thrown> {
+    let base = t.layered_base();
+    let own = Gc::from_nullable(ctx.vm.thread().globals);
+    let mut at = key;
+    if let Some(own) = own
+        && (key.is_nil() || own.find(ctx.vm.heap.hash_key, key).is_some())
+    {
+        if let Some(found) = ctx.vm.table_next(own, key)? {
+            return Ok(Some(found));
         }
-        let v = ctx.arg(i);
-        match ctx.to_str(v)? {
-            Some(s) => drop(ctx.vm.host.write_out(s.as_bytes())),
-            None => drop(ctx.vm.host.write_out(format!("{v:?}").as_bytes())),
-        }
+        at = Val::NIL;
     }
-    let _ = ctx.vm.host.write_out(b"\n");
-    ctx.ret0()
+    while let Some((k, v)) = ctx.vm.table_next(base, at)? {
+        if own.is_none_or(|own| own.find(ctx.vm.heap.hash_key, k).is_none()) {
+            return Ok(Some((k, v)));
+        }
+        at = k;
+    }
+    Ok(None)
 }
 
-pub(crate) fn open(vm: &mut Vm) -> Result<(), Thrown> {
+static PAIRS: NativeDef = NativeDef { name: "pairs", run: pairs, cost: Cost::Constant };
+
+fn pairs(ctx: &mut Ctx<'_>) -> NativeResult {
+    let v = ctx.check_any(0)?;
+    let handler = ctx.vm.meta_of(v, Event::Pairs);
+    if handler.is_nil() {
+        return ret3(ctx, [Val::native(&super::NEXT), v, Val::NIL]);
+    }
+    ctx.push(handler);
+    ctx.push(v);
+    ctx.call(1, |ctx| {
+        let three = [ctx.result(0), ctx.result(1), ctx.result(2)];
+        ctx.set_top(ctx.results());
+        ret3(ctx, three)
+    })
+}
+
+fn ret3(ctx: &mut Ctx<'_>, values: [Val; 3]) -> NativeResult {
+    for v in values {
+        ctx.push(v);
+    }
+    Ok(Action::Return(3))
+}
+
+static IPAIRS: NativeDef = NativeDef { name: "ipairs", run: ipairs, cost: Cost::Constant };
+static IPAIRS_STEP: NativeDef = NativeDef { name: "ipairs_iterator", run: ipairs_step, cost: Cost::Constant };
+
+fn ipairs(ctx: &mut Ctx<'_>) -> NativeResult {
+    let v = ctx.check_any(0)?;
+    ret3(ctx, [Val::native(&IPAIRS_STEP), v, Val::int(0)])
+}
+
+fn ipairs_step(ctx: &mut Ctx<'_>) -> NativeResult {
+    let i = ctx.check_int(1)?.wrapping_add(1);
+    let object = ctx.arg(0);
+    if let Some(t) = access::plain(object) {
+        let v = t.get_int(i);
+        return if v.is_nil() { ctx.ret(v) } else { ctx.ret2(Val::int(i), v) };
+    }
+    match access::index(ctx, object, Val::int(i))? {
+        Access::Now(v) => ipairs_entry(ctx, i, v),
+        Access::Call(nargs) => {
+            // The argument becomes the index that the call was made for.
+            ctx.set_arg(1, Val::int(i));
+            ctx.call(nargs, |ctx| {
+                let (i, v) = (ctx.arg(1).raw_int(), ctx.result(0));
+                ipairs_entry(ctx, i, v)
+            })
+        }
+    }
+}
+
+fn ipairs_entry(ctx: &mut Ctx<'_>, i: i64, v: Val) -> NativeResult {
+    if v.is_nil() { ctx.ret(v) } else { ctx.ret2(Val::int(i), v) }
+}
+
+static RAWEQUAL: NativeDef = NativeDef { name: "rawequal", run: rawequal, cost: Cost::Bytes };
+
+fn rawequal(ctx: &mut Ctx<'_>) -> NativeResult {
+    let (a, b) = (ctx.check_any(0)?, ctx.check_any(1)?);
+    if let Some(s) = a.as_str() {
+        ctx.charge(s.len() / 16);
+    }
+    ctx.ret(Val::bool(a.raw_eq(b)))
+}
+
+static RAWLEN: NativeDef = NativeDef { name: "rawlen", run: rawlen, cost: Cost::Constant };
+
+fn rawlen(ctx: &mut Ctx<'_>) -> NativeResult {
+    let v = ctx.arg(0);
+    let n = match (v.as_table(), v.as_str()) {
+        (Some(t), _) if t.header.extra & KIND_LAYERED != 0 => t.layered_base().border(),
+        (Some(mut t), _) => t.border(),
+        (_, Some(s)) => s.len() as i64,
+        _ => return Err(ctx.type_error(0, "table or string")),
+    };
+    ctx.ret(Val::int(n))
+}
+
+static RAWGET: NativeDef = NativeDef { name: "rawget", run: rawget, cost: Cost::Constant };
+
+fn rawget(ctx: &mut Ctx<'_>) -> NativeResult {
+    let t = ctx.check_table(0)?;
+    let key = ctx.check_any(1)?;
+    if t.header.extra & KIND_LAYERED != 0 {
+        let v = ctx.vm.own_global(key).unwrap_or_else(|| ctx.raw_get(t.layered_base(), key));
+        return ctx.ret(v);
+    }
+    ctx.ret(ctx.raw_get(t, key))
+}
+
+static RAWSET: NativeDef = NativeDef { name: "rawset", run: rawset, cost: Cost::Constant };
+
+fn rawset(ctx: &mut Ctx<'_>) -> NativeResult {
+    let mut t = ctx.check_table(0)?;
+    let (key, v) = (ctx.check_any(1)?, ctx.check_any(2)?);
+    if t.header.extra & KIND_FROZEN != 0 {
+        return Err(ctx.error("attempt to modify a read-only table"));
+    }
+    if t.header.extra & KIND_LAYERED != 0 {
+        t = ctx.vm.layered_target(t);
+    }
+    ctx.raw_set(t, key, v)?;
+    ctx.ret(ctx.arg(0))
+}
+
+static GETMETATABLE: NativeDef = NativeDef { name: "getmetatable", run: getmetatable, cost: Cost::Constant };
+
+fn getmetatable(ctx: &mut Ctx<'_>) -> NativeResult {
+    let v = ctx.check_any(0)?;
+    let Some(meta) = ctx.metatable(v) else { return ctx.ret(Val::NIL) };
+    let shown = ctx.vm.meta_field(meta, Event::Metatable);
+    ctx.ret(if shown.is_nil() { Val::table(meta) } else { shown })
+}
+
+static SETMETATABLE: NativeDef = NativeDef { name: "setmetatable", run: setmetatable, cost: Cost::Constant };
+
+fn setmetatable(ctx: &mut Ctx<'_>) -> NativeResult {
+    let t = ctx.check_table(0)?;
+    let meta = ctx.arg(1);
+    if ctx.is_none(1) || !matches!(meta.type_of(), Type::Nil | Type::Table) {
+        return Err(ctx.type_error(1, "nil or table"));
+    }
+    if t.header.extra & KIND_FROZEN != 0 {
+        return Err(ctx.error("attempt to modify a read-only table"));
+    }
+    if !ctx.vm.meta_of(Val::table(t), Event::Metatable).is_nil() {
+        return Err(ctx.error("cannot change a protected metatable"));
+    }
+    ctx.vm.set_metatable(Val::table(t), meta.as_table());
+    ctx.ret(Val::table(t))
+}
+
+// ---- arguments ----
+
+static SELECT: NativeDef = NativeDef { name: "select", run: select, cost: Cost::Constant };
+
+fn select(ctx: &mut Ctx<'_>) -> NativeResult {
+    let n = ctx.nargs() as i64;
+    if ctx.arg(0).as_str().is_some_and(|s| s.as_bytes().first() == Some(&b'#')) {
+        return ctx.ret(Val::int(n - 1));
+    }
+    let asked = ctx.check_int(0)?;
+    let from = if asked < 0 { n.saturating_add(asked) } else { asked.min(n) };
+    if from < 1 {
+        return Err(ctx.arg_error(0, "index out of range"));
+    }
+    ctx.ret_from(ctx.base + from as usize)
+}
+
+pub(crate) fn open(vm: &mut Vm, sandbox: bool) -> Result<(), Thrown> {
     let globals = vm.globals;
-    vm.register(globals, &[&PRINT, &super::NEXT])
+    vm.register(globals, &[
+        &ASSERT,
+        &super::gc::COLLECTGARBAGE,
+        &ERROR,
+        &GETMETATABLE,
+        &IPAIRS,
+        &super::load::LOAD,
+        &super::NEXT,
+        &PAIRS,
+        &PCALL,
+        &PRINT,
+        &RAWEQUAL,
+        &RAWGET,
+        &RAWLEN,
+        &RAWSET,
+        &SELECT,
+        &SETMETATABLE,
+        &TONUMBER,
+        &TOSTRING,
+        &TYPE,
+        &WARN,
+        &XPCALL,
+    ])?;
+    if !sandbox {
+        vm.register(globals, &[&super::load::DOFILE, &super::load::LOADFILE])?;
+    }
+    vm.set_field(globals, "_G", Val::table(globals))?;
+    let version = vm.new_str(b"Lua 5.4")?;
+    vm.set_field(globals, "_VERSION", Val::str(version))
 }

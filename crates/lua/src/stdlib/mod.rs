@@ -1,10 +1,26 @@
 //! The standard library: natives by table, and what opens them in a VM.
 
+pub(crate) mod access;
 pub(crate) mod base;
+mod coroutine;
+pub mod date;
+pub(crate) mod debug;
+mod gc;
+pub(crate) mod io;
+pub(crate) mod load;
+mod math;
+pub(crate) mod os;
+pub(crate) mod package;
+mod random;
+mod sort;
 pub mod string;
+pub(crate) mod table;
+pub(crate) mod utf8;
 
 use crate::function::{Cost, NativeDef};
+use crate::heap::Gc;
 use crate::native::{Action, Ctx, NativeResult, Status, Thrown};
+use crate::table::Table;
 use crate::value::Val;
 use crate::vm::Vm;
 
@@ -36,9 +52,43 @@ fn finalizer_done(ctx: &mut Ctx<'_>) -> NativeResult {
     Ok(Action::Return(0))
 }
 
-/// Opens the libraries of an unsandboxed VM.
-pub(crate) fn open_all(vm: &mut Vm) -> Result<(), Thrown> {
-    base::open(vm)?;
-    let _ = Val::NIL;
+/// Opens all libraries. In a sandbox, what reaches the host or could forge code is left out.
+pub(crate) fn open_all(vm: &mut Vm, sandbox: bool) -> Result<(), Thrown> {
+    let globals = vm.globals;
+    vm.table_resize(globals, 0, GLOBALS)?;
+    package::make_loaded(vm)?;
+    base::open(vm, sandbox)?;
+    package::open(vm, sandbox)?;
+    coroutine::open(vm)?;
+    math::open(vm)?;
+    debug::open(vm, !sandbox)?;
+    io::open(vm, !sandbox)?;
+    os::open(vm, !sandbox)?;
+    string::open(vm, !sandbox)?;
+    table::open(vm)?;
+    utf8::open(vm)?;
+    let loaded = package::loaded(vm)?;
+    for name in ["_G", "debug", "io", "os", "string", "table", "utf8"] {
+        let key = vm.new_str(name.as_bytes())?;
+        let library = globals.get(vm.heap.hash_key, Val::str(key));
+        vm.set_field(loaded, name, library)?;
+    }
     Ok(())
+}
+
+/// Globals that there is room for without growing: ours, and some of the script's.
+const GLOBALS: usize = 64;
+
+/// Makes a library's table, global and loaded, with its natives and room for `more` fields.
+fn open_library(vm: &mut Vm, name: &str, natives: &[&'static NativeDef], more: usize) -> Result<Gc<Table>, Thrown> {
+    let library = vm.new_table_sized(0, natives.len() + more)?;
+    vm.scratch.push(Val::table(library));
+    let globals = vm.globals;
+    let done = vm.set_field(globals, name, Val::table(library));
+    vm.scratch.pop();
+    done?;
+    let loaded = package::loaded(vm)?;
+    vm.set_field(loaded, name, Val::table(library))?;
+    vm.register(library, natives)?;
+    Ok(library)
 }

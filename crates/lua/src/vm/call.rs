@@ -26,7 +26,7 @@ use crate::heap::Gc;
 use crate::native::{Action, Cont, Ctx, NativeResult, Status, Thrown, return_results};
 use crate::op::Instr;
 use crate::thread::frame_flags::*;
-use crate::thread::{Frame, Thread, ThreadState};
+use crate::thread::{Frame, MAX_STACK, Thread, ThreadState};
 use crate::value::{Val, tag};
 use crate::vm::Event;
 
@@ -74,7 +74,7 @@ impl Vm {
     pub(crate) fn execute(&mut self, mut next: Next) -> Exit {
         loop {
             let thrown = match self.drive(next) {
-                Ok(None) => match self.run_lua() {
+                Ok(None) => match self.run_top_frame() {
                     Ok(n) => {
                         next = n;
                         continue;
@@ -89,6 +89,11 @@ impl Vm {
                 Err(exit) => return exit,
             };
         }
+    }
+
+    fn run_top_frame(&mut self) -> Result<Next, Thrown> {
+        self.native = NO_NATIVE;
+        self.run_lua()
     }
 
     /// Works until a Lua frame is on top (`None`) or the host is to be told something.
@@ -405,10 +410,12 @@ impl Vm {
         let outer_current = self.current;
         let outer_finalizer = std::mem::take(&mut self.in_finalizer);
         self.base_thread = self.current;
+        let outer_is_call = std::mem::replace(&mut self.base_is_call, true);
         self.run_depth += 1;
         let exit = self.execute(Next::Call { func: func + 2, nargs, nresults: -1, flags: TO_NATIVE });
         self.run_depth -= 1;
         self.base_thread = outer_base;
+        self.base_is_call = outer_is_call;
         self.in_finalizer = outer_finalizer;
         debug_assert!(self.current == outer_current || !matches!(exit, Exit::Done(_)));
         if !matches!(exit, Exit::Done(_) | Exit::Failed) {
@@ -441,6 +448,7 @@ impl Vm {
     fn kill(&mut self, mut co: Gc<Thread>) {
         let outer = std::mem::replace(&mut self.current, co.as_ptr());
         self.close_boxes(1);
+        self.forget_finalizer();
         self.current = outer;
         co.frame_count = 0;
         co.top = 1;
@@ -470,6 +478,7 @@ impl Vm {
     fn close_forcibly(&mut self, mut co: Gc<Thread>) {
         let outer = std::mem::replace(&mut self.current, co.as_ptr());
         self.barrier_thread(co);
+        co.state = ThreadState::Active;
         self.close_boxes(1);
         co.frame_count = 0;
         while let Some(slot) = co.to_close.pop() {
@@ -487,6 +496,7 @@ impl Vm {
             }
             co.top = slot + 4;
             let _ = self.enter_call(2);
+            self.error_traceback = None;
         }
         self.current = outer;
     }
@@ -522,7 +532,10 @@ impl Vm {
     /// Resumes a coroutine from the host with the last `nargs` values on *its* stack, for at most the fuel that
     /// the heap's countdown holds. The coroutine must be `Fresh` or `Suspended`, or continue after `Preempted`/`Pending`.
     pub(crate) fn enter_thread(&mut self, mut thread: Gc<Thread>, nargs: u32, how: Entry) -> Exit {
-        let outer = (self.current, self.base_thread, self.native);
+        let outer = (self.current, self.base_thread, self.native, self.base_is_call);
+        self.native = NO_NATIVE;
+        self.scratch.push(Val::thread(self.current_gc()));
+        self.base_is_call = false;
         self.run_depth += 1;
         self.base_thread = thread.as_ptr();
         let leaf = std::mem::replace(&mut thread.leaf, std::ptr::null_mut());
@@ -539,7 +552,8 @@ impl Vm {
         if matches!(exit, Exit::Pending | Exit::Preempted | Exit::Stopped) {
             thread.leaf = self.current;
         }
-        (self.current, self.base_thread, self.native) = outer;
+        (self.current, self.base_thread, self.native, self.base_is_call) = outer;
+        self.scratch.pop();
         self.run_depth -= 1;
         exit
     }
@@ -584,7 +598,8 @@ impl Vm {
         debug_assert!(matches!(co.state, ThreadState::Fresh | ThreadState::Suspended));
         let resumer = self.current_gc();
         if resumer.depth >= MAX_COROUTINE_DEPTH {
-            return Err(self.throw_str("C stack overflow"));
+            let _ = self.throw_bytes(b"C stack overflow");
+            return Ok(self.refuse_resume(from));
         }
         self.barrier_thread(co);
         self.heap.fuel -= 4 + nargs as i64;
@@ -592,10 +607,17 @@ impl Vm {
         self.current = if co.leaf.is_null() { co.as_ptr() } else { std::mem::replace(&mut co.leaf, std::ptr::null_mut()) };
         debug_assert!(self.current == co.as_ptr(), "a coroutine that waits for the host is not resumable by scripts");
         let at = co.top;
-        if let Err(e) = self.ensure_stack((at + nargs) as usize + NATIVE_SLOTS) {
+        let fresh = co.state == ThreadState::Fresh;
+        co.state = ThreadState::Active; // from here on the collector leaves its stack's size alone
+        // What is called or continued there makes room for itself; here only the arguments must fit.
+        if self.ensure_stack((at + nargs) as usize + 1).is_err() {
+            co.state = if fresh { ThreadState::Fresh } else { ThreadState::Suspended };
             self.current = resumer.as_ptr();
             co.resumer = std::ptr::null_mut();
-            return Err(e);
+            if at as usize + nargs as usize >= MAX_STACK {
+                let _ = self.throw_bytes(b"too many arguments to resume");
+            }
+            return Ok(self.refuse_resume(from));
         }
         for i in 0..nargs {
             co.set((at + i) as usize, resumer.get((from + i) as usize));
@@ -603,13 +625,20 @@ impl Vm {
         co.top = at + nargs;
         co.depth = resumer.depth + 1;
         self.thread_of(resumer).top = from;
-        if co.state == ThreadState::Fresh {
-            co.state = ThreadState::Active;
+        if fresh {
             Ok(Next::Call { func: 1, nargs, nresults: -1, flags: BOTTOM })
         } else {
-            co.state = ThreadState::Active;
             Ok(Next::Continue { results: at, status: Status::Ok })
         }
+    }
+
+    /// A coroutine that cannot be resumed: the native that tried gets the error, as if the coroutine had failed.
+    fn refuse_resume(&mut self, from: u32) -> Next {
+        let error = self.thrown;
+        let t = self.thread_mut();
+        t.set(from as usize, error);
+        t.top = from + 1;
+        Next::Continue { results: from, status: Status::Error }
     }
 
     fn thread_of(&mut self, mut t: Gc<Thread>) -> &mut Thread {
@@ -617,26 +646,34 @@ impl Vm {
         unsafe { &mut *(&mut *t as *mut Thread) }
     }
 
+    /// Whether a coroutine is the main program to scripts: it cannot yield, and is not resumed.
+    pub(crate) fn is_main(&self, t: Gc<Thread>) -> bool {
+        t.as_ptr() == self.main || t.header.extra & crate::thread::thread_bits::IS_MAIN != 0
+    }
+
     /// Whether the current coroutine may yield.
     pub(crate) fn is_yieldable(&self) -> bool {
-        if self.current == self.main {
+        if self.is_main(self.current_gc()) {
             return false;
         }
         if self.in_finalizer && self.thread().frames().iter().any(|f| f.flags & FINALIZER != 0) {
             return false;
         }
-        !(self.current == self.base_thread && self.thread().frames().iter().skip(1).any(|f| f.flags & BOUNDARY != 0))
+        if self.thread().frames().first().is_some_and(|f| f.flags & CLOSE_THREAD != 0) {
+            return false; // it is being closed
+        }
+        !(self.base_is_call && self.current == self.base_thread)
     }
 
     fn yield_values(&mut self, n: u32) -> Result<Result<Next, Exit>, Thrown> {
         if !self.is_yieldable() {
             self.thread_mut().frame_count -= 1;
-            let outside = self.current == self.main;
-            return Err(self.throw_str(if outside {
-                "attempt to yield from outside a coroutine"
-            } else {
-                "attempt to yield across a C-call boundary"
-            }));
+            let outside = self.is_main(self.current_gc());
+            let message: &[u8] = match outside {
+                true => b"attempt to yield from outside a coroutine",
+                false => b"attempt to yield across a C-call boundary",
+            };
+            return Err(self.throw_bytes(message));
         }
         let mut co = self.current_gc();
         co.state = ThreadState::Suspended;
@@ -686,7 +723,9 @@ impl Vm {
                 }
             };
         }
-        match self.switch_to_resumer(n, status) {
+        let switched = self.switch_to_resumer(n, status);
+        co.top = 1; // it holds on to nothing any more
+        match switched {
             Ok(next) => Ok(next),
             Err(thrown) => self.unwind(thrown),
         }
@@ -737,12 +776,12 @@ impl Vm {
             }
             // No frame of this coroutine catches it: the coroutine fails, and its resumer gets the error.
             let mut co = self.current_gc();
-            co.frame_count = 0;
+            self.note_traceback(co.resumer.is_null());
+            self.forget_finalizer();
+            let keep = self.keep_for_traceback();
             co.state = ThreadState::Failed;
             self.native = NO_NATIVE;
             let error = self.thrown;
-            // Pending variables stay until the coroutine is closed; the error is kept above them.
-            let keep = co.to_close.last().map_or(1, |i| i + 1);
             self.close_boxes(1);
             co.set(keep as usize, error);
             co.top = keep + 1;
@@ -756,13 +795,50 @@ impl Vm {
         }
     }
 
+    /// The current coroutine fails. Its frames stay as they are for `debug.traceback`, and pending variables until it
+    /// is closed; the error's place is above them: its stack index is returned. Frames go when there is no room.
+    fn keep_for_traceback(&mut self) -> u32 {
+        let error = self.thrown;
+        self.frame_for_traceback();
+        let keep = self.thread().extent();
+        if self.ensure_stack(keep + 2).is_ok() {
+            return keep as u32;
+        }
+        self.thrown = error;
+        let t = self.thread_mut();
+        t.frame_count = 0;
+        t.to_close.last().map_or(1, |i| i + 1)
+    }
+
+    /// The current coroutine's frames are about to go: so does a finalizer that runs there.
+    fn forget_finalizer(&mut self) {
+        if self.in_finalizer && self.thread().frames().iter().any(|f| f.flags & FINALIZER != 0) {
+            self.in_finalizer = false;
+        }
+    }
+
     fn switch_to_resumer_with_error(&mut self, error: Val) -> Result<Next, Thrown> {
         let mut co = self.current_gc();
-        let top = co.top;
-        self.ensure_stack(top as usize + 2)?;
-        co.set(top as usize, error);
-        co.top = top + 1;
-        self.switch_to_resumer(1, Status::Error)
+        // SAFETY: the caller checked that there is a resumer; it is alive, being in the chain of what runs.
+        let mut resumer = unsafe { Gc::from_ptr(co.resumer) };
+        co.resumer = std::ptr::null_mut();
+        self.current = resumer.as_ptr();
+        let at = resumer.top;
+        self.ensure_stack(at as usize + NATIVE_SLOTS)?;
+        resumer.set(at as usize, error);
+        resumer.top = at + 1;
+        Ok(Next::Continue { results: at, status: Status::Error })
+    }
+
+    /// Before the stack unwinds: keeps the traceback of an error that goes to the host, unless it came from a host function
+    /// that had one. What a script catches needs none.
+    fn note_traceback(&mut self, to_host: bool) {
+        if !to_host {
+            self.error_traceback = None;
+        } else if self.error_traceback.is_none() {
+            let text = self.traceback(self.current_gc(), None, 0);
+            self.error_traceback = Some(String::from_utf8_lossy(&text).into());
+        }
     }
 
     /// Looks for a catching frame in the current coroutine. `None`: there is none.
@@ -772,14 +848,17 @@ impl Vm {
         let frame = t.frames()[at];
         let in_handler = t.frames()[at + 1..].iter().filter(|f| f.flags & IN_HANDLER != 0).count();
         if frame.flags & HANDLER != 0 && thrown == Thrown::Error && frame.flags & CLOSING == 0 {
-            if in_handler < MAX_HANDLER_DEPTH {
+            // A native handler that fails leaves no frame with the flag: `handler_depth` counts it.
+            if in_handler < MAX_HANDLER_DEPTH && (t.handler_depth as usize) < MAX_HANDLER_DEPTH {
                 return self.call_handler(frame).map(Some);
             }
             self.thrown = Val::NIL;
-            if let Ok(s) = self.new_str(b"C stack overflow") {
+            if let Ok(s) = self.new_str(b"error in error handling") {
                 self.thrown = Val::str(s);
             }
         }
+        let to_host = frame.flags & BOUNDARY != 0 && (at > 0 || self.thread().resumer.is_null());
+        self.note_traceback(to_host);
         self.native = NO_NATIVE;
         let error = self.thrown;
         let closing = self.in_finalizer && self.thread().frames()[at + 1..].iter().any(|f| f.flags & FINALIZER != 0);
@@ -797,6 +876,9 @@ impl Vm {
         let f = t.frame(at);
         // SAFETY: `at` is below the frame count.
         unsafe { (*f).flags |= CLOSING };
+        if frame.flags & CLOSE_THREAD != 0 {
+            t.status = Status::Error; // even if the error is nil
+        }
         self.close_boxes(base as usize + 1);
         Ok(Some(Next::CloseCaught))
     }
@@ -900,6 +982,35 @@ impl Vm {
         Ok(Ok(Next::Run))
     }
 
+    /// Calls every finalizer there is, newest object first: the VM is about to go. Bounded by the fuel that is left.
+    pub(crate) fn finalize_everything(&mut self) {
+        for _ in 0..FINAL_ROUNDS {
+            while let Some(v) = self.heap.gc.finalizable.pop() {
+                self.heap.gc.to_finalize.push_back(v);
+            }
+            if self.heap.gc.to_finalize.is_empty() {
+                return;
+            }
+            while let Some(object) = self.next_to_finalize() {
+                let method = self.meta_of(object, Event::Gc);
+                let top = self.thread().extent();
+                self.scratch.push(object);
+                let room = self.ensure_stack(top + NATIVE_SLOTS);
+                self.scratch.pop();
+                if room.is_err() || self.heap.fuel_left() < 0 {
+                    return;
+                }
+                let t = self.thread_mut();
+                t.set(top, Val::native(&crate::stdlib::RUN_FINALIZER));
+                t.set(top + 1, method);
+                t.set(top + 2, object);
+                t.top = top as u32 + 3;
+                let _ = self.enter_call(2);
+                self.thread_mut().top = top as u32;
+            }
+        }
+    }
+
     /// Calls the next queued finalizer on top of whatever runs.
     fn begin_finalizer(&mut self, native: bool) -> Result<Next, Thrown> {
         let Some(object) = self.next_to_finalize() else { return Ok(Next::Run) };
@@ -949,5 +1060,7 @@ pub(crate) const NATIVE_SLOTS: usize = 24;
 pub(crate) const MAX_NESTED_RUNS: u32 = 100;
 /// Coroutines inside one another.
 const MAX_COROUTINE_DEPTH: u32 = 195;
+/// How often the end of a VM looks for finalizers that finalizers have made.
+const FINAL_ROUNDS: usize = 10;
 /// Errors inside message handlers.
 const MAX_HANDLER_DEPTH: usize = 10;

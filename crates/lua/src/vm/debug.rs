@@ -1,12 +1,25 @@
 //! Names, lines and levels: what error messages and tracebacks say about the code that runs.
 //!
-//! **Invariant:** nothing here changes the state of the VM or runs Lua; everything is derived from frames, saved program
-//! counters and the chunk's debug information, and says less when that was stripped.
+//! | file | what |
+//! |---|---|
+//! | this one | levels, positions, and the errors that name an operand |
+//! | [`mod@names`] | which variable or field a register's value came from |
+//! | [`mod@traceback`] | function names and tracebacks |
+//!
+//! **Invariant:** nothing here changes what a script can see or runs Lua; everything is derived from frames, saved
+//! program counters and the chunk's debug information, and says less when that was stripped. Work that grows with the
+//! code or the stack is charged as fuel.
+
+pub(crate) mod names;
+pub(crate) mod traceback;
 
 use super::{Event, NO_NATIVE, Vm};
 use crate::native::Thrown;
+use crate::op::{Instr, Op};
 use crate::thread::{Frame, Thread, frame_flags};
 use crate::value::{Val, tag};
+use names::Name;
+use traceback::frame_code;
 
 /// Where an instruction's operand comes from, for messages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,69 +34,177 @@ pub(crate) enum Operand {
     None,
 }
 
+/// A function that runs or waits, as `debug.getinfo` counts them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Activation {
+    /// Index of its frame; `None` for the running native, which has none yet.
+    pub frame: Option<usize>,
+    /// Stack index of its function.
+    pub func: usize,
+}
+
 impl Vm {
-    /// The activation at a level, as `debug.getinfo` counts: 0 is the function that runs (the native, if one does).
-    /// `Err`: the running native, which has no frame; the index is that of its function on the stack.
-    pub(crate) fn level(&self, thread: &Thread, level: usize) -> Option<Result<Frame, u32>> {
-        let mut level = level;
+    /// The activations of a coroutine, innermost first: the running native, if one runs, then the frames.
+    ///
+    /// Frames that only exist for our own bookkeeping (running a finalizer, closing a coroutine) do not count.
+    pub(crate) fn activations<'t>(
+        &self,
+        thread: &'t Thread,
+    ) -> impl Iterator<Item = Activation> + use<'t> {
         let frames = thread.frames();
         let running = std::ptr::eq(thread, self.current) && self.native != NO_NATIVE;
-        if running {
-            let framed = frames.last().is_some_and(|f| f.is_native() && f.func == self.native);
-            if !framed {
-                if level == 0 {
-                    return Some(Err(self.native));
-                }
-                level -= 1;
-            }
-        }
-        frames.iter().rev().filter(|f| f.flags & frame_flags::BOUNDARY == 0).nth(level).map(|f| Ok(*f))
+        let framed = frames
+            .last()
+            .is_some_and(|f| f.is_native() && f.func == self.native);
+        let native = (running && !framed).then_some(Activation {
+            frame: None,
+            func: self.native as usize,
+        });
+        let visible = frames.iter().enumerate().rev().filter(|(_, f)| {
+            !f.is_native() || f.flags & (frame_flags::FINALIZER | frame_flags::CLOSE_THREAD) == 0
+        });
+        native.into_iter().chain(visible.map(|(i, f)| Activation {
+            frame: Some(i),
+            func: f.func as usize,
+        }))
     }
 
-    /// The line a Lua frame is at.
-    pub(crate) fn frame_line(&self, thread: &Thread, frame: &Frame) -> Option<u32> {
-        let closure = thread.get(frame.func as usize).as_lua_closure()?;
+    /// The activation at a level: 0 is the function that runs (the native, if one does).
+    pub(crate) fn level(&self, thread: &Thread, level: usize) -> Option<Activation> {
+        self.activations(thread).nth(level)
+    }
+
+    /// The Lua frame of an activation; `None` for natives.
+    pub(crate) fn lua_frame<'t>(
+        &self,
+        thread: &'t Thread,
+        activation: Activation,
+    ) -> Option<&'t Frame> {
+        activation
+            .frame
+            .map(|i| &thread.frames()[i])
+            .filter(|f| !f.is_native())
+    }
+
+    /// The index of the instruction that the Lua frame `i` is at.
+    pub(crate) fn instruction_index(&self, thread: &Thread, i: usize) -> usize {
+        let frames = thread.frames();
+        let frame = &frames[i];
+        let Some(closure) = thread.get(frame.func as usize).as_lua_closure() else {
+            return 0;
+        };
         let p = closure.proto();
-        p.function.line(p.current_index(frame.pc))
+        // An instruction that closes variables runs again after each of them: the saved counter stays at it.
+        let closing = frames.get(i + 1).is_some_and(|above| {
+            above.flags & (frame_flags::CLOSER | frame_flags::TO_NATIVE) == frame_flags::CLOSER
+        });
+        let saved = (frame.pc as usize - p.code as usize) / size_of::<Instr>();
+        if closing {
+            saved
+        } else {
+            saved.saturating_sub(1)
+        }
     }
 
-    /// `"chunk:line: "` of the Lua function at a level; empty if it is not one.
+    /// The line that an activation is at; `None` for natives and stripped code.
+    pub(crate) fn current_line(&self, thread: &Thread, activation: Activation) -> Option<u32> {
+        self.lua_frame(thread, activation)?;
+        let code = frame_code(thread, activation.func)?;
+        code.line(self.instruction_index(thread, activation.frame?))
+    }
+
+    /// `"chunk:line: "` of the Lua function at a level; empty if it is not one. Level 0 is where the interpreter itself
+    /// complains, and says so even if the line is not known.
     pub(crate) fn where_is(&self, level: usize) -> Vec<u8> {
         let thread = self.thread();
-        let Some(Ok(frame)) = self.level(thread, level) else { return Vec::new() };
-        if frame.is_native() {
+        let Some(activation) = self.level(thread, level) else {
+            return Vec::new();
+        };
+        let Some(code) = frame_code(thread, activation.func) else {
+            return Vec::new();
+        };
+        let line = self.current_line(thread, activation);
+        if line.is_none() && level > 0 {
             return Vec::new();
         }
-        let Some(closure) = thread.get(frame.func as usize).as_lua_closure() else { return Vec::new() };
-        let mut text = crate::compiler::chunk_id(&closure.proto().function.source);
-        match self.frame_line(thread, &frame) {
-            Some(line) => text.extend_from_slice(format!(":{line}: ").as_bytes()),
-            None => text.extend_from_slice(b":?: "),
-        }
+        let mut text = crate::compiler::chunk_id(&code.source);
+        text.extend_from_slice(format!(":{}: ", line.map_or(-1, i64::from)).as_bytes());
         text
     }
 
-    /// "bad argument #i to 'name' (message)".
+    /// "bad argument #i to 'name' (message)"; arguments count from 0 here, from 1 in the message.
     #[cold]
     pub(crate) fn arg_error(&mut self, i: usize, message: &[u8]) -> Thrown {
-        let name = self.running_native_name();
+        let mut number = i + 1;
+        let thread = self.current_gc();
         let mut text = self.where_is(1);
-        text.extend_from_slice(format!("bad argument #{} to '{name}' (", i + 1).as_bytes());
-        text.extend_from_slice(message);
-        text.push(b')');
+        let Some(activation) = self.level(&thread, 0) else {
+            text.extend_from_slice(format!("bad argument #{number} (").as_bytes());
+            return self.throw_pieces(text, &[message, b")"]);
+        };
+        self.charge_for_names(&thread);
+        let called = self.call_name(&thread, activation);
+        if let Some(Name {
+            kind: "method",
+            name,
+        }) = called
+        {
+            // The object in front does not count.
+            number -= 1;
+            if number == 0 {
+                let pieces: &[&[u8]] = &[b"calling '", name, b"' on bad self (", message, b")"];
+                return self.throw_pieces(text, pieces);
+            }
+        }
+        let name = match called {
+            Some(called) => called.name.to_vec(),
+            None => self
+                .module_name(thread.get(activation.func))
+                .unwrap_or_else(|| b"?".to_vec()),
+        };
+        text.extend_from_slice(format!("bad argument #{number} to '").as_bytes());
+        self.throw_pieces(text, &[&name, b"' (", message, b")"])
+    }
+
+    fn throw_pieces(&mut self, mut text: Vec<u8>, pieces: &[&[u8]]) -> Thrown {
+        for piece in pieces {
+            text.extend_from_slice(piece);
+        }
         self.throw_bytes(&text)
     }
 
-    fn running_native_name(&self) -> String {
-        if self.native == NO_NATIVE {
-            return "?".to_owned();
+    /// Finding a name reads the code in front of an instruction.
+    fn charge_for_names(&mut self, thread: &Thread) {
+        if let Some(i) = thread.frames().len().checked_sub(1) {
+            let read = self.instruction_index(thread, i);
+            self.heap.fuel -= (read / 8) as i64;
         }
-        self.thread().get(self.native as usize).as_native().map_or("?".to_owned(), |d| d.name.to_owned())
     }
 
-    /// How a message describes an operand: `" (local 'x')"`, or nothing.
-    pub(crate) fn describe(&self, _operand: Operand) -> String {
-        String::new()
+    /// How a message describes an operand of the running function: `" (local 'x')"`, or nothing.
+    pub(crate) fn describe(&mut self, operand: Operand) -> Vec<u8> {
+        let thread = self.current_gc();
+        let Some(i) = thread.frames().len().checked_sub(1) else {
+            return Vec::new();
+        };
+        let frame = &thread.frames()[i];
+        if frame.is_native() {
+            return Vec::new();
+        }
+        let Some(code) = frame_code(&thread, frame.func as usize) else {
+            return Vec::new();
+        };
+        self.charge_for_names(&thread);
+        let pc = self.instruction_index(&thread, i);
+        let name = match operand {
+            Operand::Register(r) => names::register_name(code, pc, r),
+            Operand::Upvalue(n) => Some(Name {
+                kind: "upvalue",
+                name: names::upvalue_name(code, n).unwrap_or(b"?"),
+            }),
+            Operand::Constant(_) | Operand::None => None,
+        };
+        name.map_or_else(Vec::new, described)
     }
 
     /// "attempt to {what} a nil value (local 'x')".
@@ -91,8 +212,14 @@ impl Vm {
     pub(crate) fn operand_error(&mut self, what: &str, v: Val, operand: Operand) -> Thrown {
         self.native = NO_NATIVE;
         let name = self.describe(operand);
+        self.kind_error(what, v, &name)
+    }
+
+    fn kind_error(&mut self, what: &str, v: Val, name: &[u8]) -> Thrown {
         let kind = self.type_name_for_message(v);
-        self.throw_str(&format!("attempt to {what} a {kind} value{name}"))
+        let mut text = self.where_is(0);
+        text.extend_from_slice(format!("attempt to {what} a {kind} value").as_bytes());
+        self.throw_pieces(text, &[name])
     }
 
     /// The error of indexing something that cannot be.
@@ -101,30 +228,68 @@ impl Vm {
         self.operand_error("index", obj, operand)
     }
 
-    /// The error of calling something that cannot be.
+    /// The error of calling something that cannot be; `func` is where it is on the stack.
     #[cold]
     pub(crate) fn call_error(&mut self, func: usize, f: Val) -> Thrown {
-        let frame = self.thread().frames().last().copied();
-        let operand = match frame {
-            Some(frame) if !frame.is_native() && func >= frame.base as usize => Operand::Register(func - frame.base as usize),
-            _ => Operand::None,
+        self.native = NO_NATIVE;
+        let thread = self.current_gc();
+        let top = thread.frames().len().wrapping_sub(1);
+        let code = thread
+            .frames()
+            .last()
+            .filter(|frame| !frame.is_native())
+            .and_then(|frame| frame_code(&thread, frame.func as usize));
+        let Some(code) = code else {
+            return self.kind_error("call", f, b"");
         };
-        self.operand_error("call", f, operand)
+        self.charge_for_names(&thread);
+        let name = if self.is_close_method(&thread, top, func, f) {
+            Some(Name {
+                kind: "metamethod",
+                name: b"close",
+            })
+        } else {
+            names::called_name(code, self.instruction_index(&thread, top))
+        };
+        let name = name.map_or_else(Vec::new, described);
+        self.kind_error("call", f, &name)
+    }
+
+    /// Whether the call at `func` is that of a `__close`, made by the instruction that the Lua frame `top` is to repeat.
+    fn is_close_method(&self, thread: &Thread, top: usize, func: usize, f: Val) -> bool {
+        // SAFETY: a saved program counter points into its function's code.
+        let at = unsafe { *thread.frames()[top].pc };
+        !f.is_nil()
+            && matches!(at.op(), Op::CLOSE | Op::RETURN)
+            && func + 1 < thread.top as usize
+            && self.meta_of(thread.get(func + 1), Event::Close).raw_eq(f)
     }
 
     /// The error of arithmetic on something that is not a number (or, for bitwise operations, not an integer).
     #[cold]
     pub(crate) fn arith_error(&mut self, event: Event, a: Val, b: Val, on: [Operand; 2]) -> Thrown {
-        let bitwise = matches!(event, Event::BAnd | Event::BOr | Event::BXor | Event::Shl | Event::Shr | Event::BNot);
+        let bitwise = matches!(
+            event,
+            Event::BAnd | Event::BOr | Event::BXor | Event::Shl | Event::Shr | Event::BNot
+        );
         if bitwise && a.is_number() && b.is_number() {
-            let culprit = if a.tag == tag::FLOAT && crate::number::float_to_int(a.raw_float()).is_none() { 0 } else { 1 };
+            let first = a.tag == tag::FLOAT && crate::number::float_to_int(a.raw_float()).is_none();
             self.native = NO_NATIVE;
-            let name = self.describe(on[culprit]);
-            return self.throw_str(&format!("number{name} has no integer representation"));
+            let name = self.describe(on[!first as usize]);
+            let mut text = self.where_is(0);
+            text.extend_from_slice(b"number");
+            return self.throw_pieces(text, &[&name, b" has no integer representation"]);
         }
-        let second = a.is_number();
-        let (v, operand) = if second { (b, on[1]) } else { (a, on[0]) };
-        let what = if bitwise { "perform bitwise operation on" } else { "perform arithmetic on" };
+        let (v, operand) = if a.is_number() {
+            (b, on[1])
+        } else {
+            (a, on[0])
+        };
+        let what = if bitwise {
+            "perform bitwise operation on"
+        } else {
+            "perform arithmetic on"
+        };
         self.operand_error(what, v, operand)
     }
 
@@ -139,28 +304,52 @@ impl Vm {
         }
     }
 
+    /// The error of a numeric loop whose initial value, limit or step is not a number.
+    #[cold]
+    pub(crate) fn loop_error(&mut self, what: &str, v: Val) -> Thrown {
+        let kind = self.type_name_for_message(v);
+        self.throw_str(&format!("bad 'for' {what} (number expected, got {kind})"))
+    }
+
     /// The error of a to-be-closed variable whose value has lost its `__close`.
     #[cold]
     pub(crate) fn close_error(&mut self, slot: usize) -> Thrown {
         let v = self.thread().get(slot);
-        let kind = self.type_name_for_message(v);
-        self.throw_str(&format!("attempt to call a {kind} value (metamethod 'close')"))
+        let in_lua = self
+            .thread()
+            .frames()
+            .last()
+            .is_some_and(|f| !f.is_native());
+        let name: &[u8] = if in_lua {
+            b" (metamethod 'close')"
+        } else {
+            b""
+        };
+        self.native = NO_NATIVE;
+        self.kind_error("call", v, name)
     }
 
     /// The error of declaring a to-be-closed variable with a value that cannot be closed.
     #[cold]
     pub(crate) fn not_closable_error(&mut self, register: usize) -> Thrown {
-        let thread = self.thread();
-        let name = thread
-            .frames()
-            .last()
-            .and_then(|frame| {
-                let closure = thread.get(frame.func as usize).as_lua_closure()?;
-                let p = closure.proto();
-                let at = p.current_index(frame.pc);
-                Some(String::from_utf8_lossy(p.function.local_name(register + 1, at + 1)?).into_owned())
-            })
-            .unwrap_or_else(|| "?".to_owned());
-        self.throw_str(&format!("variable '{name}' got a non-closable value"))
+        let thread = self.current_gc();
+        let name = thread.frames().last().and_then(|frame| {
+            let code = frame_code(&thread, frame.func as usize)?;
+            let at = self.instruction_index(&thread, thread.frames().len() - 1);
+            code.local_name(register + 1, at)
+                .or_else(|| code.local_name(register + 1, at + 1))
+        });
+        let mut text = self.where_is(0);
+        text.extend_from_slice(b"variable '");
+        let name = name.unwrap_or(b"?");
+        self.throw_pieces(text, &[name, b"' got a non-closable value"])
     }
+}
+
+/// A name as messages append it: `" (global 'x')"`.
+fn described(name: Name<'_>) -> Vec<u8> {
+    let mut text = format!(" ({} '", name.kind).into_bytes();
+    text.extend_from_slice(name.name);
+    text.extend_from_slice(b"')");
+    text
 }

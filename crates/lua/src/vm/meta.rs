@@ -229,9 +229,9 @@ impl Vm {
                 Event::Add => x.wrapping_add(y),
                 Event::Sub => x.wrapping_sub(y),
                 Event::Mul => x.wrapping_mul(y),
-                Event::Mod if y == 0 => return Err(self.throw_str("attempt to perform 'n%%0'")),
+                Event::Mod if y == 0 => return Err(self.throw_str("attempt to perform 'n%0'")),
                 Event::Mod => number::int_mod(x, y),
-                Event::IDiv if y == 0 => return Err(self.throw_str("attempt to perform 'n//0'")),
+                Event::IDiv if y == 0 => return Err(self.throw_str("attempt to divide by zero")),
                 Event::IDiv => number::int_floor_div(x, y),
                 Event::Pow => return Ok(Some(Val::float(number::float_pow(x as f64, y as f64)))),
                 Event::Div => return Ok(Some(Val::float(x as f64 / y as f64))),
@@ -420,7 +420,7 @@ impl Vm {
                     Some(l) => l,
                     None => return Ok(None),
                 },
-                None => return Err(self.loop_error("limit")),
+                None => return Err(self.loop_error("limit", limit)),
             };
             if if s > 0 { i > last } else { i < last } {
                 return Ok(None);
@@ -429,9 +429,9 @@ impl Vm {
             let count = if s == 1 || s == -1 { distance } else { distance / s.unsigned_abs() };
             return Ok(Some([start, Val::int(count as i64), step]));
         }
-        let Some(l) = limit.as_number() else { return Err(self.loop_error("limit")) };
-        let Some(s) = step.as_number() else { return Err(self.loop_error("step")) };
-        let Some(i) = start.as_number() else { return Err(self.loop_error("initial value")) };
+        let Some(l) = limit.as_number() else { return Err(self.loop_error("limit", limit)) };
+        let Some(s) = step.as_number() else { return Err(self.loop_error("step", step)) };
+        let Some(i) = start.as_number() else { return Err(self.loop_error("initial value", start)) };
         if s == 0.0 {
             return Err(self.throw_str("'for' step is zero"));
         }
@@ -439,11 +439,6 @@ impl Vm {
             return Ok(None);
         }
         Ok(Some([Val::float(i), Val::float(l), Val::float(s)]))
-    }
-
-    #[cold]
-    fn loop_error(&mut self, what: &str) -> Thrown {
-        self.throw_str(&format!("'for' {what} must be a number"))
     }
 }
 

@@ -5,6 +5,7 @@
 //! | [`mod@run`] | the dispatch loop |
 //! | [`mod@call`] | calls, returns, coroutine switches, errors: everything between two runs of the loop |
 //! | [`mod@meta`] | instructions that the loop does not finish itself: metamethods, conversions, concatenation |
+//! | [`mod@load`] | compiling and making main functions |
 //! | [`mod@debug`] | names, lines and levels, for messages and tracebacks |
 //!
 //! **Invariants**
@@ -15,6 +16,7 @@
 
 pub(crate) mod call;
 pub(crate) mod debug;
+pub(crate) mod load;
 pub(crate) mod meta;
 pub(crate) mod run;
 
@@ -82,11 +84,15 @@ pub struct Vm {
     pub(crate) current: *mut Thread,
     /// The coroutine that the innermost run of the loop was entered for.
     pub(crate) base_thread: *mut Thread,
+    /// The innermost run is a host callback's call on a coroutine that was running already: that cannot yield.
+    pub(crate) base_is_call: bool,
     /// How many runs of the loop are active (host callbacks that call Lua nest them).
     pub(crate) run_depth: u32,
     pub(crate) metatables: [*mut Table; Type::COUNT],
     /// The error being thrown.
     pub(crate) thrown: Val,
+    /// Where it was raised, once it has reached the host (or come from it).
+    pub(crate) error_traceback: Option<Box<str>>,
     /// Objects that live as long as the VM: event names, fixed strings, registry, globals.
     pub(crate) roots: Vec<Val>,
     /// Values that internal code protects for a moment.
@@ -96,8 +102,12 @@ pub struct Vm {
     pub(crate) free_handles: Vec<u32>,
     pub(crate) registry: Gc<Table>,
     pub(crate) globals: Gc<Table>,
+    /// What loaded code has as `_ENV`: the globals, or a layered view of them.
+    pub(crate) environment: Gc<Table>,
     pub(crate) event_names: [Gc<Str>; EVENT_NAMES.len()],
     pub(crate) memory_message: Gc<Str>,
+    /// The names of the basic types, by `Type`.
+    pub(crate) type_names: [Gc<Str>; Type::COUNT],
     /// What the action that a native just returned is to continue with.
     pub(crate) next_cont: Cont,
     pub(crate) next_flags: u16,
@@ -137,17 +147,21 @@ impl Vm {
             main: null_mut(),
             current: null_mut(),
             base_thread: null_mut(),
+            base_is_call: false,
             run_depth: 0,
             metatables: [null_mut(); Type::COUNT],
             thrown: Val::NIL,
+            error_traceback: None,
             roots: Vec::new(),
             scratch: Vec::new(),
             handles: Vec::new(),
             free_handles: Vec::new(),
             registry: no_table,
             globals: no_table,
+            environment: no_table,
             event_names: [no_str; EVENT_NAMES.len()],
             memory_message: no_str,
+            type_names: [no_str; Type::COUNT],
             next_cont: crate::native::return_results,
             next_flags: 0,
             next_future: None,
@@ -170,13 +184,19 @@ impl Vm {
         vm.heap.gc.mode_name = vm.event_name(Event::Mode).as_ptr();
         vm.memory_message = vm.intern(b"not enough memory")?;
         vm.roots.push(Val::str(vm.memory_message));
-        let main = vm.new_thread()?;
+        for (i, t) in Type::ALL.iter().enumerate() {
+            vm.type_names[i] = vm.intern(t.name().as_bytes())?;
+            vm.roots.push(Val::str(vm.type_names[i]));
+        }
+        let mut main = vm.new_thread()?;
+        main.state = crate::thread::ThreadState::Active;
         vm.main = main.as_ptr();
         vm.current = main.as_ptr();
         vm.registry = vm.new_table()?;
         vm.roots.push(Val::table(vm.registry));
         vm.globals = vm.new_table()?;
         vm.roots.push(Val::table(vm.globals));
+        vm.environment = vm.globals;
         vm.heap.limit = limit.max(vm.heap.used);
         vm.heap.update_trigger();
         Ok(vm)
@@ -215,10 +235,10 @@ impl Vm {
             Err(e) => e,
         }
     }
-    /// Throws a message with the position of whatever runs in front: the current Lua function's line, if it is one.
+    /// Throws a message, with the position in front if Lua code (not a native) runs.
     #[cold]
     pub(crate) fn throw_str(&mut self, message: &str) -> Thrown {
-        let mut text = if self.native == NO_NATIVE { self.where_is(0) } else { self.where_is(1) };
+        let mut text = if self.native == NO_NATIVE { self.where_is(0) } else { Vec::new() };
         text.extend_from_slice(message.as_bytes());
         self.throw_bytes(&text)
     }
@@ -458,7 +478,8 @@ impl Vm {
                 return Ok(*slot);
             }
             let function = std::sync::Arc::clone(&(&*parent).function.children[n]);
-            let made = self.new_proto(&function)?;
+            let private = (*parent).private.clone();
+            let made = self.new_proto(&function, private)?;
             *slot = made.as_ptr();
             self.barrier(parent as *mut _, Val::object(made.header(), tag::PROTO));
             Ok(made.as_ptr())
@@ -507,3 +528,6 @@ impl Vm {
         self.warning_continues = continues;
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

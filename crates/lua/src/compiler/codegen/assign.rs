@@ -12,11 +12,11 @@ impl Generator<'_, '_, '_> {
         let (with_register, with_constant, a, b) = match target.kind {
             Kind::Local(reg) => {
                 self.free_exp(&value);
-                return self.to_register(&mut value, reg);
+                return self.put_in(&mut value, reg);
             }
             Kind::Upvalue(index) => {
                 debug_assert!(self.by_reference(self.upvalue_var(index)));
-                let reg = self.to_any_register(&mut value)?;
+                let reg = self.put_in_any(&mut value)?;
                 self.emit_abc(Op::SETUPBOX, reg, index, 0)?;
                 self.free_exp(&value);
                 return Ok(());
@@ -30,7 +30,7 @@ impl Generator<'_, '_, '_> {
         match self.constant_operand(&value)? {
             Some(constant) => self.emit_abc(with_constant, a, b, constant)?,
             None => {
-                let reg = self.to_any_register(&mut value)?;
+                let reg = self.put_in_any(&mut value)?;
                 self.emit_abc(with_register, a, b, reg)?
             }
         };
@@ -120,7 +120,7 @@ impl Generator<'_, '_, '_> {
             }
             last => {
                 if let Some(mut last) = last {
-                    self.to_next_register(&mut last)?;
+                    self.put_in_next(&mut last)?;
                 }
                 if missing > 0 {
                     let first = self.reserve(missing)?;

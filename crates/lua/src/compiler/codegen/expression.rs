@@ -2,8 +2,8 @@
 
 use super::Generator;
 use super::operand::{Exp, Kind};
-use crate::compiler::Fail;
 use crate::compiler::ast::*;
+use crate::compiler::{Fail, Place};
 use crate::op::{Instr, Op};
 
 /// Positional items of a constructor are stored in batches of this many.
@@ -35,15 +35,18 @@ impl Generator<'_, '_, '_> {
         Ok(exp)
     }
 
-    fn see(&mut self, id: ExprId) -> ExprNode {
-        self.seen = self.seen.max(id.0 + 1);
-        self.ast.expr(id)
+    /// Notes that the parser would have read this expression, all of it, by now.
+    fn see(&mut self, id: ExprId) {
+        self.seen = Place {
+            expressions: self.seen.expressions.max(id.0 + 1),
+            separator: false,
+        };
     }
 
     /// Generates an expression that has no left side.
     fn leaf(&mut self, id: ExprId) -> Result<Exp, Fail> {
-        let node = self.see(id);
-        match node.expr {
+        let node = self.ast.expr(id);
+        let exp = match node.expr {
             Expr::Vararg { line_before } => {
                 self.line = line_before;
                 let pc = self.emit_abc(Op::VARARG, 0, 0, 2)?;
@@ -57,8 +60,9 @@ impl Generator<'_, '_, '_> {
             }
             Expr::Global { environment, name } => {
                 self.line = node.line;
+                self.see(id);
                 let mut object = self.variable(self.ast.expr(environment).expr);
-                self.to_indexable(&mut object)?;
+                self.make_indexable(&mut object)?;
                 self.indexed(&mut object, &mut Kind::Str(name).into())?;
                 Ok(object)
             }
@@ -73,14 +77,14 @@ impl Generator<'_, '_, '_> {
                 self.unary(op, &mut exp, node.line)?;
                 Ok(exp)
             }
-            Expr::Table(table) => {
-                self.table(self.ast.table(table), node.line)
-            }
+            Expr::Table(table) => self.table(self.ast.table(table), node.line),
             simple => {
                 self.line = node.line;
                 Ok(self.variable(simple))
             }
-        }
+        };
+        self.see(id);
+        exp
     }
 
     /// Describes a variable or constant; makes no code.
@@ -101,15 +105,12 @@ impl Generator<'_, '_, '_> {
         kind.into()
     }
 
-    fn closure(
-        &mut self,
-        child: std::sync::Arc<crate::chunk::FunctionCode>,
-    ) -> Result<Exp, Fail> {
+    fn closure(&mut self, child: std::sync::Arc<crate::chunk::FunctionCode>) -> Result<Exp, Fail> {
         let index = self.fun.children.len() as u16;
         self.fun.children.push(child);
         let pc = self.emit(Instr::abx(Op::CLOSURE, 0, index))?;
         let mut exp = Kind::Reloc(pc).into();
-        self.to_next_register(&mut exp)?;
+        self.put_in_next(&mut exp)?;
         Ok(exp)
     }
 
@@ -125,16 +126,16 @@ impl Generator<'_, '_, '_> {
                 self.postfix(op, left, right, node.line)
             }
             Expr::Field { name, .. } => {
-                self.to_indexable(&mut left)?;
+                self.make_indexable(&mut left)?;
                 self.see(id);
                 self.line = node.line;
                 self.indexed(&mut left, &mut Kind::Str(name).into())?;
                 Ok(left)
             }
             Expr::Index { key, .. } => {
-                self.to_indexable(&mut left)?;
+                self.make_indexable(&mut left)?;
                 let mut key = self.expression(key)?;
-                self.to_value(&mut key)?;
+                self.make_value(&mut key)?;
                 self.see(id);
                 self.line = node.line;
                 self.indexed(&mut left, &mut key)?;
@@ -154,7 +155,7 @@ impl Generator<'_, '_, '_> {
                 self.line = line;
                 self.method(&mut function, name)?
             }
-            None => self.to_next_register(&mut function)?,
+            None => self.put_in_next(&mut function)?,
         };
         let last = self.expressions(call.arguments)?;
         self.see(id);
@@ -166,7 +167,7 @@ impl Generator<'_, '_, '_> {
             }
             last => {
                 if let Some(mut last) = last {
-                    self.to_next_register(&mut last)?;
+                    self.put_in_next(&mut last)?;
                 }
                 Some(self.fun.free_register - base as usize - 1)
             }
@@ -185,7 +186,7 @@ impl Generator<'_, '_, '_> {
         object: &mut Exp,
         name: crate::compiler::strings::StrId,
     ) -> Result<super::Reg, Fail> {
-        let object_register = self.to_any_register(object)?;
+        let object_register = self.put_in_any(object)?;
         let key: Exp = Kind::Str(name).into();
         match self.constant_operand(&key)? {
             Some(constant) => {
@@ -200,7 +201,7 @@ impl Generator<'_, '_, '_> {
                 let base = self.reserve(2)?;
                 self.emit_abc(Op::MOVE, base + 1, object_register, 0)?;
                 let mut key = key;
-                self.to_register(&mut key, base)?;
+                self.put_in(&mut key, base)?;
                 self.emit_abc(Op::GETTABLE, base, base + 1, base)?;
                 Ok(base)
             }
@@ -215,14 +216,15 @@ impl Generator<'_, '_, '_> {
             if index + 1 == list.len() {
                 return Ok(Some(exp));
             }
-            self.apply_late_line(id);
-            self.to_next_register(&mut exp)?;
+            self.pass_separator(id);
+            self.put_in_next(&mut exp)?;
         }
         Ok(None)
     }
 
     /// The reference finishes a list element only after it has consumed the separator.
-    fn apply_late_line(&mut self, element: ExprId) {
+    fn pass_separator(&mut self, element: ExprId) {
+        self.seen.separator = true;
         if let Some(line) = self.ast.late_line(element) {
             self.line = line;
         }
@@ -246,13 +248,13 @@ impl Generator<'_, '_, '_> {
             let is_last = stored + waiting == positional;
             // Only an item at the very end of the list gives all its values.
             let at_end = self.ast.item(table.items, table.items.len() - 1).value == item.value;
-            self.apply_late_line(item.value);
+            self.pass_separator(item.value);
             if is_last && at_end && value.is_multiple() {
                 self.set_results(&value, None)?;
                 open = true;
                 break;
             }
-            self.to_next_register(&mut value)?;
+            self.put_in_next(&mut value)?;
             if waiting == ITEMS_PER_BATCH && !is_last {
                 self.store_items(reg, stored, waiting)?;
                 stored += waiting;
@@ -294,7 +296,7 @@ impl Generator<'_, '_, '_> {
         let Some(key) = item.key else { return Ok(()) };
         let free = self.fun.free_register;
         let mut key = self.expression(key)?;
-        self.to_value(&mut key)?;
+        self.make_value(&mut key)?;
         self.line = item.line;
         let mut target: Exp = Kind::Fixed(table).into();
         self.indexed(&mut target, &mut key)?;

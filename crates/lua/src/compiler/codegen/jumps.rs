@@ -179,7 +179,7 @@ impl Generator<'_, '_, '_> {
                 return self.conditional_jump(Op::TEST, instr.b() as u8, 0, !when);
             }
         }
-        let reg = self.to_some_register_keeping_jumps(exp)?;
+        let reg = self.put_in_some_keeping_jumps(exp)?;
         self.free_exp(exp);
         self.conditional_jump(Op::TESTSET, 0, reg, when)
     }

@@ -97,7 +97,7 @@ impl Generator<'_, '_, '_> {
         let base = self.free_register();
         for value in self.ast.items(info.values) {
             let mut value = self.expression(value)?;
-            self.to_next_register(&mut value)?;
+            self.put_in_next(&mut value)?;
         }
         if info.values.len() == 2 {
             let step = self.reserve(1)?;
@@ -259,9 +259,7 @@ impl Generator<'_, '_, '_> {
                 self.add_goto(self.ast.gotos[id.0 as usize], condition.if_true);
                 Ok(None)
             }
-            _ => {
-                self.jump_unless(condition).map(Some)
-            }
+            _ => self.jump_unless(condition).map(Some),
         }
     }
 

@@ -22,7 +22,7 @@ mod statement;
 
 use super::ast::*;
 use super::strings::{StrId, Strings};
-use super::{Budget, Fail, Options};
+use super::{Budget, Fail, Options, Place};
 use crate::chunk::{Constant, FunctionCode, LocalVar, UpvalueDesc};
 use crate::op::Instr;
 use emit::ConstantKey;
@@ -57,7 +57,10 @@ pub(crate) fn generate(
         registers: vec![0; ast.vars.len()],
         label_pcs: vec![None; ast.labels.len()],
         label_jumps: vec![Jumps::NONE; ast.labels.len()],
-        seen: 0,
+        seen: Place {
+            expressions: 0,
+            separator: false,
+        },
         line: 1,
         fun: Fun::default(),
     };
@@ -107,8 +110,8 @@ struct Generator<'a, 'b, 'm> {
     label_pcs: Vec<Option<u32>>,
     /// Forward jumps to each label.
     label_jumps: Vec<Jumps>,
-    /// One more than the number of the last expression visited, for the message of a limit.
-    seen: u32,
+    /// How far the parser would be, for the message of a limit.
+    seen: Place,
     /// Line of the last token that the reference would have consumed by now.
     line: u32,
     fun: Fun,
@@ -189,7 +192,7 @@ impl Generator<'_, '_, '_> {
     fn limit(&self, what: &'static str) -> Fail {
         Fail::Limit {
             what,
-            after: self.seen,
+            at: self.seen,
         }
     }
 

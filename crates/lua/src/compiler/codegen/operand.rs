@@ -223,7 +223,7 @@ impl Generator<'_, '_, '_> {
     }
 
     /// Puts a value that does not come by jumps in some register, leaving the jumps as they are.
-    pub(super) fn to_some_register_keeping_jumps(&mut self, exp: &mut Exp) -> Result<Reg, Fail> {
+    pub(super) fn put_in_some_keeping_jumps(&mut self, exp: &mut Exp) -> Result<Reg, Fail> {
         if !matches!(exp.kind, Kind::Fixed(_)) {
             let reg = self.reserve(1)?;
             self.discharge_to(exp, reg)?;
@@ -235,7 +235,7 @@ impl Generator<'_, '_, '_> {
     }
 
     /// Puts the value in a register, however it comes.
-    pub(super) fn to_register(&mut self, exp: &mut Exp, reg: Reg) -> Result<(), Fail> {
+    pub(super) fn put_in(&mut self, exp: &mut Exp, reg: Reg) -> Result<(), Fail> {
         self.discharge_to(exp, reg)?;
         if let Kind::Jump(pc) = exp.kind {
             exp.if_true = self.join(Jumps::one(pc), exp.if_true);
@@ -262,45 +262,45 @@ impl Generator<'_, '_, '_> {
     }
 
     /// Puts the value in the next free register.
-    pub(super) fn to_next_register(&mut self, exp: &mut Exp) -> Result<Reg, Fail> {
+    pub(super) fn put_in_next(&mut self, exp: &mut Exp) -> Result<Reg, Fail> {
         self.discharge_variables(exp)?;
         self.free_exp(exp);
         let reg = self.reserve(1)?;
-        self.to_register(exp, reg)?;
+        self.put_in(exp, reg)?;
         Ok(reg)
     }
 
     /// Puts the value in some register: where it is, if it is in one.
-    pub(super) fn to_any_register(&mut self, exp: &mut Exp) -> Result<Reg, Fail> {
+    pub(super) fn put_in_any(&mut self, exp: &mut Exp) -> Result<Reg, Fail> {
         self.discharge_variables(exp)?;
         if let Kind::Fixed(reg) = exp.kind {
             if !exp.has_jumps() {
                 return Ok(reg);
             }
             if reg as usize >= self.variable_registers() {
-                self.to_register(exp, reg)?;
+                self.put_in(exp, reg)?;
                 return Ok(reg);
             }
         }
-        self.to_next_register(exp)
+        self.put_in_next(exp)
     }
 
     /// Puts the value in a register, unless it is an upvalue captured by value, which can be indexed as it is.
-    pub(super) fn to_indexable(&mut self, exp: &mut Exp) -> Result<(), Fail> {
+    pub(super) fn make_indexable(&mut self, exp: &mut Exp) -> Result<(), Fail> {
         match exp.kind {
             Kind::Upvalue(index)
                 if !exp.has_jumps() && !self.by_reference(self.upvalue_var(index)) =>
             {
                 Ok(())
             }
-            _ => self.to_any_register(exp).map(drop),
+            _ => self.put_in_any(exp).map(drop),
         }
     }
 
     /// Makes the value a constant or puts it in a register.
-    pub(super) fn to_value(&mut self, exp: &mut Exp) -> Result<(), Fail> {
+    pub(super) fn make_value(&mut self, exp: &mut Exp) -> Result<(), Fail> {
         if matches!(exp.kind, Kind::Jump(_)) || exp.has_jumps() {
-            self.to_any_register(exp).map(drop)
+            self.put_in_any(exp).map(drop)
         } else {
             self.discharge_variables(exp)
         }
@@ -318,7 +318,7 @@ impl Generator<'_, '_, '_> {
         }
         let table = match object.kind {
             Kind::Local(reg) | Kind::Fixed(reg) => reg,
-            _ => self.to_any_register(object)?,
+            _ => self.put_in_any(object)?,
         };
         object.kind = match (name, key.kind) {
             (Some(key), _) => Kind::IndexedStr { table, key },
@@ -328,7 +328,7 @@ impl Generator<'_, '_, '_> {
             },
             _ => Kind::Indexed {
                 table,
-                key: self.to_any_register(key)?,
+                key: self.put_in_any(key)?,
             },
         };
         Ok(())

@@ -55,7 +55,7 @@ impl Generator<'_, '_, '_> {
             UnOp::BitNot => Op::BNOT,
             UnOp::Length => Op::LEN,
         };
-        let operand = self.to_any_register(exp)?;
+        let operand = self.put_in_any(exp)?;
         self.free_exp(exp);
         *exp = Kind::Reloc(self.emit_abc(op, 0, operand, 0)?).into();
         self.fix_line(line);
@@ -71,7 +71,7 @@ impl Generator<'_, '_, '_> {
                 Kind::Jump(pc)
             }
             _ => {
-                let operand = self.to_some_register_keeping_jumps(exp)?;
+                let operand = self.put_in_some_keeping_jumps(exp)?;
                 self.free_exp(exp);
                 Kind::Reloc(self.emit_abc(Op::NOT, 0, operand, 0)?)
             }
@@ -89,7 +89,7 @@ impl Generator<'_, '_, '_> {
         let keep = match op {
             BinOp::And => return self.go_if_true(left),
             BinOp::Or => return self.go_if_false(left),
-            BinOp::Concat => return self.to_next_register(left).map(drop),
+            BinOp::Concat => return self.put_in_next(left).map(drop),
             BinOp::Equal | BinOp::NotEqual => left.constant_key().is_some(),
             BinOp::Less | BinOp::LessEqual | BinOp::Greater | BinOp::GreaterEqual => {
                 left.small_int().is_some()
@@ -97,7 +97,7 @@ impl Generator<'_, '_, '_> {
             _ => left.is_numeral(),
         };
         if !keep {
-            self.to_any_register(left)?;
+            self.put_in_any(left)?;
         }
         Ok(())
     }
@@ -114,15 +114,15 @@ impl Generator<'_, '_, '_> {
         match op {
             BinOp::And => {
                 right.if_false = self.join(right.if_false, left.if_false);
-                return Ok(right);
+                Ok(right)
             }
             BinOp::Or => {
                 right.if_true = self.join(right.if_true, left.if_true);
-                return Ok(right);
+                Ok(right)
             }
             BinOp::Concat => {
-                self.to_next_register(&mut right)?;
-                return self.concat(left, right, line);
+                self.put_in_next(&mut right)?;
+                self.concat(left, right, line)
             }
             BinOp::Equal => self.equal(left, right, true),
             BinOp::NotEqual => self.equal(left, right, false),
@@ -172,18 +172,18 @@ impl Generator<'_, '_, '_> {
             _ => None,
         };
         let instr = if let (Some(op), Some(value)) = (immediate, right.small_int()) {
-            Instr::abc(op, 0, self.to_any_register(left)?, value as u8)
+            Instr::abc(op, 0, self.put_in_any(left)?, value as u8)
         } else if let Some(constant) = self.numeric_operand(right, forms.integer)? {
-            let left = self.to_any_register(left)?;
+            let left = self.put_in_any(left)?;
             Instr::abc(forms.right_constant, 0, left, constant)
         } else if let Some(op) = forms.left_constant
             && let Some(constant) = self.numeric_operand(left, forms.integer)?
         {
-            Instr::abc(op, 0, constant, self.to_any_register(right)?)
+            Instr::abc(op, 0, constant, self.put_in_any(right)?)
         } else {
             // A pending right operand is the last instruction: it must get its register first.
-            let right = self.to_any_register(right)?;
-            let left = self.to_any_register(left)?;
+            let right = self.put_in_any(right)?;
+            let left = self.put_in_any(left)?;
             Instr::abc(forms.registers, 0, left, right)
         };
         self.free_exps(left, right);
@@ -203,11 +203,11 @@ impl Generator<'_, '_, '_> {
     /// `left < right` or `left <= right`.
     fn order(&mut self, op: Op, mut left: Exp, mut right: Exp) -> Result<Exp, Fail> {
         let (op, a, b) = if let Some(value) = right.small_int() {
-            let left = self.to_any_register(&mut left)?;
+            let left = self.put_in_any(&mut left)?;
             let op = if op == Op::LT { Op::LTI } else { Op::LEI };
             (op, left, value as u8)
         } else if let Some(value) = left.small_int() {
-            let right = self.to_any_register(&mut right)?;
+            let right = self.put_in_any(&mut right)?;
             let op = if op == Op::LT { Op::GTI } else { Op::GEI };
             (op, right, value as u8)
         } else {
@@ -222,11 +222,11 @@ impl Generator<'_, '_, '_> {
     /// Puts both operands in registers; one whose instruction was the last goes first.
     fn two_registers(&mut self, left: &mut Exp, right: &mut Exp) -> Result<(Reg, Reg), Fail> {
         if matches!(right.kind, Kind::Reloc(_)) {
-            let b = self.to_any_register(right)?;
-            return Ok((self.to_any_register(left)?, b));
+            let b = self.put_in_any(right)?;
+            return Ok((self.put_in_any(left)?, b));
         }
-        let a = self.to_any_register(left)?;
-        Ok((a, self.to_any_register(right)?))
+        let a = self.put_in_any(left)?;
+        Ok((a, self.put_in_any(right)?))
     }
 
     fn equal(&mut self, left: Exp, right: Exp, when: bool) -> Result<Exp, Fail> {
@@ -235,7 +235,7 @@ impl Generator<'_, '_, '_> {
             Some(_) => (right, left),
             None => (left, right),
         };
-        let a = self.to_any_register(&mut left)?;
+        let a = self.put_in_any(&mut left)?;
         let immediate = match right.kind {
             // A float equal to a small integer: the subtypes compare alike.
             Kind::Float(value) if !right.has_jumps() && f64::from(value as i8) == value => {
@@ -248,7 +248,7 @@ impl Generator<'_, '_, '_> {
         } else if let Some(constant) = self.constant_operand(&right)? {
             (Op::EQK, constant)
         } else {
-            (Op::EQ, self.to_any_register(&mut right)?)
+            (Op::EQ, self.put_in_any(&mut right)?)
         };
         self.free_exps(&left, &right);
         let jump = self.conditional_jump(op, a, b, when)?;

@@ -70,7 +70,7 @@ impl Generator<'_, '_, '_> {
             // Its value is in the program already; the values before it are not.
             for index in 0..vars.len() - 1 {
                 let mut value = self.expression(self.ast.item(values, index))?;
-                self.to_next_register(&mut value)?;
+                self.put_in_next(&mut value)?;
             }
         } else {
             if values.is_empty() {
@@ -137,10 +137,10 @@ impl Generator<'_, '_, '_> {
         let first = self.variable_registers() as u8;
         if !last.is_multiple() {
             if values.len() == 1 {
-                let reg = self.to_any_register(&mut last)?;
+                let reg = self.put_in_any(&mut last)?;
                 return self.emit_return(reg, 1);
             }
-            self.to_next_register(&mut last)?;
+            self.put_in_next(&mut last)?;
             return self.emit_return(first, values.len());
         }
         self.set_results(&last, None)?;

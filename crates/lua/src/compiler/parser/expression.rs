@@ -85,7 +85,13 @@ impl Parser<'_, '_, '_> {
         }
     }
 
-    fn binary(&mut self, op: BinOp, left: ExprId, right: ExprId, line: u32) -> Result<ExprId, Fail> {
+    fn binary(
+        &mut self,
+        op: BinOp,
+        left: ExprId,
+        right: ExprId,
+        line: u32,
+    ) -> Result<ExprId, Fail> {
         let (a, b) = (self.ast.expr(left).expr, self.ast.expr(right).expr);
         match (op, a.constant_truth()) {
             // The left side decides nothing: the value is that of the right side.

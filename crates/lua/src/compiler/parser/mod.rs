@@ -10,11 +10,11 @@ use super::ast::*;
 use super::lexer::{Lexer, Spanned, Token};
 use super::resolve::{GotoError, Meaning, Scopes, TooMany};
 use super::strings::{StrId, Strings};
-use super::{Budget, Fail, MAX_DEPTH};
+use super::{Budget, Fail, MAX_DEPTH, Place};
 
 /// Where to stop with an error that only the code generator sees: see [`super::locate_limit`].
 pub(crate) struct StopAt {
-    pub expressions: u32,
+    pub place: Place,
     pub message: &'static str,
 }
 
@@ -239,9 +239,11 @@ impl Parser<'_, '_, '_> {
     fn goto_error(&self, error: GotoError) -> Fail {
         let name_of = |name| String::from_utf8_lossy(self.lexer.strings.get(name)).into_owned();
         match error {
-            GotoError::Repeated { name, line } => {
-                self.error_about("label '", name, &format!("' already defined on line {line}"))
-            }
+            GotoError::Repeated { name, line } => self.error_about(
+                "label '",
+                name,
+                &format!("' already defined on line {line}"),
+            ),
             GotoError::IntoScope { label, line, local } => {
                 let local = name_of(local);
                 let rest = format!("> at line {line} jumps into the scope of local '{local}'");
@@ -267,7 +269,12 @@ impl Parser<'_, '_, '_> {
         let id = ExprId(self.ast.exprs.len() as u32);
         self.ast.exprs.push(ExprNode { expr, line });
         match &self.stop {
-            Some(stop) if stop.expressions == id.0 + 1 => Err(self.error(stop.message)),
+            Some(stop) if stop.place.expressions == id.0 + 1 => {
+                if stop.place.separator {
+                    self.advance()?;
+                }
+                Err(self.error(self.stop.as_ref().map_or("", |stop| stop.message)))
+            }
             _ => Ok(id),
         }
     }

@@ -302,7 +302,8 @@ impl Parser<'_, '_, '_> {
         if vars.len() == values.len() {
             let last = self.ast.item(vars, vars.len() - 1);
             let value = self.ast.expr(self.ast.item(values, values.len() - 1)).expr;
-            if matches!(self.ast.var(last).kind, VarKind::Const) && value.constant_truth().is_some() {
+            if matches!(self.ast.var(last).kind, VarKind::Const) && value.constant_truth().is_some()
+            {
                 self.ast.var_mut(last).kind = VarKind::CompileTime(value);
             }
         }

@@ -30,26 +30,25 @@ pub enum FormatError {
     QuotedModifiers,
 }
 
-impl fmt::Display for FormatError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl FormatError {
+    /// The message. It is no `String`: the specification is shown byte for byte.
+    pub fn message(&self) -> Vec<u8> {
         match self {
             FormatError::InvalidConversion(spec) => {
-                write!(
-                    f,
-                    "invalid conversion '{}' to 'format'",
-                    String::from_utf8_lossy(spec)
-                )
+                [b"invalid conversion '", &spec[..], b"' to 'format'"].concat()
             }
             FormatError::InvalidSpecification(spec) => {
-                write!(
-                    f,
-                    "invalid conversion specification: '{}'",
-                    String::from_utf8_lossy(spec)
-                )
+                [b"invalid conversion specification: '", &spec[..], b"'"].concat()
             }
-            FormatError::TooLong => f.write_str("invalid format (too long)"),
-            FormatError::QuotedModifiers => f.write_str("specifier '%q' cannot have modifiers"),
+            FormatError::TooLong => b"invalid format (too long)".to_vec(),
+            FormatError::QuotedModifiers => b"specifier '%q' cannot have modifiers".to_vec(),
         }
+    }
+}
+
+impl fmt::Display for FormatError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.message()))
     }
 }
 
@@ -132,6 +131,11 @@ impl<'a> Spec<'a> {
     /// Whether there is nothing but the letter.
     pub fn is_plain(&self) -> bool {
         self.text.len() == 1
+    }
+
+    /// Whether this is `%a` or `%A`.
+    pub fn is_hexadecimal(&self) -> bool {
+        matches!(self.letter, b'a' | b'A')
     }
 
     /// Whether a precision is written.

@@ -128,6 +128,21 @@ impl Reader {
         }
     }
 
+    /// The reader as one number, for a native that pauses.
+    pub fn save(&self) -> i64 {
+        // Strings are shorter than 2^32 bytes, and alignments at most 16.
+        (self.at as i64) << 8 | (self.max_align as i64) << 1 | i64::from(self.little)
+    }
+
+    /// The reader that was saved.
+    pub fn restore(saved: i64) -> Reader {
+        Reader {
+            at: (saved >> 8) as usize,
+            little: saved & 1 != 0,
+            max_align: (saved >> 1 & 0x7f) as usize,
+        }
+    }
+
     /// The next option, whose item would go at offset `total`; `None` at the end.
     pub fn next(&mut self, format: &[u8], total: usize) -> Result<Option<Step>, PackError> {
         if self.at >= format.len() {
@@ -347,6 +362,15 @@ mod tests {
         ] {
             assert_eq!(sizes(format).as_deref(), Ok(expected), "{format}");
         }
+    }
+
+    #[test]
+    fn a_reader_is_saved_and_restored() {
+        let mut reader = Reader::new();
+        while let Ok(Some(_)) = reader.next(b">!16 i4 i8", 0) {
+            assert_eq!(Reader::restore(reader.save()), reader);
+        }
+        assert_eq!(reader.next(b">!16 i4 i8", 0), Ok(None));
     }
 
     #[test]

@@ -183,6 +183,23 @@ impl Matcher {
         self.captures.len().max(1)
     }
 
+    /// The number of captures.
+    pub fn capture_count(&self) -> usize {
+        self.captures.len()
+    }
+
+    /// Bytes of the buffers.
+    pub fn memory(&self) -> usize {
+        self.choices.capacity() * size_of::<Choice>() + self.captures.capacity() * size_of::<(usize, usize)>()
+    }
+
+    /// Forgets the search and gives unusually large buffers back.
+    pub fn shrink(&mut self) {
+        self.mode = Mode::Finished;
+        self.choices.clear();
+        self.choices.shrink_to(64);
+    }
+
     /// The `index`-th value (from 0) of the match `start..end` that was found last.
     pub fn capture(
         &self,

@@ -95,6 +95,7 @@ pub struct Program {
     /// First byte of the pattern that is not compiled yet.
     at: usize,
     finished: bool,
+    anchor: bool,
     pub(super) anchored: bool,
     pub(super) ops: Vec<Op>,
     pub(super) sets: Vec<ByteSet>,
@@ -123,6 +124,7 @@ impl Program {
             pattern: pattern.into(),
             at: usize::from(anchored),
             finished: false,
+            anchor,
             anchored,
             ops: Vec::new(),
             sets: Vec::new(),
@@ -131,6 +133,16 @@ impl Program {
             start: Start::Everywhere,
             finder: OnceCell::new(),
         }
+    }
+
+    /// Whether the match is tied to where the search starts.
+    pub fn is_anchored(&self) -> bool {
+        self.anchored
+    }
+
+    /// Whether a leading `^` was to be an anchor.
+    pub fn may_anchor(&self) -> bool {
+        self.anchor
     }
 
     /// The pattern this was compiled from.

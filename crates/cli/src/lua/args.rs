@@ -1,0 +1,242 @@
+//! lua(1)'s command line, and Rille's own options in front of the script.
+//!
+//! It is not clap's kind of command line: `-estat` and `-e stat` are the same, `-` is a script, options end at the script.
+
+use std::ffi::{OsStr, OsString};
+use std::time::Duration;
+
+/// What lua(1) prints when it does not understand its arguments.
+pub const USAGE: &str = "\
+usage: lua [options] [script [args]]
+Available options are:
+  -e stat   execute string 'stat'
+  -i        enter interactive mode after executing 'script'
+  -l mod    require library 'mod' into global 'mod'
+  -l g=mod  require library 'mod' into global 'g'
+  -v        show version information
+  -E        ignore environment variables
+  -W        turn warnings on
+  --        stop handling options
+  -         stop handling options and execute stdin
+";
+
+/// Rille's own options.
+pub const LIMITS_USAGE: &str = "\
+  --sandbox               only libraries that reach nothing outside
+  --max-memory SIZE       most memory the script may use, such as 64MiB
+  --max-instructions N    most instructions the script may run
+  --timeout TIME          most time the script may take, such as 5s
+  --strict                refuse what the reference refuses (for its test suite)
+  --dialect VERSION       the language's version: 5.4
+  --disassemble FILE      show the bytecode of FILE
+A limit that ends the script is exit code 70.
+";
+
+/// Something to do before the script.
+pub enum Action {
+    Execute(OsString),
+    Require { global: String, module: String },
+    WarningsOn,
+}
+
+/// Where the script is.
+pub enum Source {
+    None,
+    File(OsString),
+    Stdin,
+}
+
+/// The command line.
+pub struct Options {
+    pub actions: Vec<Action>,
+    pub source: Source,
+    /// Index of the script in the arguments.
+    pub script_at: Option<usize>,
+    pub interactive: bool,
+    pub version: bool,
+    pub ignore_environment: bool,
+    pub help: bool,
+    pub sandbox: bool,
+    pub strict: bool,
+    pub max_memory_bytes: Option<usize>,
+    pub max_instructions: Option<u64>,
+    pub timeout: Option<Duration>,
+    pub disassemble: Option<OsString>,
+}
+
+impl Options {
+    /// Whether there is an `-e`.
+    pub fn executes(&self) -> bool {
+        self.actions.iter().any(|a| matches!(a, Action::Execute(_)))
+    }
+}
+
+/// Reads the arguments; the error is for the user.
+pub fn parse(args: &[OsString]) -> Result<Options, String> {
+    let mut options = Options {
+        actions: Vec::new(),
+        source: Source::None,
+        script_at: None,
+        interactive: false,
+        version: false,
+        ignore_environment: false,
+        help: false,
+        sandbox: false,
+        strict: false,
+        max_memory_bytes: None,
+        max_instructions: None,
+        timeout: None,
+        disassemble: None,
+    };
+    let mut at = 0;
+    while at < args.len() {
+        let arg = &args[at];
+        match arg.as_encoded_bytes() {
+            b"-" => {
+                options.source = Source::Stdin;
+                options.script_at = Some(at);
+                return Ok(options);
+            }
+            b"--" => {
+                at += 1;
+                break;
+            }
+            [b'-', b'-', ..] => at = long_option(&mut options, args, at)?,
+            [b'-', ..] => at = short_option(&mut options, args, at)?,
+            _ => break,
+        }
+    }
+    if at < args.len() {
+        options.source = Source::File(args[at].clone());
+        options.script_at = Some(at);
+    }
+    Ok(options)
+}
+
+/// `-x`; returns the index of the next argument.
+fn short_option(options: &mut Options, args: &[OsString], at: usize) -> Result<usize, String> {
+    let arg = args[at].as_encoded_bytes();
+    let unrecognized = || format!("unrecognized option '{}'", args[at].display());
+    match arg[1] {
+        b'e' | b'l' => {
+            let (value, next) = if arg.len() > 2 {
+                (<OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(&arg[2..]).to_owned(), at + 1)
+            } else {
+                match args.get(at + 1) {
+                    Some(value) if value.as_encoded_bytes().first() != Some(&b'-') => (value.clone(), at + 2),
+                    _ => return Err(format!("'{}' needs argument", args[at].display())),
+                }
+            };
+            options.actions.push(if arg[1] == b'e' { Action::Execute(value) } else { library(&value) });
+            return Ok(next);
+        }
+        _ if arg.len() > 2 => return Err(unrecognized()),
+        b'i' => {
+            options.interactive = true;
+            options.version = true;
+        }
+        b'v' => options.version = true,
+        b'E' => options.ignore_environment = true,
+        b'W' => options.actions.push(Action::WarningsOn),
+        b'h' => options.help = true,
+        _ => return Err(unrecognized()),
+    }
+    Ok(at + 1)
+}
+
+/// `-l mod` and `-l g=mod`; in the first, what follows a `-` is not part of the global's name.
+fn library(value: &OsStr) -> Action {
+    let text = value.to_string_lossy();
+    let (global, module) = match text.split_once('=') {
+        Some((global, module)) => (global, module),
+        None => (text.split('-').next().unwrap_or(&text), &*text),
+    };
+    Action::Require { global: global.to_owned(), module: module.to_owned() }
+}
+
+/// `--name value` and `--name=value`; returns the index of the next argument.
+fn long_option(options: &mut Options, args: &[OsString], at: usize) -> Result<usize, String> {
+    let text = args[at].to_string_lossy().into_owned();
+    let (name, glued) = match text.split_once('=') {
+        Some((name, value)) => (name, Some(value.to_owned())),
+        None => (&*text, None),
+    };
+    let flag = match name {
+        "--sandbox" => Some(&mut options.sandbox),
+        "--strict" => Some(&mut options.strict),
+        "--help" => Some(&mut options.help),
+        "--version" => Some(&mut options.version),
+        _ => None,
+    };
+    if let Some(flag) = flag {
+        if glued.is_some() {
+            return Err(format!("'{name}' takes no value"));
+        }
+        *flag = true;
+        return Ok(at + 1);
+    }
+    if !["--max-memory", "--max-instructions", "--timeout", "--dialect", "--disassemble"].contains(&name) {
+        return Err(format!("unrecognized option '{text}'"));
+    }
+    let next = if glued.is_some() { at + 1 } else { at + 2 };
+    let Some(value) = glued.or_else(|| args.get(at + 1).map(|v| v.to_string_lossy().into_owned())) else {
+        return Err(format!("'{name}' needs argument"));
+    };
+    let wrong = |problem: String| format!("'{name} {value}': {problem}");
+    match name {
+        "--max-memory" => {
+            let bytes = rille_runtime::units::parse_size(&value).map_err(wrong)?;
+            options.max_memory_bytes = Some(usize::try_from(bytes).unwrap_or(usize::MAX));
+        }
+        "--max-instructions" => {
+            let digits = value.replace('_', "");
+            let n = digits.parse::<u64>().map_err(|_| wrong("a number of instructions is expected".to_owned()))?;
+            options.max_instructions = Some(n);
+        }
+        "--timeout" => options.timeout = Some(rille_runtime::units::parse_duration(&value).map_err(wrong)?),
+        "--dialect" if value == "5.4" => {}
+        "--dialect" => return Err(wrong("not supported yet, only 5.4 is".to_owned())),
+        _ => options.disassemble = Some(OsString::from(&value)),
+    }
+    Ok(next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(args: &[&str]) -> Result<Options, String> {
+        parse(&args.iter().map(OsString::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn options_end_at_the_script() {
+        let o = parsed(&["-e", "x=1", "-lm", "-l", "g=mod", "s.lua", "-e", "y"]).unwrap();
+        assert_eq!(o.script_at, Some(5));
+        assert_eq!(o.actions.len(), 3);
+        assert!(matches!(&o.actions[2], Action::Require { global, module } if global == "g" && module == "mod"));
+    }
+
+    #[test]
+    fn rille_options_mix_in() {
+        let o = parsed(&["--max-memory", "64MiB", "-e", "x", "--timeout=5s", "--sandbox", "--", "-odd"]).unwrap();
+        assert_eq!(o.max_memory_bytes, Some(64 << 20));
+        assert_eq!(o.timeout, Some(Duration::from_secs(5)));
+        assert!(o.sandbox);
+        assert!(matches!(&o.source, Source::File(f) if f == "-odd"));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (args, expected) in [
+            (&["-x"][..], "unrecognized option '-x'"),
+            (&["-e"], "'-e' needs argument"),
+            (&["-vi"], "unrecognized option '-vi'"),
+            (&["--nope"], "unrecognized option '--nope'"),
+            (&["--dialect", "5.1"], "'--dialect 5.1': not supported yet, only 5.4 is"),
+            (&["--max-instructions", "many"], "'--max-instructions many': a number of instructions is expected"),
+        ] {
+            assert_eq!(parsed(args).err().as_deref(), Some(expected), "{args:?}");
+        }
+    }
+}

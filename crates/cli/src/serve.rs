@@ -1,0 +1,222 @@
+//! `rille serve PATH...`: apps over HTTP until SIGINT or SIGTERM.
+//!
+//! What is wrong with an app is told at the start, one line each. An app that cannot be served at
+//! all answers 503 while the others serve; when none can, the program ends with 1.
+
+use crate::sources;
+use clap::{Arg, ArgMatches, Command, value_parser};
+use rille_runtime::app::Unservable;
+use rille_runtime::log::Log;
+use rille_server::{AppSource, Config, Server};
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The most workers: beyond any machine's cores, a mistake.
+const MAX_WORKERS: u64 = 1024;
+
+/// The command's arguments.
+pub fn command() -> Command {
+    Command::new("serve")
+        .about("Serve apps over HTTP")
+        .arg(crate::paths_argument())
+        .arg(
+            Arg::new("listen")
+                .long("listen")
+                .value_name("ADDRESS")
+                .help("Where to listen")
+                .default_value("127.0.0.1:8080")
+                .value_parser(parse_address),
+        )
+        .arg(
+            Arg::new("workers")
+                .long("workers")
+                .value_name("N")
+                .help("Threads; the number of cores if not given")
+                .value_parser(value_parser!(u64).range(1..=MAX_WORKERS)),
+        )
+}
+
+/// `127.0.0.1:8080`, `[::1]:80`, `:8080` for every address, `localhost:8080`.
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    let full = match text.strip_prefix(':') {
+        Some(port) => format!("0.0.0.0:{port}"),
+        None => text.replace("localhost:", "127.0.0.1:"),
+    };
+    full.parse()
+        .map_err(|_| "write it as ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080".to_owned())
+}
+
+/// Serves; returns when told to stop.
+pub fn run(matches: &ArgMatches) -> ExitCode {
+    let paths: Vec<PathBuf> = matches
+        .get_many("path")
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect();
+    let log = Log::stderr();
+    let code = match serve(&paths, matches, &log) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Stopped::Told) => ExitCode::from(1),
+        Err(Stopped::Because(error)) => {
+            log.line(error);
+            ExitCode::from(1)
+        }
+    };
+    log.close();
+    code
+}
+
+/// Why nothing is served.
+enum Stopped {
+    /// The reasons are in the log.
+    Told,
+    /// This.
+    Because(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Stopped {
+    fn from(error: E) -> Stopped {
+        Stopped::Because(error.into())
+    }
+}
+
+fn serve(paths: &[PathBuf], matches: &ArgMatches, log: &Log) -> Result<(), Stopped> {
+    let apps = load(paths, log)?;
+    let Some(listen) = matches.get_one::<SocketAddr>("listen") else {
+        return Err(Stopped::Told);
+    };
+    let mut config = Config::new(*listen, log.clone());
+    if let Some(workers) = matches.get_one::<u64>("workers") {
+        config.workers = usize::try_from(*workers)?;
+    }
+    let workers = config.workers;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
+    // Signals are taken over before the first request can arrive.
+    let (mut interrupt, mut terminate) = {
+        let _guard = runtime.enter();
+        (
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+        )
+    };
+    let server = Server::start(config, &apps)?;
+    let mut broken: Vec<usize> = (0..apps.len())
+        .filter(|at| matches!(apps[*at], AppSource::Broken(_)))
+        .collect();
+    for (at, problem) in server.problems() {
+        log.line(problem);
+        if !broken.contains(at) {
+            broken.push(*at);
+        }
+    }
+    if broken.len() == apps.len() {
+        return Err(Stopped::Told);
+    }
+    // Whoever started us may not read this; that is no reason to stop.
+    let _ = writeln!(
+        std::io::stdout(),
+        "{}",
+        ready_line(server.address(), workers, &apps, &broken)
+    );
+    runtime.block_on(async {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    });
+    log.line("stopping: running requests may end; a second signal stops at once");
+    server.stop();
+    // The second signal must be seen while the workers drain.
+    std::thread::spawn(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        });
+        std::process::exit(1);
+    });
+    server.join()?;
+    Ok(())
+}
+
+/// Loads the apps and tells what is wrong with them.
+fn load(paths: &[PathBuf], log: &Log) -> Result<Vec<AppSource>, Stopped> {
+    let sources = sources::load(paths);
+    let missing = !sources.problems.is_empty();
+    for problem in &sources.problems {
+        log.line(problem);
+    }
+    let mut apps = Vec::new();
+    for (folder, loaded) in sources.apps {
+        for problem in &loaded.problems {
+            log.line(problem);
+        }
+        apps.push(match loaded.app {
+            Ok(app) => AppSource::App(Arc::new(app)),
+            Err(Unservable { manifest }) => {
+                log.line(format_args!(
+                    "{}: app '{}' answers 503 until this is put right",
+                    folder.display(),
+                    manifest.name
+                ));
+                AppSource::Broken(manifest)
+            }
+        });
+    }
+    // A path that holds nothing is a mistake in the command, not in an app.
+    let all_broken = apps.iter().all(|app| matches!(app, AppSource::Broken(_)));
+    if missing || all_broken {
+        Err(Stopped::Told)
+    } else {
+        Ok(apps)
+    }
+}
+
+/// What is served where, in one line.
+fn ready_line(address: SocketAddr, workers: usize, apps: &[AppSource], broken: &[usize]) -> String {
+    let s = if workers == 1 { "" } else { "s" };
+    let mut line = format!("rille: listening on http://{address} with {workers} worker{s};");
+    let several = apps.len() > 1;
+    for (at, app) in apps.iter().enumerate() {
+        let name = match app {
+            AppSource::App(app) => app.name(),
+            AppSource::Broken(manifest) => &manifest.name,
+        };
+        let comma = if at == 0 { "" } else { "," };
+        match several {
+            true => line.push_str(&format!(
+                "{comma} {name} at http://{name}.localhost:{}/",
+                address.port()
+            )),
+            false => line.push_str(&format!(" {name}")),
+        }
+        if broken.contains(&at) {
+            line.push_str(" (broken)");
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        assert_eq!(parse_address(":80").unwrap().to_string(), "0.0.0.0:80");
+        assert_eq!(
+            parse_address("localhost:80").unwrap().to_string(),
+            "127.0.0.1:80"
+        );
+        assert_eq!(parse_address("[::1]:80").unwrap().to_string(), "[::1]:80");
+        assert!(parse_address("8080").is_err() && parse_address("a:b").is_err());
+    }
+}

@@ -1,0 +1,97 @@
+//! What the tests of `rille serve` share: apps in scratch folders, and the real binary serving them.
+#![allow(dead_code, reason = "each test program uses its own part")]
+
+use rille_testkit::http::{self, Response};
+use rille_testkit::process::{self, Outcome};
+use rille_testkit::server::Server;
+use rille_testkit::temp::TempDir;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+/// A folder with these files.
+pub fn folder(files: &[(&str, &str)]) -> TempDir {
+    let dir = TempDir::new("rille-serve").unwrap();
+    for (name, text) in files {
+        dir.write(name, text).unwrap();
+    }
+    dir
+}
+
+/// `rille` with arguments.
+pub fn rille(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rille"));
+    command.args(args);
+    command
+}
+
+/// Runs `rille` to its end.
+pub fn run(args: &[&str]) -> Outcome {
+    process::run(&mut rille(args), b"", Duration::from_secs(20)).unwrap()
+}
+
+/// Serves a path on one worker and a free port.
+pub fn serve(path: &Path) -> Server {
+    serve_with(path, &["--workers", "1"])
+}
+
+/// Serves a path with further options on a free port.
+pub fn serve_with(path: &Path, options: &[&str]) -> Server {
+    let mut args = vec!["serve", path.to_str().unwrap(), "--listen", "127.0.0.1:0"];
+    args.extend_from_slice(options);
+    Server::start(&mut rille(&args)).unwrap()
+}
+
+/// A served app, with its folder.
+pub struct App {
+    pub dir: TempDir,
+    pub server: Server,
+}
+
+/// Serves an app with these files on one worker.
+pub fn app(files: &[(&str, &str)]) -> App {
+    let dir = folder(files);
+    let server = serve(dir.path());
+    App { dir, server }
+}
+
+impl App {
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    pub fn get(&self, target: &str) -> Response {
+        http::get(self.address(), target).unwrap()
+    }
+
+    pub fn send(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Response {
+        http::request(self.address(), method, target, headers, body).unwrap()
+    }
+
+    /// Waits for the log line with `text`.
+    pub fn log_line(&self, text: &str) -> String {
+        let found = self.server.wait_for_log(text, Duration::from_secs(10));
+        found.unwrap_or_else(|| panic!("no line with {text:?} in the log:\n{}", self.server.log()))
+    }
+
+    /// How many log lines contain `text`.
+    pub fn count(&self, text: &str) -> usize {
+        self.server
+            .log()
+            .lines()
+            .filter(|line| line.contains(text))
+            .count()
+    }
+}
+
+/// `GET target` for an app's host.
+pub fn get_host(address: SocketAddr, host: &str, target: &str) -> Response {
+    http::request(address, "GET", target, &[("Host", host)], b"").unwrap()
+}

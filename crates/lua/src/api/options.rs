@@ -1,0 +1,60 @@
+//! How a VM is set up.
+
+use crate::host::{Host, StdHost};
+use std::rc::Rc;
+
+/// Which libraries a VM has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Profile {
+    /// All of the standard library, as far as the [`Host`] lets it reach outside.
+    #[default]
+    Full,
+    /// What an untrusted script may have: nothing that reaches the host, no bytecode, a reduced `debug`.
+    Sandbox,
+}
+
+/// How a VM is set up.
+///
+/// ```
+/// use rille_lua::{Lua, LuaOptions, Profile};
+/// let lua = Lua::with_options(LuaOptions { profile: Profile::Sandbox, memory_limit: 1 << 20, ..LuaOptions::default() })?;
+/// assert!(lua.load("return os.execute == nil").eval::<bool>()?);
+/// # Ok::<(), rille_lua::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct LuaOptions {
+    /// Which libraries there are.
+    pub profile: Profile,
+    /// Refuse what the reference refuses (yields inside a sort comparator, ...) and keep the identity of captured
+    /// variables: for the reference's own test suite.
+    pub strict: bool,
+    /// The most bytes the VM's heap may take; `usize::MAX` for no limit.
+    pub memory_limit: usize,
+    /// What the libraries get from outside.
+    pub host: Rc<dyn Host>,
+    /// Give every coroutine that the host starts its own globals over the app's (see `Thread::set_globals`).
+    pub layered_globals: bool,
+}
+
+impl Default for LuaOptions {
+    fn default() -> LuaOptions {
+        LuaOptions {
+            profile: Profile::Full,
+            strict: false,
+            memory_limit: usize::MAX,
+            host: Rc::new(StdHost::default()),
+            layered_globals: false,
+        }
+    }
+}
+
+impl std::fmt::Debug for LuaOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LuaOptions")
+            .field("profile", &self.profile)
+            .field("strict", &self.strict)
+            .field("memory_limit", &self.memory_limit)
+            .field("layered_globals", &self.layered_globals)
+            .finish_non_exhaustive()
+    }
+}

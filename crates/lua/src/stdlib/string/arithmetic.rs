@@ -1,0 +1,88 @@
+//! Arithmetic on strings: the metamethods of the string metatable, which convert numerals.
+//!
+//! **Invariant:** they are called by the interpreter only when plain arithmetic failed, so at least one operand is a string.
+
+use crate::function::{Cost, NativeDef};
+use crate::native::{Ctx, NativeResult, to_number};
+use crate::number::Number;
+use crate::value::Val;
+use crate::vm::Event;
+
+pub(super) static METAMETHODS: [NativeDef; 8] = [
+    NativeDef {
+        name: "__add",
+        run: |ctx| operate(ctx, Event::Add),
+        cost: Cost::Bytes,
+    },
+    NativeDef {
+        name: "__sub",
+        run: |ctx| operate(ctx, Event::Sub),
+        cost: Cost::Bytes,
+    },
+    NativeDef {
+        name: "__mul",
+        run: |ctx| operate(ctx, Event::Mul),
+        cost: Cost::Bytes,
+    },
+    NativeDef {
+        name: "__mod",
+        run: |ctx| operate(ctx, Event::Mod),
+        cost: Cost::Bytes,
+    },
+    NativeDef {
+        name: "__pow",
+        run: |ctx| operate(ctx, Event::Pow),
+        cost: Cost::Bytes,
+    },
+    NativeDef {
+        name: "__div",
+        run: |ctx| operate(ctx, Event::Div),
+        cost: Cost::Bytes,
+    },
+    NativeDef {
+        name: "__idiv",
+        run: |ctx| operate(ctx, Event::IDiv),
+        cost: Cost::Bytes,
+    },
+    NativeDef {
+        name: "__unm",
+        run: |ctx| operate(ctx, Event::Unm),
+        cost: Cost::Bytes,
+    },
+];
+
+fn number_value(ctx: &mut Ctx<'_>, v: Val) -> Option<Val> {
+    ctx.charge(v.as_str().map_or(0, |s| s.len() / 8));
+    Some(match to_number(v)? {
+        Number::Int(i) => Val::int(i),
+        Number::Float(f) => Val::float(f),
+    })
+}
+
+fn operate(ctx: &mut Ctx<'_>, event: Event) -> NativeResult {
+    let (a, b) = (ctx.arg(0), ctx.arg(1));
+    if let Some(x) = number_value(ctx, a)
+        && let Some(y) = number_value(ctx, b)
+        && let Some(v) = ctx.vm.arith_numbers(event, x, y)?
+    {
+        return ctx.ret(v);
+    }
+    // The other operand may know what to do; if it is the first one, it has been asked already.
+    let handler = match b.is_str() {
+        true => Val::NIL,
+        false => ctx.vm.meta_of(b, event),
+    };
+    if handler.is_nil() {
+        let name = crate::vm::EVENT_NAMES[event as usize].trim_start_matches('_');
+        let message = format!(
+            "attempt to {name} a '{}' with a '{}'",
+            a.type_name(),
+            b.type_name()
+        );
+        return Err(ctx.error(&message));
+    }
+    ctx.push(handler);
+    ctx.push(a);
+    ctx.push(b);
+    ctx.tail_call(2)
+}

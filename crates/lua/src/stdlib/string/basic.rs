@@ -1,0 +1,403 @@
+//! The functions of the `string` library that look at bytes: `byte char dump len lower rep reverse sub upper`.
+//!
+//! **Invariant:** a long text is made in pieces of at most [`CHUNK`] bytes between two looks at the fuel; the buffer of a
+//! function that pauses is in a userdata in an argument slot.
+
+use super::find::reserve_results;
+use crate::compiler;
+use crate::function::{Cost, NativeDef};
+use crate::native::{Buffer, Cont, Ctx, NativeResult};
+use crate::string::MAX_LEN;
+use crate::value::Val;
+
+/// Bytes made before a look at whether to pause.
+const CHUNK: usize = 1 << 18;
+/// Results up to this length are put together on the native stack.
+const SMALL: usize = 128;
+
+pub(super) static BYTE: NativeDef = NativeDef {
+    name: "byte",
+    run: byte,
+    cost: Cost::Slots,
+};
+pub(super) static CHAR: NativeDef = NativeDef {
+    name: "char",
+    run: char_,
+    cost: Cost::Slots,
+};
+pub(super) static DUMP: NativeDef = NativeDef {
+    name: "dump",
+    run: dump,
+    cost: Cost::Bytes,
+};
+pub(super) static LEN: NativeDef = NativeDef {
+    name: "len",
+    run: len,
+    cost: Cost::Constant,
+};
+pub(super) static LOWER: NativeDef = NativeDef {
+    name: "lower",
+    run: lower,
+    cost: Cost::Bytes,
+};
+pub(super) static REP: NativeDef = NativeDef {
+    name: "rep",
+    run: rep,
+    cost: Cost::Bytes,
+};
+pub(super) static REVERSE: NativeDef = NativeDef {
+    name: "reverse",
+    run: reverse,
+    cost: Cost::Bytes,
+};
+pub(super) static SUB: NativeDef = NativeDef {
+    name: "sub",
+    run: sub,
+    cost: Cost::Bytes,
+};
+pub(super) static UPPER: NativeDef = NativeDef {
+    name: "upper",
+    run: upper,
+    cost: Cost::Bytes,
+};
+
+/// The position (from 1) that a start argument means: at least 1.
+#[inline]
+fn start_position(position: i64, len: i64) -> i64 {
+    match position {
+        1.. => position,
+        0 => 1,
+        _ => position.saturating_add(len).saturating_add(1).max(1),
+    }
+}
+
+/// The position that an end argument means: at most the length.
+#[inline]
+fn end_position(position: i64, len: i64) -> i64 {
+    if position >= 0 {
+        position.min(len)
+    } else {
+        position.saturating_add(len).saturating_add(1).max(0)
+    }
+}
+
+fn len(ctx: &mut Ctx<'_>) -> NativeResult {
+    let s = ctx.check_str(0)?;
+    ctx.ret(Val::int(s.len() as i64))
+}
+
+fn sub(ctx: &mut Ctx<'_>) -> NativeResult {
+    let s = ctx.check_str(0)?;
+    let len = s.len() as i64;
+    let start = start_position(ctx.check_int(1)?, len);
+    let end = end_position(ctx.opt_int(2, -1)?, len);
+    if start > end {
+        return ctx.ret_str(b"");
+    }
+    if start == 1 && end == len {
+        return ctx.ret(Val::str(s));
+    }
+    ctx.charge((end - start) as usize / 16);
+    ctx.ret_str(&s.as_bytes()[start as usize - 1..end as usize])
+}
+
+fn byte(ctx: &mut Ctx<'_>) -> NativeResult {
+    let s = ctx.check_str(0)?;
+    let len = s.len() as i64;
+    let given = ctx.opt_int(1, 1)?;
+    let start = start_position(given, len);
+    let end = end_position(ctx.opt_int(2, given)?, len);
+    if start > end {
+        return ctx.ret0();
+    }
+    let bytes = &s.as_bytes()[start as usize - 1..end as usize];
+    if let [byte] = bytes {
+        return ctx.ret(Val::int(i64::from(*byte)));
+    }
+    reserve_results(ctx, bytes.len(), "string slice too long")?;
+    let from = ctx.top();
+    for byte in bytes {
+        ctx.push(Val::int(i64::from(*byte)));
+    }
+    ctx.ret_from(from)
+}
+
+fn char_(ctx: &mut Ctx<'_>) -> NativeResult {
+    let mut small = [0u8; SMALL];
+    let mut long = Vec::new();
+    let count = ctx.nargs();
+    ctx.charge(count);
+    let bytes = if count <= SMALL {
+        &mut small[..count]
+    } else {
+        // No longer than the stack, which is bounded.
+        long.resize(count, 0);
+        &mut long[..]
+    };
+    for (i, byte) in bytes.iter_mut().enumerate() {
+        *byte = match u8::try_from(ctx.check_int(i)?) {
+            Ok(byte) => byte,
+            Err(_) => return Err(ctx.arg_error(i, "value out of range")),
+        };
+    }
+    ctx.ret_str(bytes)
+}
+
+fn dump(ctx: &mut Ctx<'_>) -> NativeResult {
+    let f = ctx.check_function(0)?;
+    let strip = ctx.arg(1).truthy();
+    let Some(closure) = f.as_lua_closure() else {
+        return Err(ctx.error("unable to dump given function"));
+    };
+    let code = std::sync::Arc::clone(&closure.proto().function);
+    ctx.charge(code.code.len());
+    let bytes = compiler::dump::dump(&code, strip);
+    ctx.ret_str(&bytes)
+}
+
+// ---- texts made byte by byte ----
+
+/// A text being made from argument 0.
+struct Making {
+    result: Buffer,
+}
+
+const STATE: usize = 3;
+
+fn lower(ctx: &mut Ctx<'_>) -> NativeResult {
+    transform(ctx, |bytes| bytes.make_ascii_lowercase(), lower_on)
+}
+
+fn lower_on(ctx: &mut Ctx<'_>) -> NativeResult {
+    transform_on(ctx, |bytes| bytes.make_ascii_lowercase(), lower_on)
+}
+
+fn upper(ctx: &mut Ctx<'_>) -> NativeResult {
+    transform(ctx, |bytes| bytes.make_ascii_uppercase(), upper_on)
+}
+
+fn upper_on(ctx: &mut Ctx<'_>) -> NativeResult {
+    transform_on(ctx, |bytes| bytes.make_ascii_uppercase(), upper_on)
+}
+
+/// Copies argument 0 through `change`.
+fn transform(ctx: &mut Ctx<'_>, change: fn(&mut [u8]), on: Cont) -> NativeResult {
+    let source = ctx.check_str(0)?.as_bytes();
+    if source.len() <= SMALL {
+        let mut small = [0u8; SMALL];
+        let bytes = &mut small[..source.len()];
+        bytes.copy_from_slice(source);
+        change(bytes);
+        return ctx.ret_str(bytes);
+    }
+    let mut result = ctx.buffer();
+    result.reserve(ctx, source.len())?;
+    transform_pieces(ctx, Making { result }, change, on)
+}
+
+fn transform_on(ctx: &mut Ctx<'_>, change: fn(&mut [u8]), on: Cont) -> NativeResult {
+    match take_making(ctx) {
+        Some(making) => transform_pieces(ctx, making, change, on),
+        None => ctx.ret(Val::NIL),
+    }
+}
+
+fn transform_pieces(
+    ctx: &mut Ctx<'_>,
+    mut making: Making,
+    change: fn(&mut [u8]),
+    on: Cont,
+) -> NativeResult {
+    let source = ctx.check_str(0)?.as_bytes();
+    while making.result.len() < source.len() {
+        if ctx.should_pause() {
+            return pause(ctx, making, on);
+        }
+        let rest = &source[making.result.len()..];
+        let piece = &rest[..rest.len().min(CHUNK)];
+        ctx.charge(piece.len() / 16);
+        making.result.push_with(ctx, piece.len(), |out| {
+            let from = out.len();
+            out.extend_from_slice(piece);
+            change(&mut out[from..]);
+        })?;
+    }
+    let s = making.result.finish(ctx)?;
+    ctx.ret(Val::str(s))
+}
+
+fn reverse(ctx: &mut Ctx<'_>) -> NativeResult {
+    let source = ctx.check_str(0)?.as_bytes();
+    if source.len() <= SMALL {
+        let mut small = [0u8; SMALL];
+        let bytes = &mut small[..source.len()];
+        bytes.copy_from_slice(source);
+        bytes.reverse();
+        return ctx.ret_str(bytes);
+    }
+    let mut result = ctx.buffer();
+    result.reserve(ctx, source.len())?;
+    reverse_pieces(ctx, Making { result })
+}
+
+fn reverse_on(ctx: &mut Ctx<'_>) -> NativeResult {
+    match take_making(ctx) {
+        Some(making) => reverse_pieces(ctx, making),
+        None => ctx.ret(Val::NIL),
+    }
+}
+
+fn reverse_pieces(ctx: &mut Ctx<'_>, mut making: Making) -> NativeResult {
+    let source = ctx.check_str(0)?.as_bytes();
+    while making.result.len() < source.len() {
+        if ctx.should_pause() {
+            return pause(ctx, making, reverse_on);
+        }
+        let rest = &source[..source.len() - making.result.len()];
+        let piece = &rest[rest.len().saturating_sub(CHUNK)..];
+        ctx.charge(piece.len() / 16);
+        making
+            .result
+            .push_with(ctx, piece.len(), |out| out.extend(piece.iter().rev()))?;
+    }
+    let s = making.result.finish(ctx)?;
+    ctx.ret(Val::str(s))
+}
+
+fn rep(ctx: &mut Ctx<'_>) -> NativeResult {
+    let text = ctx.check_str(0)?.as_bytes();
+    let count = ctx.check_int(1)?;
+    let separator = ctx.opt_str(2)?.map_or(&b""[..], |s| s.as_bytes());
+    if count <= 0 {
+        return ctx.ret_str(b"");
+    }
+    let unit = text.len() + separator.len();
+    let total = match usize::try_from(count)
+        .ok()
+        .and_then(|count| unit.checked_mul(count))
+    {
+        Some(total) if total - separator.len() <= MAX_LEN => total - separator.len(),
+        _ => return Err(ctx.error("resulting string too large")),
+    };
+    if total <= SMALL {
+        let mut small = [0u8; SMALL];
+        if total > 0 {
+            fill(&mut small[..total], 0, text, separator);
+        }
+        return ctx.ret_str(&small[..total]);
+    }
+    let mut result = ctx.buffer();
+    result.reserve(ctx, total)?;
+    ctx.resize_args(STATE)?;
+    ctx.set_arg(1, Val::int(total as i64));
+    rep_pieces(ctx, Making { result })
+}
+
+fn rep_on(ctx: &mut Ctx<'_>) -> NativeResult {
+    match take_making(ctx) {
+        Some(making) => rep_pieces(ctx, making),
+        None => ctx.ret(Val::NIL),
+    }
+}
+
+/// Argument 1 is the length of the result by now.
+fn rep_pieces(ctx: &mut Ctx<'_>, mut making: Making) -> NativeResult {
+    let text = ctx.check_str(0)?.as_bytes();
+    let separator = ctx.opt_str(2)?.map_or(&b""[..], |s| s.as_bytes());
+    let total = ctx.arg(1).as_int().unwrap_or(0) as usize;
+    while making.result.len() < total {
+        if ctx.should_pause() {
+            return pause(ctx, making, rep_on);
+        }
+        let done = making.result.len();
+        let piece = (total - done).min(CHUNK);
+        ctx.charge(piece / 16);
+        making.result.push_with(ctx, piece, |out| {
+            out.resize(done + piece, 0);
+            fill(&mut out[done..], done, text, separator);
+        })?;
+    }
+    let s = making.result.finish(ctx)?;
+    ctx.ret(Val::str(s))
+}
+
+/// Fills `out` with the endless repetition of text and separator, from offset `offset` of that on.
+fn fill(out: &mut [u8], offset: usize, text: &[u8], separator: &[u8]) {
+    if let ([byte], []) = (text, separator) {
+        return out.fill(*byte);
+    }
+    let unit = text.len() + separator.len();
+    // The first unit (or what there is room for) by hand, then doubling.
+    let mut done = 0;
+    let first = unit.min(out.len());
+    while done < first {
+        let at = (offset + done) % unit;
+        let rest = if at < text.len() {
+            &text[at..]
+        } else {
+            &separator[at - text.len()..]
+        };
+        let n = rest.len().min(first - done);
+        out[done..done + n].copy_from_slice(&rest[..n]);
+        done += n;
+    }
+    while done < out.len() {
+        let n = done.min(out.len() - done);
+        out.copy_within(..n, done);
+        done += n;
+    }
+}
+
+fn pause(ctx: &mut Ctx<'_>, making: Making, cont: Cont) -> NativeResult {
+    ctx.resize_args(STATE + 1)?;
+    let state = ctx.vm.new_userdata(Box::new(making))?;
+    ctx.set_arg(STATE, Val::userdata(state));
+    ctx.pause(cont)
+}
+
+fn take_making(ctx: &mut Ctx<'_>) -> Option<Making> {
+    let state = ctx.arg(STATE).as_userdata()?;
+    let empty = ctx.buffer();
+    let making = ctx.userdata_mut::<Making>(state)?;
+    Some(Making {
+        result: std::mem::replace(&mut making.result, empty),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions() {
+        assert_eq!(start_position(0, 5), 1);
+        assert_eq!(start_position(-2, 5), 4);
+        assert_eq!(start_position(-9, 5), 1);
+        assert_eq!(start_position(i64::MIN, 5), 1);
+        assert_eq!(start_position(9, 5), 9);
+        assert_eq!(end_position(9, 5), 5);
+        assert_eq!(end_position(-1, 5), 5);
+        assert_eq!(end_position(-9, 5), 0);
+        assert_eq!(end_position(i64::MIN, 5), 0);
+        assert_eq!(end_position(i64::MAX, 5), 5);
+    }
+
+    #[test]
+    fn repetitions_are_the_same_in_pieces() {
+        for (text, separator) in [
+            (&b"abc"[..], &b","[..]),
+            (b"x", b""),
+            (b"", b"--"),
+            (b"hello world", b"1234567"),
+        ] {
+            let mut whole = vec![0; 1000];
+            fill(&mut whole, 0, text, separator);
+            assert!(whole.starts_with(&[text, separator, text].concat()));
+            let mut pieces = vec![0; 1000];
+            for (i, piece) in pieces.chunks_mut(7).enumerate() {
+                fill(piece, i * 7, text, separator);
+            }
+            assert_eq!(whole, pieces);
+        }
+    }
+}

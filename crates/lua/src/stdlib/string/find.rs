@@ -1,0 +1,248 @@
+//! `string.find`, `string.match`, `string.gmatch`.
+//!
+//! **Invariant:** a search that has to pause leaves its state in a userdata in an argument slot; the subject stays argument 0.
+
+use super::pattern::{Progress, has_specials};
+use super::search::Search;
+use crate::function::{Cost, NativeDef};
+use crate::native::{Ctx, NativeResult, Thrown};
+use crate::value::Val;
+
+/// Bytes that a plain search looks at before it checks whether it should pause.
+const PLAIN_CHUNK: usize = 1 << 18;
+
+pub(super) static FIND: NativeDef = NativeDef {
+    name: "find",
+    run: find,
+    cost: Cost::Steps,
+};
+pub(super) static MATCH: NativeDef = NativeDef {
+    name: "match",
+    run: match_,
+    cost: Cost::Steps,
+};
+pub(super) static GMATCH: NativeDef = NativeDef {
+    name: "gmatch",
+    run: gmatch,
+    cost: Cost::Constant,
+};
+static GMATCH_NEXT: NativeDef = NativeDef {
+    name: "for iterator",
+    run: gmatch_next,
+    cost: Cost::Steps,
+};
+
+/// The offset (from 0) that a start position means; it may lie beyond the end.
+pub(super) fn start_offset(position: i64, len: usize) -> usize {
+    match position {
+        1.. => (position as u64 - 1).min(usize::MAX as u64) as usize,
+        0 => 0,
+        _ => len.saturating_sub(position.unsigned_abs().min(usize::MAX as u64) as usize),
+    }
+}
+
+fn find(ctx: &mut Ctx<'_>) -> NativeResult {
+    let (subject, pattern) = (ctx.check_str(0)?.as_bytes(), ctx.check_str(1)?.as_bytes());
+    let init = start_offset(ctx.opt_int(2, 1)?, subject.len());
+    if init > subject.len() {
+        return ctx.ret(Val::NIL);
+    }
+    ctx.charge(pattern.len() / 16);
+    if ctx.arg(3).truthy() || !has_specials(pattern) {
+        return find_plainly(ctx, subject, pattern, init);
+    }
+    let mut search = Search::new(ctx, pattern, true, init)?;
+    match search.step(ctx, subject)? {
+        Progress::Paused => pause(ctx, search, find_on),
+        progress => found(ctx, &search, subject, progress),
+    }
+}
+
+fn find_on(ctx: &mut Ctx<'_>) -> NativeResult {
+    let Some((search, subject)) = paused_search(ctx) else {
+        return ctx.ret(Val::NIL);
+    };
+    match search.step(ctx, subject)? {
+        Progress::Paused => ctx.pause(find_on),
+        progress => found(ctx, search, subject, progress),
+    }
+}
+
+fn found(ctx: &mut Ctx<'_>, search: &Search, subject: &[u8], progress: Progress) -> NativeResult {
+    let Progress::Match { start, end } = progress else {
+        return ctx.ret(Val::NIL);
+    };
+    let from = ctx.top();
+    ctx.push(Val::int(start as i64 + 1));
+    ctx.push(Val::int(end as i64));
+    search.push_values(ctx, subject, (start, end), false)?;
+    ctx.ret_from(from)
+}
+
+/// A search for the text itself, a piece of the subject at a time.
+fn find_plainly(ctx: &mut Ctx<'_>, subject: &[u8], needle: &[u8], init: usize) -> NativeResult {
+    let mut at = init;
+    // Each piece makes a searcher anew: it must be long compared with what is searched for.
+    let chunk = PLAIN_CHUNK.max(needle.len().saturating_mul(4));
+    loop {
+        let rest = &subject[at..];
+        let piece = &rest[..rest.len().min(chunk.saturating_add(needle.len()))];
+        ctx.charge(if piece.len() < 64 {
+            1
+        } else {
+            piece.len().min(chunk) / 64
+        });
+        if let Some(found) = plain_position(piece, needle) {
+            let start = (at + found) as i64;
+            return ctx.ret2(Val::int(start + 1), Val::int(start + needle.len() as i64));
+        }
+        if piece.len() == rest.len() {
+            return ctx.ret(Val::NIL);
+        }
+        at += chunk;
+        if ctx.should_pause() {
+            ctx.resize_args(3)?;
+            ctx.set_arg(2, Val::int(at as i64));
+            return ctx.pause(find_plainly_on);
+        }
+    }
+}
+
+fn find_plainly_on(ctx: &mut Ctx<'_>) -> NativeResult {
+    let (subject, needle) = (ctx.check_str(0)?.as_bytes(), ctx.check_str(1)?.as_bytes());
+    let at = ctx.arg(2).as_int().unwrap_or(0) as usize;
+    find_plainly(ctx, subject, needle, at)
+}
+
+fn plain_position(text: &[u8], needle: &[u8]) -> Option<usize> {
+    match needle {
+        [] => Some(0),
+        [byte] => memchr::memchr(*byte, text),
+        _ => memchr::memmem::find(text, needle),
+    }
+}
+
+fn match_(ctx: &mut Ctx<'_>) -> NativeResult {
+    let (subject, pattern) = (ctx.check_str(0)?.as_bytes(), ctx.check_str(1)?.as_bytes());
+    let init = start_offset(ctx.opt_int(2, 1)?, subject.len());
+    if init > subject.len() {
+        return ctx.ret(Val::NIL);
+    }
+    let mut search = Search::new(ctx, pattern, true, init)?;
+    match search.step(ctx, subject)? {
+        Progress::Paused => pause(ctx, search, match_on),
+        progress => matched(ctx, &search, subject, progress),
+    }
+}
+
+fn match_on(ctx: &mut Ctx<'_>) -> NativeResult {
+    let Some((search, subject)) = paused_search(ctx) else {
+        return ctx.ret(Val::NIL);
+    };
+    match search.step(ctx, subject)? {
+        Progress::Paused => ctx.pause(match_on),
+        progress => matched(ctx, search, subject, progress),
+    }
+}
+
+fn matched(ctx: &mut Ctx<'_>, search: &Search, subject: &[u8], progress: Progress) -> NativeResult {
+    let Progress::Match { start, end } = progress else {
+        return ctx.ret(Val::NIL);
+    };
+    let from = ctx.top();
+    search.push_values(ctx, subject, (start, end), true)?;
+    ctx.ret_from(from)
+}
+
+// ---- gmatch: the iterator's upvalues are subject, pattern, where to go on, and the end of the last match ----
+
+fn gmatch(ctx: &mut Ctx<'_>) -> NativeResult {
+    let subject = ctx.check_str(0)?;
+    let pattern = ctx.check_str(1)?;
+    let init = start_offset(ctx.opt_int(2, 1)?, subject.len()).min(subject.len() + 1);
+    let upvalues = [
+        Val::str(subject),
+        Val::str(pattern),
+        Val::int(init as i64),
+        Val::int(-1),
+    ];
+    let iterator = ctx.vm.new_native_closure(&GMATCH_NEXT, &upvalues)?;
+    ctx.ret(Val::native_closure(iterator))
+}
+
+fn gmatch_next(ctx: &mut Ctx<'_>) -> NativeResult {
+    let (Some(subject), Some(pattern)) = (ctx.upvalue(0).as_str(), ctx.upvalue(1).as_str()) else {
+        return ctx.ret(Val::NIL);
+    };
+    let subject = subject.as_bytes();
+    let init = ctx.upvalue(2).as_int().unwrap_or(0) as usize;
+    if init > subject.len() {
+        return ctx.ret(Val::NIL);
+    }
+    let last = usize::try_from(ctx.upvalue(3).as_int().unwrap_or(-1)).ok();
+    let mut search = Search::new(ctx, pattern.as_bytes(), false, init)?;
+    search.pass_over(last);
+    match search.step(ctx, subject)? {
+        Progress::Paused => {
+            // The upvalues keep the subject; a copy in argument 0 is where a paused search looks for it.
+            let v = ctx.upvalue(0);
+            ctx.resize_args(1)?;
+            ctx.set_arg(0, v);
+            pause(ctx, search, gmatch_on)
+        }
+        progress => gmatched(ctx, &search, subject, progress),
+    }
+}
+
+fn gmatch_on(ctx: &mut Ctx<'_>) -> NativeResult {
+    let Some((search, subject)) = paused_search(ctx) else {
+        return ctx.ret(Val::NIL);
+    };
+    match search.step(ctx, subject)? {
+        Progress::Paused => ctx.pause(gmatch_on),
+        progress => gmatched(ctx, search, subject, progress),
+    }
+}
+
+fn gmatched(
+    ctx: &mut Ctx<'_>,
+    search: &Search,
+    subject: &[u8],
+    progress: Progress,
+) -> NativeResult {
+    let Progress::Match { start, end } = progress else {
+        ctx.set_upvalue(2, Val::int(subject.len() as i64 + 1));
+        return ctx.ret(Val::NIL);
+    };
+    ctx.set_upvalue(2, Val::int(end as i64));
+    ctx.set_upvalue(3, Val::int(end as i64));
+    let from = ctx.top();
+    search.push_values(ctx, subject, (start, end), true)?;
+    ctx.ret_from(from)
+}
+
+// ---- pausing ----
+
+/// Puts a search into a userdata behind the subject and pauses. The pattern is no longer needed: it is in the search.
+fn pause(ctx: &mut Ctx<'_>, search: Search, cont: crate::native::Cont) -> NativeResult {
+    ctx.resize_args(3)?;
+    let state = ctx.vm.new_userdata(Box::new(search))?;
+    ctx.set_arg(2, Val::userdata(state));
+    ctx.pause(cont)
+}
+
+/// The search that was paused, and its subject.
+fn paused_search<'a>(ctx: &mut Ctx<'a>) -> Option<(&'a mut Search, &'a [u8])> {
+    let state = ctx.arg(2).as_userdata()?;
+    let search = ctx.userdata_mut::<Search>(state)?;
+    Some((search, ctx.arg(0).as_str()?.as_bytes()))
+}
+
+/// Makes room on the stack for `n` values; what the reference says if there is none.
+pub(super) fn reserve_results(ctx: &mut Ctx<'_>, n: usize, what: &str) -> Result<(), Thrown> {
+    if n > crate::thread::MAX_STACK - ctx.top().min(crate::thread::MAX_STACK) {
+        return Err(ctx.error(&format!("stack overflow ({what})")));
+    }
+    ctx.charge(n);
+    ctx.reserve(n)
+}

@@ -1,0 +1,280 @@
+//! `string.format`: the arguments' side of [`super::format`].
+//!
+//! **Invariant:** argument 0 is the format. While a `__tostring` runs, or a pause lasts, the state is a userdata in the
+//! slot behind the arguments that the caller gave.
+
+use super::format::{self, Conversion, FormatError, Spec};
+use crate::function::{Cost, NativeDef};
+use crate::native::{Buffer, Ctx, NativeResult, Thrown};
+use crate::stdlib::access::{self, Access};
+use crate::value::{Val, tag};
+
+pub(super) static FORMAT: NativeDef = NativeDef {
+    name: "format",
+    run: format_,
+    cost: Cost::Bytes,
+};
+
+/// No conversion of a number is longer: `%.99f` of the largest float with a sign.
+const MAX_NUMBER: usize = 512;
+/// Texts longer than this are not padded, and written whole if no precision is given, as in the reference.
+const MAX_PADDED: usize = 100;
+
+struct Formatting {
+    result: Buffer,
+    /// Where to read on in the format.
+    at: usize,
+    /// The argument that was taken last.
+    arg: usize,
+    /// Arguments that the caller gave.
+    given: usize,
+}
+
+enum Stop {
+    Done,
+    Pause,
+    /// A `__tostring` and its argument are pushed.
+    Call(usize),
+}
+
+fn format_(ctx: &mut Ctx<'_>) -> NativeResult {
+    ctx.check_str(0)?;
+    let mut state = Formatting {
+        result: ctx.buffer(),
+        at: 0,
+        arg: 0,
+        given: ctx.nargs(),
+    };
+    match state.advance(ctx)? {
+        Stop::Done => finish(ctx, &mut state),
+        Stop::Pause => {
+            keep(ctx, state)?;
+            ctx.pause(go_on)
+        }
+        Stop::Call(nargs) => {
+            // A `__tostring` call is a function and the value: the value is an argument, so only the function is carried.
+            debug_assert_eq!(nargs, 1);
+            let value = ctx.pop();
+            let method = ctx.pop();
+            ctx.vm.scratch.push(method);
+            let kept = keep(ctx, state);
+            ctx.vm.scratch.pop();
+            kept?;
+            ctx.push(method);
+            ctx.push(value);
+            ctx.call(nargs, converted)
+        }
+    }
+}
+
+fn keep(ctx: &mut Ctx<'_>, state: Formatting) -> Result<(), Thrown> {
+    let slot = state.given;
+    ctx.resize_args(slot + 1)?;
+    let state = ctx.vm.new_userdata(Box::new(state))?;
+    ctx.set_arg(slot, Val::userdata(state));
+    Ok(())
+}
+
+/// The state is in the last argument slot.
+fn stored<'a>(ctx: &mut Ctx<'a>) -> Option<&'a mut Formatting> {
+    let state = ctx.arg(ctx.nargs() - 1).as_userdata()?;
+    ctx.userdata_mut::<Formatting>(state)
+}
+
+fn go_on(ctx: &mut Ctx<'_>) -> NativeResult {
+    let Some(state) = stored(ctx) else {
+        return ctx.ret(Val::NIL);
+    };
+    match state.advance(ctx)? {
+        Stop::Done => finish(ctx, state),
+        Stop::Pause => ctx.pause(go_on),
+        Stop::Call(nargs) => ctx.call(nargs, converted),
+    }
+}
+
+/// The continuation with the result of a `__tostring`.
+fn converted(ctx: &mut Ctx<'_>) -> NativeResult {
+    let v = ctx.result(0);
+    let text = access::text_value(ctx, v)?;
+    let end = ctx.base + ctx.nargs();
+    ctx.set_top(end);
+    ctx.push(Val::str(text));
+    let Some(state) = stored(ctx) else {
+        return ctx.ret(Val::NIL);
+    };
+    let format = ctx.check_str(0)?.as_bytes();
+    let spec = parse(ctx, &format[state.at..])?;
+    state.write_text(ctx, &spec, text.as_bytes())?;
+    state.at += spec.text_len();
+    ctx.set_top(end);
+    go_on(ctx)
+}
+
+fn finish(ctx: &mut Ctx<'_>, state: &mut Formatting) -> NativeResult {
+    let result = std::mem::replace(&mut state.result, ctx.buffer());
+    let s = result.finish(ctx)?;
+    ctx.ret(Val::str(s))
+}
+
+fn parse<'f>(ctx: &mut Ctx<'_>, text: &'f [u8]) -> Result<Spec<'f>, Thrown> {
+    Spec::parse(text).map_err(|error| format_error(ctx, &error))
+}
+
+#[cold]
+fn format_error(ctx: &mut Ctx<'_>, error: &FormatError) -> Thrown {
+    ctx.error_bytes(&error.message())
+}
+
+impl Formatting {
+    /// Formats until the end, or until something is to be waited for. Then `at` is behind the `%` of the conversion that
+    /// waits.
+    fn advance(&mut self, ctx: &mut Ctx<'_>) -> Result<Stop, Thrown> {
+        let format = ctx.check_str(0)?.as_bytes();
+        loop {
+            if ctx.should_pause() {
+                return Ok(Stop::Pause);
+            }
+            let rest = &format[self.at..];
+            let Some(literal) = memchr::memchr(b'%', rest) else {
+                ctx.charge(rest.len() / 16);
+                self.result.push(ctx, rest)?;
+                self.at = format.len();
+                return Ok(Stop::Done);
+            };
+            ctx.charge(1 + literal / 16);
+            self.result.push(ctx, &rest[..literal])?;
+            self.at += literal + 1;
+            let rest = &rest[literal + 1..];
+            if rest.first() == Some(&b'%') {
+                self.result.push(ctx, b"%")?;
+                self.at += 1;
+                continue;
+            }
+            self.arg += 1;
+            if self.arg >= self.given {
+                return Err(ctx.arg_error(self.arg, "no value"));
+            }
+            let spec = parse(ctx, rest)?;
+            if let Some(nargs) = self.convert(ctx, &spec)? {
+                return Ok(Stop::Call(nargs));
+            }
+            self.at += spec.text_len();
+        }
+    }
+
+    /// Writes one argument; `Some`: its `__tostring` is to be called first.
+    fn convert(&mut self, ctx: &mut Ctx<'_>, spec: &Spec<'_>) -> Result<Option<usize>, Thrown> {
+        let layout = |ctx: &mut Ctx<'_>| spec.layout().map_err(|error| format_error(ctx, &error));
+        match spec.conversion {
+            Conversion::Int => {
+                let value = ctx.check_int(self.arg)?;
+                let layout = layout(ctx)?;
+                self.result
+                    .push_with(ctx, MAX_NUMBER, |out| spec.write_int(&layout, value, out))?;
+            }
+            Conversion::Char => {
+                let layout = layout(ctx)?;
+                let value = ctx.check_int(self.arg)?;
+                self.result
+                    .push_with(ctx, MAX_NUMBER, |out| spec.write_int(&layout, value, out))?;
+            }
+            Conversion::Float => {
+                // The reference looks at the modifiers of `%a` first, and at the argument first for the others.
+                if spec.is_hexadecimal() {
+                    layout(ctx)?;
+                }
+                let value = ctx.check_num(self.arg)?;
+                let layout = layout(ctx)?;
+                self.result
+                    .push_with(ctx, MAX_NUMBER, |out| spec.write_float(&layout, value, out))?;
+            }
+            Conversion::Pointer => {
+                let layout = layout(ctx)?;
+                let v = ctx.arg(self.arg);
+                let text = match v.tag {
+                    tag::NIL | tag::FALSE | tag::TRUE | tag::INT | tag::FLOAT => {
+                        "(null)".to_owned()
+                    }
+                    _ => format!("{:#x}", v.payload),
+                };
+                self.result.push_with(ctx, MAX_NUMBER, |out| {
+                    layout.write_text(text.as_bytes(), out)
+                })?;
+            }
+            Conversion::Quoted => {
+                layout(ctx)?;
+                self.quote(ctx)?;
+            }
+            Conversion::Text => {
+                let v = ctx.arg(self.arg);
+                match access::text(ctx, v)? {
+                    Access::Now(text) => {
+                        ctx.push(text);
+                        let Some(text) = text.as_str() else {
+                            return Ok(None);
+                        };
+                        self.write_text(ctx, spec, text.as_bytes())?;
+                        ctx.pop();
+                    }
+                    Access::Call(nargs) => return Ok(Some(nargs)),
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn write_text(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        spec: &Spec<'_>,
+        text: &[u8],
+    ) -> Result<(), Thrown> {
+        ctx.charge(text.len() / 16);
+        if spec.is_plain() {
+            return self.result.push(ctx, text);
+        }
+        if text.contains(&0) {
+            return Err(ctx.arg_error(self.arg, "string contains zeros"));
+        }
+        let layout = spec.layout().map_err(|error| format_error(ctx, &error))?;
+        if !spec.has_precision() && text.len() >= MAX_PADDED {
+            return self.result.push(ctx, text);
+        }
+        let room = text.len().min(layout.precision.unwrap_or(usize::MAX)) + MAX_PADDED;
+        self.result
+            .push_with(ctx, room, |out| layout.write_text(text, out))
+    }
+
+    /// `%q`
+    fn quote(&mut self, ctx: &mut Ctx<'_>) -> Result<(), Thrown> {
+        let v = ctx.arg(self.arg);
+        match v.tag {
+            tag::STR => {
+                let text = ctx.check_str(self.arg)?.as_bytes();
+                ctx.charge(text.len() / 4);
+                self.result.push(ctx, b"\"")?;
+                for (i, piece) in text.chunks(4096).enumerate() {
+                    let following = text.get((i + 1) * 4096).copied();
+                    let room = piece.len() * 4;
+                    self.result
+                        .push_with(ctx, room, |out| format::quote_text(piece, following, out))?;
+                }
+                self.result.push(ctx, b"\"")
+            }
+            tag::INT => {
+                let value = v.as_int().unwrap_or(0);
+                self.result
+                    .push_with(ctx, MAX_NUMBER, |out| format::quote_int(value, out))
+            }
+            tag::FLOAT => {
+                let value = v.as_float().unwrap_or(0.0);
+                self.result
+                    .push_with(ctx, MAX_NUMBER, |out| format::quote_float(value, out))
+            }
+            tag::NIL => self.result.push(ctx, b"nil"),
+            tag::FALSE => self.result.push(ctx, b"false"),
+            tag::TRUE => self.result.push(ctx, b"true"),
+            _ => Err(ctx.arg_error(self.arg, "value has no literal form")),
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! `string.pack`, `string.packsize`, `string.unpack`: the arguments' side of [`super::pack`].
+//!
+//! **Invariant:** the format is argument 0. A pack takes at most one argument for each option, and an unpack gives at most
+//! one result: both are bounded by the stack. Only settings and padding can make a format long without that; they are
+//! charged, and their loops pause.
+
+use super::find::{reserve_results, start_offset};
+use super::pack::{self, Item, PackError, Reader, Step};
+use crate::function::{Cost, NativeDef};
+use crate::native::{Buffer, Ctx, NativeResult, Thrown};
+use crate::value::Val;
+
+pub(super) static PACK: NativeDef = NativeDef {
+    name: "pack",
+    run: pack_,
+    cost: Cost::Bytes,
+};
+pub(super) static PACKSIZE: NativeDef = NativeDef {
+    name: "packsize",
+    run: packsize,
+    cost: Cost::Bytes,
+};
+pub(super) static UNPACK: NativeDef = NativeDef {
+    name: "unpack",
+    run: unpack,
+    cost: Cost::Bytes,
+};
+
+/// The largest size that `packsize` reports, as in the reference.
+const MAX_SIZE: usize = i32::MAX as usize;
+
+#[cold]
+fn pack_error(ctx: &mut Ctx<'_>, error: PackError) -> Thrown {
+    if error.is_argument_error() {
+        ctx.arg_error(0, &error.to_string())
+    } else {
+        ctx.error_bytes(&error.message())
+    }
+}
+
+struct Packing {
+    reader: Reader,
+    result: Buffer,
+    total: usize,
+    arg: usize,
+    given: usize,
+}
+
+fn pack_(ctx: &mut Ctx<'_>) -> NativeResult {
+    ctx.check_str(0)?;
+    let mut state = Packing {
+        reader: Reader::new(),
+        result: ctx.buffer(),
+        total: 0,
+        arg: 0,
+        given: ctx.nargs(),
+    };
+    if state.advance(ctx)? {
+        return finish(ctx, &mut state);
+    }
+    let slot = state.given;
+    ctx.resize_args(slot + 1)?;
+    let state = ctx.vm.new_userdata(Box::new(state))?;
+    ctx.set_arg(slot, Val::userdata(state));
+    ctx.pause(pack_on)
+}
+
+fn pack_on(ctx: &mut Ctx<'_>) -> NativeResult {
+    let state = ctx.arg(ctx.nargs() - 1).as_userdata();
+    let Some(state) = state.and_then(|state| ctx.userdata_mut::<Packing>(state)) else {
+        return ctx.ret(Val::NIL);
+    };
+    if state.advance(ctx)? {
+        finish(ctx, state)
+    } else {
+        ctx.pause(pack_on)
+    }
+}
+
+fn finish(ctx: &mut Ctx<'_>, state: &mut Packing) -> NativeResult {
+    let result = std::mem::replace(&mut state.result, ctx.buffer());
+    let s = result.finish(ctx)?;
+    ctx.ret(Val::str(s))
+}
+
+impl Packing {
+    /// Packs to the end of the format (true), or until it should pause.
+    fn advance(&mut self, ctx: &mut Ctx<'_>) -> Result<bool, Thrown> {
+        let format = ctx.check_str(0)?.as_bytes();
+        while !ctx.should_pause() {
+            ctx.charge(1);
+            let step = match self.reader.next(format, self.total) {
+                Ok(Some(step)) => step,
+                Ok(None) => return Ok(true),
+                Err(error) => return Err(pack_error(ctx, error)),
+            };
+            self.total += step.padding + step.size;
+            self.result.push(ctx, &[0; 16][..step.padding])?;
+            self.item(ctx, step)?;
+        }
+        Ok(false)
+    }
+
+    fn item(&mut self, ctx: &mut Ctx<'_>, Step { item, size, .. }: Step) -> Result<(), Thrown> {
+        let little = self.reader.little;
+        match item {
+            Item::Padding => return self.result.push(ctx, &[0]),
+            Item::Align | Item::Setting => return Ok(()),
+            _ => self.arg += 1,
+        }
+        let arg = self.arg;
+        if arg >= self.given {
+            // The slot behind the arguments may hold our state: an absent argument is reported as nil, as in the reference.
+            let expected = if matches!(item, Item::Fixed | Item::Counted | Item::Terminated) {
+                "string"
+            } else {
+                "number"
+            };
+            return Err(ctx.arg_error(arg, &format!("{expected} expected, got nil")));
+        }
+        match item {
+            Item::Int | Item::Unsigned => {
+                let signed = item == Item::Int;
+                let value = ctx.check_int(arg)?;
+                if let Err(message) = pack::check_int(value, size, signed) {
+                    return Err(ctx.arg_error(arg, message));
+                }
+                self.result.push_with(ctx, size, |out| {
+                    pack::pack_int(value, size, signed, little, out)
+                })
+            }
+            Item::Float | Item::Double => {
+                let value = ctx.check_num(arg)?;
+                self.result.push_with(ctx, 8, |out| {
+                    pack::pack_float(value, item == Item::Float, little, out)
+                })
+            }
+            Item::Fixed => {
+                let text = ctx.check_str(arg)?.as_bytes();
+                if text.len() > size {
+                    return Err(ctx.arg_error(arg, "string longer than given size"));
+                }
+                ctx.charge(size / 16);
+                self.result.push_with(ctx, size, |out| {
+                    let end = out.len() + size;
+                    out.extend_from_slice(text);
+                    out.resize(end, 0);
+                })
+            }
+            Item::Counted => {
+                let text = ctx.check_str(arg)?.as_bytes();
+                let len = text.len();
+                if size < 8 && len >> (8 * size) != 0 {
+                    return Err(ctx.arg_error(arg, "string length does not fit in given size"));
+                }
+                self.result.push_with(ctx, size, |out| {
+                    pack::pack_int(len as i64, size, false, little, out)
+                })?;
+                self.total += len;
+                ctx.charge(len / 16);
+                self.result.push(ctx, text)
+            }
+            _ => {
+                let text = ctx.check_str(arg)?.as_bytes();
+                ctx.charge(text.len() / 8);
+                if text.contains(&0) {
+                    return Err(ctx.arg_error(arg, "string contains zeros"));
+                }
+                self.total += text.len() + 1;
+                self.result.push(ctx, text)?;
+                self.result.push(ctx, &[0])
+            }
+        }
+    }
+}
+
+/// The state of a long format is in arguments 1 to 3: see `Reader::save`.
+fn packsize(ctx: &mut Ctx<'_>) -> NativeResult {
+    ctx.check_str(0)?;
+    ctx.resize_args(1)?;
+    packsize_from(ctx, Reader::new(), 0)
+}
+
+fn packsize_on(ctx: &mut Ctx<'_>) -> NativeResult {
+    let int = |i: usize| ctx.arg(i).as_int().unwrap_or(0);
+    let (reader, total) = (Reader::restore(int(1)), int(2) as usize);
+    packsize_from(ctx, reader, total)
+}
+
+fn packsize_from(ctx: &mut Ctx<'_>, mut reader: Reader, mut total: usize) -> NativeResult {
+    let format = ctx.check_str(0)?.as_bytes();
+    while !ctx.should_pause() {
+        ctx.charge(1);
+        let step = match reader.next(format, total) {
+            Ok(Some(step)) => step,
+            Ok(None) => return ctx.ret(Val::int(total as i64)),
+            Err(error) => return Err(pack_error(ctx, error)),
+        };
+        if matches!(step.item, Item::Counted | Item::Terminated) {
+            return Err(ctx.arg_error(0, "variable-length format"));
+        }
+        let size = step.size + step.padding;
+        if total > MAX_SIZE - size.min(MAX_SIZE) {
+            return Err(ctx.arg_error(0, "format result too large"));
+        }
+        total += size;
+    }
+    ctx.resize_args(3)?;
+    ctx.set_arg(1, Val::int(reader.save()));
+    ctx.set_arg(2, Val::int(total as i64));
+    ctx.pause(packsize_on)
+}
+
+fn unpack(ctx: &mut Ctx<'_>) -> NativeResult {
+    ctx.check_str(0)?;
+    let data = ctx.check_str(1)?;
+    let at = start_offset(ctx.opt_int(2, 1)?, data.len());
+    if at > data.len() {
+        return Err(ctx.arg_error(2, "initial position out of string"));
+    }
+    ctx.resize_args(4)?;
+    unpack_from(ctx, Reader::new(), at)
+}
+
+/// Arguments 2 and 3 are reader and offset; the results so far lie above the arguments.
+fn unpack_on(ctx: &mut Ctx<'_>) -> NativeResult {
+    let int = |i: usize| ctx.arg(i).as_int().unwrap_or(0);
+    let (reader, at) = (Reader::restore(int(2)), int(3) as usize);
+    unpack_from(ctx, reader, at)
+}
+
+fn unpack_from(ctx: &mut Ctx<'_>, mut reader: Reader, mut at: usize) -> NativeResult {
+    let format = ctx.check_str(0)?.as_bytes();
+    let data = ctx.check_str(1)?.as_bytes();
+    while !ctx.should_pause() {
+        ctx.charge(1);
+        let step = match reader.next(format, at) {
+            Ok(Some(step)) => step,
+            Ok(None) => {
+                ctx.push(Val::int(at as i64 + 1));
+                let first = ctx.base + ctx.nargs();
+                return ctx.ret_from(first);
+            }
+            Err(error) => return Err(pack_error(ctx, error)),
+        };
+        if step.padding + step.size > data.len() - at {
+            return Err(ctx.arg_error(1, "data string too short"));
+        }
+        at += step.padding;
+        reserve_results(ctx, 2, "too many results")?;
+        at = unpack_item(ctx, step, reader.little, data, at)?;
+    }
+    ctx.set_arg(2, Val::int(reader.save()));
+    ctx.set_arg(3, Val::int(at as i64));
+    ctx.pause(unpack_on)
+}
+
+/// Pushes the value of one item at `at`, if it has one; gives the offset behind it.
+fn unpack_item(
+    ctx: &mut Ctx<'_>,
+    Step { item, size, .. }: Step,
+    little: bool,
+    data: &[u8],
+    at: usize,
+) -> Result<usize, Thrown> {
+    let bytes = &data[at..at + size];
+    let rest = &data[at + size..];
+    match item {
+        Item::Padding | Item::Align | Item::Setting => {}
+        Item::Int | Item::Unsigned => match pack::unpack_int(bytes, item == Item::Int, little) {
+            Ok(value) => ctx.push(Val::int(value)),
+            Err(error) => return Err(pack_error(ctx, error)),
+        },
+        Item::Float | Item::Double => {
+            ctx.push(Val::float(pack::unpack_float(bytes, little).unwrap_or(0.0)));
+        }
+        Item::Fixed => {
+            ctx.charge(size / 16);
+            ctx.push_str(bytes)?;
+        }
+        Item::Counted => {
+            let len = match pack::unpack_int(bytes, false, little) {
+                Ok(len) => len as u64,
+                Err(error) => return Err(pack_error(ctx, error)),
+            };
+            if len > rest.len() as u64 {
+                return Err(ctx.arg_error(1, "data string too short"));
+            }
+            let len = len as usize;
+            ctx.charge(len / 16);
+            ctx.push_str(&rest[..len])?;
+            return Ok(at + size + len);
+        }
+        Item::Terminated => {
+            let Some(len) = memchr::memchr(0, rest) else {
+                return Err(ctx.arg_error(1, "unfinished string for format 'z'"));
+            };
+            ctx.charge(len / 16);
+            ctx.push_str(&rest[..len])?;
+            return Ok(at + len + 1);
+        }
+    }
+    Ok(at + size)
+}

@@ -1,0 +1,233 @@
+//! One pattern search by a native: compiling, matching in steps that are charged, and what a match gives.
+//!
+//! **Invariant:** a [`Search`] holds no heap object. The subject and the pattern are arguments (or upvalues) of the native
+//! that searches, so they outlive it; the native passes the subject anew to each step.
+//!
+//! Short patterns are kept compiled in a cache for each thread, not for each VM: programs refer to nothing in a heap, and
+//! a thousand idle VMs should not keep a cache each. The cache is never larger than [`CACHE_SLOTS`] programs of
+//! patterns up to [`MAX_CACHED`] bytes.
+
+use super::pattern::{Capture, Matcher, PatternError, Program, Progress};
+use crate::native::{Buffer, Ctx, Thrown};
+use crate::value::Val;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+const CACHE_SLOTS: usize = 128;
+const MAX_CACHED: usize = 128;
+/// Steps a match may take before it looks whether it should pause.
+const STEPS_AT_ONCE: u64 = 20_000;
+
+thread_local! {
+    static CACHE: RefCell<Vec<Option<Rc<Program>>>> = const { RefCell::new(Vec::new()) };
+    /// A matcher with warm buffers for the next search.
+    static SPARE: RefCell<Option<Matcher>> = const { RefCell::new(None) };
+}
+
+/// The slot of a pattern: a hash of its ends and length, enough to spread patterns that people write.
+fn cache_slot(pattern: &[u8], anchor: bool) -> usize {
+    let mut word = [0u8; 8];
+    let head = pattern.len().min(8);
+    word[..head].copy_from_slice(&pattern[..head]);
+    let mut tail = [0u8; 8];
+    tail[..head].copy_from_slice(&pattern[pattern.len() - head..]);
+    let mixed = u64::from_le_bytes(word)
+        ^ u64::from_le_bytes(tail).rotate_left(23)
+        ^ (pattern.len() as u64 * 2 + u64::from(anchor)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (mixed.wrapping_mul(0xD6E8_FEB8_6659_FD93) >> 57) as usize
+}
+
+fn cached(pattern: &[u8], anchor: bool) -> Option<Rc<Program>> {
+    CACHE.with_borrow(|cache| {
+        let program = cache.get(cache_slot(pattern, anchor))?.as_ref()?;
+        (program.pattern() == pattern && program.may_anchor() == anchor).then(|| Rc::clone(program))
+    })
+}
+
+fn keep(program: &Rc<Program>) {
+    CACHE.with_borrow_mut(|cache| {
+        cache.resize(CACHE_SLOTS, None);
+        let slot = cache_slot(program.pattern(), program.may_anchor());
+        cache[slot] = Some(Rc::clone(program));
+    });
+}
+
+/// A search for a pattern, possibly one after the other in the same subject.
+pub(super) struct Search {
+    program: Rc<Program>,
+    matcher: Matcher,
+    compiled: bool,
+    /// Where the search under way starts, and what it passes over (see `Matcher::begin`).
+    init: usize,
+    not_ending_at: Option<usize>,
+    /// Stays empty: its reserve stands for the memory of a program that is not in the cache, and of a matcher that is
+    /// kept while paused, so that these count against the VM's limit.
+    ballast: Buffer,
+}
+
+impl Search {
+    /// Prepares a search from byte `init` on.
+    pub(super) fn new(
+        ctx: &mut Ctx<'_>,
+        pattern: &[u8],
+        anchor: bool,
+        init: usize,
+    ) -> Result<Search, Thrown> {
+        let mut ballast = ctx.buffer();
+        let found = cached(pattern, anchor);
+        let compiled = found.is_some() || pattern.len() <= MAX_CACHED;
+        let program = match found {
+            Some(program) => program,
+            None if compiled => {
+                ctx.charge(4 + pattern.len());
+                let program = Rc::new(Program::compile(pattern, anchor));
+                keep(&program);
+                program
+            }
+            None => {
+                ctx.charge(pattern.len() / 16);
+                ballast.reserve(ctx, Program::memory_bound(pattern.len()))?;
+                Rc::new(Program::new(pattern, anchor))
+            }
+        };
+        let matcher = SPARE.with_borrow_mut(Option::take).unwrap_or_default();
+        let mut search = Search {
+            program,
+            matcher,
+            compiled,
+            init,
+            not_ending_at: None,
+            ballast,
+        };
+        if compiled {
+            search.matcher.begin(&search.program, init, None);
+        }
+        Ok(search)
+    }
+
+    /// Prepares the next search, after a match that ended at `end`; a match that ends there again is passed over.
+    pub(super) fn go_on(&mut self, end: usize) {
+        (self.init, self.not_ending_at) = (end, Some(end));
+        self.matcher.begin(&self.program, end, Some(end));
+    }
+
+    /// Passes over a match that ends at `end` in the search that has just been prepared.
+    pub(super) fn pass_over(&mut self, end: Option<usize>) {
+        self.not_ending_at = end;
+        if self.compiled {
+            self.matcher.begin(&self.program, self.init, end);
+        }
+    }
+
+    /// Whether the pattern is tied to where the search starts.
+    pub(super) fn is_anchored(&self) -> bool {
+        self.program.is_anchored()
+    }
+
+    /// Searches until there is an answer or the native should pause.
+    pub(super) fn step(&mut self, ctx: &mut Ctx<'_>, subject: &[u8]) -> Result<Progress, Thrown> {
+        loop {
+            let steps = ctx.steps_left().min(STEPS_AT_ONCE);
+            let mut left = steps;
+            let progress = self.advance(subject, &mut left);
+            ctx.charge((steps - left) as usize);
+            match progress {
+                Ok(Progress::Paused) if !ctx.should_pause() => {}
+                Ok(Progress::Paused) => {
+                    let bytes = self.matcher.memory();
+                    self.ballast.reserve(ctx, bytes)?;
+                    return Ok(Progress::Paused);
+                }
+                Ok(progress) => return Ok(progress),
+                Err(error) => return Err(pattern_error(ctx, error)),
+            }
+        }
+    }
+
+    fn advance(&mut self, subject: &[u8], left: &mut u64) -> Result<Progress, PatternError> {
+        if !self.compiled {
+            // A program that is not compiled yet is in no cache, so this is its only owner.
+            if let Some(program) = Rc::get_mut(&mut self.program)
+                && !program.compile_more(left)
+            {
+                return Ok(Progress::Paused);
+            }
+            self.compiled = true;
+            self.matcher
+                .begin(&self.program, self.init, self.not_ending_at);
+        }
+        self.matcher.run(&self.program, subject, left)
+    }
+
+    /// How many values the match gives.
+    pub(super) fn value_count(&self) -> usize {
+        self.matcher.value_count()
+    }
+
+    /// Value `index` of the match `start..end` of the subject.
+    pub(super) fn value(
+        &self,
+        ctx: &mut Ctx<'_>,
+        subject: &[u8],
+        index: usize,
+        (start, end): (usize, usize),
+    ) -> Result<Val, Thrown> {
+        match self.matcher.capture(&self.program, index, start, end) {
+            Ok(Capture::Span { start, end }) => ctx.new_str(&subject[start..end]).map(Val::str),
+            Ok(Capture::Position(at)) => Ok(Val::int(at as i64 + 1)),
+            Err(error) => Err(pattern_error(ctx, error)),
+        }
+    }
+
+    /// As [`Search::value`], without making a string.
+    pub(super) fn capture(
+        &self,
+        ctx: &mut Ctx<'_>,
+        index: usize,
+        (start, end): (usize, usize),
+    ) -> Result<Capture, Thrown> {
+        self.matcher
+            .capture(&self.program, index, start, end)
+            .map_err(|error| pattern_error(ctx, error))
+    }
+
+    /// Pushes the values of the match `start..end`: its captures, or the match itself if `whole`.
+    pub(super) fn push_values(
+        &self,
+        ctx: &mut Ctx<'_>,
+        subject: &[u8],
+        span: (usize, usize),
+        whole: bool,
+    ) -> Result<usize, Thrown> {
+        let count = if whole {
+            self.value_count()
+        } else {
+            self.matcher.capture_count()
+        };
+        ctx.reserve(count)?;
+        for index in 0..count {
+            let v = self.value(ctx, subject, index, span)?;
+            ctx.push(v);
+        }
+        ctx.charge(count);
+        Ok(count)
+    }
+}
+
+impl Drop for Search {
+    fn drop(&mut self) {
+        let mut matcher = std::mem::take(&mut self.matcher);
+        matcher.shrink();
+        // Not available while the thread ends; then the matcher is just dropped.
+        let _ = SPARE.try_with(|spare| {
+            if let Ok(mut spare) = spare.try_borrow_mut() {
+                *spare = Some(matcher);
+            }
+        });
+    }
+}
+
+#[cold]
+fn pattern_error(ctx: &mut Ctx<'_>, error: PatternError) -> Thrown {
+    ctx.error(&error.to_string())
+}

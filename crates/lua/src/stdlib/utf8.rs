@@ -1,0 +1,384 @@
+//! The `utf8` library.
+//!
+//! **Invariant:** text is read as bytes; nothing assumes that it is valid. Long texts are read in pieces that are charged
+//! before they are read, and the native pauses between them.
+
+use crate::function::{Cost, NativeDef};
+use crate::native::{Ctx, NativeResult, Thrown};
+use crate::value::Val;
+use crate::vm::Vm;
+
+/// Characters looked at before a look at whether to pause.
+const CHUNK: usize = 1 << 14;
+/// The largest code: UTF-8 as it was first defined, with up to six bytes.
+const MAX_CODE: u64 = 0x7FFF_FFFF;
+const MAX_UNICODE: u32 = 0x10_FFFF;
+const INVALID: &str = "invalid UTF-8 code";
+
+/// Matches exactly one character, given valid text.
+const CHAR_PATTERN: &[u8] = b"[\0-\x7F\xC2-\xFD][\x80-\xBF]*";
+
+static CHAR: NativeDef = NativeDef {
+    name: "char",
+    run: char_,
+    cost: Cost::Slots,
+};
+static CODEPOINT: NativeDef = NativeDef {
+    name: "codepoint",
+    run: codepoint,
+    cost: Cost::Slots,
+};
+static CODES: NativeDef = NativeDef {
+    name: "codes",
+    run: codes,
+    cost: Cost::Constant,
+};
+static LEN: NativeDef = NativeDef {
+    name: "len",
+    run: len,
+    cost: Cost::Bytes,
+};
+static OFFSET: NativeDef = NativeDef {
+    name: "offset",
+    run: offset,
+    cost: Cost::Bytes,
+};
+static NEXT_STRICT: NativeDef = NativeDef {
+    name: "for iterator",
+    run: |ctx| next_code(ctx, false),
+    cost: Cost::Bytes,
+};
+static NEXT_LAX: NativeDef = NativeDef {
+    name: "for iterator",
+    run: |ctx| next_code(ctx, true),
+    cost: Cost::Bytes,
+};
+
+/// Makes the `utf8` table.
+pub(crate) fn open(vm: &mut Vm) -> Result<(), Thrown> {
+    let library = vm.new_table()?;
+    let globals = vm.globals;
+    vm.scratch.push(Val::table(library));
+    let done = vm.set_field(globals, "utf8", Val::table(library));
+    vm.scratch.pop();
+    done?;
+    vm.register(library, &[&CHAR, &CODEPOINT, &CODES, &LEN, &OFFSET])?;
+    let pattern = vm.new_str(CHAR_PATTERN)?;
+    vm.scratch.push(Val::str(pattern));
+    let done = vm.set_field(library, "charpattern", Val::str(pattern));
+    vm.scratch.pop();
+    done
+}
+
+fn is_continuation(byte: u8) -> bool {
+    byte & 0xC0 == 0x80
+}
+
+/// The character at the start of `text` and its length in bytes. Strictly, surrogates and codes above U+10FFFF are no
+/// characters; overlong forms never are.
+fn decode(text: &[u8], lax: bool) -> Option<(u32, usize)> {
+    let first = *text.first()?;
+    if first < 0x80 {
+        return Some((u32::from(first), 1));
+    }
+    let len = first.leading_ones() as usize;
+    if !(2..=6).contains(&len) || text.len() < len {
+        return None;
+    }
+    let mut code = u32::from(first) & (0x7F >> len);
+    for byte in &text[1..len] {
+        if !is_continuation(*byte) {
+            return None;
+        }
+        code = code << 6 | u32::from(byte & 0x3F);
+    }
+    const SMALLEST: [u32; 7] = [0, 0, 0x80, 0x800, 0x1_0000, 0x20_0000, 0x400_0000];
+    let valid = code >= SMALLEST[len]
+        && (lax || (code <= MAX_UNICODE && !(0xD800..=0xDFFF).contains(&code)));
+    valid.then_some((code, len))
+}
+
+/// Appends a character; `code` is at most [`MAX_CODE`].
+pub(crate) fn encode(code: u32, out: &mut Vec<u8>) {
+    if code < 0x80 {
+        return out.push(code as u8);
+    }
+    // Continuation bytes from the last to the first, until the rest fits beside the length bits.
+    let mut bytes = [0u8; 6];
+    let mut at = 6;
+    let mut rest = code;
+    let mut room = 0x3F;
+    while rest > room {
+        at -= 1;
+        bytes[at] = 0x80 | (rest & 0x3F) as u8;
+        rest >>= 6;
+        room >>= 1;
+    }
+    at -= 1;
+    bytes[at] = (!room << 1) as u8 | rest as u8;
+    out.extend_from_slice(&bytes[at..]);
+}
+
+/// The position (from 1) that a relative position means; 0 if it lies before the start.
+fn position(given: i64, len: usize) -> i64 {
+    if given >= 0 {
+        given
+    } else {
+        given.saturating_add(len as i64).saturating_add(1).max(0)
+    }
+}
+
+fn char_(ctx: &mut Ctx<'_>) -> NativeResult {
+    let count = ctx.nargs();
+    ctx.charge(count);
+    let mut result = Vec::with_capacity(count.min(16) * 6);
+    for i in 0..count {
+        let code = ctx.check_int(i)? as u64;
+        if code > MAX_CODE {
+            return Err(ctx.arg_error(i, "value out of range"));
+        }
+        encode(code as u32, &mut result);
+    }
+    ctx.ret_str(&result)
+}
+
+fn codepoint(ctx: &mut Ctx<'_>) -> NativeResult {
+    let text = ctx.check_str(0)?.as_bytes();
+    let first = position(ctx.opt_int(1, 1)?, text.len());
+    let last = position(ctx.opt_int(2, first)?, text.len());
+    let lax = ctx.arg(3).truthy();
+    if first < 1 {
+        return Err(ctx.arg_error(1, "out of bounds"));
+    }
+    if last > text.len() as i64 {
+        return Err(ctx.arg_error(2, "out of bounds"));
+    }
+    let from = ctx.top();
+    let mut at = first as usize - 1;
+    while (at as i64) < last {
+        // At most as many results as bytes: the stack bounds both.
+        if ctx.top() - from >= crate::thread::MAX_STACK - from.min(crate::thread::MAX_STACK) {
+            return Err(ctx.error("stack overflow (string slice too long)"));
+        }
+        ctx.reserve(1)?;
+        ctx.charge(1);
+        let Some((code, len)) = decode(&text[at..], lax) else {
+            return Err(ctx.error(INVALID));
+        };
+        ctx.push(Val::int(i64::from(code)));
+        at += len;
+    }
+    ctx.ret_from(from)
+}
+
+fn len(ctx: &mut Ctx<'_>) -> NativeResult {
+    let text = ctx.check_str(0)?.as_bytes();
+    let first = position(ctx.opt_int(1, 1)?, text.len());
+    let last = position(ctx.opt_int(2, -1)?, text.len());
+    let lax = ctx.arg(3).truthy();
+    if !(1..=text.len() as i64 + 1).contains(&first) {
+        return Err(ctx.arg_error(1, "initial position out of bounds"));
+    }
+    if last > text.len() as i64 {
+        return Err(ctx.arg_error(2, "final position out of bounds"));
+    }
+    // While it pauses: where to go on, the end, lax, the count.
+    ctx.resize_args(5)?;
+    ctx.set_arg(1, Val::int(first - 1));
+    ctx.set_arg(2, Val::int(last));
+    ctx.set_arg(3, Val::bool(lax));
+    ctx.set_arg(4, Val::int(0));
+    len_on(ctx)
+}
+
+fn len_on(ctx: &mut Ctx<'_>) -> NativeResult {
+    let text = ctx.check_str(0)?.as_bytes();
+    let int = |i: usize| ctx.arg(i).as_int().unwrap_or(0);
+    let (mut at, last, mut count) = (int(1) as usize, int(2), int(4));
+    let lax = ctx.arg(3).truthy();
+    while (at as i64) < last {
+        if ctx.should_pause() {
+            ctx.set_arg(1, Val::int(at as i64));
+            ctx.set_arg(4, Val::int(count));
+            return ctx.pause(len_on);
+        }
+        let before = at;
+        for _ in 0..CHUNK {
+            if at as i64 >= last {
+                break;
+            }
+            let Some((_, len)) = decode(&text[at..], lax) else {
+                return ctx.ret2(Val::NIL, Val::int(at as i64 + 1));
+            };
+            at += len;
+            count += 1;
+        }
+        ctx.charge((at - before) / 8);
+    }
+    ctx.ret(Val::int(count))
+}
+
+fn offset(ctx: &mut Ctx<'_>) -> NativeResult {
+    let text = ctx.check_str(0)?.as_bytes();
+    let n = ctx.check_int(1)?;
+    let default = if n > 0 { 1 } else { text.len() as i64 + 1 };
+    let start = position(ctx.opt_int(2, default)?, text.len());
+    if !(1..=text.len() as i64 + 1).contains(&start) {
+        return Err(ctx.arg_error(2, "position out of bounds"));
+    }
+    let at = start as usize - 1;
+    let continues = text.get(at).is_some_and(|byte| is_continuation(*byte));
+    if n != 0 && continues {
+        return Err(ctx.error("initial position is a continuation byte"));
+    }
+    // While it pauses: characters left to pass, and where we are.
+    ctx.resize_args(3)?;
+    ctx.set_arg(1, Val::int(n));
+    ctx.set_arg(2, Val::int(at as i64));
+    if n == 0 {
+        return offset_of_start(ctx, text, at);
+    }
+    offset_on(ctx)
+}
+
+/// The start of the character that byte `at` is in. A run of continuation bytes can be long in text that is not UTF-8.
+fn offset_of_start(ctx: &mut Ctx<'_>, text: &[u8], mut at: usize) -> NativeResult {
+    let before = at;
+    while at > 0 && text.get(at).is_some_and(|byte| is_continuation(*byte)) {
+        at -= 1;
+    }
+    ctx.charge((before - at) / 8);
+    ctx.ret(Val::int(at as i64 + 1))
+}
+
+fn offset_on(ctx: &mut Ctx<'_>) -> NativeResult {
+    let text = ctx.check_str(0)?.as_bytes();
+    let int = |i: usize| ctx.arg(i).as_int().unwrap_or(0);
+    let (mut n, mut at) = (int(1), int(2) as usize);
+    let continues = |at: usize| text.get(at).is_some_and(|byte| is_continuation(*byte));
+    let mut left = CHUNK;
+    // Forwards, the first character is the one we are at.
+    while if n > 0 {
+        n > 1 && at < text.len()
+    } else {
+        n < 0 && at > 0
+    } {
+        if left == 0 {
+            left = CHUNK;
+            ctx.charge(CHUNK / 4);
+            if ctx.should_pause() {
+                ctx.set_arg(1, Val::int(n));
+                ctx.set_arg(2, Val::int(at as i64));
+                return ctx.pause(offset_on);
+            }
+        }
+        left -= 1;
+        if n > 0 {
+            at += 1;
+            n -= i64::from(!continues(at));
+        } else {
+            at -= 1;
+            n += i64::from(!continues(at));
+        }
+    }
+    ctx.charge((CHUNK - left) / 4);
+    // A run of continuation bytes that is cut off by the text's end or start leaves a character to pass.
+    if n == 1 || n == 0 {
+        ctx.ret(Val::int(at as i64 + 1))
+    } else {
+        ctx.ret(Val::NIL)
+    }
+}
+
+fn codes(ctx: &mut Ctx<'_>) -> NativeResult {
+    let text = ctx.check_str(0)?;
+    let lax = ctx.arg(1).truthy();
+    if text
+        .as_bytes()
+        .first()
+        .is_some_and(|byte| is_continuation(*byte))
+    {
+        return Err(ctx.arg_error(0, INVALID));
+    }
+    ctx.push(Val::native(if lax { &NEXT_LAX } else { &NEXT_STRICT }));
+    ctx.push(Val::str(text));
+    ctx.push(Val::int(0));
+    ctx.ret_from(ctx.top() - 3)
+}
+
+/// The iterator: (text, position of the last character) to the next position and its code.
+fn next_code(ctx: &mut Ctx<'_>, lax: bool) -> NativeResult {
+    let text = ctx.check_str(0)?.as_bytes();
+    let last = crate::native::to_integer(ctx.arg(1)).unwrap_or(0) as u64;
+    let Ok(mut at) = usize::try_from(last) else {
+        return ctx.ret0();
+    };
+    // The position, counted from 1, is the offset behind the last character's first byte.
+    let before = at;
+    while text.get(at).is_some_and(|byte| is_continuation(*byte)) {
+        at += 1;
+    }
+    ctx.charge((at - before) / 8);
+    if at >= text.len() {
+        return ctx.ret0();
+    }
+    match decode(&text[at..], lax) {
+        Some((code, len))
+            if !text
+                .get(at + len)
+                .is_some_and(|byte| is_continuation(*byte)) =>
+        {
+            ctx.ret2(Val::int(at as i64 + 1), Val::int(i64::from(code)))
+        }
+        _ => Err(ctx.error(INVALID)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_character_survives_encoding() {
+        for code in (0..=0x11_0000)
+            .step_by(7)
+            .chain([0x7F, 0x80, 0x7FF, 0x800, 0xFFFF, 0x1_0000, 0x10_FFFF])
+        {
+            let mut bytes = Vec::new();
+            encode(code, &mut bytes);
+            match char::from_u32(code) {
+                Some(c) => {
+                    assert_eq!(bytes, c.to_string().as_bytes());
+                    assert_eq!(decode(&bytes, false), Some((code, bytes.len())));
+                }
+                None => assert_eq!(decode(&bytes, false), None),
+            }
+            assert_eq!(decode(&bytes, true), Some((code, bytes.len())));
+        }
+        for code in [0x1F_FFFF, 0x20_0000, 0x3FF_FFFF, 0x400_0000, 0x7FFF_FFFF] {
+            let mut bytes = Vec::new();
+            encode(code, &mut bytes);
+            assert_eq!(decode(&bytes, true), Some((code, bytes.len())));
+            assert_eq!(decode(&bytes, false), None);
+        }
+    }
+
+    #[test]
+    fn bad_bytes_are_no_characters() {
+        for bytes in [
+            &b""[..],
+            b"\x80",
+            b"\xFF",
+            b"\xFE\x80\x80\x80\x80\x80\x80",
+            b"\xC3",
+            b"\xC3a",
+            b"\xE4\xBD",
+            b"\xC0\x80",
+            b"\xC1\xBF",
+            b"\xE0\x80\x80",
+            b"\xF0\x80\x80\x80",
+        ] {
+            assert_eq!(decode(bytes, true), None, "{bytes:?}");
+        }
+    }
+}

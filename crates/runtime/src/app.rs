@@ -1,0 +1,561 @@
+//! An app: its manifest, its code and its routes, read once and never changed.
+//!
+//! **Invariants.** An [`App`] is a snapshot: nothing is read from the app's folder after [`App::load`]
+//! (static files apart), so a deploy half-way through a copy, or a file removed later, changes no
+//! request. It holds no pointer into any VM and is shared by all workers. Every file in it came from
+//! under the app's own folder: a symbolic link that leads out is refused.
+//!
+//! A file that does not compile does not keep the others from being served: its problem is kept
+//! in its place and answers for it.
+
+use crate::kv::Kv;
+use crate::manifest::{self, Manifest};
+use crate::problem::Problem;
+use crate::route::{FileId, Pattern, Router};
+use rille_lua::Chunk;
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The most Lua files in an app.
+pub const MAX_FILES: usize = 10_000;
+/// The largest Lua file.
+pub const MAX_FILE_BYTES: u64 = 16 << 20;
+/// The most bytes of Lua in an app.
+pub const MAX_TOTAL_BYTES: u64 = 128 << 20;
+/// The deepest folder.
+pub const MAX_DEPTH: usize = 32;
+
+/// Runs once per VM, before the first request.
+pub const INIT: &str = "init.lua";
+
+/// A code file of an app.
+#[derive(Debug)]
+pub struct CodeFile {
+    /// Relative to the app, with `/`.
+    pub path: Box<str>,
+    /// The compiled code, or why there is none.
+    pub code: Result<Arc<Chunk>, Problem>,
+}
+
+/// One version of an app, as all workers share it.
+#[derive(Debug)]
+pub struct App {
+    /// What the app says about itself.
+    pub manifest: Manifest,
+    /// The folder, as the user named it.
+    pub folder: PathBuf,
+    /// All code, sorted by path; a [`FileId`] is an index.
+    pub files: Vec<CodeFile>,
+    /// Which file answers a path.
+    pub router: Router,
+    /// What the app's workers share.
+    pub kv: Kv,
+    /// The folder of static files, if there is one.
+    pub public: Option<PathBuf>,
+    by_path: HashMap<Box<str>, FileId>,
+}
+
+/// What came of loading an app.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The app, unless it cannot be served at all.
+    pub app: Result<App, Unservable>,
+    /// Everything that is wrong with it; also when it is served.
+    pub problems: Vec<Problem>,
+}
+
+/// What is known of an app that cannot be served.
+#[derive(Debug)]
+pub struct Unservable {
+    /// Its manifest as far as it could be understood: name and hosts.
+    pub manifest: Manifest,
+}
+
+/// Whether a folder is an app, rather than a folder of apps: it has a manifest, Lua files or a
+/// `public` folder at its top.
+pub fn is_app(folder: &Path) -> bool {
+    if folder.join(manifest::FILE).is_file() || folder.join("public").is_dir() {
+        return true;
+    }
+    let Ok(entries) = fs::read_dir(folder) else {
+        return false;
+    };
+    entries.flatten().any(|entry| {
+        Path::new(&entry.file_name())
+            .extension()
+            .is_some_and(|ext| ext == "lua")
+    })
+}
+
+impl App {
+    /// Reads, validates and compiles the app in `folder`.
+    pub fn load(folder: &Path) -> Loaded {
+        let mut problems = Vec::new();
+        let manifest = read_manifest(folder, &mut problems);
+        let mut fatal = !problems.is_empty();
+        let sources = match fs::canonicalize(folder) {
+            Ok(root) => Walk::new(folder, root).run(&mut problems),
+            Err(error) => {
+                problems.push(Problem::new(
+                    folder.display().to_string(),
+                    io_message(&error),
+                ));
+                None
+            }
+        };
+        let Some(sources) = sources.filter(|_| !fatal) else {
+            return Loaded {
+                app: Err(Unservable { manifest }),
+                problems,
+            };
+        };
+        let files: Vec<CodeFile> = sources
+            .into_iter()
+            .map(|source| compile(folder, source))
+            .collect();
+        for file in &files {
+            if let Err(problem) = &file.code {
+                problems.push(problem.clone());
+                // Without its init.lua an app is not what its handlers expect.
+                fatal |= &*file.path == INIT;
+            }
+        }
+        let public = Some(folder.join("public")).filter(|public| public.is_dir());
+        let kv = Kv::new(manifest.limits.kv);
+        let mut app = App {
+            by_path: (0..)
+                .zip(&files)
+                .map(|(at, file)| (file.path.clone(), FileId(at)))
+                .collect(),
+            folder: folder.to_owned(),
+            router: Router::default(),
+            manifest,
+            files,
+            kv,
+            public,
+        };
+        fatal |= !app.build_routes(&mut problems);
+        match fatal {
+            true => Loaded {
+                app: Err(Unservable {
+                    manifest: app.manifest,
+                }),
+                problems,
+            },
+            false => Loaded {
+                app: Ok(app),
+                problems,
+            },
+        }
+    }
+
+    /// The app's name.
+    pub fn name(&self) -> &str {
+        &self.manifest.name
+    }
+
+    /// A file by its path in the app.
+    pub fn find(&self, path: &str) -> Option<FileId> {
+        self.by_path.get(path).copied()
+    }
+
+    /// A file of the app.
+    pub fn file(&self, id: FileId) -> &CodeFile {
+        &self.files[id.0 as usize]
+    }
+
+    /// The path of a file of the app as a user would name it.
+    pub fn display_path(&self, path: &str) -> String {
+        self.folder.join(path).display().to_string()
+    }
+
+    /// Explicit routes, then files. False if a route leads nowhere.
+    fn build_routes(&mut self, problems: &mut Vec<Problem>) -> bool {
+        let before = problems.len();
+        let file = self.display_path(manifest::FILE);
+        for rule in &self.manifest.routes {
+            let content = rule.content.strip_prefix("./").unwrap_or(&rule.content);
+            match (Pattern::parse(&rule.path), self.by_path.get(content)) {
+                (Ok(pattern), Some(id)) => self.router.add_rule(&pattern, &rule.methods, *id),
+                (Err(message), _) => problems.push(Problem::at(&file, rule.line, message)),
+                (_, None) => problems.push(Problem::at(
+                    &file,
+                    rule.line,
+                    format!("content = \"{content}\": there is no such Lua file in the app"),
+                )),
+            }
+        }
+        let good = problems.len() == before;
+        for (id, file) in (0..).zip(&self.files) {
+            let path = &*file.path;
+            if path == INIT
+                || path.starts_with("lib/")
+                || path.starts_with("tasks/")
+                || path.starts_with("public/")
+            {
+                continue;
+            }
+            match Pattern::of_file(path) {
+                Some(pattern) => self.router.add_file(&pattern, FileId(id)),
+                None => problems.push(Problem::new(
+                    self.folder.join(path).display().to_string(),
+                    "not served: name a parameter [name].lua, with letters, digits and '_'",
+                )),
+            }
+        }
+        good
+    }
+}
+
+fn read_manifest(folder: &Path, problems: &mut Vec<Problem>) -> Manifest {
+    let name = folder
+        .canonicalize()
+        .ok()
+        .and_then(|path| {
+            path.file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+        })
+        .unwrap_or_default();
+    let path = folder.join(manifest::FILE);
+    let shown = path.display().to_string();
+    let text = match fs::File::open(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Manifest::default_for(&name);
+        }
+        Err(error) => Err(io_message(&error)),
+        Ok(file) => {
+            let mut text = String::new();
+            match file.take(manifest::MAX_BYTES + 1).read_to_string(&mut text) {
+                Err(error) => Err(io_message(&error)),
+                Ok(_) if text.len() as u64 > manifest::MAX_BYTES => Err("larger than 1 MiB".into()),
+                Ok(_) => Ok(text),
+            }
+        }
+    };
+    match text {
+        Ok(text) => {
+            let (manifest, found) = Manifest::parse(&text, &shown, &name);
+            problems.extend(found);
+            manifest
+        }
+        Err(message) => {
+            problems.push(Problem::new(shown, message));
+            Manifest::default_for(&name)
+        }
+    }
+}
+
+/// A Lua file as read.
+struct Source {
+    path: String,
+    text: Vec<u8>,
+}
+
+fn compile(folder: &Path, source: Source) -> CodeFile {
+    let name = format!("@{}", source.path);
+    let code = rille_lua::compile(&source.text, name.as_bytes()).map_err(|error| {
+        let (line, message) = split_message(&error.to_string(), &source.path);
+        let file = folder.join(&source.path).display().to_string();
+        match line {
+            Some(line) => Problem::at(file, line, message),
+            None => Problem::new(file, message),
+        }
+    });
+    CodeFile {
+        path: source.path.into(),
+        code,
+    }
+}
+
+/// Takes the position off the front of a Lua error message, `path:12: message`.
+pub fn split_message(message: &str, path: &str) -> (Option<u32>, String) {
+    let rest = message
+        .strip_prefix(path)
+        .and_then(|rest| rest.strip_prefix(':'));
+    if let Some((line, text)) = rest.and_then(|rest| rest.split_once(':'))
+        && let Ok(line) = line.parse()
+    {
+        return (Some(line), text.trim_start().to_owned());
+    }
+    (None, message.to_owned())
+}
+
+fn io_message(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file or folder".into(),
+        std::io::ErrorKind::PermissionDenied => {
+            "permission denied; make it readable for this user".into()
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// Collects the Lua files under an app's folder.
+struct Walk<'a> {
+    folder: &'a Path,
+    /// The folder with every link resolved; whatever is read must be below it.
+    root: PathBuf,
+    /// Real folders visited, so that links cannot make a cycle.
+    seen: HashSet<PathBuf>,
+    files: Vec<Source>,
+    bytes: u64,
+}
+
+impl<'a> Walk<'a> {
+    fn new(folder: &'a Path, root: PathBuf) -> Walk<'a> {
+        Walk {
+            folder,
+            root,
+            seen: HashSet::new(),
+            files: Vec::new(),
+            bytes: 0,
+        }
+    }
+
+    /// The sources in order of path; `None` if the app is over a limit.
+    fn run(mut self, problems: &mut Vec<Problem>) -> Option<Vec<Source>> {
+        let mut folders = vec![(String::new(), 0)];
+        while let Some((folder, depth)) = folders.pop() {
+            if let Err(problem) = self.visit(&folder, depth, &mut folders, problems) {
+                problems.push(problem);
+                return None;
+            }
+        }
+        self.files.sort_by(|a, b| a.path.cmp(&b.path));
+        Some(self.files)
+    }
+
+    fn shown(&self, path: &str) -> String {
+        self.folder.join(path).display().to_string()
+    }
+
+    /// Reads one folder. A problem that is returned ends the walk.
+    fn visit(
+        &mut self,
+        folder: &str,
+        depth: usize,
+        folders: &mut Vec<(String, usize)>,
+        problems: &mut Vec<Problem>,
+    ) -> Result<(), Problem> {
+        let real = self.resolve(folder)?;
+        if !self.seen.insert(real.clone()) {
+            return Ok(());
+        }
+        let entries = fs::read_dir(&real)
+            .map_err(|error| Problem::new(self.shown(folder), io_message(&error)))?;
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else { continue };
+            if name.starts_with('.') {
+                continue;
+            }
+            let path = if folder.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{folder}/{name}")
+            };
+            let real = match self.resolve(&path) {
+                Ok(real) => real,
+                Err(problem) => {
+                    problems.push(problem);
+                    continue;
+                }
+            };
+            if real.is_dir() {
+                if path == "public" {
+                    continue;
+                }
+                if depth == MAX_DEPTH {
+                    return Err(Problem::new(
+                        self.shown(&path),
+                        format!("folders nest deeper than {MAX_DEPTH}"),
+                    ));
+                }
+                folders.push((path, depth + 1));
+            } else if name.ends_with(".lua") && real.is_file() {
+                self.read(path, &real, problems)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The real path, which must be below the app's own folder.
+    fn resolve(&self, path: &str) -> Result<PathBuf, Problem> {
+        let real = fs::canonicalize(self.root.join(path))
+            .map_err(|error| Problem::new(self.shown(path), io_message(&error)))?;
+        if real.starts_with(&self.root) {
+            return Ok(real);
+        }
+        Err(Problem::new(
+            self.shown(path),
+            "left out: a link out of the app's folder",
+        ))
+    }
+
+    fn read(
+        &mut self,
+        path: String,
+        real: &Path,
+        problems: &mut Vec<Problem>,
+    ) -> Result<(), Problem> {
+        let mut text = Vec::new();
+        let read = fs::File::open(real)
+            .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut text));
+        if let Err(error) = read {
+            problems.push(Problem::new(self.shown(&path), io_message(&error)));
+            return Ok(());
+        }
+        self.bytes += text.len() as u64;
+        let over = if text.len() as u64 > MAX_FILE_BYTES {
+            Some(format!("larger than {} MiB", MAX_FILE_BYTES >> 20))
+        } else if self.bytes > MAX_TOTAL_BYTES {
+            Some(format!(
+                "the app has more than {} MiB of Lua",
+                MAX_TOTAL_BYTES >> 20
+            ))
+        } else if self.files.len() == MAX_FILES {
+            Some(format!("the app has more than {MAX_FILES} Lua files"))
+        } else {
+            None
+        };
+        match over {
+            Some(message) => Err(Problem::new(self.shown(&path), message)),
+            None => {
+                self.files.push(Source { path, text });
+                Ok(())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = dir.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        dir
+    }
+
+    fn problems(loaded: &Loaded, dir: &tempfile::TempDir) -> Vec<String> {
+        let prefix = format!("{}/", dir.path().display());
+        loaded
+            .problems
+            .iter()
+            .map(|problem| problem.to_string().replace(&prefix, ""))
+            .collect()
+    }
+
+    #[test]
+    fn a_snapshot_of_the_lua_files() {
+        let dir = folder(&[
+            ("index.lua", "return 1"),
+            ("api/[id].lua", "return 1"),
+            ("lib/a.lua", "return 1"),
+            ("public/x.lua", "not lua at all"),
+            (".git/x.lua", "not lua at all"),
+            ("README.md", ""),
+        ]);
+        let loaded = App::load(dir.path());
+        assert_eq!(problems(&loaded, &dir), [""; 0]);
+        let app = loaded.app.unwrap();
+        let paths: Vec<&str> = app.files.iter().map(|file| &*file.path).collect();
+        assert_eq!(paths, ["api/[id].lua", "index.lua", "lib/a.lua"]);
+        assert!(app.public.is_some());
+        assert!(matches!(
+            app.router.find("GET", b"/api/7"),
+            crate::route::Match::Found(FileId(0), _)
+        ));
+        assert_eq!(
+            app.router.find("GET", b"/lib/a"),
+            crate::route::Match::NotFound
+        );
+    }
+
+    #[test]
+    fn a_file_that_does_not_compile_leaves_the_others() {
+        let dir = folder(&[("index.lua", "return 1"), ("bad.lua", "local x =\nreturn")]);
+        let loaded = App::load(dir.path());
+        assert_eq!(
+            problems(&loaded, &dir),
+            ["bad.lua:2: unexpected symbol near 'return'"]
+        );
+        let app = loaded.app.unwrap();
+        assert!(app.file(app.find("bad.lua").unwrap()).code.is_err());
+        assert!(app.file(app.find("index.lua").unwrap()).code.is_ok());
+    }
+
+    #[test]
+    fn what_makes_an_app_unservable() {
+        for (files, expected) in [
+            (
+                &[("init.lua", "x ="), ("index.lua", "")][..],
+                "init.lua:1: unexpected symbol near <eof>",
+            ),
+            (
+                &[("rille.toml", "nme = 'x'")][..],
+                "rille.toml:1: unknown key 'nme'; did you mean 'name'?",
+            ),
+            (
+                &[("rille.toml", "[[route]]\npath = '/x'\ncontent = 'x.lua'")][..],
+                "rille.toml:3: content = \"x.lua\": there is no such Lua file in the app",
+            ),
+        ] {
+            let dir = folder(files);
+            let loaded = App::load(dir.path());
+            assert!(loaded.app.is_err());
+            assert_eq!(problems(&loaded, &dir), [expected]);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_stay_inside() {
+        let outside = folder(&[("secret.lua", "return 'secret'")]);
+        let dir = folder(&[("index.lua", "return 1"), ("lib/a.lua", "return 2")]);
+        let link =
+            |to: &Path, at: &str| std::os::unix::fs::symlink(to, dir.path().join(at)).unwrap();
+        link(&outside.path().join("secret.lua"), "steal.lua");
+        link(outside.path(), "lib/out");
+        link(&dir.path().join("lib"), "alias");
+        link(dir.path(), "lib/round");
+        let loaded = App::load(dir.path());
+        let mut found = problems(&loaded, &dir);
+        found.sort();
+        assert_eq!(
+            found,
+            [
+                "lib/out: left out: a link out of the app's folder",
+                "steal.lua: left out: a link out of the app's folder"
+            ]
+        );
+        let app = loaded.app.unwrap();
+        assert!(app.find("steal.lua").is_none());
+        assert!(app.files.len() <= 3);
+    }
+
+    #[test]
+    fn is_it_an_app() {
+        assert!(is_app(folder(&[("index.lua", "")]).path()));
+        assert!(is_app(folder(&[("rille.toml", "")]).path()));
+        assert!(!is_app(folder(&[("shop/index.lua", "")]).path()));
+        assert!(!is_app(Path::new("/no/such/folder")));
+    }
+
+    #[test]
+    fn positions_come_off_messages() {
+        assert_eq!(
+            split_message("a.lua:3: oops: x", "a.lua"),
+            (Some(3), "oops: x".into())
+        );
+        assert_eq!(split_message("oops", "a.lua"), (None, "oops".into()));
+    }
+}

@@ -1,0 +1,440 @@
+//! A coroutine of an app from its start to its end: slices, waits, budgets.
+//!
+//! ```text
+//!  AppVm::start --ended in its first slice--------------------------------> End
+//!       |                                                                    ^
+//!       +--> Running (a future) <--outcome-- Coroutine (the scheduler's job) |
+//!              | waits for the host's future,            | slices           |
+//!              | with the wall clock as its bound        |                  |
+//!              +-----------------------------------------+------------------+
+//! ```
+//!
+//! **Invariants.** A coroutine runs only in [`Coroutine::slice`], with its context as the VM's current
+//! one. Once `stop` is set the next thing that happens to it is `terminate`, and nothing after.
+//! Dropping a [`Running`] (the client has gone) stops its coroutine, which still gets to close what
+//! it holds. The budgets are checked between slices, so they are overrun by one slice at most.
+
+use crate::scheduler::{Job, SLICE_FUEL, Slice};
+use crate::units::show_duration;
+use crate::vm::{AppVm, Context as Owner};
+use rille_lua::{Error, LocalBoxFuture, MultiValue, Outcome, StopReason, Thread};
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+/// Fuel for the `<close>` handlers of a coroutine that is stopped, all together.
+pub const CLOSING_FUEL: u64 = SLICE_FUEL;
+
+/// What a coroutine may use.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    /// Processor time.
+    pub cpu: Duration,
+    /// When it must have ended.
+    pub deadline: Instant,
+    /// How long that was from its start; for messages.
+    pub wall: Duration,
+}
+
+/// How a coroutine ended.
+#[derive(Debug)]
+pub enum End {
+    /// It returned.
+    Done(MultiValue),
+    /// It did not.
+    Failed(Failure),
+}
+
+/// Why a coroutine did not return.
+#[derive(Debug)]
+pub enum Failure {
+    /// An error that nothing caught.
+    Script {
+        /// The message, with file and line where Lua gives them.
+        message: String,
+        /// The stack where the error was raised.
+        traceback: String,
+    },
+    /// An allocation beyond the VM's limit that nothing caught.
+    Memory {
+        /// The limit in bytes.
+        limit: u64,
+        /// Where.
+        at: Position,
+    },
+    /// A budget ended it.
+    Stopped {
+        /// The limit that was reached, for people: `cpu limit of 2 s`.
+        limit: String,
+        /// Which one it was.
+        reason: StopReason,
+        /// Where.
+        at: Position,
+    },
+}
+
+/// A file of the app and a line of it, as far as they are known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position(pub Option<(String, u32)>);
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some((file, line)) => write!(f, "{}:{line}", file.trim_start_matches('@')),
+            None => f.write_str("?"),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Script { message, .. } => f.write_str(message),
+            Failure::Memory { limit, at } => {
+                write!(
+                    f,
+                    "{at}: not enough memory: memory limit of {} reached",
+                    crate::units::show_size(*limit)
+                )
+            }
+            Failure::Stopped { limit, at, .. } => write!(f, "{at}: stopped: {limit} reached"),
+        }
+    }
+}
+
+/// What a coroutine is to be given in its next slice.
+enum Input {
+    /// The arguments; or nothing, after a yield.
+    Resume(MultiValue),
+    /// What the host's future gave.
+    Complete(rille_lua::Result<MultiValue>),
+}
+
+/// What whoever waits for a coroutine is told.
+enum News {
+    Ended(End),
+    Waits(LocalBoxFuture<'static, rille_lua::Result<MultiValue>>),
+}
+
+/// A coroutine that did not end in its first slice.
+pub(crate) struct Coroutine {
+    vm: Rc<AppVm>,
+    thread: Thread,
+    /// What the host functions it calls find as the current context.
+    context: Option<Rc<dyn Owner>>,
+    budget: Budget,
+    /// Processor time, when there is no context to count it for.
+    own_cpu: Cell<Duration>,
+    input: RefCell<Option<Input>>,
+    stop: Cell<Option<StopReason>>,
+    news: RefCell<Option<News>>,
+    waker: RefCell<Option<Waker>>,
+    /// Whether the scheduler holds it.
+    queued: Cell<bool>,
+    ended: Cell<bool>,
+}
+
+impl Coroutine {
+    /// Runs one slice and says what it was.
+    fn slice(self: &Rc<Self>) -> Slice {
+        let start = Instant::now();
+        if let Some(reason) = self.stop.get() {
+            self.terminate(reason);
+            return Slice {
+                elapsed: start.elapsed(),
+                preempted: false,
+            };
+        }
+        let input = self.input.borrow_mut().take();
+        let outcome = {
+            let _current = self.vm.enter(self.context.clone());
+            match input {
+                Some(Input::Complete(result)) => self.thread.complete(result, SLICE_FUEL),
+                Some(Input::Resume(arguments)) => {
+                    self.thread.resume_with_fuel(arguments, SLICE_FUEL)
+                }
+                None => self.thread.continue_with_fuel(SLICE_FUEL),
+            }
+        };
+        let now = Instant::now();
+        let elapsed = now - start;
+        self.spend(elapsed);
+        Slice {
+            elapsed,
+            preempted: self.take(outcome, now),
+        }
+    }
+
+    fn cpu(&self) -> &Cell<Duration> {
+        self.context
+            .as_ref()
+            .map_or(&self.own_cpu, |context| context.cpu())
+    }
+
+    fn spend(&self, elapsed: Duration) {
+        self.cpu().set(self.cpu().get() + elapsed);
+    }
+
+    /// Turns an outcome into news, or finds that there is more to run.
+    fn take(self: &Rc<Self>, outcome: Outcome, now: Instant) -> bool {
+        let news = match outcome {
+            Outcome::Preempted => {
+                self.check_budget(now);
+                return true;
+            }
+            // A yield outside of any coroutine of the script's own gives the others a turn.
+            Outcome::Yielded(_) => {
+                self.check_budget(now);
+                *self.input.borrow_mut() = Some(Input::Resume(MultiValue::new()));
+                self.wake();
+                return false;
+            }
+            Outcome::Pending(future) => News::Waits(future),
+            Outcome::Done(values) => News::Ended(End::Done(values)),
+            Outcome::Error(error) => {
+                News::Ended(End::Failed(self.vm.failure(&error, &self.thread)))
+            }
+            Outcome::Terminated(reason) => {
+                let at = Position(self.thread.current_line());
+                News::Ended(End::Failed(self.stopped(reason, at)))
+            }
+        };
+        self.tell(news);
+        false
+    }
+
+    fn tell(&self, news: News) {
+        self.ended.set(matches!(news, News::Ended(_)));
+        *self.news.borrow_mut() = Some(news);
+        if let Some(waker) = self.waker.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+
+    fn check_budget(&self, now: Instant) {
+        if self.cpu().get() >= self.budget.cpu {
+            self.stop.set(Some(StopReason::CpuTime));
+        } else if now >= self.budget.deadline {
+            self.stop.set(Some(StopReason::WallTime));
+        }
+    }
+
+    /// Ends the coroutine. Whatever its handlers do, it is over.
+    fn terminate(&self, reason: StopReason) {
+        let at = Position(self.thread.current_line());
+        {
+            let _current = self.vm.enter(self.context.clone());
+            self.thread.terminate(reason, CLOSING_FUEL);
+        }
+        self.tell(News::Ended(End::Failed(self.stopped(reason, at))));
+    }
+
+    fn stopped(&self, reason: StopReason, at: Position) -> Failure {
+        let limit = match reason {
+            StopReason::CpuTime => format!("cpu limit of {}", show_duration(self.budget.cpu)),
+            StopReason::WallTime => format!("wall limit of {}", show_duration(self.budget.wall)),
+            StopReason::Memory => {
+                return Failure::Memory {
+                    limit: self.vm.app().manifest.limits.memory,
+                    at,
+                };
+            }
+            _ => "the end of the connection".to_owned(),
+        };
+        Failure::Stopped { limit, reason, at }
+    }
+
+    fn wake(self: &Rc<Self>) {
+        self.queued.set(true);
+        self.vm.scheduler().wake(self.vm.tenant(), self.clone());
+    }
+}
+
+impl Job for Coroutine {
+    fn run(self: Rc<Self>) -> Slice {
+        if self.ended.get() {
+            return Slice {
+                elapsed: Duration::ZERO,
+                preempted: false,
+            };
+        }
+        self.queued.set(false);
+        let slice = self.slice();
+        if slice.preempted {
+            self.queued.set(true);
+        }
+        slice
+    }
+}
+
+/// A coroutine on its way; a future of its end.
+pub struct Running {
+    coroutine: Rc<Coroutine>,
+    waits: Option<LocalBoxFuture<'static, rille_lua::Result<MultiValue>>>,
+    wall: Option<Pin<Box<tokio::time::Sleep>>>,
+}
+
+/// A coroutine that was started: most end in their first slice.
+pub enum Started {
+    /// It has ended.
+    Ended(End),
+    /// It has not.
+    Running(Running),
+}
+
+impl AppVm {
+    /// Starts a coroutine. It runs here and now if nobody else has a better claim.
+    pub fn start(
+        self: &Rc<Self>,
+        thread: Thread,
+        arguments: MultiValue,
+        context: Option<Rc<dyn Owner>>,
+        budget: Budget,
+    ) -> Started {
+        if !self.scheduler().may_run_now(self.tenant()) {
+            let coroutine = self.coroutine(thread, context, budget);
+            *coroutine.input.borrow_mut() = Some(Input::Resume(arguments));
+            coroutine.wake();
+            return Started::Running(Running::new(coroutine));
+        }
+        let start = Instant::now();
+        let outcome = {
+            let _current = self.enter(context.clone());
+            thread.resume_with_fuel(arguments, SLICE_FUEL)
+        };
+        let now = Instant::now();
+        self.scheduler().settle(self.tenant(), now - start);
+        if let Some(context) = &context {
+            context.cpu().set(context.cpu().get() + (now - start));
+        }
+        match outcome {
+            Outcome::Done(values) => {
+                self.recycle(thread);
+                Started::Ended(End::Done(values))
+            }
+            Outcome::Error(error) => Started::Ended(End::Failed(self.failure(&error, &thread))),
+            outcome => {
+                let coroutine = self.coroutine(thread, context, budget);
+                coroutine.own_cpu.set(now - start);
+                if coroutine.take(outcome, now) {
+                    coroutine.queued.set(true);
+                    self.scheduler().preempted(self.tenant(), coroutine.clone());
+                }
+                Started::Running(Running::new(coroutine))
+            }
+        }
+    }
+
+    fn coroutine(
+        self: &Rc<Self>,
+        thread: Thread,
+        context: Option<Rc<dyn Owner>>,
+        budget: Budget,
+    ) -> Rc<Coroutine> {
+        Rc::new(Coroutine {
+            vm: self.clone(),
+            thread,
+            context,
+            budget,
+            own_cpu: Cell::default(),
+            input: RefCell::default(),
+            stop: Cell::new(None),
+            news: RefCell::default(),
+            waker: RefCell::default(),
+            queued: Cell::new(false),
+            ended: Cell::new(false),
+        })
+    }
+
+    /// What an error means: a limit, or the script's own fault.
+    pub(crate) fn failure(&self, error: &Error, thread: &Thread) -> Failure {
+        if is_memory_error(error) {
+            let at = Position(thread.current_line());
+            return Failure::Memory {
+                limit: self.app().manifest.limits.memory,
+                at,
+            };
+        }
+        Failure::Script {
+            message: error.to_string(),
+            traceback: thread.traceback(),
+        }
+    }
+}
+
+fn is_memory_error(error: &Error) -> bool {
+    matches!(error.root(), Error::MemoryError(_))
+}
+
+impl Running {
+    fn new(coroutine: Rc<Coroutine>) -> Running {
+        Running {
+            coroutine,
+            waits: None,
+            wall: None,
+        }
+    }
+
+    /// The time it may take is over while it waits: it is stopped where it waits.
+    fn overdue(&mut self, cx: &mut Context<'_>) -> bool {
+        let deadline = self.coroutine.budget.deadline;
+        let wall = self
+            .wall
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
+        wall.as_mut().poll(cx).is_ready()
+    }
+}
+
+impl Future for Running {
+    type Output = End;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<End> {
+        let this = &mut *self;
+        loop {
+            if let Some(future) = &mut this.waits {
+                if let Poll::Ready(result) = future.as_mut().poll(cx) {
+                    this.waits = None;
+                    *this.coroutine.input.borrow_mut() = Some(Input::Complete(result));
+                    this.coroutine.wake();
+                } else if this.overdue(cx) {
+                    this.waits = None;
+                    this.coroutine.stop.set(Some(StopReason::WallTime));
+                    this.coroutine.wake();
+                } else {
+                    return Poll::Pending;
+                }
+            }
+            let news = this.coroutine.news.borrow_mut().take();
+            match news {
+                Some(News::Ended(end)) => {
+                    if matches!(end, End::Done(_)) {
+                        this.coroutine.vm.recycle(this.coroutine.thread.clone());
+                    }
+                    return Poll::Ready(end);
+                }
+                Some(News::Waits(future)) => this.waits = Some(future),
+                None => {
+                    *this.coroutine.waker.borrow_mut() = Some(cx.waker().clone());
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let coroutine = &self.coroutine;
+        if coroutine.ended.get() {
+            return;
+        }
+        coroutine.stop.set(Some(StopReason::Killed));
+        if !coroutine.queued.get() {
+            coroutine.wake();
+        }
+    }
+}

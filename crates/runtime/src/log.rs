@@ -1,0 +1,234 @@
+//! Where `log`, `print` and the server's own lines go.
+//!
+//! **Invariant:** a line is one line (control characters escaped), written whole, and never makes a
+//! worker wait: a thread of its own writes to stderr, and lines beyond its queue, or beyond the
+//! app's bytes a second, are dropped and counted. The count is told in the next line that fits.
+
+use crate::problem::one_line;
+use std::cell::Cell;
+use std::fmt;
+use std::io::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Lines that may wait for the writer.
+const QUEUE: usize = 4096;
+
+/// The longest line; the rest of a longer one is cut off.
+pub const MAX_LINE: usize = 8192;
+
+/// How much a line matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// For whoever debugs the app.
+    Debug,
+    /// What happened.
+    Info,
+    /// What may become an error.
+    Warn,
+    /// What went wrong.
+    Error,
+}
+
+impl Level {
+    /// As it stands in a line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Debug => "debug",
+            Level::Info => "info",
+            Level::Warn => "warn",
+            Level::Error => "error",
+        }
+    }
+}
+
+/// A handle to the log; clones write to the same one.
+#[derive(Clone)]
+pub struct Log {
+    target: Arc<Target>,
+}
+
+enum Target {
+    Writer {
+        queue: Mutex<Option<SyncSender<String>>>,
+        writer: Mutex<Option<JoinHandle<()>>>,
+        dropped: AtomicU64,
+    },
+    Memory(Mutex<Vec<String>>),
+}
+
+impl Log {
+    /// A log on stderr.
+    pub fn stderr() -> Log {
+        let (queue, lines) = sync_channel(QUEUE);
+        let writer = std::thread::Builder::new()
+            .name("rille-log".into())
+            .spawn(move || write_lines(&lines))
+            .ok();
+        // Without a thread the queue has no reader: lines are counted as dropped, nothing blocks.
+        Log {
+            target: Arc::new(Target::Writer {
+                queue: Mutex::new(Some(queue)),
+                writer: Mutex::new(writer),
+                dropped: AtomicU64::new(0),
+            }),
+        }
+    }
+
+    /// A log that keeps its lines, for tests.
+    pub fn memory() -> Log {
+        Log {
+            target: Arc::new(Target::Memory(Mutex::default())),
+        }
+    }
+
+    /// The lines so far, if the log keeps them.
+    pub fn lines(&self) -> Vec<String> {
+        match &*self.target {
+            Target::Memory(lines) => lines.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            Target::Writer { .. } => Vec::new(),
+        }
+    }
+
+    /// Writes `rille: message`.
+    pub fn line(&self, message: impl fmt::Display) {
+        let mut line = format!("rille: {}", one_line(&message.to_string()));
+        if line.len() > MAX_LINE {
+            let end = (0..=MAX_LINE)
+                .rev()
+                .find(|at| line.is_char_boundary(*at))
+                .unwrap_or(0);
+            line.truncate(end);
+            line.push_str(" [cut]");
+        }
+        match &*self.target {
+            Target::Memory(lines) => lines
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(line),
+            Target::Writer { queue, dropped, .. } => {
+                line.push('\n');
+                let lost = dropped.swap(0, Ordering::Relaxed);
+                if lost > 0 {
+                    line.push_str(&format!(
+                        "rille: {lost} log lines dropped: stderr is too slow\n"
+                    ));
+                }
+                let queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+                if queue
+                    .as_ref()
+                    .is_none_or(|queue| queue.try_send(line).is_err())
+                {
+                    dropped.fetch_add(lost + 1, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    /// Waits until what was logged is written, and closes the log.
+    pub fn close(&self) {
+        if let Target::Writer { queue, writer, .. } = &*self.target {
+            drop(queue.lock().unwrap_or_else(PoisonError::into_inner).take());
+            if let Some(writer) = writer.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                let _ = writer.join();
+            }
+        }
+    }
+}
+
+fn write_lines(lines: &Receiver<String>) {
+    let stderr = std::io::stderr();
+    for line in lines {
+        // Nobody is left to tell if stderr is closed.
+        let _ = stderr.lock().write_all(line.as_bytes());
+    }
+}
+
+/// The log of one app on one worker, with its bytes a second.
+pub struct AppLog {
+    log: Log,
+    app: Box<str>,
+    per_second: u64,
+    left: Cell<u64>,
+    since: Cell<Instant>,
+    dropped: Cell<u64>,
+}
+
+impl AppLog {
+    /// A log for `app` that takes `per_second` bytes a second.
+    pub fn new(log: Log, app: &str, per_second: u64) -> AppLog {
+        AppLog {
+            log,
+            app: app.into(),
+            per_second,
+            left: Cell::new(per_second),
+            since: Cell::new(Instant::now()),
+            dropped: Cell::new(0),
+        }
+    }
+
+    /// A line by the script, on the app's account.
+    pub fn script(&self, level: Level, message: &str) {
+        let cost = message.len().min(MAX_LINE) as u64;
+        if self.since.get().elapsed() >= Duration::from_secs(1) {
+            self.since.set(Instant::now());
+            self.left.set(self.per_second);
+            let dropped = self.dropped.replace(0);
+            if dropped > 0 {
+                let (app, limit) = (&self.app, self.per_second);
+                self.log.line(format_args!(
+                    "app {app}: {dropped} log lines dropped: over the limit of {limit} bytes a second (limits.log)"
+                ));
+            }
+        }
+        match self.left.get().checked_sub(cost) {
+            Some(left) => {
+                self.left.set(left);
+                self.log.line(format_args!(
+                    "app {}: {}: {message}",
+                    self.app,
+                    level.name()
+                ));
+            }
+            None => self.dropped.set(self.dropped.get() + 1),
+        }
+    }
+
+    /// A line by the server about the app; not on the app's account.
+    pub fn server(&self, message: impl fmt::Display) {
+        self.log.line(format_args!("app {}: {message}", self.app));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_one_line() {
+        let log = Log::memory();
+        AppLog::new(log.clone(), "a", 1000).script(Level::Warn, "two\nlines");
+        log.line("x".repeat(MAX_LINE * 2));
+        let lines = log.lines();
+        assert_eq!(lines[0], "rille: app a: warn: two\\nlines");
+        assert!(lines[1].len() < MAX_LINE + 10);
+    }
+
+    #[test]
+    fn a_flood_is_cut_off_and_the_server_still_speaks() {
+        let log = Log::memory();
+        let app = AppLog::new(log.clone(), "a", 100);
+        for _ in 0..50 {
+            app.script(Level::Info, "0123456789");
+        }
+        app.server("stopped");
+        assert_eq!(log.lines().len(), 11);
+        app.since
+            .set(Instant::now().checked_sub(Duration::from_secs(2)).unwrap());
+        app.script(Level::Info, "again");
+        assert!(log.lines()[11].contains("40 log lines dropped"));
+    }
+}

@@ -1,0 +1,429 @@
+//! `rille.toml`: what an app says about itself.
+//!
+//! **Invariant:** every key is known, typed and in range before anything of the app runs; all
+//! problems of a file are reported together, each with its line. A key whose feature this version
+//! does not have yet is refused where ignoring it would silently change what the app does.
+//!
+//! The document is walked by hand rather than derived: a derive gives one error at a time, and no
+//! nearest key.
+
+mod reader;
+
+use crate::problem::Problem;
+use reader::{Reader, Section};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The file's name in an app's folder.
+pub const FILE: &str = "rille.toml";
+
+/// A manifest larger than this is not read.
+pub const MAX_BYTES: u64 = 1 << 20;
+
+/// What `rille.toml` says, with the defaults filled in.
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    /// Lower-case letters, digits, `-`, `_` and `.`; the `<name>` of `<name>.localhost`.
+    pub name: String,
+    /// The hosts that reach the app besides `<name>.localhost`.
+    pub hosts: Vec<HostPattern>,
+    /// Whether requests of the app may interleave between waits.
+    pub preempt: Preempt,
+    /// Whether a 500 shows the traceback to the client.
+    pub debug: bool,
+    /// The budgets of the app on each worker.
+    pub limits: Limits,
+    /// What `os.getenv` sees.
+    pub env: BTreeMap<String, String>,
+    /// Explicit routes, in the order of the file; they win over files.
+    pub routes: Vec<RouteRule>,
+}
+
+/// A host the manifest names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostPattern {
+    /// This name, in lower case.
+    Exact(String),
+    /// Any name that ends in this suffix, which starts with a dot: `*.shop.dev` is `.shop.dev`.
+    Suffix(String),
+}
+
+/// When the scheduler may switch from one request of an app to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Preempt {
+    /// Only where a request waits: code between two waits is atomic within the app.
+    Vm,
+    /// Also when a slice ends.
+    Coroutine,
+}
+
+/// The budgets of an app. `memory`, `cpu`, `wall` and `body` are enforced per worker and request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one VM's heap.
+    pub memory: u64,
+    /// Processor time of one request.
+    pub cpu: Duration,
+    /// Time from the arrival of a request to its end, waits included.
+    pub wall: Duration,
+    /// Bytes of a request's body.
+    pub body: u64,
+    /// Bytes in the app's `kv` store, shared by all workers.
+    pub kv: u64,
+    /// Bytes of log and print output a second, per worker.
+    pub log: u64,
+    /// Open sockets.
+    pub sockets: u64,
+    /// Running tasks.
+    pub tasks: u64,
+    /// Processor time of one task in a minute.
+    pub cpu_per_minute: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            memory: 64 << 20,
+            cpu: Duration::from_millis(200),
+            wall: Duration::from_secs(30),
+            body: 8 << 20,
+            kv: 16 << 20,
+            log: 256 << 10,
+            sockets: 64,
+            tasks: 10_000,
+            cpu_per_minute: Duration::from_secs(10),
+        }
+    }
+}
+
+/// One `[[route]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteRule {
+    /// `/read`, `/u/:id`, `/files/*rest`; valid as [`crate::route`] understands it.
+    pub path: String,
+    /// Upper case; empty means every method.
+    pub methods: Vec<String>,
+    /// The file that answers, relative to the app.
+    pub content: String,
+    /// Where the route stands in the manifest.
+    pub line: u32,
+}
+
+impl Manifest {
+    /// The manifest of an app whose folder has none.
+    pub fn default_for(folder: &str) -> Manifest {
+        Manifest {
+            name: name_from_folder(folder),
+            hosts: Vec::new(),
+            preempt: Preempt::Vm,
+            debug: false,
+            limits: Limits::default(),
+            env: BTreeMap::new(),
+            routes: Vec::new(),
+        }
+    }
+
+    /// Parses and validates the text of a manifest. `file` is how problems name it; `folder` gives
+    /// the app its name when the manifest does not. The manifest is returned as far as it could be
+    /// understood, so that a caller can still tell whose problems these are.
+    pub fn parse(text: &str, file: &str, folder: &str) -> (Manifest, Vec<Problem>) {
+        let mut manifest = Manifest::default_for(folder);
+        let mut reader = Reader::new(text, file);
+        if let Some(root) = reader.document() {
+            read_root(&mut reader, root, &mut manifest);
+        }
+        (manifest, reader.problems)
+    }
+}
+
+/// A folder's name as an app's: what cannot stand in a host name becomes `-`.
+fn name_from_folder(folder: &str) -> String {
+    let name: String = folder
+        .chars()
+        .take(63)
+        .map(|c| match c.to_ascii_lowercase() {
+            c if c.is_ascii_alphanumeric() || c == '-' || c == '_' || c == '.' => c,
+            _ => '-',
+        })
+        .collect();
+    if name.is_empty() { "app".into() } else { name }
+}
+
+fn read_root<'a>(reader: &mut Reader<'a>, root: Section<'a>, manifest: &mut Manifest) {
+    const KEYS: &[&str] = &[
+        "name",
+        "lua",
+        "hosts",
+        "shared_dicts",
+        "preempt",
+        "debug",
+        "limits",
+        "env",
+        "route",
+        "task",
+    ];
+    reader.known_keys(&root, "", KEYS);
+    if let Some((name, line)) = reader.string(&root, "name") {
+        match check_name(&name) {
+            Ok(()) => manifest.name = name,
+            Err(message) => reader.problem(line, message),
+        }
+    }
+    if let Some((version, line)) = reader.string(&root, "lua") {
+        read_version(reader, &version, line);
+    }
+    for (host, line) in reader.strings(&root, "hosts") {
+        match parse_host(&host) {
+            Ok(pattern) => manifest.hosts.push(pattern),
+            Err(message) => reader.problem(line, message),
+        }
+    }
+    read_shared_dicts(reader, &root);
+    if let Some((preempt, line)) = reader.string(&root, "preempt") {
+        match preempt.as_str() {
+            "vm" => manifest.preempt = Preempt::Vm,
+            "coroutine" => manifest.preempt = Preempt::Coroutine,
+            other => reader.problem(
+                line,
+                format!("preempt is \"vm\" or \"coroutine\", not \"{other}\""),
+            ),
+        }
+    }
+    if let Some((debug, _)) = reader.boolean(&root, "debug") {
+        manifest.debug = debug;
+    }
+    if let Some(limits) = reader.section(&root, "limits") {
+        read_limits(reader, &limits, &mut manifest.limits);
+    }
+    if let Some(env) = reader.section(&root, "env") {
+        read_env(reader, &env, &mut manifest.env);
+    }
+    for route in reader.sections(&root, "route") {
+        read_route(reader, &route, manifest);
+    }
+    for task in reader.sections(&root, "task") {
+        const KEYS: &[&str] = &["name", "on", "instances", "restart", "intensity"];
+        reader.known_keys(&task, "[[task]]", KEYS);
+        reader.problem(
+            task.line,
+            "[[task]] is not supported yet: this version serves requests only; remove it",
+        );
+    }
+}
+
+/// A version that exists but is not there yet is told apart from one that does not exist.
+fn read_version(reader: &mut Reader<'_>, version: &str, line: u32) {
+    match version {
+        "5.4" => {}
+        "5.1" | "5.2" | "5.3" | "5.5" => {
+            reader.problem(
+                line,
+                format!("lua = \"{version}\" is not supported yet; this version runs \"5.4\""),
+            );
+        }
+        other => reader.problem(
+            line,
+            format!("lua is one of \"5.1\" to \"5.5\", not \"{other}\""),
+        ),
+    }
+}
+
+fn read_shared_dicts<'a>(reader: &mut Reader<'a>, root: &Section<'a>) {
+    let Some(dicts) = reader.section(root, "shared_dicts") else {
+        return;
+    };
+    let names: Vec<String> = dicts.keys().collect();
+    for name in &names {
+        reader.size(&dicts, name, 4096, 1 << 40);
+    }
+    if !names.is_empty() {
+        reader.problem(
+            dicts.line,
+            "shared_dicts is not supported yet: it belongs to ngx.shared; use the kv module",
+        );
+    }
+}
+
+fn read_limits<'a>(reader: &mut Reader<'a>, table: &Section<'a>, limits: &mut Limits) {
+    const KEYS: &[&str] = &[
+        "memory",
+        "cpu",
+        "wall",
+        "body",
+        "kv",
+        "log",
+        "sockets",
+        "tasks",
+        "cpu_per_minute",
+    ];
+    const HOUR: Duration = Duration::from_secs(3600);
+    const MS: Duration = Duration::from_millis(1);
+    reader.known_keys(table, "[limits]", KEYS);
+    for (key, slot, least, most) in [
+        ("memory", &mut limits.memory, 1 << 20, 64 << 30),
+        ("body", &mut limits.body, 0, 4 << 30),
+        ("kv", &mut limits.kv, 0, 64 << 30),
+        ("log", &mut limits.log, 0, 1 << 30),
+    ] {
+        if let Some(size) = reader.size(table, key, least, most) {
+            *slot = size;
+        }
+    }
+    for (key, slot, most) in [
+        ("cpu", &mut limits.cpu, HOUR),
+        ("wall", &mut limits.wall, 24 * HOUR),
+        (
+            "cpu_per_minute",
+            &mut limits.cpu_per_minute,
+            Duration::from_secs(60),
+        ),
+    ] {
+        if let Some(duration) = reader.duration(table, key, MS, most) {
+            *slot = duration;
+        }
+    }
+    for (key, slot) in [
+        ("sockets", &mut limits.sockets),
+        ("tasks", &mut limits.tasks),
+    ] {
+        if let Some(count) = reader.count(table, key, 10_000_000) {
+            *slot = count;
+        }
+    }
+}
+
+fn read_env<'a>(reader: &mut Reader<'a>, table: &Section<'a>, env: &mut BTreeMap<String, String>) {
+    let names: Vec<String> = table.keys().collect();
+    for name in names {
+        let Some((value, line)) = reader.string(table, &name) else {
+            continue;
+        };
+        if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
+            reader.problem(
+                line,
+                "a name in [env] has no '=', and neither name nor value a NUL",
+            );
+        } else {
+            env.insert(name, value);
+        }
+    }
+}
+
+fn read_route<'a>(reader: &mut Reader<'a>, table: &Section<'a>, manifest: &mut Manifest) {
+    const PHASES: &[&str] = &["rewrite", "access", "header_filter", "body_filter", "log"];
+    const KEYS: &[&str] = &[
+        "path",
+        "methods",
+        "content",
+        "rewrite",
+        "access",
+        "header_filter",
+        "body_filter",
+        "log",
+    ];
+    reader.known_keys(table, "[[route]]", KEYS);
+    for phase in PHASES {
+        if let Some((_, line)) = reader.string(table, phase) {
+            reader.problem(
+                line,
+                format!("the {phase} phase is not supported yet: a route has only 'content' in this version"),
+            );
+        }
+    }
+    let mut methods = Vec::new();
+    for (method, line) in reader.strings(table, "methods") {
+        if method.is_empty() || !method.bytes().all(|b| b.is_ascii_uppercase() || b == b'-') {
+            reader.problem(
+                line,
+                format!("'{method}' is not a method; write them in capitals, such as \"GET\""),
+            );
+        } else if !methods.contains(&method) {
+            methods.push(method);
+        }
+    }
+    let path = reader.string(table, "path");
+    let content = reader.string(table, "content");
+    if path.is_none() && !table.has("path") {
+        reader.problem(
+            table.line,
+            "a [[route]] needs a path, such as path = \"/read\"",
+        );
+    }
+    if content.is_none() && !table.has("content") {
+        reader.problem(
+            table.line,
+            "a [[route]] needs content, the file that answers, such as content = \"read.lua\"",
+        );
+    }
+    let (Some((path, line)), Some((content, content_line))) = (path, content) else {
+        return;
+    };
+    if let Err(message) = crate::route::Pattern::parse(&path) {
+        reader.problem(line, message);
+        return;
+    }
+    if let Some(other) = manifest
+        .routes
+        .iter()
+        .find(|other| overlaps(other, &path, &methods))
+    {
+        reader.problem(
+            line,
+            format!("the route of line {} already answers {path}", other.line),
+        );
+        return;
+    }
+    manifest.routes.push(RouteRule {
+        path,
+        methods,
+        content,
+        line: content_line,
+    });
+}
+
+fn overlaps(other: &RouteRule, path: &str, methods: &[String]) -> bool {
+    other.path == path
+        && (other.methods.is_empty()
+            || methods.is_empty()
+            || other.methods.iter().any(|m| methods.contains(m)))
+}
+
+fn check_name(name: &str) -> Result<(), String> {
+    let good =
+        |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || name.len() > 63 || !name.chars().all(good) {
+        return Err(format!(
+            "'{name}' cannot be an app's name: use up to 63 lower-case letters, digits, '-', '_' and '.'"
+        ));
+    }
+    Ok(())
+}
+
+fn parse_host(host: &str) -> Result<HostPattern, String> {
+    let lower = host.to_ascii_lowercase();
+    let (name, wildcard) = match lower.strip_prefix("*.") {
+        Some(rest) => (rest, true),
+        None => (lower.as_str(), false),
+    };
+    let good =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '[' | ']');
+    if name.is_empty() || name.len() > 253 || !name.chars().all(good) {
+        return Err(format!(
+            "'{host}' is not a host name; write it as \"shop.example.com\" or \"*.shop.dev\""
+        ));
+    }
+    let is_ipv6 = name.starts_with('[') && name.ends_with(']');
+    if name.contains([':', '[', ']']) && !is_ipv6 {
+        return Err(format!(
+            "'{host}': leave out the port; a host answers on every port that is listened on"
+        ));
+    }
+    Ok(if wildcard {
+        HostPattern::Suffix(format!(".{name}"))
+    } else {
+        HostPattern::Exact(name.into())
+    })
+}
+
+#[cfg(test)]
+mod tests;

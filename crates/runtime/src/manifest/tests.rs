@@ -1,0 +1,205 @@
+//! The manifest's contract: what is accepted, and how each mistake is told.
+
+use super::*;
+
+fn problems(text: &str) -> Vec<String> {
+    let (_, problems) = Manifest::parse(text, "shop/rille.toml", "shop");
+    problems.iter().map(ToString::to_string).collect()
+}
+
+fn good(text: &str) -> Manifest {
+    let (manifest, problems) = Manifest::parse(text, "shop/rille.toml", "shop");
+    assert_eq!(problems, []);
+    manifest
+}
+
+#[test]
+fn every_key_of_this_version() {
+    let manifest = good(
+        r#"
+name = "store"
+lua = "5.4"
+hosts = ["shop.example.com", "*.Shop.dev", "[::1]"]
+shared_dicts = {}
+preempt = "coroutine"
+debug = true
+[limits]
+memory = "32 MiB"
+cpu = "2 s"
+wall = "10s"
+body = "1KiB"
+sockets = 8
+tasks = 1_0
+kv = "1 MiB"
+log = "0 B"
+cpu_per_minute = "5 s"
+[env]
+KEY = "value"
+[[route]]
+path = "/u/:id"
+methods = ["GET", "PUT", "GET"]
+content = "users.lua"
+[[route]]
+path = "/u/:id"
+methods = ["DELETE"]
+content = "gone.lua"
+"#,
+    );
+    assert_eq!(manifest.name, "store");
+    assert_eq!(manifest.hosts[1], HostPattern::Suffix(".shop.dev".into()));
+    assert_eq!(manifest.preempt, Preempt::Coroutine);
+    assert!(manifest.debug);
+    assert_eq!(manifest.limits.memory, 32 << 20);
+    assert_eq!(manifest.limits.cpu, Duration::from_secs(2));
+    assert_eq!(manifest.limits.body, 1024);
+    assert_eq!(manifest.limits.tasks, 10);
+    assert_eq!(manifest.env["KEY"], "value");
+    assert_eq!(manifest.routes.len(), 2);
+    assert_eq!(manifest.routes[0].methods, ["GET", "PUT"]);
+}
+
+#[test]
+fn an_empty_manifest_is_the_default() {
+    let manifest = good("");
+    assert_eq!(manifest.name, "shop");
+    assert_eq!(manifest.limits, Limits::default());
+    assert_eq!(Manifest::default_for("My Shop!").name, "my-shop-");
+}
+
+#[test]
+fn unknown_keys_name_the_nearest() {
+    assert_eq!(
+        problems("[limits]\nmemry = \"1 MiB\"\n"),
+        ["shop/rille.toml:2: unknown key 'memry' in [limits]; did you mean 'memory'?"]
+    );
+    assert_eq!(
+        problems("host = []"),
+        ["shop/rille.toml:1: unknown key 'host'; did you mean 'hosts'?"]
+    );
+    let far = problems("[[route]]\npath = \"/\"\ncontent = \"a.lua\"\nbandwidth = 3");
+    assert_eq!(far.len(), 1);
+    assert!(far[0].starts_with(
+        "shop/rille.toml:4: unknown key 'bandwidth' in [[route]]; known keys are path,"
+    ));
+}
+
+#[test]
+fn wrong_types_and_impossible_values() {
+    for (text, expected) in [
+        ("name = 3", "1: name must be a string, not a whole number"),
+        (
+            "name = \"A b\"",
+            "1: 'A b' cannot be an app's name: use up to 63 lower-case letters, digits, '-', '_' and '.'",
+        ),
+        (
+            "\n\nhosts = [1]",
+            "3: hosts must hold strings, not a whole number",
+        ),
+        (
+            "hosts = [\"a:80\"]",
+            "1: 'a:80': leave out the port; a host answers on every port that is listened on",
+        ),
+        (
+            "debug = \"yes\"",
+            "1: debug must be true or false, not a string",
+        ),
+        (
+            "preempt = \"always\"",
+            "1: preempt is \"vm\" or \"coroutine\", not \"always\"",
+        ),
+        (
+            "lua = \"5.1\"",
+            "1: lua = \"5.1\" is not supported yet; this version runs \"5.4\"",
+        ),
+        (
+            "lua = \"6\"",
+            "1: lua is one of \"5.1\" to \"5.5\", not \"6\"",
+        ),
+        (
+            "limits = 1",
+            "1: limits must be a table, not a whole number",
+        ),
+        (
+            "[limits]\nmemory = 64",
+            "2: memory must be a size such as \"64 MiB\", not a whole number",
+        ),
+        (
+            "[limits]\nmemory = \"64\"",
+            "2: memory: '64' is not a size; write a number with B, KiB, MiB or GiB, such as \"64 MiB\"",
+        ),
+        (
+            "[limits]\nmemory = \"1 KiB\"",
+            "2: memory = \"1 KiB\" is out of range: it goes from 1 MiB to 64 GiB",
+        ),
+        (
+            "[limits]\ncpu = \"2 days\"",
+            "2: cpu: '2 days' is not a duration; write a number with ms, s, min or h, such as \"200 ms\"",
+        ),
+        (
+            "[limits]\ncpu = \"0 s\"",
+            "2: cpu = \"0 s\" is out of range: it goes from 1 ms to 1 h",
+        ),
+        (
+            "[limits]\ntasks = -1",
+            "2: tasks is out of range: it goes from 0 to 10000000",
+        ),
+        ("[env]\nA = 1", "2: A must be a string, not a whole number"),
+        (
+            "route = 1",
+            "1: route must be a list of tables, each written [[route]], not a whole number",
+        ),
+        (
+            "[[route]]\npath = \"/a\"",
+            "1: a [[route]] needs content, the file that answers, such as content = \"read.lua\"",
+        ),
+        (
+            "[[route]]\ncontent = \"a.lua\"",
+            "1: a [[route]] needs a path, such as path = \"/read\"",
+        ),
+    ] {
+        assert_eq!(
+            problems(text),
+            [format!("shop/rille.toml:{expected}")],
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn what_is_not_there_yet_is_refused() {
+    assert!(problems("shared_dicts = { cache = \"4 MiB\" }")[0].contains("not supported yet"));
+    assert!(problems("[[task]]\nname = \"Main\"")[0].contains("not supported yet"));
+    let phase = problems("[[route]]\npath = \"/\"\ncontent = \"a.lua\"\naccess = \"b.lua\"");
+    assert!(phase[0].starts_with("shop/rille.toml:4: the access phase is not supported yet"));
+}
+
+#[test]
+fn routes_that_hide_each_other() {
+    let route = "[[route]]\npath = \"/a\"\ncontent = \"a.lua\"\n";
+    let found = problems(&format!("{route}{route}"));
+    assert_eq!(
+        found,
+        ["shop/rille.toml:5: the route of line 3 already answers /a"]
+    );
+}
+
+#[test]
+fn text_that_is_not_toml() {
+    let found = problems("name = \"a\"\nlimits = [");
+    assert_eq!(found.len(), 1);
+    assert!(
+        found[0].starts_with("shop/rille.toml:2: not valid TOML: "),
+        "{}",
+        found[0]
+    );
+    // Nesting beyond any sense is an error, not a stack overflow.
+    assert!(!problems(&format!("a = {}", "[".repeat(100_000))).is_empty());
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    assert_eq!(
+        problems("nme = \"a\"\ndebug = 1\n[limits]\ncpu = 3\nwal = \"1 s\"").len(),
+        4
+    );
+}

@@ -1,0 +1,78 @@
+-- `require` for an app. Modules are kept by file, so two names of one file are one module.
+-- A main chunk runs in a coroutine of its own, whose writes go to the app's globals.
+local tools = ...
+local loaded, find, thread, getinfo = tools.loaded, tools.find, tools.thread, tools.getinfo
+local resume, yield, status, running = tools.resume, tools.yield, tools.status, tools.running
+local type, error, next, setmetatable = tools.type, tools.error, tools.next, tools.setmetatable
+local sleep = tools.sleep
+
+local files = {}   -- path -> the module
+local loading = {} -- path -> { co = the coroutine that runs its main chunk, waits_for = path or nil }
+
+local finish = { __close = function(entry) loading[entry.path] = nil end }
+
+-- Runs the main chunk; what it yields goes to whoever resumed the requiring coroutine.
+local function run(co, ...)
+  local ok, value = resume(co, ...)
+  while ok and status(co) == "suspended" do
+    ok, value = resume(co, yield(value))
+  end
+  return ok, value
+end
+
+-- Notes that the main chunk running in `me`, if it is one, waits for `path` from now on.
+local function wait_for(path, me)
+  for _, entry in next, loading do
+    if entry.co == me then entry.waits_for = path end
+  end
+end
+
+-- Whether what loads `path` waits, in the end, for `me`: then `me` would wait for ever.
+local function is_loop(path, me)
+  local entry = loading[path]
+  while entry do
+    if entry.co == me then return true end
+    entry = entry.waits_for and loading[entry.waits_for]
+  end
+  return false
+end
+
+return function(name)
+  if type(name) ~= "string" then
+    error("bad argument #1 to 'require' (string expected, got " .. type(name) .. ")", 2)
+  end
+  local module = loaded[name]
+  if module ~= nil then return module end
+  local preload = type(loaded.package) == "table" and loaded.package.preload
+  local loader = type(preload) == "table" and preload[name]
+  if loader then
+    module = loader(name, ":preload:")
+    if module == nil then module = true end
+    loaded[name] = module
+    return module, ":preload:"
+  end
+  local info = getinfo(2, "S")
+  local path = find(name, info and info.source or "")
+  local me = running()
+  while loading[path] do
+    if is_loop(path, me) then
+      error("loop or previous error loading module '" .. name .. "'", 2)
+    end
+    -- Another request is inside this module's main chunk, waiting for something: so do we.
+    wait_for(path, me)
+    sleep(0.001)
+  end
+  module = files[path]
+  if module ~= nil then return module, path end
+  local co = thread(path, name)
+  wait_for(path, me)
+  local entry <close> = setmetatable({ co = co, path = path }, finish)
+  loading[path] = entry
+  local ok, value = run(co, name, path)
+  if not ok then error(value, 0) end
+  -- As in lua(1): a chunk that returns nothing may have set package.loaded itself.
+  if value == nil then value = loaded[name] end
+  if value == nil then value = true end
+  files[path] = value
+  return value, path
+end

@@ -1,0 +1,177 @@
+//! `require` in an app: built-in modules, then the app's own files. Never the host's file system.
+//!
+//! A name is looked for as a path in the app (`lib.x` and `lib/x` are the same), then in `lib/`, then
+//! beside the requiring file; as `NAME.lua`, then `NAME/init.lua`.
+//!
+//! **Invariants.** A file is one module, whatever it was called by, run once per VM; what its main
+//! chunk writes to globals goes to the app's. `..` and NUL are refused before anything is looked up,
+//! and what is looked up is the app's snapshot, so no name can leave the app.
+
+use crate::app::App;
+use crate::route::FileId;
+use rille_lua::{Error, Function, Lua, LuaString, MultiValue, Result, Table, Value};
+use std::sync::Arc;
+
+/// The longest module name.
+const MAX_NAME: usize = 512;
+
+/// The Lua side: it can wait inside a module's main chunk, since it is Lua that calls it.
+const PRELUDE: &str = include_str!("require.lua");
+
+/// Installs `require` in a new VM.
+pub(super) fn install(lua: &Lua, app: &Arc<App>) -> Result<()> {
+    let globals = lua.globals();
+    let debug: Table = globals.raw_get("debug")?;
+    let coroutine: Table = globals.raw_get("coroutine")?;
+    let loaded = loaded_table(lua, &globals)?;
+    let finder = app.clone();
+    let find = lua.create_function(move |lua, (name, from): (LuaString, LuaString)| {
+        let path = find(&finder, &name.as_bytes(), &from.as_bytes())?;
+        lua.create_string(&*finder.file(path).path)
+    })?;
+    let loader = app.clone();
+    let thread = lua.create_function(move |lua, (path, name): (LuaString, LuaString)| {
+        let path = String::from_utf8_lossy(&path.as_bytes()).into_owned();
+        let file = loader.find(&path).map(|id| loader.file(id));
+        let Some(file) = file else {
+            return Err(Error::runtime(format!("no file '{path}' in the app")));
+        };
+        let chunk = file.code.as_ref().map_err(|problem| {
+            let name = String::from_utf8_lossy(&name.as_bytes()).into_owned();
+            Error::runtime(format!(
+                "error loading module '{name}' from file '{path}':\n\t{problem}"
+            ))
+        })?;
+        let thread = lua.create_thread(lua.load_chunk(chunk)?)?;
+        thread.set_shared_writes(true);
+        Ok(thread)
+    })?;
+    let prelude = lua.load(PRELUDE).set_name("=[rille]").into_function()?;
+    let tools = lua.create_table()?;
+    tools.raw_set("loaded", loaded)?;
+    tools.raw_set("find", find)?;
+    tools.raw_set("thread", thread)?;
+    tools.raw_set("getinfo", debug.raw_get::<Value>("getinfo")?)?;
+    for name in ["resume", "yield", "status", "running"] {
+        tools.raw_set(name, coroutine.raw_get::<Value>(name)?)?;
+    }
+    for name in ["type", "error", "next", "setmetatable", "sleep"] {
+        tools.raw_set(name, globals.raw_get::<Value>(name)?)?;
+    }
+    let require: Function = prelude.call(tools)?;
+    globals.raw_set("require", require)
+}
+
+/// `package.loaded` as libraries expect it, with the standard tables and ours.
+fn loaded_table(lua: &Lua, globals: &Table) -> Result<Table> {
+    let package: Table = match globals.raw_get("package")? {
+        Value::Table(package) => package,
+        _ => lua.create_table()?,
+    };
+    let loaded: Table = match package.raw_get("loaded")? {
+        Value::Table(loaded) => loaded,
+        _ => lua.create_table()?,
+    };
+    for name in [
+        "string",
+        "table",
+        "math",
+        "os",
+        "io",
+        "debug",
+        "coroutine",
+        "utf8",
+        "json",
+        "log",
+        "kv",
+        "env",
+    ] {
+        let module: Value = globals.raw_get(name)?;
+        loaded.raw_set(name, module)?;
+    }
+    loaded.raw_set("_G", lua.environment()?)?;
+    package.raw_set("loaded", &loaded)?;
+    package.raw_set("preload", lua.create_table()?)?;
+    // Libraries split these; none of them leads anywhere here.
+    package.raw_set("path", "?.lua;?/init.lua;lib/?.lua;lib/?/init.lua")?;
+    package.raw_set("cpath", "")?;
+    package.raw_set("config", "/\n;\n?\n!\n-\n")?;
+    globals.raw_set("package", &package)?;
+    loaded.raw_set("package", &package)?;
+    Ok(loaded)
+}
+
+/// The file that `name` means when `from` (a chunk name) requires it.
+fn find(app: &App, name: &[u8], from: &[u8]) -> Result<FileId> {
+    let refuse =
+        |why: &str| Error::runtime(format!("module '{}' {why}", String::from_utf8_lossy(name)));
+    let text = std::str::from_utf8(name).map_err(|_| refuse("not found: its name is not UTF-8"))?;
+    if text.is_empty() || text.len() > MAX_NAME || text.contains('\0') {
+        return Err(refuse("not found: that cannot be a module's name"));
+    }
+    let path = module_path(text);
+    if path.split('/').any(|part| part == ".." || part == ".")
+        || text.contains("..")
+        || path.contains("//")
+    {
+        return Err(refuse("not found: a module's name may not contain '..'"));
+    }
+    let beside = std::str::from_utf8(from)
+        .ok()
+        .and_then(|from| from.strip_prefix('@'));
+    let beside = beside
+        .and_then(|from| from.rsplit_once('/'))
+        .map(|(folder, _)| folder);
+    let mut places = vec![path.clone(), format!("lib/{path}")];
+    if let Some(folder) = beside {
+        places.push(format!("{folder}/{path}"));
+    }
+    let mut tried = String::new();
+    for place in &places {
+        for candidate in [format!("{place}.lua"), format!("{place}/init.lua")] {
+            if let Some(id) = app.find(&candidate) {
+                return Ok(id);
+            }
+            tried.push_str(&format!("\n\tno file '{candidate}' in the app"));
+        }
+    }
+    Err(refuse(&format!(
+        "not found:\n\tno built-in module '{text}'{tried}"
+    )))
+}
+
+/// `lib.x` and `lib/x.lua` are `lib/x`; a leading `./` or `/` is dropped.
+fn module_path(name: &str) -> String {
+    let name = name.strip_prefix("./").unwrap_or(name);
+    let name = name.strip_prefix('/').unwrap_or(name);
+    match name.strip_suffix(".lua") {
+        Some(name) if name.contains('/') => name.to_owned(),
+        _ if name.contains('/') => name.to_owned(),
+        _ => name.replace('.', "/"),
+    }
+}
+
+/// A function that joins its arguments with tabs, as `print` does, and gives the text to `sink`.
+pub(super) fn joined(lua: &Lua, sink: Function) -> Result<Function> {
+    const JOIN: &str = "\
+local sink, tostring, select, concat = ...
+return function(first, ...)
+  local n = select('#', ...)
+  if n == 0 then return sink(tostring(first)) end
+  local parts = {tostring(first), ...}
+  for i = 2, n + 1 do parts[i] = tostring((select(i - 1, ...))) end
+  return sink(concat(parts, '\\t'))
+end";
+    let globals = lua.globals();
+    let table: Table = globals.raw_get("table")?;
+    let arguments = MultiValue::from_vec(vec![
+        Value::Function(sink),
+        globals.raw_get("tostring")?,
+        globals.raw_get("select")?,
+        table.raw_get("concat")?,
+    ]);
+    lua.load(JOIN)
+        .set_name("=[rille]")
+        .into_function()?
+        .call(arguments)
+}

@@ -1,0 +1,228 @@
+//! One app version's Lua on one worker.
+//!
+//! **Invariants.** An `AppVm` never leaves its thread. Everything a script can reach is in its own heap,
+//! or behind a host function that looks at the *current context*: the request (or task) whose
+//! coroutine is running. The context is set for the length of a slice and only then, so one request
+//! can never see another's, however they interleave; and the objects that stand for it (`request`,
+//! `response`) are made once per VM, not once per request.
+
+use crate::app::{App, INIT};
+use crate::coroutine::{Budget, End, Failure, Started};
+use crate::host::SandboxHost;
+use crate::log::{AppLog, Log};
+use crate::modules::{self, json::Json};
+use crate::problem::Problem;
+use crate::route::FileId;
+use crate::scheduler::{Scheduler, Tenant};
+use rille_lua::{Function, Lua, LuaOptions, MultiValue, Profile, Result, Thread};
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Processor time `init.lua` may use.
+pub const INIT_CPU: Duration = Duration::from_secs(5);
+/// How long `init.lua` may take.
+pub const INIT_WALL: Duration = Duration::from_secs(30);
+/// Finished coroutines kept for reuse.
+const POOL: usize = 64;
+
+/// What a coroutine runs for: a request, later a task.
+pub trait Context: Any {
+    /// Processor time used so far, by all coroutines that ran for it.
+    fn cpu(&self) -> &Cell<Duration>;
+}
+
+/// The context of the coroutine that runs now.
+#[derive(Default)]
+pub struct Current(RefCell<Option<Rc<dyn Context>>>);
+
+impl Current {
+    /// The context, if it is a `T`.
+    pub fn get<T: 'static>(&self) -> Option<Rc<T>> {
+        let context: Rc<dyn Any> = self.0.borrow().clone()?;
+        context.downcast().ok()
+    }
+
+    /// Applies `f` to the context, if it is a `T`; cheaper than [`Current::get`]. `f` must not run
+    /// Lua.
+    pub fn with<T: 'static, R>(&self, f: impl FnOnce(&T) -> R) -> Option<R> {
+        let context = self.0.borrow();
+        let context: &dyn Any = &**context.as_ref()?;
+        context.downcast_ref().map(f)
+    }
+}
+
+/// Puts the former context back when the slice is over.
+pub struct Entered<'a> {
+    current: &'a Current,
+    former: Option<Rc<dyn Context>>,
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        *self.current.0.borrow_mut() = self.former.take();
+    }
+}
+
+/// The VM of an app on this worker.
+pub struct AppVm {
+    lua: Lua,
+    app: Arc<App>,
+    scheduler: Rc<Scheduler>,
+    tenant: Rc<Tenant>,
+    log: Rc<AppLog>,
+    json: Rc<Json>,
+    current: Rc<Current>,
+    /// Main functions of the app's files, made when first needed.
+    mains: RefCell<Vec<Option<Function>>>,
+    pool: RefCell<Vec<Thread>>,
+}
+
+impl AppVm {
+    /// A VM with the sandbox library and the modules that need nothing but the runtime. `init.lua` has not run.
+    pub fn new(app: Arc<App>, scheduler: Rc<Scheduler>, log: &Log) -> Result<Rc<AppVm>> {
+        let limits = &app.manifest.limits;
+        let log = Rc::new(AppLog::new(log.clone(), app.name(), limits.log));
+        let lua = Lua::with_options(LuaOptions {
+            profile: Profile::Sandbox,
+            memory_limit: usize::try_from(limits.memory).unwrap_or(usize::MAX),
+            host: Rc::new(SandboxHost::new(app.clone(), log.clone())),
+            layered_globals: true,
+            ..LuaOptions::default()
+        })?;
+        let json = modules::install(&lua, &app, &log)?.json;
+        Ok(Rc::new(AppVm {
+            lua,
+            tenant: Tenant::new(app.manifest.preempt),
+            scheduler,
+            log,
+            json,
+            current: Rc::default(),
+            mains: RefCell::new(vec![None; app.files.len()]),
+            pool: RefCell::default(),
+            app,
+        }))
+    }
+
+    /// Runs `init.lua`, which fills the app's shared globals.
+    pub async fn init(self: &Rc<Self>) -> std::result::Result<(), Problem> {
+        let Some(id) = self.app.find(INIT) else {
+            return Ok(());
+        };
+        let file = self.app.display_path(INIT);
+        let failed = |failure: Failure| {
+            let (line, message) = crate::app::split_message(&failure.to_string(), INIT);
+            match line {
+                Some(line) => Problem::at(&file, line, message),
+                None => Problem::new(&file, message),
+            }
+        };
+        let started = self.main(id).and_then(|main| {
+            let thread = self.lua.create_thread(main)?;
+            thread.set_shared_writes(true);
+            Ok(thread)
+        });
+        let thread = started.map_err(|error| Problem::new(&file, error.to_string()))?;
+        let budget = Budget {
+            cpu: INIT_CPU,
+            deadline: Instant::now() + INIT_WALL,
+            wall: INIT_WALL,
+        };
+        match self
+            .start(thread, MultiValue::new(), None, budget)
+            .end()
+            .await
+        {
+            End::Done(_) => Ok(()),
+            End::Failed(failure) => Err(failed(failure)),
+        }
+    }
+
+    /// The VM itself.
+    pub fn lua(&self) -> &Lua {
+        &self.lua
+    }
+
+    /// The app.
+    pub fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// The app's log on this worker.
+    pub fn log(&self) -> &Rc<AppLog> {
+        &self.log
+    }
+
+    /// The JSON codec of this VM.
+    pub fn json(&self) -> &Rc<Json> {
+        &self.json
+    }
+
+    /// Where host functions find the request they are called for.
+    pub fn current(&self) -> &Rc<Current> {
+        &self.current
+    }
+
+    /// The worker's scheduler.
+    pub fn scheduler(&self) -> &Scheduler {
+        &self.scheduler
+    }
+
+    /// The app as the scheduler sees it.
+    pub fn tenant(&self) -> &Rc<Tenant> {
+        &self.tenant
+    }
+
+    /// Makes `context` the current one until the guard is dropped.
+    pub(crate) fn enter(&self, context: Option<Rc<dyn Context>>) -> Entered<'_> {
+        let former = std::mem::replace(&mut *self.current.0.borrow_mut(), context);
+        Entered {
+            current: &self.current,
+            former,
+        }
+    }
+
+    /// The main function of a file that compiled.
+    pub fn main(&self, id: FileId) -> Result<Function> {
+        if let Some(main) = &self.mains.borrow()[id.0 as usize] {
+            return Ok(main.clone());
+        }
+        let main = match &self.app.file(id).code {
+            Ok(chunk) => self.lua.load_chunk(chunk)?,
+            Err(problem) => return Err(rille_lua::Error::runtime(problem)),
+        };
+        self.mains.borrow_mut()[id.0 as usize] = Some(main.clone());
+        Ok(main)
+    }
+
+    /// A coroutine for `function`, a used one if there is one.
+    pub fn thread(&self, function: &Function) -> Result<Thread> {
+        let used = self.pool.borrow_mut().pop();
+        if let Some(thread) = used
+            && thread.reset(function.clone()).is_ok()
+        {
+            return Ok(thread);
+        }
+        self.lua.create_thread(function.clone())
+    }
+
+    /// Keeps a finished coroutine for the next request.
+    pub(crate) fn recycle(&self, thread: Thread) {
+        let mut pool = self.pool.borrow_mut();
+        if pool.len() < POOL {
+            pool.push(thread);
+        }
+    }
+}
+
+impl Started {
+    /// Waits for the end.
+    pub async fn end(self) -> End {
+        match self {
+            Started::Ended(end) => end,
+            Started::Running(running) => running.await,
+        }
+    }
+}

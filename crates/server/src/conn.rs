@@ -1,0 +1,269 @@
+//! A connection's socket as hyper wants it, and a watch over connections that do not move.
+//!
+//! **Invariants.** Every connection is in one [`Phase`] and the instant it entered it (or last made
+//! progress in it) is known to within a [`TICK`]. The worker's [`Watch`] closes those that stay too
+//! long. That costs a request two stores, where a timer of its own would cost a place in the wheel
+//! twice per request.
+//!
+//! ```text
+//!  Idle --first byte--> Head --request parsed--> Busy --response written--> Idle
+//!  (keep-alive)         (slow headers)           (write stalls; a script's own time is its `wall`)
+//! ```
+
+use hyper::rt::ReadBufCursor;
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// How often connections are looked at.
+pub const TICK: Duration = Duration::from_millis(500);
+
+/// Bytes read at once.
+const READ_BYTES: usize = 16 << 10;
+
+thread_local! {
+    /// hyper's buffer can only be filled from an initialised one without unsafe code; this one is
+    /// initialised once per worker.
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into());
+}
+
+/// How long a connection may stay in each phase.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// Between requests.
+    pub idle: Duration,
+    /// From the first byte of a request's head to its last.
+    pub head: Duration,
+    /// Without any byte of a response accepted by the peer.
+    pub write: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Timeouts {
+        Timeouts {
+            idle: Duration::from_secs(75),
+            head: Duration::from_secs(10),
+            write: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What a connection is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Between requests.
+    Idle,
+    /// Part of a request's head has arrived.
+    Head,
+    /// A request is being answered.
+    Busy,
+}
+
+/// The state of a connection that its socket, its service and the watch share.
+pub struct Conn {
+    phase: Cell<Phase>,
+    since: Cell<Instant>,
+    /// Since when the peer has taken nothing of what we have to write.
+    stalled: Cell<Option<Instant>>,
+    expired: Cell<bool>,
+    /// The connection's task, once it has waited for the socket.
+    task: RefCell<Option<Waker>>,
+    clock: Rc<Cell<Instant>>,
+}
+
+impl Conn {
+    /// The connection enters a phase.
+    pub fn enter(&self, phase: Phase) {
+        self.phase.set(phase);
+        self.since.set(self.clock.get());
+    }
+
+    fn overdue(&self, now: Instant, timeouts: &Timeouts) -> bool {
+        if let Some(since) = self.stalled.get() {
+            return now.duration_since(since) > timeouts.write;
+        }
+        let limit = match self.phase.get() {
+            Phase::Idle => timeouts.idle,
+            Phase::Head => timeouts.head,
+            Phase::Busy => return false,
+        };
+        now.duration_since(self.since.get()) > limit
+    }
+
+    /// Makes the next read or write fail, and makes it happen.
+    fn expire(&self) {
+        self.expired.set(true);
+        self.wake();
+    }
+
+    /// Makes the connection's task look at what has changed.
+    pub fn wake(&self) {
+        if let Some(waker) = self.task.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+
+    fn waits(&self, cx: &Context<'_>) {
+        let mut task = self.task.borrow_mut();
+        if !task
+            .as_ref()
+            .is_some_and(|waker| waker.will_wake(cx.waker()))
+        {
+            *task = Some(cx.waker().clone());
+        }
+    }
+}
+
+/// The connections of a worker.
+pub struct Watch {
+    /// Now, to within a tick.
+    clock: Rc<Cell<Instant>>,
+    connections: RefCell<Vec<Weak<Conn>>>,
+    timeouts: Timeouts,
+}
+
+impl Watch {
+    /// A watch over no connections. Somebody must run [`Watch::run`].
+    pub fn new(timeouts: Timeouts) -> Rc<Watch> {
+        Rc::new(Watch {
+            clock: Rc::new(Cell::new(Instant::now())),
+            connections: RefCell::default(),
+            timeouts,
+        })
+    }
+
+    /// A new connection.
+    pub fn add(&self) -> Rc<Conn> {
+        let conn = Rc::new(Conn {
+            phase: Cell::new(Phase::Idle),
+            since: Cell::new(self.clock.get()),
+            stalled: Cell::new(None),
+            expired: Cell::new(false),
+            task: RefCell::default(),
+            clock: self.clock.clone(),
+        });
+        self.connections.borrow_mut().push(Rc::downgrade(&conn));
+        conn
+    }
+
+    /// Makes every connection's task look at what has changed.
+    pub fn wake_all(&self) {
+        for conn in self.connections.borrow().iter().filter_map(Weak::upgrade) {
+            conn.wake();
+        }
+    }
+
+    /// Expires what is overdue, every tick, for ever.
+    pub async fn run(self: Rc<Self>) {
+        let tick = TICK
+            .min(self.timeouts.head / 2)
+            .max(Duration::from_millis(10));
+        loop {
+            tokio::time::sleep(tick).await;
+            let now = Instant::now();
+            self.clock.set(now);
+            self.connections.borrow_mut().retain(|weak| {
+                let Some(conn) = weak.upgrade() else {
+                    return false;
+                };
+                let overdue = conn.overdue(now, &self.timeouts);
+                if overdue {
+                    conn.expire();
+                }
+                !overdue
+            });
+        }
+    }
+}
+
+/// A socket that tells its [`Conn`] what happens on it.
+pub struct Io {
+    stream: TcpStream,
+    conn: Rc<Conn>,
+}
+
+impl Io {
+    /// Wraps an accepted socket.
+    pub fn new(stream: TcpStream, conn: Rc<Conn>) -> Io {
+        Io { stream, conn }
+    }
+
+    fn wrote<T>(&self, cx: &Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if self.conn.expired.get() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        match &result {
+            Poll::Pending => {
+                self.conn.waits(cx);
+                if self.conn.stalled.get().is_none() {
+                    self.conn.stalled.set(Some(self.conn.clock.get()));
+                }
+            }
+            Poll::Ready(_) => self.conn.stalled.set(None),
+        }
+        result
+    }
+}
+
+impl hyper::rt::Read for Io {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.conn.expired.get() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        SCRATCH.with_borrow_mut(|scratch| {
+            let room = buf.remaining().min(scratch.len());
+            let mut read = ReadBuf::new(&mut scratch[..room]);
+            let polled = Pin::new(&mut self.stream).poll_read(cx, &mut read);
+            if polled.is_pending() {
+                self.conn.waits(cx);
+            }
+            ready!(polled)?;
+            if !read.filled().is_empty() && self.conn.phase.get() == Phase::Idle {
+                self.conn.enter(Phase::Head);
+            }
+            buf.put_slice(read.filled());
+            Poll::Ready(Ok(()))
+        })
+    }
+}
+
+impl hyper::rt::Write for Io {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.wrote(cx, result)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.wrote(cx, result)
+    }
+}

@@ -1,0 +1,367 @@
+//! One request and its response, as the host functions of a script see them.
+//!
+//! **Invariants.** An exchange is the current context of its coroutine and of no other. What a script
+//! did not ask for was never built: `fields` is made on first use, the body is read when it is first
+//! read. Once the head has gone out (`committed`) status and headers no longer change.
+
+use crate::body::{Cut, Guard, Piece, ResponseBody};
+use crate::conn::Conn;
+use bytes::Bytes;
+use http::header::{HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{HeaderMap, Method, Response, StatusCode};
+use http_body::Body;
+use hyper::body::Incoming;
+use rille_lua::{Error, Result, Table};
+use rille_runtime::vm::Context;
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Waker;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// The longest wait for the next bytes of a request's body.
+pub const BODY_GAP: Duration = Duration::from_secs(15);
+
+/// Why a body could not be read; the status that says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyError {
+    /// Over `limits.body`.
+    TooLarge,
+    /// Nothing came for [`BODY_GAP`].
+    TooSlow,
+    /// The client sent something malformed, or went away.
+    Broken,
+}
+
+impl BodyError {
+    /// The status a request ends with if its script lets the error pass.
+    pub fn status(self) -> StatusCode {
+        match self {
+            BodyError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            BodyError::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            BodyError::Broken => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// For the error in the script and the page of the client.
+    pub fn message(self) -> &'static str {
+        match self {
+            BodyError::TooLarge => "the request's body is over the app's limit (limits.body)",
+            BodyError::TooSlow => "the request's body came too slowly",
+            BodyError::Broken => "the request's body could not be read",
+        }
+    }
+}
+
+/// Where the body of the request is.
+pub enum BodySource {
+    /// On its way.
+    Incoming(Incoming),
+    /// Somebody is reading it.
+    Taken,
+    /// At its end.
+    Finished,
+}
+
+/// What the script has said of its response so far.
+#[derive(Default)]
+pub struct Outgoing {
+    /// `response.status`.
+    pub status: Option<StatusCode>,
+    /// `response.headers`.
+    pub headers: HeaderMap,
+    /// What was written and has not been flushed.
+    pub written: Vec<u8>,
+    /// Where flushed pieces go, once the head is out.
+    pub stream: Option<mpsc::Sender<Piece>>,
+}
+
+/// A request and its response.
+pub struct Exchange {
+    /// Method, URI, version and headers.
+    pub parts: Parts,
+    /// The client.
+    pub peer: SocketAddr,
+    /// The port that was connected to.
+    pub port: u16,
+    /// Route parameters, decoded.
+    pub params: Vec<(Box<str>, Vec<u8>)>,
+    /// Counts requests of this worker.
+    pub number: u64,
+    /// When the head had been read.
+    pub started: Instant,
+    /// The body.
+    pub body: RefCell<BodySource>,
+    /// Bytes of the body that were received and not yet given out by `read`.
+    pub buffered: RefCell<Vec<u8>>,
+    /// Bytes of the body received so far.
+    pub received: Cell<u64>,
+    /// The most there may be.
+    pub body_limit: u64,
+    /// Bytes a response may have before it is flushed.
+    pub response_limit: usize,
+    /// The first failure to read the body.
+    pub body_error: Cell<Option<BodyError>>,
+    /// The response.
+    pub out: RefCell<Outgoing>,
+    /// The head of a streamed response, until the connection takes it.
+    pub head: RefCell<Option<Response<ResponseBody>>>,
+    /// Whoever waits for that head.
+    pub head_waker: RefCell<Option<Waker>>,
+    /// What scripts set on `request`, and what was built for them.
+    pub fields: RefCell<Option<Table>>,
+    /// The connection.
+    pub conn: Rc<Conn>,
+    /// Processor time used for the request.
+    pub cpu: Cell<Duration>,
+}
+
+impl Context for Exchange {
+    fn cpu(&self) -> &Cell<Duration> {
+        &self.cpu
+    }
+}
+
+impl Exchange {
+    /// Whether status and headers have gone out.
+    pub fn committed(&self) -> bool {
+        self.out.borrow().stream.is_some()
+    }
+
+    /// The status that `response.status = n` sets.
+    pub fn set_status(&self, status: i64) -> Result<()> {
+        let status = status_code(status)?;
+        self.refuse_when_committed("status")?;
+        self.out.borrow_mut().status = Some(status);
+        Ok(())
+    }
+
+    /// Sets a header, or with `append` adds one beside those of the same name. `None` removes it.
+    pub fn set_header(&self, name: &[u8], value: Option<&[u8]>, append: bool) -> Result<()> {
+        self.refuse_when_committed("headers")?;
+        put_header(&mut self.out.borrow_mut().headers, name, value, append)
+    }
+
+    fn refuse_when_committed(&self, what: &str) -> Result<()> {
+        match self.committed() {
+            true => Err(Error::runtime(format!(
+                "cannot change {what}: the response has begun (it was flushed)"
+            ))),
+            false => Ok(()),
+        }
+    }
+
+    /// Adds to the response's body.
+    pub fn write(&self, bytes: &[u8]) -> Result<()> {
+        let mut out = self.out.borrow_mut();
+        if out.written.len() + bytes.len() > self.response_limit {
+            return Err(Error::runtime(
+                "the response is too large to keep; call response:flush() between writes",
+            ));
+        }
+        out.written.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Sends what was written; waits while the client is slower than the script.
+    pub async fn flush(self: Rc<Self>) -> Result<()> {
+        let (sender, piece) = {
+            let mut out = self.out.borrow_mut();
+            let piece = std::mem::take(&mut out.written);
+            if self.parts.method == Method::HEAD {
+                return Ok(());
+            }
+            let sender = match &out.stream {
+                Some(sender) => sender.clone(),
+                None => self.commit(&mut out),
+            };
+            (sender, piece)
+        };
+        if !piece.is_empty() && sender.send(Ok(piece.into())).await.is_err() {
+            return Err(Error::runtime("the client has gone"));
+        }
+        Ok(())
+    }
+
+    /// Hands the head to the connection.
+    fn commit(&self, out: &mut Outgoing) -> mpsc::Sender<Piece> {
+        let (sender, receiver) = mpsc::channel(1);
+        let mut response = Response::new(ResponseBody::Stream {
+            pieces: receiver,
+            _busy: Guard(self.conn.clone()),
+        });
+        *response.status_mut() = out.status.unwrap_or(StatusCode::OK);
+        *response.headers_mut() = std::mem::take(&mut out.headers);
+        response
+            .headers_mut()
+            .entry(http::header::CONTENT_TYPE)
+            .or_insert(crate::pages::TEXT);
+        *self.head.borrow_mut() = Some(response);
+        if let Some(waker) = self.head_waker.borrow_mut().take() {
+            waker.wake();
+        }
+        out.stream = Some(sender.clone());
+        sender
+    }
+
+    /// Ends a streamed response: its last piece, or the news that it is cut short.
+    pub async fn end_stream(&self, last: std::result::Result<Bytes, Cut>) {
+        let Some(sender) = self.out.borrow_mut().stream.take() else {
+            return;
+        };
+        if !matches!(&last, Ok(bytes) if bytes.is_empty()) {
+            // The client may have gone; there is nobody to tell.
+            let _ = sender.send(last).await;
+        }
+    }
+
+    /// The next bytes of the body; `None` at its end.
+    pub async fn next_bytes(&self) -> std::result::Result<Option<Bytes>, BodyError> {
+        if let Some(error) = self.body_error.get() {
+            return Err(error);
+        }
+        loop {
+            let source = std::mem::replace(&mut *self.body.borrow_mut(), BodySource::Taken);
+            let mut incoming = match source {
+                BodySource::Incoming(incoming) => incoming,
+                // Another coroutine of the same request is reading: it gets what comes.
+                BodySource::Taken => return Err(self.fail(BodyError::Broken)),
+                BodySource::Finished => {
+                    *self.body.borrow_mut() = BodySource::Finished;
+                    return Ok(None);
+                }
+            };
+            let frame = poll_fn(|cx| Pin::new(&mut incoming).poll_frame(cx));
+            let frame = match tokio::time::timeout(BODY_GAP, frame).await {
+                Err(_) => return Err(self.fail(BodyError::TooSlow)),
+                Ok(Some(Err(_))) => return Err(self.fail(BodyError::Broken)),
+                Ok(Some(Ok(frame))) => frame,
+                Ok(None) => {
+                    *self.body.borrow_mut() = BodySource::Finished;
+                    return Ok(None);
+                }
+            };
+            *self.body.borrow_mut() = BodySource::Incoming(incoming);
+            // Trailers are of no use here.
+            let Ok(data) = frame.into_data() else {
+                continue;
+            };
+            self.received.set(self.received.get() + data.len() as u64);
+            if self.received.get() > self.body_limit {
+                return Err(self.fail(BodyError::TooLarge));
+            }
+            return Ok(Some(data));
+        }
+    }
+
+    fn fail(&self, error: BodyError) -> BodyError {
+        self.body_error.set(Some(error));
+        error
+    }
+
+    /// `GET /path`, for the log.
+    pub fn describe(&self) -> String {
+        let path: String = self.parts.uri.path().chars().take(200).collect();
+        format!("{} {path}", self.parts.method)
+    }
+}
+
+/// A status a script may set. 1xx are the server's own.
+pub fn status_code(status: i64) -> Result<StatusCode> {
+    u16::try_from(status)
+        .ok()
+        .filter(|status| (200..1000).contains(status))
+        .and_then(|status| StatusCode::from_u16(status).ok())
+        .ok_or_else(|| Error::runtime(format!("{status} is not a response status (200 to 999)")))
+}
+
+/// Checks and stores one header of a response.
+pub fn put_header(
+    headers: &mut HeaderMap,
+    name: &[u8],
+    value: Option<&[u8]>,
+    append: bool,
+) -> Result<()> {
+    let shown = || String::from_utf8_lossy(name).escape_debug().to_string();
+    let Ok(header) = HeaderName::from_bytes(name) else {
+        return Err(Error::runtime(format!("invalid header name '{}'", shown())));
+    };
+    if matches!(
+        header.as_str(),
+        "content-length" | "transfer-encoding" | "keep-alive" | "upgrade" | "te" | "trailer"
+    ) {
+        return Err(Error::runtime(format!(
+            "the header '{}' is the server's own",
+            shown()
+        )));
+    }
+    let Some(value) = value else {
+        headers.remove(header);
+        return Ok(());
+    };
+    if header == http::header::CONNECTION && !value.eq_ignore_ascii_case(b"close") {
+        return Err(Error::runtime(
+            "the header 'connection' can only be 'close'",
+        ));
+    }
+    let Ok(value) = HeaderValue::from_bytes(value) else {
+        return Err(Error::runtime(format!(
+            "invalid value of the header '{}': it has a line break, NUL or control character",
+            shown()
+        )));
+    };
+    let stored = match append {
+        true => headers.try_append(header, value).is_ok(),
+        false => headers.try_insert(header, value).is_ok(),
+    };
+    if !stored {
+        return Err(Error::runtime("too many headers"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(name: &str, value: &str) -> std::result::Result<(), String> {
+        put_header(
+            &mut HeaderMap::new(),
+            name.as_bytes(),
+            Some(value.as_bytes()),
+            false,
+        )
+        .map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn headers_that_would_split_a_response_are_refused() {
+        assert!(put("X-A", "b").is_ok());
+        for value in ["a\rb", "a\nb", "a\0b", "a\r\nSet-Cookie: x"] {
+            assert!(put("X-A", value).is_err(), "{value:?}");
+        }
+        for name in [
+            "",
+            "a b",
+            "a\r\n",
+            "a:",
+            "Content-Length",
+            "transfer-encoding",
+        ] {
+            assert!(put(name, "1").is_err(), "{name:?}");
+        }
+        assert!(put("Connection", "close").is_ok() && put("Connection", "upgrade").is_err());
+    }
+
+    #[test]
+    fn statuses() {
+        assert_eq!(status_code(204).unwrap(), StatusCode::NO_CONTENT);
+        for bad in [0, 100, 199, 1000, -1, i64::MAX] {
+            assert!(status_code(bad).is_err());
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What runs for a request: the stages from a handler's file to its result.
+//!
+//! ```text
+//!   Main: the file's chunk --function--> Handler --table by methods--> Method
+//!      |     (kept: the next hit starts here)  |                          |
+//!      +----------------+----------------------+--------------------------+--large table--> Encode
+//!                       v                                                                     |
+//!                   Returned <----------------------------------------------------------------+
+//! ```
+//!
+//! **Invariant:** the kind of a stage only ever goes forward, so a request has four stages at most,
+//! all on one budget. A function kept from a main chunk is the only thing that outlives its request.
+
+use crate::body::ResponseBody;
+use crate::exchange::Exchange;
+use crate::pages;
+use crate::reply::{self, ByMethod, Returned};
+use crate::worker::{Cached, Served};
+use bytes::Bytes;
+use http::Response;
+use rille_lua::{Function, Lua, MultiValue, Result, Table, Value};
+use rille_runtime::coroutine::{Budget, Started};
+use rille_runtime::route::FileId;
+use std::rc::Rc;
+
+/// What runs next for a request.
+pub struct Stage {
+    /// The function.
+    pub function: Function,
+    /// What it is called with.
+    pub argument: Option<Value>,
+    /// The globals it starts with; those it writes are kept in it.
+    pub globals: Table,
+    /// What it is.
+    pub kind: Kind,
+    /// For [`Kind::Encode`]: what the handler returned.
+    pub returned: Option<MultiValue>,
+}
+
+/// The stages of a request, in their order; each runs once at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The main chunk of a handler's file.
+    Main,
+    /// The function that a main chunk returned.
+    Handler,
+    /// A function of a table keyed by methods.
+    Method,
+    /// A large table on its way to JSON.
+    Encode,
+}
+
+/// Starts a stage in a coroutine with its globals.
+pub fn begin(served: &Served, exchange: &Rc<Exchange>, stage: &Stage) -> Result<Started> {
+    let limits = &served.vm.app().manifest.limits;
+    let thread = served.vm.thread(&stage.function)?;
+    thread.set_globals(Some(stage.globals.clone()))?;
+    let arguments = match &stage.argument {
+        Some(argument) => MultiValue::from_vec(vec![argument.clone()]),
+        None => MultiValue::new(),
+    };
+    let budget = Budget {
+        cpu: limits.cpu,
+        deadline: exchange.started + limits.wall,
+        wall: limits.wall,
+    };
+    Ok(served
+        .vm
+        .start(thread, arguments, Some(exchange.clone()), budget))
+}
+
+/// What follows a stage.
+pub enum Next {
+    /// Another one.
+    Stage(Stage),
+    /// Nothing: this is the response.
+    Done(Returned),
+    /// A response of the server's own.
+    Answer(Response<ResponseBody>),
+}
+
+impl Served {
+    /// The first thing to run for a file: the function it gave before, or its main chunk.
+    pub fn first_stage(&self, target: FileId) -> Result<Stage> {
+        let lua = self.vm.lua();
+        if let Some(cached) = &self.handlers.borrow()[target.0 as usize] {
+            let globals = match &cached.globals {
+                Some(globals) => copy_table(lua, globals)?,
+                None => lua.create_table()?,
+            };
+            return Ok(self.stage(cached.function.clone(), globals, Kind::Handler));
+        }
+        Ok(Stage {
+            function: self.vm.main(target)?,
+            argument: None,
+            globals: lua.create_table()?,
+            kind: Kind::Main,
+            returned: None,
+        })
+    }
+
+    /// What a stage that returned `values` leads to. A function returned by a main chunk is kept: it
+    /// is called on every further hit, with the globals its main chunk wrote.
+    pub fn next_stage(
+        &self,
+        target: FileId,
+        exchange: &Exchange,
+        stage: Stage,
+        values: MultiValue,
+    ) -> Result<Next> {
+        if stage.kind == Kind::Encode {
+            let json = match values.iter().next() {
+                Some(Value::String(text)) => Some(Bytes::copy_from_slice(&text.as_bytes())),
+                _ => None,
+            };
+            return Ok(Next::Done(Returned {
+                values: stage.returned.unwrap_or_default(),
+                json,
+            }));
+        }
+        match values.iter().next() {
+            Some(Value::Function(function)) if stage.kind == Kind::Main => {
+                let globals = match stage.globals.is_empty() {
+                    true => None,
+                    false => Some(copy_table(self.vm.lua(), &stage.globals)?),
+                };
+                self.handlers.borrow_mut()[target.0 as usize] = Some(Cached {
+                    function: function.clone(),
+                    globals,
+                });
+                Ok(Next::Stage(self.stage(
+                    function.clone(),
+                    stage.globals.clone(),
+                    Kind::Handler,
+                )))
+            }
+            Some(Value::Table(table)) if stage.kind != Kind::Method => {
+                match reply::methods_of(table, exchange.parts.method.as_str())? {
+                    Some(ByMethod::Call(function)) => Ok(Next::Stage(self.stage(
+                        function,
+                        stage.globals.clone(),
+                        Kind::Method,
+                    ))),
+                    Some(ByMethod::Not(others)) => Ok(Next::Answer(pages::method_not_allowed(
+                        others.iter().map(String::as_str),
+                    ))),
+                    None => self.encode_stage(stage, values),
+                }
+            }
+            _ => self.encode_stage(stage, values),
+        }
+    }
+
+    /// A table to be sent as JSON is encoded here if it is small, else in a coroutine of the request.
+    fn encode_stage(&self, stage: Stage, values: MultiValue) -> Result<Next> {
+        let Some(table) = reply::table_body(&values)? else {
+            return Ok(Next::Done(Returned { values, json: None }));
+        };
+        if let Some(text) = self.vm.json().encode_small(&table)? {
+            return Ok(Next::Done(Returned {
+                values,
+                json: Some(text.into()),
+            }));
+        }
+        Ok(Next::Stage(Stage {
+            function: self.encode.clone(),
+            argument: Some(table),
+            globals: stage.globals,
+            kind: Kind::Encode,
+            returned: Some(values),
+        }))
+    }
+
+    /// A function that is called with the request.
+    fn stage(&self, function: Function, globals: Table, kind: Kind) -> Stage {
+        Stage {
+            function,
+            argument: Some(self.request.clone()),
+            globals,
+            kind,
+            returned: None,
+        }
+    }
+}
+
+fn copy_table(lua: &Lua, table: &Table) -> Result<Table> {
+    let copy = lua.create_table()?;
+    for pair in table.pairs::<Value, Value>() {
+        let (key, value) = pair?;
+        copy.raw_set(key, value)?;
+    }
+    Ok(copy)
+}

@@ -1,0 +1,346 @@
+//! One worker: a thread with its own runtime, listener, scheduler and VMs.
+//!
+//! **Invariants.** Nothing here is shared with another worker but the apps' immutable parts and
+//! their `kv`. A worker accepts only after every `init.lua` has ended, well or not, and stops in
+//! order: no new connections, idle ones closed, running requests until the deadline, the rest cut.
+
+use crate::bindings;
+use crate::conn::{Io, Timeouts, Watch};
+use crate::hosts::{AppIndex, Hosts};
+use crate::service::ConnectionService;
+use hyper::server::conn::http1;
+use rille_lua::{Function, Table, Value};
+use rille_runtime::app::App;
+use rille_runtime::log::Log;
+use rille_runtime::problem::Problem;
+use rille_runtime::scheduler::Scheduler;
+use rille_runtime::vm::AppVm;
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+/// The largest head of a request, and hyper's buffer.
+const HEAD_BYTES: usize = 64 << 10;
+/// The most headers of a request.
+const MAX_HEADERS: usize = 100;
+/// Lines about misbehaving clients a second.
+const CLIENT_LINES: u32 = 10;
+
+/// An app as it is to be served.
+#[derive(Clone)]
+pub enum Entry {
+    /// It loaded.
+    App(Arc<App>),
+    /// It did not; its name.
+    Broken(String),
+}
+
+/// What a worker needs to start.
+pub struct Setup {
+    /// Counts from 0.
+    pub number: usize,
+    /// Already listening, not blocking.
+    pub listener: std::net::TcpListener,
+    /// The apps, in the order of `hosts`.
+    pub entries: Vec<Entry>,
+    /// Who answers which host.
+    pub hosts: Arc<Hosts>,
+    /// Where lines go.
+    pub log: Log,
+    /// For connections that do not move.
+    pub timeouts: Timeouts,
+    /// Connections at once.
+    pub max_connections: usize,
+    /// Told once, when the worker is ready.
+    pub ready: Sender<Ready>,
+    /// Becomes the deadline of the drain when the server is to stop.
+    pub stop: watch::Receiver<Option<Instant>>,
+}
+
+/// What a worker says when it is ready to accept.
+pub struct Ready {
+    /// Apps whose `init.lua` failed here.
+    pub problems: Vec<(AppIndex, Problem)>,
+}
+
+/// An app on this worker.
+pub enum Slot {
+    /// It answers.
+    Live(Rc<Served>),
+    /// It could not be loaded; its name.
+    Broken(String),
+}
+
+/// A function that a handler's main chunk returned.
+pub struct Cached {
+    /// It answers every further hit.
+    pub function: Function,
+    /// Globals its main chunk wrote: each request starts with a copy.
+    pub globals: Option<Table>,
+}
+
+/// An app that answers, with what the server keeps in its VM.
+pub struct Served {
+    /// Its VM.
+    pub vm: Rc<AppVm>,
+    /// The `request` object.
+    pub request: Value,
+    /// `json.encode`, whatever scripts have made of their own.
+    pub encode: Function,
+    /// By file.
+    pub handlers: RefCell<Vec<Option<Cached>>>,
+}
+
+/// What the connections of a worker share.
+pub struct Worker {
+    /// The port that is listened on.
+    pub port: u16,
+    /// Who answers which host.
+    pub hosts: Arc<Hosts>,
+    slots: Vec<Slot>,
+    requests: Cell<u64>,
+    connections: Cell<usize>,
+    stopping: Cell<bool>,
+    log: Log,
+    /// Lines about clients in the current second.
+    client_lines: Cell<(Option<Instant>, u32)>,
+}
+
+impl Worker {
+    /// An app.
+    pub fn slot(&self, index: AppIndex) -> &Slot {
+        &self.slots[index.0]
+    }
+
+    /// The apps' names.
+    pub fn app_names(&self) -> Vec<&str> {
+        self.slots
+            .iter()
+            .map(|slot| match slot {
+                Slot::Live(served) => served.vm.app().name(),
+                Slot::Broken(name) => name,
+            })
+            .collect()
+    }
+
+    /// A number no other request of this worker has.
+    pub fn next_number(&self) -> u64 {
+        let number = self.requests.get();
+        self.requests.set(number + 1);
+        number
+    }
+
+    /// A line about a client's mistake; only so many a second.
+    fn client_line(&self, peer: SocketAddr, message: &str) {
+        let (since, count) = self.client_lines.get();
+        let fresh = since.is_none_or(|since| since.elapsed() >= Duration::from_secs(1));
+        let (since, count) = if fresh {
+            (Some(Instant::now()), 0)
+        } else {
+            (since, count)
+        };
+        self.client_lines.set((since, count + 1));
+        if count < CLIENT_LINES {
+            self.log.line(format_args!("client {peer}: {message}"));
+        }
+    }
+}
+
+/// The thread's body.
+pub fn run(setup: Setup) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build_local(tokio::runtime::LocalOptions::default())?;
+    let result = runtime.block_on(serve(setup));
+    runtime.shutdown_background();
+    result
+}
+
+async fn serve(setup: Setup) -> std::io::Result<()> {
+    let Setup {
+        number,
+        listener,
+        entries,
+        hosts,
+        log,
+        timeouts,
+        max_connections,
+        ready,
+        mut stop,
+    } = setup;
+    let scheduler = Scheduler::new();
+    tokio::task::spawn_local(scheduler.clone().drive());
+    let watch = Watch::new(timeouts);
+    tokio::task::spawn_local(watch.clone().run());
+    let mut slots = Vec::new();
+    let mut problems = Vec::new();
+    for (index, entry) in entries.into_iter().enumerate() {
+        slots.push(match entry {
+            Entry::Broken(name) => Slot::Broken(name),
+            Entry::App(app) => match start_app(&app, &scheduler, &log, number).await {
+                Ok(served) => Slot::Live(Rc::new(served)),
+                Err(problem) => {
+                    problems.push((AppIndex(index), problem));
+                    Slot::Broken(app.name().to_owned())
+                }
+            },
+        });
+    }
+    let worker = Rc::new(Worker {
+        port: listener.local_addr()?.port(),
+        hosts,
+        slots,
+        requests: Cell::new(0),
+        connections: Cell::new(0),
+        stopping: Cell::new(false),
+        log,
+        client_lines: Cell::new((None, 0)),
+    });
+    let listener = TcpListener::from_std(listener)?;
+    // If nobody listens any more the server has given up; so does the worker.
+    if ready.send(Ready { problems }).is_err() {
+        return Ok(());
+    }
+    drop(ready);
+    tokio::select! {
+        () = accept(&worker, &watch, &listener, max_connections) => {}
+        _ = stop.wait_for(Option::is_some) => {}
+    }
+    drop(listener);
+    let deadline = (*stop.borrow()).unwrap_or_else(Instant::now);
+    drain(&worker, &watch, deadline).await;
+    Ok(())
+}
+
+/// Makes an app's VM and runs its `init.lua`.
+async fn start_app(
+    app: &Arc<App>,
+    scheduler: &Rc<Scheduler>,
+    log: &Log,
+    worker: usize,
+) -> Result<Served, Problem> {
+    let failed = |error: rille_lua::Error| {
+        Problem::new(
+            app.folder.display().to_string(),
+            format!("cannot make the app's VM: {error}"),
+        )
+    };
+    let vm = AppVm::new(app.clone(), scheduler.clone(), log).map_err(failed)?;
+    let request =
+        bindings::install(vm.lua(), vm.current(), vm.json(), worker as u64).map_err(failed)?;
+    let encode = vm.json().encode_function(vm.lua()).map_err(failed)?;
+    vm.init().await?;
+    let handlers = RefCell::new(app.files.iter().map(|_| None).collect());
+    Ok(Served {
+        vm,
+        request,
+        encode,
+        handlers,
+    })
+}
+
+async fn accept(
+    worker: &Rc<Worker>,
+    watch: &Rc<Watch>,
+    listener: &TcpListener,
+    max_connections: usize,
+) {
+    let mut complained: Option<Instant> = None;
+    loop {
+        let error = if worker.connections.get() >= max_connections {
+            format!("{max_connections} connections are open; new ones wait")
+        } else {
+            match listener.accept().await {
+                Ok((stream, peer)) => {
+                    tokio::task::spawn_local(connection(
+                        worker.clone(),
+                        watch.clone(),
+                        stream,
+                        peer,
+                    ));
+                    continue;
+                }
+                Err(error) => format!("cannot accept a connection: {error}"),
+            }
+        };
+        // Out of descriptors or of room: say so, not too often, and let some connections end.
+        if complained.is_none_or(|at| at.elapsed() > Duration::from_secs(10)) {
+            complained = Some(Instant::now());
+            worker.log.line(error);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Counts a connection for as long as it lives.
+struct Counted(Rc<Worker>);
+
+impl Counted {
+    fn new(worker: &Rc<Worker>) -> Counted {
+        worker.connections.set(worker.connections.get() + 1);
+        Counted(worker.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.connections.set(self.0.connections.get() - 1);
+    }
+}
+
+async fn connection(worker: Rc<Worker>, watch: Rc<Watch>, stream: TcpStream, peer: SocketAddr) {
+    let _counted = Counted::new(&worker);
+    // A response is written whole; waiting for more to send with it gains nothing.
+    let _ = stream.set_nodelay(true);
+    let conn = watch.add();
+    let service = ConnectionService {
+        worker: worker.clone(),
+        conn: conn.clone(),
+        peer,
+        last_host: RefCell::new(("".into(), None)),
+    };
+    let serving = http1::Builder::new()
+        .max_buf_size(HEAD_BYTES)
+        .max_headers(MAX_HEADERS)
+        .pipeline_flush(true)
+        .serve_connection(Io::new(stream, conn), service);
+    let mut serving = pin!(serving);
+    let mut told = false;
+    let result = poll_fn(|cx| {
+        if worker.stopping.get() && !told {
+            told = true;
+            serving.as_mut().graceful_shutdown();
+        }
+        serving.as_mut().poll(cx)
+    })
+    .await;
+    if let Err(error) = result
+        && error.is_parse()
+    {
+        worker.client_line(peer, &format!("malformed request ({error}); refused"));
+    }
+}
+
+/// Lets what runs end, until the deadline.
+async fn drain(worker: &Rc<Worker>, watch: &Rc<Watch>, deadline: Instant) {
+    worker.stopping.set(true);
+    watch.wake_all();
+    while worker.connections.get() > 0 {
+        if Instant::now() >= deadline {
+            worker.log.line(format_args!(
+                "{} connections cut off at the end of the drain",
+                worker.connections.get()
+            ));
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

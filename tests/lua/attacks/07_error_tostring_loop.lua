@@ -1,0 +1,7 @@
+-- An uncaught error object whose __tostring loops for ever: the host must not run it without limit.
+-- only: rille
+-- expect: exit 70
+-- flags: --max-memory 64MiB --max-instructions 20000000
+-- timeout: 20 s
+-- stress: skip, ends by its limits
+error(setmetatable({}, {__tostring = function() while true do end end}))

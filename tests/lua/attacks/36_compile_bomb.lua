@@ -1,0 +1,9 @@
+-- A source that grows without end is refused by memory or fuel.
+-- only: rille
+-- expect: exit 70
+-- flags: --max-memory 64MiB --max-instructions 20000000
+-- timeout: 20 s
+-- rss: 160 MiB
+-- stress: skip, ends by its limits
+local s = "local t = {" .. ("1,"):rep(1000) .. "}\n"
+while true do assert(load(s)) s = s .. s end

@@ -1,0 +1,158 @@
+-- "bad argument #N to 'f'": names, positions, methods, missing values.
+local function fails(f, ...) print((select(2, pcall(f, ...)))) end
+fails(string.rep) fails(string.rep, "x") fails(string.rep, "x", {})
+fails(string.rep, "x", "y") fails(string.rep, "x", 1.5)
+fails(string.sub) fails(string.sub, "x", nil) fails(string.sub, "x", {})
+fails(string.char, 256) fails(string.char, -1) fails(string.char, "x")
+fails(function() ("x"):rep() end) fails(function() ("x"):rep({}) end) fails(function() ("x"):bad() end)
+fails(function() string.rep("x", {}) end) fails(function() local s = string; s.rep() end)
+fails(function() local r = string.rep; r() end)
+fails(function() io.stdout.write() end) fails(function() io.stdout.write({}) end)
+fails(function() io.stdout:seek("bad") end)
+fails(function() io.stdout:write({}) end) fails(function() io.stdout.close(5) end)
+fails(setmetatable, 1) fails(setmetatable, {}) fails(setmetatable, {}, 5) fails(getmetatable)
+fails(table.concat, 5) fails(table.concat, {{}}) fails(table.concat, {1, {}, 3}) fails(table.concat, {}, 5, 1, 2)
+fails(table.insert, {}) fails(table.insert, {}, 1, 2, 3) fails(table.insert, {}, 5, 1)
+fails(table.insert, nil, 1) fails(table.insert, {}, "x", 1)
+fails(table.unpack) fails(table.unpack, {}, 1, 1e8) fails(table.sort, {1, 2}, 5) fails(table.move, {}, 1, 2)
+fails(math.floor) fails(math.floor, "x") fails(math.floor, {}) fails(math.random, 0, 0, 0)
+fails(math.random, 2, 1) fails(math.max) fails(math.tointeger)
+fails(math.abs, nil) fails(math.ult, 1) fails(math.ult, 1.5, 2) fails(math.fmod, 1)
+fails(tonumber, "10", 99) fails(tonumber, {}, 10) fails(tonumber, nil, 10) fails(select) fails(select, 0)
+fails(ipairs) fails(next, 5) fails(rawget, 5) fails(rawset, {}, 1) fails(rawlen, 5) fails(rawequal, 1)
+fails(utf8.char, -1) fails(utf8.codepoint, "abc", 4) fails(utf8.len, "abc", 5)
+fails(utf8.offset, "abc", 1, 10) fails(utf8.codepoint, "\xff")
+fails(os.date, "%Ez") fails(os.date, "%Q") fails(os.time, {})
+fails(os.time, {year = 2000}) fails(os.time, {year = "x", month = 1, day = 1})
+fails(os.time, {year = 2000, month = 1.5, day = 1})
+fails(string.format, "%d", "x") fails(string.format, "%d", 1.5) fails(string.format, "%d")
+fails(string.format, "%y", 1) fails(string.format, "%") fails(string.format, "%0123d", 1)
+fails(load, 5) fails(load, "x", "n", "z") fails(loadstring) fails(require) fails(error)
+fails(assert) fails(assert, false) fails(assert, nil, "message")
+fails(xpcall) fails(xpcall, print) fails(pcall) fails(coroutine.resume)
+fails(coroutine.wrap) fails(coroutine.status, {})
+fails(collectgarbage, "bad") fails(debug.getinfo) fails(debug.getinfo, 1, "X")
+fails(debug.getinfo, "x") fails(debug.sethook, 1)
+fails(string.pack, "i17", 1) fails(string.pack, "i1", 300)
+fails(string.unpack, "i4", "abc") fails(string.pack, "z", "a\0b") fails(string.pack, "Xz")
+fails(string.gsub, "x", "x") fails(string.gsub, "x", "x", true) fails(string.find, "x")
+fails(string.gsub, "x", "(", "") fails(string.gsub, "x", "x", "%2")
+fails(string.gsub, "x", "x", "%q")
+-- Wrapped in functions of other names, the name is found by how it was called.
+local wrapped = {badname = string.rep}
+fails(function() wrapped.badname() end) fails(function() wrapped:badname() end)
+fails(function() local object = {concat = table.concat} object:concat({}) end)
+function globalalias(...) return string.rep(...) end
+fails(globalalias)
+--> bad argument #1 to 'string.rep' (string expected, got no value)
+--> bad argument #2 to 'string.rep' (number expected, got no value)
+--> bad argument #2 to 'string.rep' (number expected, got table)
+--> bad argument #2 to 'string.rep' (number expected, got string)
+--> bad argument #2 to 'string.rep' (number has no integer representation)
+--> bad argument #1 to 'string.sub' (string expected, got no value)
+--> bad argument #2 to 'string.sub' (number expected, got nil)
+--> bad argument #2 to 'string.sub' (number expected, got table)
+--> bad argument #1 to 'string.char' (value out of range)
+--> bad argument #1 to 'string.char' (value out of range)
+--> bad argument #1 to 'string.char' (number expected, got string)
+--> errors/bad_arguments.lua:7: bad argument #1 to 'rep' (number expected, got no value)
+--> errors/bad_arguments.lua:7: bad argument #1 to 'rep' (number expected, got table)
+--> errors/bad_arguments.lua:7: attempt to call a nil value (method 'bad')
+--> errors/bad_arguments.lua:8: bad argument #2 to 'rep' (number expected, got table)
+--> errors/bad_arguments.lua:8: bad argument #1 to 'rep' (string expected, got no value)
+--> errors/bad_arguments.lua:9: bad argument #1 to 'r' (string expected, got no value)
+--> errors/bad_arguments.lua:10: bad argument #1 to 'write' (FILE* expected, got no value)
+--> errors/bad_arguments.lua:10: bad argument #1 to 'write' (FILE* expected, got table)
+--> errors/bad_arguments.lua:11: bad argument #1 to 'seek' (invalid option 'bad')
+--> errors/bad_arguments.lua:12: bad argument #1 to 'write' (string expected, got table)
+--> errors/bad_arguments.lua:12: bad argument #1 to 'close' (FILE* expected, got number)
+--> bad argument #1 to 'setmetatable' (table expected, got number)
+--> bad argument #2 to 'setmetatable' (nil or table expected, got no value)
+--> bad argument #2 to 'setmetatable' (nil or table expected, got number)
+--> bad argument #1 to 'getmetatable' (value expected)
+--> bad argument #1 to 'table.concat' (table expected, got number)
+--> invalid value (table) at index 1 in table for 'concat'
+--> invalid value (table) at index 2 in table for 'concat'
+--> invalid value (nil) at index 1 in table for 'concat'
+--> wrong number of arguments to 'insert'
+--> wrong number of arguments to 'insert'
+--> bad argument #2 to 'table.insert' (position out of bounds)
+--> bad argument #1 to 'table.insert' (table expected, got nil)
+--> bad argument #2 to 'table.insert' (number expected, got string)
+--> attempt to get length of a nil value
+--> too many results to unpack
+--> bad argument #2 to 'table.sort' (function expected, got number)
+--> bad argument #4 to 'table.move' (number expected, got no value)
+--> bad argument #1 to 'math.floor' (number expected, got no value)
+--> bad argument #1 to 'math.floor' (number expected, got string)
+--> bad argument #1 to 'math.floor' (number expected, got table)
+--> wrong number of arguments
+--> bad argument #1 to 'math.random' (interval is empty)
+--> bad argument #1 to 'math.max' (value expected)
+--> bad argument #1 to 'math.tointeger' (value expected)
+--> bad argument #1 to 'math.abs' (number expected, got nil)
+--> bad argument #2 to 'math.ult' (number expected, got no value)
+--> bad argument #1 to 'math.ult' (number has no integer representation)
+--> bad argument #2 to 'math.fmod' (number expected, got no value)
+--> bad argument #2 to 'tonumber' (base out of range)
+--> bad argument #1 to 'tonumber' (string expected, got table)
+--> bad argument #1 to 'tonumber' (string expected, got nil)
+--> bad argument #1 to 'select' (number expected, got no value)
+--> bad argument #1 to 'select' (index out of range)
+--> bad argument #1 to 'ipairs' (value expected)
+--> bad argument #1 to 'next' (table expected, got number)
+--> bad argument #1 to 'rawget' (table expected, got number)
+--> bad argument #3 to 'rawset' (value expected)
+--> bad argument #1 to 'rawlen' (table or string expected, got number)
+--> bad argument #2 to 'rawequal' (value expected)
+--> bad argument #1 to 'utf8.char' (value out of range)
+--> bad argument #3 to 'utf8.codepoint' (out of bounds)
+--> bad argument #2 to 'utf8.len' (initial position out of bounds)
+--> bad argument #3 to 'utf8.offset' (position out of bounds)
+--> invalid UTF-8 code
+--> bad argument #1 to 'os.date' (invalid conversion specifier '%Ez')
+--> bad argument #1 to 'os.date' (invalid conversion specifier '%Q')
+--> field 'year' missing in date table
+--> field 'month' missing in date table
+--> field 'year' is not an integer
+--> field 'month' is not an integer
+--> bad argument #2 to 'string.format' (number expected, got string)
+--> bad argument #2 to 'string.format' (number has no integer representation)
+--> bad argument #2 to 'string.format' (no value)
+--> invalid conversion '%y' to 'format'
+--> bad argument #2 to 'string.format' (no value)
+--> invalid conversion specification: '%0123d'
+--> nil
+--> nil
+--> attempt to call a nil value
+--> bad argument #1 to 'require' (string expected, got no value)
+--> nil
+--> bad argument #1 to 'assert' (value expected)
+--> assertion failed!
+--> message
+--> bad argument #2 to 'xpcall' (function expected, got no value)
+--> bad argument #2 to 'xpcall' (function expected, got no value)
+--> bad argument #1 to 'pcall' (value expected)
+--> bad argument #1 to 'coroutine.resume' (thread expected, got no value)
+--> bad argument #1 to 'coroutine.wrap' (function expected, got no value)
+--> bad argument #1 to 'coroutine.status' (thread expected, got table)
+--> bad argument #1 to 'collectgarbage' (invalid option 'bad')
+--> bad argument #1 to 'debug.getinfo' (number expected, got no value)
+--> bad argument #2 to 'debug.getinfo' (invalid option)
+--> bad argument #1 to 'debug.getinfo' (number expected, got string)
+--> bad argument #2 to 'debug.sethook' (string expected, got no value)
+--> integral size (17) out of limits [1,16]
+--> bad argument #2 to 'string.pack' (integer overflow)
+--> bad argument #2 to 'string.unpack' (data string too short)
+--> bad argument #2 to 'string.pack' (string contains zeros)
+--> bad argument #1 to 'string.pack' (invalid next option for option 'X')
+--> bad argument #3 to 'string.gsub' (string/function/table expected, got no value)
+--> bad argument #3 to 'string.gsub' (string/function/table expected, got boolean)
+--> bad argument #2 to 'string.find' (string expected, got no value)
+--> x
+--> invalid capture index %2
+--> invalid use of '%' in replacement string
+--> errors/bad_arguments.lua:43: bad argument #1 to 'badname' (string expected, got no value)
+--> errors/bad_arguments.lua:43: calling 'badname' on bad self (string expected, got table)
+--> errors/bad_arguments.lua:44: bad argument #1 to 'concat' (string expected, got table)
+--> errors/bad_arguments.lua:45: bad argument #1 to 'rep' (string expected, got no value)

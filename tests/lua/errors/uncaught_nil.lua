@@ -1,0 +1,4 @@
+-- An uncaught nil.
+-- expect: exit 1
+-- stderr: nil
+error()

@@ -1,0 +1,2 @@
+-- The other half.
+return {a = require "lib.cycle_a"}

@@ -1,0 +1,2 @@
+-- A module that fails when it runs.
+error("failed while loading")

@@ -1,0 +1,2 @@
+-- Found through the second template of package.path.
+return "nested module"

@@ -1,0 +1,2 @@
+-- A module that returns nothing.
+noreturn_ran = true
