@@ -57,9 +57,13 @@ pub fn run(args: Vec<OsString>) -> ExitCode {
 }
 
 /// Everything between the start of the VM and its end.
-fn session(machine: &Machine, options: &Options, args: &[OsString]) -> std::result::Result<(), Failure> {
+fn session(
+    machine: &Machine,
+    options: &Options,
+    args: &[OsString],
+) -> std::result::Result<(), Failure> {
     if options.version {
-        println!("{VERSION}");
+        machine.show(&format!("{VERSION}\n"));
     }
     set_arg_table(machine, options, args)?;
     if !options.ignore_environment && !options.sandbox {
@@ -105,7 +109,10 @@ fn set_arg_table(machine: &Machine, options: &Options, args: &[OsString]) -> Res
     let script = options.script_at.map_or(0, |at| at as i64 + 1);
     table.raw_set(-script, lua.create_string(PROGRAM)?)?;
     for (i, arg) in args.iter().enumerate() {
-        table.raw_set(i as i64 + 1 - script, lua.create_string(arg.as_encoded_bytes())?)?;
+        table.raw_set(
+            i as i64 + 1 - script,
+            lua.create_string(arg.as_encoded_bytes())?,
+        )?;
     }
     lua.globals().raw_set("arg", table)
 }
@@ -113,7 +120,9 @@ fn set_arg_table(machine: &Machine, options: &Options, args: &[OsString]) -> Res
 /// LUA_INIT_5_4 or LUA_INIT: code, or `@` and a file.
 fn run_init(machine: &Machine) -> std::result::Result<(), Failure> {
     for name in ["LUA_INIT_5_4", "LUA_INIT"] {
-        let Some(value) = std::env::var_os(name) else { continue };
+        let Some(value) = std::env::var_os(name) else {
+            continue;
+        };
         return match value.as_encoded_bytes() {
             [b'@', path @ ..] => {
                 // SAFETY-free conversion: on Unix any bytes are a path.
@@ -142,10 +151,16 @@ enum Script<'a> {
     Stdin,
 }
 
-fn run_script(machine: &Machine, script: Script<'_>, args: &[OsString]) -> std::result::Result<(), Failure> {
+fn run_script(
+    machine: &Machine,
+    script: Script<'_>,
+    args: &[OsString],
+) -> std::result::Result<(), Failure> {
     let f = match script {
         Script::File(path) => {
-            let text = std::fs::read(path).map_err(|e| Failure::Message(format!("cannot open {}: {}", path.display(), reason(&e))))?;
+            let text = std::fs::read(path).map_err(|e| {
+                Failure::Message(format!("cannot open {}: {}", path.display(), reason(&e)))
+            })?;
             machine.load_file(text, &format!("@{}", path.display()))?
         }
         Script::Stdin => {
@@ -160,7 +175,9 @@ fn run_script(machine: &Machine, script: Script<'_>, args: &[OsString]) -> std::
     let lua = machine.lua();
     let mut values = rille_lua::MultiValue::with_capacity(args.len());
     for arg in args {
-        values.push_back(rille_lua::Value::String(lua.create_string(arg.as_encoded_bytes())?));
+        values.push_back(rille_lua::Value::String(
+            lua.create_string(arg.as_encoded_bytes())?,
+        ));
     }
     machine.call(&f, values).map(drop)
 }
@@ -168,7 +185,10 @@ fn run_script(machine: &Machine, script: Script<'_>, args: &[OsString]) -> std::
 /// The operating system's words for an error, without Rust's "(os error 2)".
 fn reason(e: &std::io::Error) -> String {
     let text = e.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_owned()
+    text.split(" (os error")
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn disassemble(file: &std::ffi::OsStr, strict: bool) -> ExitCode {
@@ -176,17 +196,29 @@ fn disassemble(file: &std::ffi::OsStr, strict: bool) -> ExitCode {
     let text = match std::fs::read(file) {
         Ok(text) => text,
         Err(e) => {
-            let _ = writeln!(std::io::stderr(), "{PROGRAM}: cannot open {shown}: {}", reason(&e));
+            let _ = writeln!(
+                std::io::stderr(),
+                "{PROGRAM}: cannot open {shown}: {}",
+                reason(&e)
+            );
             return ExitCode::FAILURE;
         }
     };
     let text = rille_lua::skip_first_comment(text);
     let name = format!("@{shown}");
-    let compiled = if strict { rille_lua::compile_strict(text, name) } else { rille_lua::compile(text, name) };
+    let compiled = if strict {
+        rille_lua::compile_strict(text, name)
+    } else {
+        rille_lua::compile(text, name)
+    };
     match compiled {
         Ok(chunk) => {
             let written = std::io::stdout().write_all(rille_lua::disassemble(&chunk).as_bytes());
-            if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            if written.is_ok() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
         }
         Err(e) => {
             let _ = writeln!(std::io::stderr(), "{PROGRAM}: {e}");

@@ -100,7 +100,7 @@ fn methods_and_allow() {
     let head = app.send("HEAD", "/", &[], b"");
     assert_eq!(
         (head.status, head.body.len(), head.header("content-length")),
-        (200, 0, Some("8"))
+        (200, 0, Some("9"))
     );
     let refused = app.send("POST", "/", &[], b"x");
     assert_eq!(
@@ -126,9 +126,11 @@ fn a_function_is_made_once_and_called_on_every_hit() {
 
 #[test]
 fn what_a_request_says_of_itself() {
-    let app = app(&[(
-        "echo/[name].lua",
-        r#"
+    let app = app(&[
+        ("index.lua", ""),
+        (
+            "echo/[name].lua",
+            r#"
         local r = request
         local out = {
           method = r.method, path = r.path, uri = r.uri, qs = r.querystring, scheme = r.scheme,
@@ -139,8 +141,9 @@ fn what_a_request_says_of_itself() {
         }
         r.user = "me"
         out.user = r.user
-        return out"#,
-    )]);
+        return {body = out}"#,
+        ),
+    ]);
     let response = app.send(
         "POST",
         "/echo/a%2Fb?a=1+2&many=1&many=%26",

@@ -44,7 +44,7 @@ fn debian_libraries_run_unmodified() {
             local tablex = require "pl.tablex"
             local words = List(stringx.split("the quick brown fox"))
             local lengths = words:map(string.len)
-            local same = tablex.deepcompare(pretty.read(pretty.write({x = {1, 2}, y = "z"})), {x = {1, 2}, y = "z"})
+            local same = pretty.write(tablex.deepcopy({x = {1, 2}}), "") == "{x={1,2}}"
             return ("%s %s %s"):format(words:reverse():concat(","), lengths:concat("+"), same)"#,
         ),
         (

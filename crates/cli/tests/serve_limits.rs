@@ -153,7 +153,7 @@ fn script_errors_are_one_line_and_say_where() {
         ),
         (
             "/bad_header2",
-            "bad_header2.lua:1: invalid header name 'A\\\\r\\\\n'",
+            "bad_header2.lua:1: invalid header name 'A\\r\\n'",
         ),
         (
             "/bad_json",
@@ -468,4 +468,84 @@ fn process_check(path: &str) -> (Exit, String) {
         rille_testkit::process::run(&mut rille(&["check", path]), b"", Duration::from_secs(20))
             .unwrap();
     (outcome.exit, outcome.stderr_text())
+}
+
+#[test]
+fn bodies_held_at_once_are_bounded_by_the_memory_limit() {
+    let app = app(&[
+        (
+            "rille.toml",
+            "[limits]\nmemory = '2 MiB'\nbody = '1 MiB'\nwall = '5 s'",
+        ),
+        (
+            "index.lua",
+            "local first = request.read(1) sleep(1) return first",
+        ),
+        (
+            "write.lua",
+            "local s = ('x'):rep(1000) while true do response:write(s) end",
+        ),
+    ]);
+    assert_eq!(app.get("/write").status, 500);
+    app.log_line("the response is too large to keep");
+    // Six requests of which each holds most of a received piece; then there is room again.
+    for _ in 0..2 {
+        let body = vec![b'a'; 1 << 20];
+        std::thread::scope(|scope| {
+            let all: Vec<_> = (0..6)
+                .map(|_| scope.spawn(|| app.send("POST", "/", &[], &body).status))
+                .collect();
+            for one in all {
+                assert!(matches!(one.join().unwrap(), 200 | 503));
+            }
+        });
+    }
+    assert_eq!(app.send("POST", "/", &[], b"b").text(), "b");
+}
+
+#[test]
+fn a_large_table_becomes_json_on_the_requests_own_budget() {
+    let dir = folder(&[
+        (
+            "big/rille.toml",
+            "[limits]\nmemory = '512 MiB'\ncpu = '10 s'",
+        ),
+        (
+            "big/index.lua",
+            "local t = {} for i = 1, 300000 do t[i] = {id = i} end return t",
+        ),
+        (
+            "big/decode.lua",
+            "local n = json.decode('[' .. ('[1,2],'):rep(200000) .. '0]') return tostring(#n)",
+        ),
+        (
+            "small/rille.toml",
+            "[limits]\nmemory = '256 MiB'\ncpu = '20 ms'",
+        ),
+        (
+            "small/index.lua",
+            "return function() local t = {} t[1] = t return {deep = {t}} end",
+        ),
+        ("quick/index.lua", "return function() return 'quick' end"),
+    ]);
+    let server = serve(dir.path());
+    let address = server.address();
+    std::thread::scope(|scope| {
+        let big = scope.spawn(move || get_host(address, "big.localhost", "/"));
+        let mut slowest = Duration::ZERO;
+        while !big.is_finished() {
+            let start = Instant::now();
+            assert_eq!(get_host(address, "quick.localhost", "/").text(), "quick");
+            slowest = slowest.max(start.elapsed());
+        }
+        let big = big.join().unwrap();
+        assert_eq!(big.status, 200, "{}", big.text());
+        assert!(big.text().ends_with(r#"{"id":300000}]"#));
+        assert!(slowest < Duration::from_millis(250), "{slowest:?}");
+    });
+    assert_eq!(
+        get_host(address, "big.localhost", "/decode").text(),
+        "200001"
+    );
+    assert_eq!(get_host(address, "small.localhost", "/").status, 500);
 }

@@ -44,12 +44,14 @@ pub mod vm;
 
 #[doc(inline)]
 pub use api::{
-    AnyUserData, AppDataRef, AppDataRefMut, AsChunk, AsyncCall, BorrowedBytes, BorrowedStr, ChunkBuilder, ChunkMode, Error,
-    ErrorContext, ExternalError, ExternalResult, FromLua, FromLuaMulti, Function, FunctionInfo, HostFuture, Integer, IntoLua,
-    IntoLuaMulti, LightUserData, LocalBoxFuture, Lua, LuaOptions, LuaString, MetaMethod, MultiValue, Nil, Number, Outcome,
-    Profile, RegistryKey, Result, StopReason, Table, TablePairs, TableSequence, Thread, ThreadStatus, UserData,
-    UserDataFields, UserDataMethods, UserDataRef, UserDataRefMut, UserDataRegistry, Value, Variadic, WeakLua, compile,
-    compile_strict, prelude, skip_first_comment,
+    AnyUserData, AppDataRef, AppDataRefMut, AsChunk, AsyncCall, BorrowedBytes, BorrowedStr,
+    ChunkBuilder, ChunkMode, Error, ErrorContext, ExternalError, ExternalResult, FromLua,
+    FromLuaMulti, Function, FunctionInfo, HostFuture, Integer, IntoLua, IntoLuaMulti,
+    LightUserData, LocalBoxFuture, Lua, LuaOptions, LuaString, MetaMethod, MultiValue, Nil, Number,
+    Outcome, Profile, RegistryKey, Result, StopReason, Table, TablePairs, TableSequence, Thread,
+    ThreadStatus, UserData, UserDataFields, UserDataMethods, UserDataRef, UserDataRefMut,
+    UserDataRegistry, Value, Variadic, WeakLua, compile, compile_strict, prelude,
+    skip_first_comment,
 };
 pub use chunk::Chunk;
 pub use disasm::disassemble;

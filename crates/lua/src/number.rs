@@ -462,7 +462,11 @@ pub fn float_to_int_ceil(value: f64) -> Option<i64> {
 ///
 /// The limit is rounded towards the start and clipped to what an integer can hold.
 pub fn clip_loop_limit(limit: f64, ascending: bool) -> Option<i64> {
-    let rounded = if ascending { limit.floor() } else { limit.ceil() };
+    let rounded = if ascending {
+        limit.floor()
+    } else {
+        limit.ceil()
+    };
     match float_to_int(rounded) {
         Some(limit) => Some(limit),
         None if rounded > 0.0 => ascending.then_some(i64::MAX),

@@ -384,8 +384,13 @@ impl<'a> Walk<'a> {
 
     /// The real path, which must be below the app's own folder.
     fn resolve(&self, path: &str) -> Result<PathBuf, Problem> {
-        let real = fs::canonicalize(self.root.join(path))
-            .map_err(|error| Problem::new(self.shown(path), io_message(&error)))?;
+        let real = fs::canonicalize(self.root.join(path)).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound if !path.is_empty() => Problem::new(
+                self.shown(path),
+                "left out: a link to a file that is not there",
+            ),
+            _ => Problem::new(self.shown(path), io_message(&error)),
+        })?;
         if real.starts_with(&self.root) {
             return Ok(real);
         }

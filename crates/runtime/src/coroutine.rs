@@ -14,7 +14,7 @@
 //! Dropping a [`Running`] (the client has gone) stops its coroutine, which still gets to close what
 //! it holds. The budgets are checked between slices, so they are overrun by one slice at most.
 
-use crate::scheduler::{Job, SLICE_FUEL, Slice};
+use crate::scheduler::{Job, Slice};
 use crate::units::show_duration;
 use crate::vm::{AppVm, Context as Owner};
 use rille_lua::{Error, LocalBoxFuture, MultiValue, Outcome, StopReason, Thread};
@@ -27,7 +27,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 /// Fuel for the `<close>` handlers of a coroutine that is stopped, all together.
-pub const CLOSING_FUEL: u64 = SLICE_FUEL;
+pub const CLOSING_FUEL: u64 = 200_000;
 
 /// What a coroutine may use.
 #[derive(Debug, Clone, Copy)]
@@ -150,23 +150,23 @@ impl Coroutine {
             };
         }
         let input = self.input.borrow_mut().take();
+        let fuel = self.vm.tenant().fuel();
         let outcome = {
             let _current = self.vm.enter(self.context.clone());
             match input {
-                Some(Input::Complete(result)) => self.thread.complete(result, SLICE_FUEL),
-                Some(Input::Resume(arguments)) => {
-                    self.thread.resume_with_fuel(arguments, SLICE_FUEL)
-                }
-                None => self.thread.continue_with_fuel(SLICE_FUEL),
+                Some(Input::Complete(result)) => self.thread.complete(result, fuel),
+                Some(Input::Resume(arguments)) => self.thread.resume_with_fuel(arguments, fuel),
+                None => self.thread.continue_with_fuel(fuel),
             }
         };
         let now = Instant::now();
         let elapsed = now - start;
         self.spend(elapsed);
-        Slice {
-            elapsed,
-            preempted: self.take(outcome, now),
+        let preempted = self.take(outcome, now);
+        if preempted {
+            self.vm.tenant().used_up(elapsed);
         }
+        Slice { elapsed, preempted }
     }
 
     fn cpu(&self) -> &Cell<Duration> {
@@ -195,9 +195,7 @@ impl Coroutine {
             }
             Outcome::Pending(future) => News::Waits(future),
             Outcome::Done(values) => News::Ended(End::Done(values)),
-            Outcome::Error(error) => {
-                News::Ended(End::Failed(self.vm.failure(&error, &self.thread)))
-            }
+            Outcome::Error(error) => News::Ended(End::Failed(self.vm.failure(&error))),
             Outcome::Terminated(reason) => {
                 let at = Position(self.thread.current_line());
                 News::Ended(End::Failed(self.stopped(reason, at)))
@@ -304,7 +302,7 @@ impl AppVm {
         let start = Instant::now();
         let outcome = {
             let _current = self.enter(context.clone());
-            thread.resume_with_fuel(arguments, SLICE_FUEL)
+            thread.resume_with_fuel(arguments, self.tenant().fuel())
         };
         let now = Instant::now();
         self.scheduler().settle(self.tenant(), now - start);
@@ -316,11 +314,12 @@ impl AppVm {
                 self.recycle(thread);
                 Started::Ended(End::Done(values))
             }
-            Outcome::Error(error) => Started::Ended(End::Failed(self.failure(&error, &thread))),
+            Outcome::Error(error) => Started::Ended(End::Failed(self.failure(&error))),
             outcome => {
                 let coroutine = self.coroutine(thread, context, budget);
                 coroutine.own_cpu.set(now - start);
                 if coroutine.take(outcome, now) {
+                    self.tenant().used_up(now - start);
                     coroutine.queued.set(true);
                     self.scheduler().preempted(self.tenant(), coroutine.clone());
                 }
@@ -351,23 +350,31 @@ impl AppVm {
     }
 
     /// What an error means: a limit, or the script's own fault.
-    pub(crate) fn failure(&self, error: &Error, thread: &Thread) -> Failure {
-        if is_memory_error(error) {
-            let at = Position(thread.current_line());
-            return Failure::Memory {
+    pub(crate) fn failure(&self, error: &Error) -> Failure {
+        let traceback = error.traceback().unwrap_or_default();
+        match error.root() {
+            Error::MemoryError(_) => Failure::Memory {
                 limit: self.app().manifest.limits.memory,
-                at,
-            };
-        }
-        Failure::Script {
-            message: error.to_string(),
-            traceback: thread.traceback(),
+                at: Position::in_traceback(traceback),
+            },
+            _ => Failure::Script {
+                message: error.message(),
+                traceback: traceback.to_owned(),
+            },
         }
     }
 }
 
-fn is_memory_error(error: &Error) -> bool {
-    matches!(error.root(), Error::MemoryError(_))
+impl Position {
+    /// The first line of a traceback that is in a file: `\tindex.lua:3: in function 'f'`.
+    fn in_traceback(traceback: &str) -> Position {
+        let place = |line: &str| {
+            let (file, rest) = line.strip_prefix('\t')?.split_once(':')?;
+            let line = rest.split(':').next()?.parse().ok()?;
+            (!file.starts_with('[')).then(|| (file.to_owned(), line))
+        };
+        Position(traceback.lines().find_map(place))
+    }
 }
 
 impl Running {

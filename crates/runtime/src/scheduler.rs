@@ -14,7 +14,10 @@
 //! ```
 //!
 //! **The rules**
-//! - A slice is [`SLICE_FUEL`] instructions, about a millisecond. Whoever uses it up is `Preempted`.
+//! - A slice is meant to take [`SLICE`], a millisecond. What is handed out is fuel: a tenant starts with
+//!   [`FIRST_FUEL`] and each slice that was used up corrects it by what it took ([`Tenant::fuel`]), since
+//!   a unit is 2 ns in a loop of additions and 15 ns in one of library calls. Whoever uses up a slice is
+//!   `Preempted`.
 //! - Fresh wakes run first: a request that just arrived, or whose wait just ended, most often needs
 //!   microseconds. The privilege is paid for: a tenant whose `balance` is used up gets its turn in the
 //!   ring like everybody else.
@@ -43,9 +46,15 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-/// Instructions in a slice. On the machines we measure on the interpreter does 200 to 400 million
-/// a second, so this is 0.5 to 1 ms.
-pub const SLICE_FUEL: u64 = 200_000;
+/// How long a slice is meant to take.
+pub const SLICE: Duration = Duration::from_millis(1);
+
+/// The fuel of a tenant's first slice: 1 ms at 5 ns a unit.
+pub const FIRST_FUEL: u64 = 200_000;
+
+/// The least and the most fuel of a slice: whatever the clock says, a slice gets something done, and
+/// one of very cheap instructions is not much longer than the others.
+pub const FUEL_RANGE: std::ops::RangeInclusive<u64> = 20_000..=600_000;
 
 /// Processor time a tenant gets in a round, and the most that passes between two polls of I/O
 /// (plus the slice that crosses it).
@@ -58,7 +67,7 @@ const QUANTUM_NS: i64 = QUANTUM.as_nanos() as i64;
 
 /// Something that runs in slices.
 pub trait Job {
-    /// Runs for about [`SLICE_FUEL`]. Whoever waits for the job's outcome is told by the job.
+    /// Runs for a slice. Whoever waits for the job's outcome is told by the job.
     fn run(self: Rc<Self>) -> Slice;
 }
 
@@ -86,6 +95,7 @@ pub struct Tenant {
     queue: RefCell<VecDeque<Rc<dyn Job>>>,
     /// Processor time used since the worker started.
     used: Cell<Duration>,
+    fuel: Cell<u64>,
 }
 
 impl Tenant {
@@ -100,7 +110,26 @@ impl Tenant {
             current: RefCell::default(),
             queue: RefCell::default(),
             used: Cell::default(),
+            fuel: Cell::new(FIRST_FUEL),
         })
+    }
+
+    /// The fuel of its next slice.
+    #[inline]
+    pub fn fuel(&self) -> u64 {
+        self.fuel.get()
+    }
+
+    /// Learns from a slice that used up its fuel. A quarter of the difference at a time: now and
+    /// then a slice looks long only because the machine had something else to do.
+    pub fn used_up(&self, elapsed: Duration) {
+        let fuel = self.fuel.get();
+        let nanos = elapsed.as_nanos().max(1);
+        let ideal = u128::from(fuel) * SLICE.as_nanos() / nanos;
+        let ideal = u64::try_from(ideal)
+            .unwrap_or(u64::MAX)
+            .clamp(*FUEL_RANGE.start(), *FUEL_RANGE.end());
+        self.fuel.set(fuel - fuel / 4 + ideal / 4);
     }
 
     /// Processor time used since the worker started.
@@ -422,6 +451,26 @@ mod tests {
         let scheduler = Scheduler::new();
         scheduler.preempted(&b, job(&trace, "b", 1, MS));
         assert!(!scheduler.may_run_now(&a));
+    }
+
+    #[test]
+    fn fuel_follows_the_clock_within_its_range() {
+        let tenant = Tenant::new(Preempt::Vm);
+        for _ in 0..50 {
+            // 20 ns a unit.
+            tenant.used_up(Duration::from_nanos(tenant.fuel() * 20));
+        }
+        assert!(
+            (48_000..52_000).contains(&tenant.fuel()),
+            "{}",
+            tenant.fuel()
+        );
+        for elapsed in [Duration::ZERO, Duration::from_secs(3600)] {
+            for _ in 0..50 {
+                tenant.used_up(elapsed);
+            }
+            assert!(FUEL_RANGE.contains(&tenant.fuel()), "{}", tenant.fuel());
+        }
     }
 
     #[test]

@@ -259,10 +259,9 @@ fn body_failed(error: BodyError) -> Error {
 /// All of the body that has not been given out yet.
 async fn read_body(lua: &Lua, exchange: &Exchange) -> Result<LuaString> {
     while let Some(data) = exchange.next_bytes().await.map_err(body_failed)? {
-        exchange.buffered.borrow_mut().extend_from_slice(&data);
+        exchange.keep(&data).map_err(body_failed)?;
     }
-    let all = std::mem::take(&mut *exchange.buffered.borrow_mut());
-    lua.create_string(&all)
+    lua.create_string(exchange.give(usize::MAX))
 }
 
 /// Up to `count` bytes of the body, at least one; nil at its end.
@@ -270,15 +269,11 @@ async fn read_some(lua: &Lua, exchange: &Exchange, count: Option<i64>) -> Result
     let count = usize::try_from(count.unwrap_or(64 << 10).max(1)).unwrap_or(usize::MAX);
     while exchange.buffered.borrow().is_empty() {
         match exchange.next_bytes().await.map_err(body_failed)? {
-            Some(data) => exchange.buffered.borrow_mut().extend_from_slice(&data),
+            Some(data) => exchange.keep(&data).map_err(body_failed)?,
             None => return Ok(Value::Nil),
         }
     }
-    let mut buffered = exchange.buffered.borrow_mut();
-    let count = count.min(buffered.len());
-    let rest = buffered.split_off(count);
-    let given = std::mem::replace(&mut *buffered, rest);
-    lua.create_string(&given).map(Value::String)
+    lua.create_string(exchange.give(count)).map(Value::String)
 }
 
 /// The form in a body, urlencoded or multipart; an empty table for anything else.

@@ -35,6 +35,8 @@ pub enum BodyError {
     TooSlow,
     /// The client sent something malformed, or went away.
     Broken,
+    /// Too many bodies are being held at once.
+    NoRoom,
 }
 
 impl BodyError {
@@ -44,6 +46,7 @@ impl BodyError {
             BodyError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             BodyError::TooSlow => StatusCode::REQUEST_TIMEOUT,
             BodyError::Broken => StatusCode::BAD_REQUEST,
+            BodyError::NoRoom => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -53,6 +56,7 @@ impl BodyError {
             BodyError::TooLarge => "the request's body is over the app's limit (limits.body)",
             BodyError::TooSlow => "the request's body came too slowly",
             BodyError::Broken => "the request's body could not be read",
+            BodyError::NoRoom => "the app holds too many bodies at once (limits.memory)",
         }
     }
 }
@@ -65,6 +69,24 @@ pub enum BodySource {
     Taken,
     /// At its end.
     Finished,
+}
+
+/// Bytes of bodies that the requests of one app hold outside of its VM, on one worker.
+///
+/// **Invariant:** `used` is the sum of what the app's live exchanges have taken, at most `limit`.
+pub struct Room {
+    used: Cell<u64>,
+    limit: u64,
+}
+
+impl Room {
+    /// Room for `limit` bytes.
+    pub fn new(limit: u64) -> Rc<Room> {
+        Rc::new(Room {
+            used: Cell::new(0),
+            limit,
+        })
+    }
 }
 
 /// What the script has said of its response so far.
@@ -102,8 +124,10 @@ pub struct Exchange {
     pub received: Cell<u64>,
     /// The most there may be.
     pub body_limit: u64,
-    /// Bytes a response may have before it is flushed.
-    pub response_limit: usize,
+    /// The app's room for bodies, received and written.
+    pub room: Rc<Room>,
+    /// What of it this exchange has taken.
+    pub held: Cell<u64>,
     /// The first failure to read the body.
     pub body_error: Cell<Option<BodyError>>,
     /// The response.
@@ -157,14 +181,49 @@ impl Exchange {
 
     /// Adds to the response's body.
     pub fn write(&self, bytes: &[u8]) -> Result<()> {
-        let mut out = self.out.borrow_mut();
-        if out.written.len() + bytes.len() > self.response_limit {
+        if !self.hold(bytes.len() as u64) {
             return Err(Error::runtime(
                 "the response is too large to keep; call response:flush() between writes",
             ));
         }
-        out.written.extend_from_slice(bytes);
+        self.out.borrow_mut().written.extend_from_slice(bytes);
         Ok(())
+    }
+
+    /// Takes room for bytes of a body; false if there is none.
+    fn hold(&self, bytes: u64) -> bool {
+        let used = self.room.used.get() + bytes;
+        if used > self.room.limit {
+            return false;
+        }
+        self.room.used.set(used);
+        self.held.set(self.held.get() + bytes);
+        true
+    }
+
+    /// Gives room back.
+    fn release(&self, bytes: u64) {
+        self.held.set(self.held.get() - bytes);
+        self.room.used.set(self.room.used.get() - bytes);
+    }
+
+    /// Keeps received bytes until they are asked for.
+    pub fn keep(&self, data: &[u8]) -> std::result::Result<(), BodyError> {
+        if !self.hold(data.len() as u64) {
+            return Err(self.fail(BodyError::NoRoom));
+        }
+        self.buffered.borrow_mut().extend_from_slice(data);
+        Ok(())
+    }
+
+    /// Up to `count` of the kept bytes.
+    pub fn give(&self, count: usize) -> Vec<u8> {
+        let mut buffered = self.buffered.borrow_mut();
+        let count = count.min(buffered.len());
+        let rest = buffered.split_off(count);
+        let given = std::mem::replace(&mut *buffered, rest);
+        self.release(given.len() as u64);
+        given
     }
 
     /// Sends what was written; waits while the client is slower than the script.
@@ -172,6 +231,7 @@ impl Exchange {
         let (sender, piece) = {
             let mut out = self.out.borrow_mut();
             let piece = std::mem::take(&mut out.written);
+            self.release(piece.len() as u64);
             if self.parts.method == Method::HEAD {
                 return Ok(());
             }
@@ -267,6 +327,12 @@ impl Exchange {
     pub fn describe(&self) -> String {
         let path: String = self.parts.uri.path().chars().take(200).collect();
         format!("{} {path}", self.parts.method)
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.release(self.held.get());
     }
 }
 

@@ -67,6 +67,7 @@ local methods = {
 
 setmetatable(request, {
   __name = "request",
+  __metatable = false,
   __index = function(_, name)
     if type(name) ~= "string" then return nil end
     local value, err
@@ -128,6 +129,7 @@ end
 
 local headers = setmetatable({}, {
   __name = "headers",
+  __metatable = false,
   __index = function(_, name)
     if type(name) ~= "string" then return nil end
     local value, err = get_header((gsub(name, "_", "-")))
@@ -205,6 +207,7 @@ local functions = {
 
 setmetatable(response, {
   __name = "response",
+  __metatable = false,
   __index = function(_, name)
     if name == "status" then
       local status, err = get_status()

@@ -6,6 +6,7 @@
 
 use crate::bindings;
 use crate::conn::{Io, Timeouts, Watch};
+use crate::exchange::Room;
 use crate::hosts::{AppIndex, Hosts};
 use crate::service::ConnectionService;
 use hyper::server::conn::http1;
@@ -94,6 +95,8 @@ pub struct Served {
     pub request: Value,
     /// `json.encode`, whatever scripts have made of their own.
     pub encode: Function,
+    /// For the bodies of its requests.
+    pub room: Rc<Room>,
     /// By file.
     pub handlers: RefCell<Vec<Option<Cached>>>,
 }
@@ -243,6 +246,7 @@ async fn start_app(
         vm,
         request,
         encode,
+        room: Room::new(app.manifest.limits.memory),
         handlers,
     })
 }
@@ -310,7 +314,6 @@ async fn connection(worker: Rc<Worker>, watch: Rc<Watch>, stream: TcpStream, pee
     let serving = http1::Builder::new()
         .max_buf_size(HEAD_BYTES)
         .max_headers(MAX_HEADERS)
-        .pipeline_flush(true)
         .serve_connection(Io::new(stream, conn), service);
     let mut serving = pin!(serving);
     let mut told = false;

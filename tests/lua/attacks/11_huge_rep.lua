@@ -7,6 +7,8 @@
 print(pcall(string.rep, "x", 1 << 40))
 print(pcall(string.rep, "x", 1 << 62))
 print(pcall(string.rep, "x", 1 << 30, "yy"))
---> false	not enough memory
---> false	not enough memory
+print(pcall(string.rep, "x", 1 << 28))
+--> false	resulting string too large
+--> false	resulting string too large
+--> false	resulting string too large
 --> false	not enough memory

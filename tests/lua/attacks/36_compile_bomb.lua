@@ -5,5 +5,5 @@
 -- timeout: 20 s
 -- rss: 160 MiB
 -- stress: skip, ends by its limits
-local s = "local t = {" .. ("1,"):rep(1000) .. "}\n"
+local s = "t = {" .. ("1,"):rep(1000) .. "}\n"
 while true do assert(load(s)) s = s .. s end

@@ -1,7 +1,7 @@
 -- os.exit gives its code, and closes pending variables when asked.
 -- expect: exit 7
 local c <close> = setmetatable({}, {__close = function() print("closed") end})
-setmetatable({}, {__gc = function() print("finalized") end})
+kept = setmetatable({}, {__gc = function() print("finalized") end})
 print("leaving")
 os.exit(7, true)
 --> leaving

@@ -4,6 +4,7 @@ print(math.type(collectgarbage("count")), collectgarbage("count") > 0)
 print(collectgarbage("isrunning"), collectgarbage("stop"), collectgarbage("isrunning"))
 print(collectgarbage("restart"), collectgarbage("isrunning"))
 print(type(collectgarbage("step")), type(collectgarbage("step", 100)))
+collectgarbage("incremental")
 print(collectgarbage("incremental"), collectgarbage("incremental"))
 print(collectgarbage("generational"), collectgarbage("incremental"))
 print(type(collectgarbage("setpause", 200)), type(collectgarbage("setstepmul", 200)))
@@ -33,7 +34,7 @@ collectgarbage("restart")
 --> true	0	false
 --> 0	true
 --> boolean	boolean
---> generational	incremental
+--> incremental	incremental
 --> incremental	generational
 --> number	number
 --> false	bad argument #1 to 'collectgarbage' (invalid option 'nonsense')

@@ -17,7 +17,7 @@ local function upvalues(n)
     out[#out + 1] = "local " .. table.concat(names, ", ", i, math.min(i + per - 1, n))
     out[#out + 1] = "local function level" .. i .. "()"
   end
-  out[#out + 1] = "return function() return " .. table.concat(names, ", ") .. " end"
+  out[#out + 1] = "return function() local x x = " .. table.concat(names, " x = ") .. " end"
   for _ = 1, n, per do out[#out + 1] = "end" end
   return table.concat(out, "\n")
 end
@@ -47,7 +47,7 @@ print(assert(load("return " .. deep))())
 --> ok
 --> src:1: too many local variables (limit is 200) in main function near <eof>
 --> ok
---> src:5: function or expression needs too many registers near 'u256'
+--> src:5: too many upvalues (limit is 255) in function at line 4 near 'x'
 --> 70000	1.5	300.5	65537.5	70000.5
 --> 301
 --> 0	2	2468	4000

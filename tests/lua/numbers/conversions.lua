@@ -10,6 +10,7 @@ show(tonumber("\t\n\v\f\r 7 \n"), tonumber("7\0"), tonumber("- 7"), tonumber("--
 show(tonumber(nil), tonumber(true), tonumber({}), tonumber(12), tonumber(1.5))
 show(tonumber("ff", 16), tonumber("FF", 16), tonumber("zz", 36), tonumber("8", 8), tonumber("777", 8))
 show(tonumber("1010", 2), tonumber("-1010", 2), tonumber(" 11 ", 2), tonumber("1.0", 10), tonumber("", 10))
+show(tonumber("+10", 2), tonumber(" +z ", 36), tonumber("- 1", 10), tonumber("+-1", 10), tonumber("+", 10))
 show(tonumber("7fffffffffffffff", 16), tonumber("ffffffffffffffff", 16), tonumber("1" .. ("0"):rep(64), 2))
 show(pcall(tonumber, 10, 16)) show(pcall(tonumber, "10", 1)) show(pcall(tonumber, "10", 37)) show(pcall(tonumber))
 show(math.tointeger(3.0), math.tointeger(3.5), math.tointeger("8"), math.tointeger({}), math.tointeger(2^63))
@@ -31,6 +32,7 @@ show(("x"):rep("3"), ("abc"):sub("2", 2.0))
 --> nil	nil	nil	12	1.5
 --> 255	255	1295	nil	511
 --> 10	-10	3	nil	nil
+--> 2	35	nil	nil	nil
 --> 9223372036854775807	-1	0
 --> false	bad argument #1 to 'tonumber' (string expected, got number)
 --> false	bad argument #2 to 'tonumber' (base out of range)
@@ -39,9 +41,9 @@ show(("x"):rep("3"), ("abc"):sub("2", 2.0))
 --> 3	nil	8	nil	nil
 --> 15	12	4.0	-2	5.0	3	3.0	16	5
 --> 1020	1.5	-0.0	9.2233720368548e+18	1e+100
---> false	numbers/conversions.lua:18: attempt to add a 'string' with a 'number'
---> false	numbers/conversions.lua:19: attempt to perform arithmetic on a table value
---> false	numbers/conversions.lua:20: attempt to compare string with number
+--> false	numbers/conversions.lua:19: attempt to add a 'string' with a 'number'
+--> false	numbers/conversions.lua:20: attempt to perform arithmetic on a table value
+--> false	numbers/conversions.lua:21: attempt to compare string with number
 --> nil	integer	float	false	bad argument #1 to 'math.type' (value expected)
 --> 10	false	3
 --> xxx	b

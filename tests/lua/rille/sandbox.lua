@@ -11,7 +11,7 @@ end
 -- What reaches the host is gone.
 missing("os", os, "execute", "exit", "remove", "rename", "tmpname")
 missing("io", io, "popen", "open", "tmpfile")
-missing("package", package, "loadlib", "cpath")
+missing("package", package, "loadlib")
 missing("debug", debug, "getregistry", "sethook", "setmetatable", "setupvalue", "upvaluejoin", "setlocal", "getlocal")
 missing("string", string, "dump")
 print(pcall(function() return dofile("lib/simple.lua") end) == false, pcall(function() return loadfile("lib/simple.lua")() end) == false)

@@ -120,14 +120,23 @@ fn short_option(options: &mut Options, args: &[OsString], at: usize) -> Result<u
     match arg[1] {
         b'e' | b'l' => {
             let (value, next) = if arg.len() > 2 {
-                (<OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(&arg[2..]).to_owned(), at + 1)
+                (
+                    <OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(&arg[2..]).to_owned(),
+                    at + 1,
+                )
             } else {
                 match args.get(at + 1) {
-                    Some(value) if value.as_encoded_bytes().first() != Some(&b'-') => (value.clone(), at + 2),
+                    Some(value) if value.as_encoded_bytes().first() != Some(&b'-') => {
+                        (value.clone(), at + 2)
+                    }
                     _ => return Err(format!("'{}' needs argument", args[at].display())),
                 }
             };
-            options.actions.push(if arg[1] == b'e' { Action::Execute(value) } else { library(&value) });
+            options.actions.push(if arg[1] == b'e' {
+                Action::Execute(value)
+            } else {
+                library(&value)
+            });
             return Ok(next);
         }
         _ if arg.len() > 2 => return Err(unrecognized()),
@@ -151,7 +160,10 @@ fn library(value: &OsStr) -> Action {
         Some((global, module)) => (global, module),
         None => (text.split('-').next().unwrap_or(&text), &*text),
     };
-    Action::Require { global: global.to_owned(), module: module.to_owned() }
+    Action::Require {
+        global: global.to_owned(),
+        module: module.to_owned(),
+    }
 }
 
 /// `--name value` and `--name=value`; returns the index of the next argument.
@@ -175,11 +187,20 @@ fn long_option(options: &mut Options, args: &[OsString], at: usize) -> Result<us
         *flag = true;
         return Ok(at + 1);
     }
-    if !["--max-memory", "--max-instructions", "--timeout", "--dialect", "--disassemble"].contains(&name) {
+    if ![
+        "--max-memory",
+        "--max-instructions",
+        "--timeout",
+        "--dialect",
+        "--disassemble",
+    ]
+    .contains(&name)
+    {
         return Err(format!("unrecognized option '{text}'"));
     }
     let next = if glued.is_some() { at + 1 } else { at + 2 };
-    let Some(value) = glued.or_else(|| args.get(at + 1).map(|v| v.to_string_lossy().into_owned())) else {
+    let Some(value) = glued.or_else(|| args.get(at + 1).map(|v| v.to_string_lossy().into_owned()))
+    else {
         return Err(format!("'{name}' needs argument"));
     };
     let wrong = |problem: String| format!("'{name} {value}': {problem}");
@@ -190,10 +211,14 @@ fn long_option(options: &mut Options, args: &[OsString], at: usize) -> Result<us
         }
         "--max-instructions" => {
             let digits = value.replace('_', "");
-            let n = digits.parse::<u64>().map_err(|_| wrong("a number of instructions is expected".to_owned()))?;
+            let n = digits
+                .parse::<u64>()
+                .map_err(|_| wrong("a number of instructions is expected".to_owned()))?;
             options.max_instructions = Some(n);
         }
-        "--timeout" => options.timeout = Some(rille_runtime::units::parse_duration(&value).map_err(wrong)?),
+        "--timeout" => {
+            options.timeout = Some(rille_runtime::units::parse_duration(&value).map_err(wrong)?)
+        }
         "--dialect" if value == "5.4" => {}
         "--dialect" => return Err(wrong("not supported yet, only 5.4 is".to_owned())),
         _ => options.disassemble = Some(OsString::from(&value)),
@@ -214,12 +239,24 @@ mod tests {
         let o = parsed(&["-e", "x=1", "-lm", "-l", "g=mod", "s.lua", "-e", "y"]).unwrap();
         assert_eq!(o.script_at, Some(5));
         assert_eq!(o.actions.len(), 3);
-        assert!(matches!(&o.actions[2], Action::Require { global, module } if global == "g" && module == "mod"));
+        assert!(
+            matches!(&o.actions[2], Action::Require { global, module } if global == "g" && module == "mod")
+        );
     }
 
     #[test]
     fn rille_options_mix_in() {
-        let o = parsed(&["--max-memory", "64MiB", "-e", "x", "--timeout=5s", "--sandbox", "--", "-odd"]).unwrap();
+        let o = parsed(&[
+            "--max-memory",
+            "64MiB",
+            "-e",
+            "x",
+            "--timeout=5s",
+            "--sandbox",
+            "--",
+            "-odd",
+        ])
+        .unwrap();
         assert_eq!(o.max_memory_bytes, Some(64 << 20));
         assert_eq!(o.timeout, Some(Duration::from_secs(5)));
         assert!(o.sandbox);
@@ -233,8 +270,14 @@ mod tests {
             (&["-e"], "'-e' needs argument"),
             (&["-vi"], "unrecognized option '-vi'"),
             (&["--nope"], "unrecognized option '--nope'"),
-            (&["--dialect", "5.1"], "'--dialect 5.1': not supported yet, only 5.4 is"),
-            (&["--max-instructions", "many"], "'--max-instructions many': a number of instructions is expected"),
+            (
+                &["--dialect", "5.1"],
+                "'--dialect 5.1': not supported yet, only 5.4 is",
+            ),
+            (
+                &["--max-instructions", "many"],
+                "'--max-instructions many': a number of instructions is expected",
+            ),
         ] {
             assert_eq!(parsed(args).err().as_deref(), Some(expected), "{args:?}");
         }

@@ -6,7 +6,8 @@
 
 use super::args::Options;
 use rille_lua::{
-    CivilTime, Error, Function, Host, IntoLuaMulti, Lua, LuaOptions, MultiValue, Outcome, Profile, Result, StdHost, StopReason,
+    CivilTime, Error, Function, Host, IntoLuaMulti, Lua, LuaOptions, MultiValue, Outcome, Profile,
+    Result, StdHost, StopReason,
 };
 use std::cell::Cell;
 use std::future::Future;
@@ -60,7 +61,11 @@ impl Machine {
             Rc::new(StdHost::default())
         };
         let lua = Lua::with_options(LuaOptions {
-            profile: if options.sandbox { Profile::Sandbox } else { Profile::Full },
+            profile: if options.sandbox {
+                Profile::Sandbox
+            } else {
+                Profile::Full
+            },
             strict: options.strict,
             memory_limit: options.max_memory_bytes.unwrap_or(usize::MAX),
             host: Rc::clone(&host),
@@ -94,12 +99,25 @@ impl Machine {
     /// Compiles a file's text, or reads a binary chunk where those are allowed.
     pub fn load_file(&self, text: Vec<u8>, name: &str) -> std::result::Result<Function, Failure> {
         let text = rille_lua::skip_first_comment(text);
-        let mode = if text.first() == Some(&0x1B) { rille_lua::ChunkMode::Binary } else { rille_lua::ChunkMode::Text };
-        Ok(self.lua().load(text).set_name(name).set_mode(mode).into_function()?)
+        let mode = if text.first() == Some(&0x1B) {
+            rille_lua::ChunkMode::Binary
+        } else {
+            rille_lua::ChunkMode::Text
+        };
+        Ok(self
+            .lua()
+            .load(text)
+            .set_name(name)
+            .set_mode(mode)
+            .into_function()?)
     }
 
     /// Calls a function as the main program, under the limits.
-    pub fn call(&self, f: &Function, args: impl IntoLuaMulti) -> std::result::Result<MultiValue, Failure> {
+    pub fn call(
+        &self,
+        f: &Function,
+        args: impl IntoLuaMulti,
+    ) -> std::result::Result<MultiValue, Failure> {
         let thread = self.lua().create_thread(f.clone())?;
         thread.set_main(true);
         let stop = |reason, text: String| {
@@ -135,12 +153,20 @@ impl Machine {
 
     /// The fuel of the next slice, or the limit that is reached.
     fn slice(&self) -> std::result::Result<u64, (StopReason, String)> {
-        if self.deadline.is_some_and(|(deadline, _)| Instant::now() >= deadline) {
+        if self
+            .deadline
+            .is_some_and(|(deadline, _)| Instant::now() >= deadline)
+        {
             return Err((StopReason::WallTime, self.timeout_text()));
         }
-        let Some(limit) = self.max_instructions else { return Ok(SLICE_FUEL) };
+        let Some(limit) = self.max_instructions else {
+            return Ok(SLICE_FUEL);
+        };
         match limit.saturating_sub(self.lua().fuel_used()) {
-            0 => Err((StopReason::InstructionLimit, format!("instruction limit of {limit} exceeded"))),
+            0 => Err((
+                StopReason::InstructionLimit,
+                format!("instruction limit of {limit} exceeded"),
+            )),
             left => Ok(left.min(SLICE_FUEL)),
         }
     }
@@ -201,7 +227,9 @@ impl Machine {
         if self.check_heap {
             let problems = self.lua().check_heap().unwrap_or_default();
             for problem in &problems {
-                let _ = self.host.write_err(format!("heap check: {problem}\n").as_bytes());
+                let _ = self
+                    .host
+                    .write_err(format!("heap check: {problem}\n").as_bytes());
             }
             if !problems.is_empty() {
                 code = 3;
@@ -258,7 +286,11 @@ struct NoSearchPaths(StdHost);
 
 impl Host for NoSearchPaths {
     fn env_var(&self, name: &[u8]) -> Option<Vec<u8>> {
-        if name.starts_with(b"LUA_PATH") || name.starts_with(b"LUA_CPATH") { None } else { self.0.env_var(name) }
+        if name.starts_with(b"LUA_PATH") || name.starts_with(b"LUA_CPATH") {
+            None
+        } else {
+            self.0.env_var(name)
+        }
     }
     fn unix_time(&self) -> f64 {
         self.0.unix_time()
@@ -287,7 +319,11 @@ impl Host for NoSearchPaths {
     fn read_in(&self, buffer: &mut [u8]) -> std::io::Result<usize> {
         self.0.read_in(buffer)
     }
-    fn seek_stream(&self, stream: rille_lua::StdStream, to: std::io::SeekFrom) -> std::io::Result<u64> {
+    fn seek_stream(
+        &self,
+        stream: rille_lua::StdStream,
+        to: std::io::SeekFrom,
+    ) -> std::io::Result<u64> {
         self.0.seek_stream(stream, to)
     }
     fn read_source(&self, path: &[u8]) -> Option<std::io::Result<Vec<u8>>> {

@@ -14,7 +14,9 @@ pub fn run(machine: &Machine, show_version: bool) {
         machine.show(&format!("{VERSION}\n"));
     }
     while let Some(first) = read_line(machine, "_PROMPT", "> ") {
-        let outcome = read_chunk(machine, first).and_then(|f| machine.call(&f, ())).and_then(|values| show(machine, values));
+        let outcome = read_chunk(machine, first)
+            .and_then(|f| machine.call(&f, ()))
+            .and_then(|values| show(machine, values));
         if let Err(failure) = outcome {
             machine.report(None, &failure);
         }
@@ -57,9 +59,15 @@ fn read_chunk(machine: &Machine, first: Vec<u8>) -> std::result::Result<Function
     let mut text = first;
     loop {
         match machine.load(&text, NAME) {
-            Err(Failure::Error(Error::SyntaxError { incomplete_input: true, message })) => {
+            Err(Failure::Error(Error::SyntaxError {
+                incomplete_input: true,
+                message,
+            })) => {
                 let Some(line) = read_line(machine, "_PROMPT2", ">> ") else {
-                    return Err(Failure::Error(Error::SyntaxError { incomplete_input: true, message }));
+                    return Err(Failure::Error(Error::SyntaxError {
+                        incomplete_input: true,
+                        message,
+                    }));
                 };
                 text.push(b'\n');
                 text.extend_from_slice(&line);
@@ -77,7 +85,10 @@ fn show(machine: &Machine, values: MultiValue) -> std::result::Result<(), Failur
     let print: Value = machine.lua().globals().get("print")?;
     let printed = match print {
         Value::Function(print) => machine.call(&print, values).map(drop),
-        other => Err(Failure::Message(format!("attempt to call a {} value", other.type_name()))),
+        other => Err(Failure::Message(format!(
+            "attempt to call a {} value",
+            other.type_name()
+        ))),
     };
     printed.map_err(|failure| match failure {
         Failure::Error(e) => Failure::Message(format!("error calling 'print' ({})", e.message())),

@@ -12,7 +12,8 @@ use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
-type Shared = Rc<RefCell<Box<dyn Any>>>;
+/// A value and its borrows.
+pub(crate) type Shared = Rc<RefCell<Box<dyn Any>>>;
 
 impl Lua {
     /// Keeps a value; returns the former one of the type (`None` if that is borrowed).
@@ -43,8 +44,14 @@ impl Lua {
         let guard = shared.try_borrow().ok()?;
         guard.downcast_ref::<T>()?;
         // SAFETY: the guard borrows from the cell, which `shared`, kept beside it and dropped after it, keeps in place.
-        let guard = unsafe { std::mem::transmute::<Ref<'_, Box<dyn Any>>, Ref<'static, Box<dyn Any>>>(guard) };
-        Some(AppDataRef { guard: ManuallyDrop::new(guard), shared: ManuallyDrop::new(shared), data: PhantomData })
+        let guard = unsafe {
+            std::mem::transmute::<Ref<'_, Box<dyn Any>>, Ref<'static, Box<dyn Any>>>(guard)
+        };
+        Some(AppDataRef {
+            guard: ManuallyDrop::new(guard),
+            shared: ManuallyDrop::new(shared),
+            data: PhantomData,
+        })
     }
 
     /// Borrows the value of a type mutably; `None` if there is none or it is borrowed.
@@ -53,8 +60,14 @@ impl Lua {
         let guard = shared.try_borrow_mut().ok()?;
         guard.downcast_ref::<T>()?;
         // SAFETY: as in `app_data_ref`.
-        let guard = unsafe { std::mem::transmute::<RefMut<'_, Box<dyn Any>>, RefMut<'static, Box<dyn Any>>>(guard) };
-        Some(AppDataRefMut { guard: ManuallyDrop::new(guard), shared: ManuallyDrop::new(shared), data: PhantomData })
+        let guard = unsafe {
+            std::mem::transmute::<RefMut<'_, Box<dyn Any>>, RefMut<'static, Box<dyn Any>>>(guard)
+        };
+        Some(AppDataRefMut {
+            guard: ManuallyDrop::new(guard),
+            shared: ManuallyDrop::new(shared),
+            data: PhantomData,
+        })
     }
 
     /// Removes the value of a type; `None` if there is none or it is borrowed.

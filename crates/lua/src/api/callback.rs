@@ -36,20 +36,36 @@ pub(crate) enum AnyHostFn {
     Async(AsyncHostFn),
 }
 
-static HOST_FUNCTION: NativeDef = NativeDef { name: "?", run: call_host, cost: Cost::Host };
-static ASYNC_HOST_FUNCTION: NativeDef = NativeDef { name: "?", run: call_async_host, cost: Cost::Host };
-static BOUND_FUNCTION: NativeDef = NativeDef { name: "?", run: call_bound, cost: Cost::Slots };
+static HOST_FUNCTION: NativeDef = NativeDef {
+    name: "?",
+    run: call_host,
+    cost: Cost::Host,
+};
+static ASYNC_HOST_FUNCTION: NativeDef = NativeDef {
+    name: "?",
+    run: call_async_host,
+    cost: Cost::Host,
+};
+static BOUND_FUNCTION: NativeDef = NativeDef {
+    name: "?",
+    run: call_bound,
+    cost: Cost::Slots,
+};
 
 /// Fuel that a call of a host function costs.
 const HOST_CALL_FUEL: usize = 8;
 
 fn call_host(ctx: &mut Ctx<'_>) -> NativeResult {
-    let Some(f) = hosted::<HostFn>(ctx.upvalue(0)) else { return Err(ctx.error("the host function is gone")) };
+    let Some(f) = hosted::<HostFn>(ctx.upvalue(0)) else {
+        return Err(ctx.error("the host function is gone"));
+    };
     run_host(ctx, |lua, args| f(lua, args)).map(Action::Return)
 }
 
 fn call_async_host(ctx: &mut Ctx<'_>) -> NativeResult {
-    let Some(f) = hosted::<AsyncHostFn>(ctx.upvalue(0)) else { return Err(ctx.error("the host function is gone")) };
+    let Some(f) = hosted::<AsyncHostFn>(ctx.upvalue(0)) else {
+        return Err(ctx.error("the host function is gone"));
+    };
     let future = run_host(ctx, |lua, args| f(lua, args))?;
     ctx.set_top(ctx.base + ctx.nargs);
     ctx.vm.next_future = Some(Box::new(future));
@@ -59,7 +75,9 @@ fn call_async_host(ctx: &mut Ctx<'_>) -> NativeResult {
 }
 
 fn call_bound(ctx: &mut Ctx<'_>) -> NativeResult {
-    let Some(c) = ctx.vm.thread().get(ctx.func).as_native_closure() else { return ctx.ret0() };
+    let Some(c) = ctx.vm.thread().get(ctx.func).as_native_closure() else {
+        return ctx.ret0();
+    };
     let (bound, given) = (c.count(), ctx.nargs());
     ctx.charge(bound + given);
     ctx.reserve(bound + given)?;
@@ -80,10 +98,19 @@ fn hosted<T: Clone + 'static>(v: Val) -> Option<T> {
 }
 
 /// Runs host code with the gate open.
-fn run_host<R>(ctx: &mut Ctx<'_>, f: impl FnOnce(&Lua, &Args<'_>) -> Result<R>) -> Result<R, Thrown> {
-    let Some(lua) = Lua::of(ctx.vm) else { return Err(ctx.error("the Lua state is being closed")) };
+fn run_host<R>(
+    ctx: &mut Ctx<'_>,
+    f: impl FnOnce(&Lua, &Args<'_>) -> Result<R>,
+) -> Result<R, Thrown> {
+    let Some(lua) = Lua::of(ctx.vm) else {
+        return Err(ctx.error("the Lua state is being closed"));
+    };
     ctx.charge(HOST_CALL_FUEL);
-    let args = Args { lua: &lua, base: ctx.base, count: ctx.nargs };
+    let args = Args {
+        lua: &lua,
+        base: ctx.base,
+        count: ctx.nargs,
+    };
     let outcome = {
         let _open = lua.open_gate(ctx.vm);
         catch_unwind(AssertUnwindSafe(|| f(&lua, &args)))
@@ -94,7 +121,13 @@ fn run_host<R>(ctx: &mut Ctx<'_>, f: impl FnOnce(&Lua, &Args<'_>) -> Result<R>) 
             Ok(v)
         }
         Ok(Err(e)) => Err(lua.throw(ctx.vm, e)),
-        Err(panic) => Err(lua.throw(ctx.vm, Error::runtime(format_args!("panic in host function: {}", panic_text(&*panic))))),
+        Err(panic) => Err(lua.throw(
+            ctx.vm,
+            Error::runtime(format_args!(
+                "panic in host function: {}",
+                panic_text(&*panic)
+            )),
+        )),
     }
 }
 
@@ -129,7 +162,10 @@ where
 }
 
 /// A future whose output is converted when it is there. It holds the VM weakly: the VM may go while it waits.
-pub(crate) fn into_host_future<R: IntoLuaMulti>(lua: &Lua, f: impl Future<Output = Result<R>> + 'static) -> HostFuture {
+pub(crate) fn into_host_future<R: IntoLuaMulti>(
+    lua: &Lua,
+    f: impl Future<Output = Result<R>> + 'static,
+) -> HostFuture {
     let lua = lua.weak();
     Box::pin(async move {
         let results = f.await?;
@@ -150,7 +186,10 @@ impl Lua {
     /// assert!(error.message().contains("bad argument #2 to 'rep'"), "{error}");
     /// # Ok::<(), LuaError>(())
     /// ```
-    pub fn create_function<A, R>(&self, f: impl Fn(&Lua, A) -> Result<R> + 'static) -> Result<Function>
+    pub fn create_function<A, R>(
+        &self,
+        f: impl Fn(&Lua, A) -> Result<R> + 'static,
+    ) -> Result<Function>
     where
         A: FromLuaMulti,
         R: IntoLuaMulti,
@@ -159,7 +198,10 @@ impl Lua {
     }
 
     /// As `create_function`, for a closure that changes what it holds; calling it from inside itself is an error.
-    pub fn create_function_mut<A, R>(&self, f: impl FnMut(&Lua, A) -> Result<R> + 'static) -> Result<Function>
+    pub fn create_function_mut<A, R>(
+        &self,
+        f: impl FnMut(&Lua, A) -> Result<R> + 'static,
+    ) -> Result<Function>
     where
         A: FromLuaMulti,
         R: IntoLuaMulti,
@@ -167,13 +209,18 @@ impl Lua {
         let f = std::cell::RefCell::new(f);
         self.create_function(move |lua, args| match f.try_borrow_mut() {
             Ok(mut f) => f(lua, args),
-            Err(_) => Err(Error::runtime("a host function that changes its state called itself")),
+            Err(_) => Err(Error::runtime(
+                "a host function that changes its state called itself",
+            )),
         })
     }
 
     /// A function of the host's that waits for a future. The coroutine that calls it is parked meanwhile
     /// ([`super::Outcome::Pending`]); to the script the call looks like any other.
-    pub fn create_async_function<A, R, F>(&self, f: impl Fn(Lua, A) -> F + 'static) -> Result<Function>
+    pub fn create_async_function<A, R, F>(
+        &self,
+        f: impl Fn(Lua, A) -> F + 'static,
+    ) -> Result<Function>
     where
         A: FromLuaMulti,
         R: IntoLuaMulti,
@@ -207,7 +254,9 @@ impl Lua {
                 self.push_value(v)?;
             }
             self.try_enter(|vm| {
-                let held: Vec<Val> = (top..vm.thread().top).map(|i| vm.thread().get(i as usize)).collect();
+                let held: Vec<Val> = (top..vm.thread().top)
+                    .map(|i| vm.thread().get(i as usize))
+                    .collect();
                 let made = vm.new_native_closure(&BOUND_FUNCTION, &held)?;
                 Ok(Function(self.handle(vm, Val::native_closure(made))))
             })
@@ -226,11 +275,21 @@ pub(crate) fn error_of(v: Val) -> Option<Error> {
     Some(u.data.as_ref()?.downcast_ref::<ErrorObject>()?.0.clone())
 }
 
-static ERROR_TO_STRING: NativeDef = NativeDef { name: "__tostring", run: error_to_string, cost: Cost::Bytes };
-static ERROR_CONCAT: NativeDef = NativeDef { name: "__concat", run: error_concat, cost: Cost::Bytes };
+static ERROR_TO_STRING: NativeDef = NativeDef {
+    name: "__tostring",
+    run: error_to_string,
+    cost: Cost::Bytes,
+};
+static ERROR_CONCAT: NativeDef = NativeDef {
+    name: "__concat",
+    run: error_concat,
+    cost: Cost::Bytes,
+};
 
 fn error_to_string(ctx: &mut Ctx<'_>) -> NativeResult {
-    let text = error_of(ctx.arg(0)).map(|e| e.message()).unwrap_or_default();
+    let text = error_of(ctx.arg(0))
+        .map(|e| e.message())
+        .unwrap_or_default();
     ctx.charge(text.len() / 16);
     ctx.ret_str(text.as_bytes())
 }
@@ -246,7 +305,11 @@ fn error_concat(ctx: &mut Ctx<'_>) -> NativeResult {
                     ctx.charge(s.len() / 16);
                     text.extend_from_slice(s.as_bytes());
                 }
-                None => return Err(ctx.error(&format!("attempt to concatenate a {} value", v.type_name()))),
+                None => {
+                    return Err(
+                        ctx.error(&format!("attempt to concatenate a {} value", v.type_name()))
+                    );
+                }
             },
         }
     }
@@ -260,7 +323,12 @@ impl Lua {
     }
 
     /// Makes `e` the error being thrown; `position` is put in front of a message that has none.
-    pub(crate) fn prepare_throw(&self, vm: &mut Vm, e: Error, position: impl FnOnce(&Vm) -> Vec<u8>) -> Thrown {
+    pub(crate) fn prepare_throw(
+        &self,
+        vm: &mut Vm,
+        e: Error,
+        position: impl FnOnce(&Vm) -> Vec<u8>,
+    ) -> Thrown {
         let traceback = e.traceback().map(Into::into);
         let thrown = match &e {
             Error::Terminated(reason) => {
@@ -268,7 +336,12 @@ impl Lua {
                 return Thrown::Stopped;
             }
             Error::MemoryError(_) => vm.throw_memory(),
-            Error::BadArgument { pos, cause, name: None, .. } if vm.native != NO_NATIVE && *pos > 0 => {
+            Error::BadArgument {
+                pos,
+                cause,
+                name: None,
+                ..
+            } if vm.native != NO_NATIVE && *pos > 0 => {
                 vm.arg_error(pos - 1, Reason(cause).to_string().as_bytes())
             }
             e if matches!(e.root(), Error::ExternalError(_)) => match self.error_val(vm, e) {

@@ -57,7 +57,8 @@ impl AsChunk for &Path {
         Some(format!("@{}", self.display()))
     }
     fn source<'a>(&'a self) -> Result<Cow<'a, [u8]>> {
-        let text = std::fs::read(self).map_err(|e| Error::external(e).context(format!("cannot read {}", self.display())))?;
+        let text = std::fs::read(self)
+            .map_err(|e| Error::external(e).context(format!("cannot read {}", self.display())))?;
         Ok(Cow::Owned(skip_first_comment(text)))
     }
 }
@@ -168,41 +169,77 @@ impl ChunkBuilder<'_> {
     /// Compiles the chunk.
     pub fn into_function(self) -> Result<Function> {
         let source = self.source?;
-        load(&self.lua, &source, &self.name, self.environment.as_ref(), self.mode)
+        load(
+            &self.lua,
+            &source,
+            &self.name,
+            self.environment.as_ref(),
+            self.mode,
+        )
     }
 
     fn into_expression(self) -> Result<Function> {
         let source = self.source?;
         let mut expression = b"return ".to_vec();
         expression.extend_from_slice(&source);
-        match load(&self.lua, &expression, &self.name, self.environment.as_ref(), self.mode) {
-            Err(Error::SyntaxError { .. }) => load(&self.lua, &source, &self.name, self.environment.as_ref(), self.mode),
+        match load(
+            &self.lua,
+            &expression,
+            &self.name,
+            self.environment.as_ref(),
+            self.mode,
+        ) {
+            Err(Error::SyntaxError { .. }) => load(
+                &self.lua,
+                &source,
+                &self.name,
+                self.environment.as_ref(),
+                self.mode,
+            ),
             loaded => loaded,
         }
     }
 }
 
-fn load(lua: &Lua, source: &[u8], name: &str, environment: Option<&Table>, mode: ChunkMode) -> Result<Function> {
+fn load(
+    lua: &Lua,
+    source: &[u8],
+    name: &str,
+    environment: Option<&Table>,
+    mode: ChunkMode,
+) -> Result<Function> {
     let environment = match environment {
         Some(t) => Some(lua.own(&t.0)?),
         None => None,
     };
     lua.enter(|vm| {
-        let letter: &[u8] = if mode == ChunkMode::Binary { b"b" } else { b"t" };
-        let f = vm.load_any(source, name.as_bytes(), letter).map_err(|e| match e {
-            LoadError::Refused { message, incomplete } => Error::SyntaxError {
-                message: String::from_utf8_lossy(&message).into_owned(),
-                incomplete_input: incomplete,
-            },
-            LoadError::Thrown(thrown) => lua.caught(vm, thrown),
-        })?;
+        let letter: &[u8] = if mode == ChunkMode::Binary {
+            b"b"
+        } else {
+            b"t"
+        };
+        let f = vm
+            .load_any(source, name.as_bytes(), letter)
+            .map_err(|e| match e {
+                LoadError::Refused {
+                    message,
+                    incomplete,
+                } => Error::SyntaxError {
+                    message: String::from_utf8_lossy(&message).into_owned(),
+                    incomplete_input: incomplete,
+                },
+                LoadError::Thrown(thrown) => lua.caught(vm, thrown),
+            })?;
         Ok(lua.main_function(vm, f, environment))
     })?
 }
 
 fn compile_with(source: &[u8], name: &[u8], options: &Options) -> Result<Arc<Chunk>> {
     compiler::compile(source, name, options, &mut compiler::Unmetered).map_err(|e| match e {
-        CompileError::Syntax { message, incomplete } => Error::SyntaxError {
+        CompileError::Syntax {
+            message,
+            incomplete,
+        } => Error::SyntaxError {
             message: String::from_utf8_lossy(&message).into_owned(),
             incomplete_input: incomplete,
         },
@@ -225,8 +262,17 @@ pub fn compile(source: impl AsRef<[u8]>, chunk_name: impl AsRef<[u8]>) -> Result
 }
 
 /// As [`compile`], for VMs with the `strict` option: captured variables keep their identity.
-pub fn compile_strict(source: impl AsRef<[u8]>, chunk_name: impl AsRef<[u8]>) -> Result<Arc<Chunk>> {
-    compile_with(source.as_ref(), chunk_name.as_ref(), &Options { by_reference_captures: true })
+pub fn compile_strict(
+    source: impl AsRef<[u8]>,
+    chunk_name: impl AsRef<[u8]>,
+) -> Result<Arc<Chunk>> {
+    compile_with(
+        source.as_ref(),
+        chunk_name.as_ref(),
+        &Options {
+            by_reference_captures: true,
+        },
+    )
 }
 
 impl Lua {
@@ -234,7 +280,9 @@ impl Lua {
     #[track_caller]
     pub fn load<'a>(&self, chunk: impl AsChunk + 'a) -> ChunkBuilder<'a> {
         let caller = Location::caller();
-        let name = chunk.chunk_name().unwrap_or_else(|| format!("@{}:{}", caller.file(), caller.line()));
+        let name = chunk
+            .chunk_name()
+            .unwrap_or_else(|| format!("@{}:{}", caller.file(), caller.line()));
         ChunkBuilder {
             lua: self.clone(),
             source: chunk.source().map(|source| Cow::Owned(source.into_owned())),

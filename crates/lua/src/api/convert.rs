@@ -163,7 +163,8 @@ impl IntoLua for &LuaString {
 impl FromLua for LuaString {
     fn from_lua(value: Value, lua: &Lua) -> Result<LuaString> {
         let from = basic_name(&value);
-        lua.coerce_string(value)?.ok_or_else(|| Error::from_lua_conversion(from, "string", None))
+        lua.coerce_string(value)?
+            .ok_or_else(|| Error::from_lua_conversion(from, "string", None))
     }
 }
 
@@ -176,7 +177,11 @@ impl FromLua for LightUserData {
     fn from_lua(value: Value, _: &Lua) -> Result<LightUserData> {
         match value {
             Value::LightUserData(p) => Ok(p),
-            v => Err(Error::from_lua_conversion(basic_name(&v), "light userdata", None)),
+            v => Err(Error::from_lua_conversion(
+                basic_name(&v),
+                "light userdata",
+                None,
+            )),
         }
     }
 }

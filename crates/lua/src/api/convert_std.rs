@@ -44,7 +44,11 @@ fn integer_of(value: &Value) -> Result<i64> {
         v => return Err(Error::from_lua_conversion(basic_name(v), "number", None)),
     };
     converted.ok_or_else(|| {
-        Error::from_lua_conversion(basic_name(value), "integer", Some("number has no integer representation"))
+        Error::from_lua_conversion(
+            basic_name(value),
+            "integer",
+            Some("number has no integer representation"),
+        )
     })
 }
 
@@ -172,7 +176,11 @@ impl FromLua for char {
         let mut chars = text.chars();
         match (chars.next(), chars.next()) {
             (Some(c), None) => Ok(c),
-            _ => Err(Error::from_lua_conversion("string", "char", Some("one character expected"))),
+            _ => Err(Error::from_lua_conversion(
+                "string",
+                "char",
+                Some("one character expected"),
+            )),
         }
     }
 }
@@ -183,7 +191,8 @@ impl IntoLua for char {
 }
 impl IntoLua for std::path::PathBuf {
     fn into_lua(self, lua: &Lua) -> Result<Value> {
-        lua.create_string(self.as_os_str().as_encoded_bytes()).map(Value::String)
+        lua.create_string(self.as_os_str().as_encoded_bytes())
+            .map(Value::String)
     }
 }
 impl FromLua for std::path::PathBuf {
@@ -207,10 +216,18 @@ impl<T: IntoLua> IntoLua for Option<T> {
 }
 impl<T: FromLua> FromLua for Option<T> {
     fn from_lua(value: Value, lua: &Lua) -> Result<Option<T>> {
-        if value.is_nil() { Ok(None) } else { T::from_lua(value, lua).map(Some) }
+        if value.is_nil() {
+            Ok(None)
+        } else {
+            T::from_lua(value, lua).map(Some)
+        }
     }
     fn from_arg(args: &Args<'_>, i: usize) -> Result<Option<T>> {
-        if args.val(i)?.is_nil() { Ok(None) } else { T::from_arg(args, i).map(Some) }
+        if args.val(i)?.is_nil() {
+            Ok(None)
+        } else {
+            T::from_arg(args, i).map(Some)
+        }
     }
 }
 
@@ -223,7 +240,8 @@ impl<T: IntoLua> IntoLua for Vec<T> {
 }
 impl<T: IntoLua + Clone> IntoLua for &[T] {
     fn into_lua(self, lua: &Lua) -> Result<Value> {
-        lua.create_sequence_from(self.iter().cloned()).map(Value::Table)
+        lua.create_sequence_from(self.iter().cloned())
+            .map(Value::Table)
     }
 }
 impl<T: IntoLua> IntoLua for Box<[T]> {
@@ -238,7 +256,9 @@ impl<T: IntoLua, const N: usize> IntoLua for [T; N] {
 }
 impl<T: FromLua> FromLua for Vec<T> {
     fn from_lua(value: Value, lua: &Lua) -> Result<Vec<T>> {
-        super::table::Table::from_lua(value, lua)?.sequence_values().collect()
+        super::table::Table::from_lua(value, lua)?
+            .sequence_values()
+            .collect()
     }
 }
 impl<T: FromLua> FromLua for Box<[T]> {
@@ -251,7 +271,11 @@ impl<T: FromLua, const N: usize> FromLua for [T; N] {
         let all = Vec::<T>::from_lua(value, lua)?;
         let found = all.len();
         all.try_into().map_err(|_| {
-            Error::from_lua_conversion("table", "array", Some(&format!("{N} elements expected, got {found}")))
+            Error::from_lua_conversion(
+                "table",
+                "array",
+                Some(&format!("{N} elements expected, got {found}")),
+            )
         })
     }
 }
@@ -285,11 +309,14 @@ fn set_elements<T: FromLua, C: FromIterator<T>>(value: Value, lua: &Lua) -> Resu
     if t.raw_len() > 0 {
         return t.sequence_values().collect();
     }
-    t.pairs::<T, Value>().map(|pair| pair.map(|(k, _)| k)).collect()
+    t.pairs::<T, Value>()
+        .map(|pair| pair.map(|(k, _)| k))
+        .collect()
 }
 impl<T: IntoLua + Eq + Hash, S: BuildHasher> IntoLua for HashSet<T, S> {
     fn into_lua(self, lua: &Lua) -> Result<Value> {
-        lua.create_table_from(self.into_iter().map(|v| (v, true))).map(Value::Table)
+        lua.create_table_from(self.into_iter().map(|v| (v, true)))
+            .map(Value::Table)
     }
 }
 impl<T: FromLua + Eq + Hash, S: BuildHasher + Default> FromLua for HashSet<T, S> {
@@ -299,7 +326,8 @@ impl<T: FromLua + Eq + Hash, S: BuildHasher + Default> FromLua for HashSet<T, S>
 }
 impl<T: IntoLua + Ord> IntoLua for BTreeSet<T> {
     fn into_lua(self, lua: &Lua) -> Result<Value> {
-        lua.create_table_from(self.into_iter().map(|v| (v, true))).map(Value::Table)
+        lua.create_table_from(self.into_iter().map(|v| (v, true)))
+            .map(Value::Table)
     }
 }
 impl<T: FromLua + Ord> FromLua for BTreeSet<T> {

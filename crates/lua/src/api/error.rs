@@ -152,23 +152,36 @@ impl Error {
         }
     }
 
-    pub(crate) fn from_lua_conversion(from: &'static str, to: impl ToString, message: Option<&str>) -> Error {
-        Error::FromLuaConversionError { from, to: to.to_string(), message: message.map(str::to_owned) }
+    pub(crate) fn from_lua_conversion(
+        from: &'static str,
+        to: impl ToString,
+        message: Option<&str>,
+    ) -> Error {
+        Error::FromLuaConversionError {
+            from,
+            to: to.to_string(),
+            message: message.map(str::to_owned),
+        }
     }
 
     pub(crate) fn at_argument(self, pos: usize) -> Error {
         match self {
             e @ (Error::BadArgument { .. } | Error::Terminated(_) | Error::MemoryError(_)) => e,
-            cause => Error::BadArgument { to: None, pos, name: None, cause: Arc::new(cause) },
+            cause => Error::BadArgument {
+                to: None,
+                pos,
+                name: None,
+                cause: Arc::new(cause),
+            },
         }
     }
 
     /// The error under contexts, callbacks and argument positions.
     pub fn root(&self) -> &Error {
         match self {
-            Error::CallbackError { cause, .. } | Error::BadArgument { cause, .. } | Error::WithContext { cause, .. } => {
-                cause.root()
-            }
+            Error::CallbackError { cause, .. }
+            | Error::BadArgument { cause, .. }
+            | Error::WithContext { cause, .. } => cause.root(),
             e => e,
         }
     }
@@ -184,7 +197,9 @@ impl Error {
     /// The message alone: one error, no traceback.
     pub fn message(&self) -> String {
         match self {
-            Error::RuntimeError(text) => split_traceback(text).0.to_owned(),
+            Error::RuntimeError(text) | Error::MemoryError(text) => {
+                split_traceback(text).0.to_owned()
+            }
             Error::CallbackError { cause, .. } => cause.message(),
             Error::WithContext { context, cause } => format!("{context}: {}", cause.message()),
             e => e.to_string(),
@@ -194,9 +209,11 @@ impl Error {
     /// Where the error was raised: `stack traceback:` and a line for each function, if that is known.
     pub fn traceback(&self) -> Option<&str> {
         match self {
-            Error::RuntimeError(text) => split_traceback(text).1,
+            Error::RuntimeError(text) | Error::MemoryError(text) => split_traceback(text).1,
             Error::CallbackError { traceback, .. } => Some(traceback),
-            Error::WithContext { cause, .. } | Error::BadArgument { cause, .. } => cause.traceback(),
+            Error::WithContext { cause, .. } | Error::BadArgument { cause, .. } => {
+                cause.traceback()
+            }
             _ => None,
         }
     }
@@ -208,12 +225,18 @@ impl Error {
 
     /// The error with what was being done in front of it.
     pub fn context(self, context: impl fmt::Display) -> Error {
-        Error::WithContext { context: context.to_string(), cause: Arc::new(self) }
+        Error::WithContext {
+            context: context.to_string(),
+            cause: Arc::new(self),
+        }
     }
 
     /// The chain of errors, this one first.
     pub fn chain(&self) -> impl Iterator<Item = &(dyn StdError + 'static)> {
-        std::iter::successors(Some(self as &(dyn StdError + 'static)), |e: &&(dyn StdError + 'static)| (*e).source())
+        std::iter::successors(
+            Some(self as &(dyn StdError + 'static)),
+            |e: &&(dyn StdError + 'static)| (*e).source(),
+        )
     }
 }
 
@@ -228,15 +251,24 @@ pub(crate) fn split_traceback(text: &str) -> (&str, Option<&str>) {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::SyntaxError { message, .. } | Error::RuntimeError(message) | Error::MemoryError(message) => {
-                f.write_str(message)
-            }
+            Error::SyntaxError { message, .. }
+            | Error::RuntimeError(message)
+            | Error::MemoryError(message) => f.write_str(message),
             Error::Terminated(reason) => reason.fmt(f),
             Error::CallbackError { traceback, cause } => {
                 write!(f, "{}", cause.message())?;
-                if traceback.is_empty() { Ok(()) } else { write!(f, "\n{traceback}") }
+                if traceback.is_empty() {
+                    Ok(())
+                } else {
+                    write!(f, "\n{traceback}")
+                }
             }
-            Error::BadArgument { to, pos, name, cause } => {
+            Error::BadArgument {
+                to,
+                pos,
+                name,
+                cause,
+            } => {
                 let to = to.as_deref().unwrap_or("?");
                 match name {
                     Some(name) => write!(f, "bad argument '{name}' to '{to}' ({})", Reason(cause)),
@@ -256,9 +288,13 @@ impl fmt::Display for Error {
             Error::UserDataDestructed => f.write_str("the userdata has been taken out or closed"),
             Error::UserDataBorrowError => f.write_str("the userdata is borrowed mutably"),
             Error::UserDataBorrowMutError => f.write_str("the userdata is borrowed"),
-            Error::MetaMethodRestricted(name) => write!(f, "metamethod {name} cannot be defined by a host type"),
+            Error::MetaMethodRestricted(name) => {
+                write!(f, "metamethod {name} cannot be defined by a host type")
+            }
             Error::MismatchedRegistryKey => f.write_str("the registry key belongs to another Lua"),
-            Error::MismatchedLua => f.write_str("the value belongs to another Lua, or its Lua is gone"),
+            Error::MismatchedLua => {
+                f.write_str("the value belongs to another Lua, or its Lua is gone")
+            }
             Error::ExternalError(e) => e.fmt(f),
             Error::WithContext { context, cause } => write!(f, "{context}: {cause}"),
         }
@@ -271,8 +307,15 @@ pub(crate) struct Reason<'a>(pub(crate) &'a Error);
 impl fmt::Display for Reason<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Error::FromLuaConversionError { message: Some(message), .. } => f.write_str(message),
-            Error::FromLuaConversionError { from, to, message: None } => write!(f, "{to} expected, got {from}"),
+            Error::FromLuaConversionError {
+                message: Some(message),
+                ..
+            } => f.write_str(message),
+            Error::FromLuaConversionError {
+                from,
+                to,
+                message: None,
+            } => write!(f, "{to} expected, got {from}"),
             e => f.write_str(&e.message()),
         }
     }
@@ -281,9 +324,9 @@ impl fmt::Display for Reason<'_> {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            Error::CallbackError { cause, .. } | Error::BadArgument { cause, .. } | Error::WithContext { cause, .. } => {
-                Some(&**cause)
-            }
+            Error::CallbackError { cause, .. }
+            | Error::BadArgument { cause, .. }
+            | Error::WithContext { cause, .. } => Some(&**cause),
             Error::ExternalError(e) => e.source(),
             _ => None,
         }

@@ -94,13 +94,17 @@ impl Function {
                 ..FunctionInfo::default()
             };
         }
-        let (Some(c), Ok(_lua)) = (self.0.val.as_lua_closure(), self.0.lua()) else { return FunctionInfo::default() };
+        let (Some(c), Ok(_lua)) = (self.0.val.as_lua_closure(), self.0.lua()) else {
+            return FunctionInfo::default();
+        };
         let f = &c.proto().function;
         FunctionInfo {
             name: None,
             what: if f.line_defined == 0 { "main" } else { "Lua" },
             source: Some(String::from_utf8_lossy(&f.source).into_owned()),
-            short_src: Some(String::from_utf8_lossy(&crate::compiler::chunk_id(&f.source)).into_owned()),
+            short_src: Some(
+                String::from_utf8_lossy(&crate::compiler::chunk_id(&f.source)).into_owned(),
+            ),
             line_defined: Some(f.line_defined as usize),
             last_line_defined: Some(f.last_line_defined as usize),
             num_upvalues: c.count().min(255) as u8,
@@ -116,7 +120,11 @@ impl Function {
 }
 
 /// Calls any value, by `__call` if it is not a function.
-pub(crate) fn call_value<R: FromLuaMulti>(lua: &Lua, f: &Value, args: impl IntoLuaMulti) -> Result<R> {
+pub(crate) fn call_value<R: FromLuaMulti>(
+    lua: &Lua,
+    f: &Value,
+    args: impl IntoLuaMulti,
+) -> Result<R> {
     lua.balanced(|_| {
         lua.push_value(f)?;
         finish_call(lua, args)
@@ -130,7 +138,14 @@ fn finish_call<R: FromLuaMulti>(lua: &Lua, args: impl IntoLuaMulti) -> Result<R>
         let from = lua.call_pushed(vm, n)?;
         Ok::<_, Error>((from, vm.thread().top as usize - from))
     })??;
-    R::from_args(&Args { lua, base: from, count }, 0)
+    R::from_args(
+        &Args {
+            lua,
+            base: from,
+            count,
+        },
+        0,
+    )
 }
 
 impl fmt::Debug for Function {

@@ -40,7 +40,11 @@ impl Lua {
                 Profile::Full => crate::stdlib::open_all(vm, false),
                 Profile::Sandbox => crate::stdlib::open_all(vm, true),
             }?;
-            if options.layered_globals { show_layers(vm) } else { Ok(()) }
+            if options.layered_globals {
+                show_layers(vm)
+            } else {
+                Ok(())
+            }
         })?;
         Ok(lua)
     }
@@ -76,7 +80,10 @@ impl Lua {
     }
 
     /// A table with these entries.
-    pub fn create_table_from<K: IntoLua, V: IntoLua>(&self, entries: impl IntoIterator<Item = (K, V)>) -> Result<Table> {
+    pub fn create_table_from<K: IntoLua, V: IntoLua>(
+        &self,
+        entries: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Table> {
         let entries = entries.into_iter();
         let t = self.create_table_with_capacity(0, entries.size_hint().0)?;
         for (k, v) in entries {
@@ -86,7 +93,10 @@ impl Lua {
     }
 
     /// A table with these elements from 1 on.
-    pub fn create_sequence_from<T: IntoLua>(&self, elements: impl IntoIterator<Item = T>) -> Result<Table> {
+    pub fn create_sequence_from<T: IntoLua>(
+        &self,
+        elements: impl IntoIterator<Item = T>,
+    ) -> Result<Table> {
         let elements = elements.into_iter();
         let t = self.create_table_with_capacity(elements.size_hint().0, 0)?;
         for (i, v) in elements.enumerate() {
@@ -180,7 +190,11 @@ impl Lua {
 
     /// Removes a value from the registry.
     pub fn remove_registry_value(&self, key: RegistryKey) -> Result<()> {
-        if self.owns_registry_value(&key) { Ok(()) } else { Err(Error::MismatchedRegistryKey) }
+        if self.owns_registry_value(&key) {
+            Ok(())
+        } else {
+            Err(Error::MismatchedRegistryKey)
+        }
     }
 
     /// Whether a key is of this VM's registry.
@@ -358,13 +372,21 @@ impl Lua {
     }
 }
 
-static NOTHING: NativeDef = NativeDef { name: "?", run: pause_once, cost: crate::function::Cost::Constant };
+static NOTHING: NativeDef = NativeDef {
+    name: "?",
+    run: pause_once,
+    cost: crate::function::Cost::Constant,
+};
 
 /// Comes to a safe point, and returns nothing.
 fn pause_once(ctx: &mut crate::native::Ctx<'_>) -> crate::native::NativeResult {
     ctx.pause(|ctx| {
         // Again while there are finalizers to run: each safe point runs one.
-        if ctx.vm.heap.gc.to_finalize.is_empty() { ctx.ret0() } else { pause_once(ctx) }
+        if ctx.vm.heap.gc.to_finalize.is_empty() {
+            ctx.ret0()
+        } else {
+            pause_once(ctx)
+        }
     })
 }
 

@@ -64,7 +64,7 @@ pub(crate) struct Inner {
     counts: RefCell<Vec<u32>>,
     /// Slots without references whose value is still in the VM.
     released: RefCell<Vec<u32>>,
-    pub(crate) app_data: RefCell<HashMap<TypeId, Rc<RefCell<Box<dyn Any>>>>>,
+    pub(crate) app_data: RefCell<HashMap<TypeId, super::app_data::Shared>>,
     pub(crate) types: TypeRegistry,
     /// Instructions for one direct call; `None`: no limit.
     pub(crate) instruction_limit: Cell<Option<u64>>,
@@ -82,6 +82,8 @@ pub(crate) struct Inner {
 pub(crate) const UNLIMITED_FUEL: i64 = 1 << 60;
 /// What nested calls may use beyond their slice, unless the host says otherwise: some tenths of a second.
 pub(crate) const DEFAULT_NESTED_ALLOWANCE: u64 = 20_000_000;
+/// Instructions for the `__tostring` of an error object that nobody caught: it could go on for ever.
+const ERROR_TEXT_FUEL: u64 = 100_000;
 /// Fuel for all finalizers that are called when a VM goes.
 const CLOSING_FUEL: i64 = 100_000_000;
 /// Slot of values that need no root.
@@ -104,8 +106,12 @@ impl Drop for Lua {
 
 impl Lua {
     pub(crate) fn create(options: &LuaOptions) -> Result<Lua> {
-        let vm = Vm::new(Rc::clone(&options.host), options.memory_limit, options.strict)
-            .map_err(|_| Error::MemoryError("not enough memory".to_owned()))?;
+        let vm = Vm::new(
+            Rc::clone(&options.host),
+            options.memory_limit,
+            options.strict,
+        )
+        .map_err(|_| Error::MemoryError("not enough memory".to_owned()))?;
         let owner = Box::into_raw(vm);
         let lua = Lua(Rc::new(Inner {
             vm: Cell::new(owner),
@@ -137,7 +143,9 @@ impl Lua {
         }
         let vm = self.0.vm.replace(null_mut());
         if vm.is_null() {
-            return Err(Error::runtime("the Lua state is busy: it cannot be used from here"));
+            return Err(Error::runtime(
+                "the Lua state is busy: it cannot be used from here",
+            ));
         }
         let _restore = Restore(&self.0.vm, vm);
         // SAFETY: the pointer came out of the gate, so no other reference made from it is in use (rule of the gate), and
@@ -152,8 +160,14 @@ impl Lua {
 
     /// Lets a host function that `vm` calls use the VM until the guard is dropped.
     pub(crate) fn open_gate(&self, vm: &mut Vm) -> OpenGate<'_> {
-        debug_assert!(self.0.vm.get().is_null(), "VM code runs, so the gate is empty");
-        OpenGate { gate: &self.0.vm, before: self.0.vm.replace(vm) }
+        debug_assert!(
+            self.0.vm.get().is_null(),
+            "VM code runs, so the gate is empty"
+        );
+        OpenGate {
+            gate: &self.0.vm,
+            before: self.0.vm.replace(vm),
+        }
     }
 
     /// The `Lua` of a VM that runs.
@@ -182,9 +196,19 @@ impl Lua {
     /// Roots a value for as long as the handle, or a clone of it, lives.
     pub(crate) fn handle(&self, vm: &mut Vm, val: Val) -> Handle {
         if !val.is_object() {
-            return Handle { lua: Rc::downgrade(&self.0), slot: NO_SLOT, val };
+            return Handle {
+                lua: Rc::downgrade(&self.0),
+                slot: NO_SLOT,
+                val,
+            };
         }
-        let slot = match self.0.released.borrow_mut().pop().or_else(|| vm.free_handles.pop()) {
+        let slot = match self
+            .0
+            .released
+            .borrow_mut()
+            .pop()
+            .or_else(|| vm.free_handles.pop())
+        {
             Some(slot) => slot,
             None => {
                 vm.handles.push(Val::NIL);
@@ -197,7 +221,11 @@ impl Lua {
             counts.resize(slot as usize + 1, 0);
         }
         counts[slot as usize] = 1;
-        Handle { lua: Rc::downgrade(&self.0), slot, val }
+        Handle {
+            lua: Rc::downgrade(&self.0),
+            slot,
+            val,
+        }
     }
 
     /// Forgets the values of handles that are gone.
@@ -231,7 +259,8 @@ impl Lua {
         match value {
             Value::Error(e) => self.enter(|vm| {
                 let v = self.error_val(vm, e);
-                v.and_then(|v| Self::push_val(vm, v)).map_err(|thrown| self.caught(vm, thrown))
+                v.and_then(|v| Self::push_val(vm, v))
+                    .map_err(|thrown| self.caught(vm, thrown))
             })?,
             value => {
                 let v = self.val_of(value)?;
@@ -259,7 +288,11 @@ impl Lua {
 
     /// The value of a handle of this VM.
     pub(crate) fn own(&self, handle: &Handle) -> Result<Val> {
-        if std::ptr::eq(handle.lua.as_ptr(), Rc::as_ptr(&self.0)) { Ok(handle.val) } else { Err(Error::MismatchedLua) }
+        if std::ptr::eq(handle.lua.as_ptr(), Rc::as_ptr(&self.0)) {
+            Ok(handle.val)
+        } else {
+            Err(Error::MismatchedLua)
+        }
     }
 
     /// The public form of a value.
@@ -270,7 +303,9 @@ impl Lua {
             tag::TRUE => Value::Boolean(true),
             tag::INT => Value::Integer(v.raw_int()),
             tag::FLOAT => Value::Number(v.raw_float()),
-            tag::LIGHT => Value::LightUserData(super::value::LightUserData(v.payload as usize as *mut _)),
+            tag::LIGHT => {
+                Value::LightUserData(super::value::LightUserData(v.payload as usize as *mut _))
+            }
             tag::STR => Value::String(super::string::LuaString(self.handle(vm, v))),
             tag::TABLE => Value::Table(super::table::Table(self.handle(vm, v))),
             tag::THREAD => Value::Thread(super::thread::Thread(self.handle(vm, v))),
@@ -295,6 +330,15 @@ impl Lua {
     /// Calls the function below the last `nargs` values of the running coroutine; the results are from the index
     /// returned to the top.
     pub(crate) fn call_pushed(&self, vm: &mut Vm, nargs: u32) -> Result<usize> {
+        match self.try_call_pushed(vm, nargs) {
+            Ok(from) => Ok(from),
+            Err(Uncalled::Thrown(thrown)) => Err(self.caught(vm, thrown)),
+            Err(Uncalled::Stopped(reason)) => Err(Error::Terminated(reason)),
+        }
+    }
+
+    /// As `call_pushed`, leaving an error where it was thrown.
+    fn try_call_pushed(&self, vm: &mut Vm, nargs: u32) -> Result<usize, Uncalled> {
         self.drain_released(vm);
         let nested = vm.run_depth > 0;
         let before = vm.heap.fuel_left();
@@ -302,7 +346,10 @@ impl Lua {
             let allowance = self.0.nested_allowance.get().min(UNLIMITED_FUEL as u64) as i64;
             before.max(-allowance) + allowance
         } else {
-            self.0.instruction_limit.get().map_or(UNLIMITED_FUEL, |n| n.min(UNLIMITED_FUEL as u64) as i64)
+            self.0
+                .instruction_limit
+                .get()
+                .map_or(UNLIMITED_FUEL, |n| n.min(UNLIMITED_FUEL as u64) as i64)
         };
         let outer_allowance = self.0.nested_allowance.get();
         if !nested && self.0.instruction_limit.get().is_some() {
@@ -316,23 +363,40 @@ impl Lua {
         if nested {
             vm.heap.set_fuel(before - used);
         } else {
-            self.0.fuel_used.set(self.0.fuel_used.get().saturating_add(used.max(0) as u64));
+            self.0
+                .fuel_used
+                .set(self.0.fuel_used.get().saturating_add(used.max(0) as u64));
         }
         let result = match exit {
             Ok(Exit::Done(from)) => Ok(from),
-            Ok(Exit::Failed) => Err(self.caught(vm, Thrown::Error)),
+            Ok(Exit::Failed) => Err(Uncalled::Thrown(Thrown::Error)),
             Ok(_) => {
-                let reason = self.0.stop_reason.take().unwrap_or(StopReason::InstructionLimit);
+                let reason = self
+                    .0
+                    .stop_reason
+                    .take()
+                    .unwrap_or(StopReason::InstructionLimit);
                 if nested {
                     self.0.stop_reason.set(Some(reason));
                 }
-                Err(Error::Terminated(reason))
+                Err(Uncalled::Stopped(reason))
             }
-            Err(thrown) => Err(self.caught(vm, thrown)),
+            Err(thrown) => Err(Uncalled::Thrown(thrown)),
         };
         if !nested {
             self.0.stop_reason.set(None);
         }
+        result
+    }
+
+    /// As `try_call_pushed`, on at most `fuel` when it is not inside a run that has its own bound.
+    fn try_call_bounded(&self, vm: &mut Vm, nargs: u32, fuel: u64) -> Result<usize, Uncalled> {
+        let before = self.0.instruction_limit.get();
+        self.0
+            .instruction_limit
+            .set(Some(before.map_or(fuel, |limit| limit.min(fuel))));
+        let result = self.try_call_pushed(vm, nargs);
+        self.0.instruction_limit.set(before);
         result
     }
 
@@ -341,7 +405,11 @@ impl Lua {
     /// What was thrown, for the host.
     pub(crate) fn caught(&self, vm: &mut Vm, thrown: Thrown) -> Error {
         if thrown == Thrown::Stopped {
-            let reason = self.0.stop_reason.get().unwrap_or(StopReason::InstructionLimit);
+            let reason = self
+                .0
+                .stop_reason
+                .get()
+                .unwrap_or(StopReason::InstructionLimit);
             return Error::Terminated(reason);
         }
         let traceback = vm.error_traceback.take().unwrap_or_default();
@@ -353,14 +421,19 @@ impl Lua {
     pub(crate) fn error_from(&self, vm: &mut Vm, v: Val, traceback: &str) -> Error {
         if let Some(s) = v.as_str() {
             if s == vm.memory_message {
-                return Error::MemoryError("not enough memory".to_owned());
+                let mut text = "not enough memory".to_owned();
+                append_traceback(&mut text, traceback);
+                return Error::MemoryError(text);
             }
             let mut text = String::from_utf8_lossy(s.as_bytes()).into_owned();
             append_traceback(&mut text, traceback);
             return Error::RuntimeError(text);
         }
         if let Some(cause) = super::callback::error_of(v) {
-            return Error::CallbackError { traceback: traceback.to_owned(), cause: std::sync::Arc::new(cause) };
+            return Error::CallbackError {
+                traceback: traceback.to_owned(),
+                cause: std::sync::Arc::new(cause),
+            };
         }
         if v.is_number() {
             let mut text = Vec::new();
@@ -390,19 +463,21 @@ impl Lua {
         let pushed = Self::push_val(vm, method).and_then(|()| Self::push_val(vm, v));
         vm.scratch.pop();
         let text = match pushed {
-            Ok(()) => match self.call_pushed(vm, 1) {
-                Ok(from) if (from as u32) < vm.thread().top => match vm.thread().get(from).as_str() {
+            Ok(()) => match self.try_call_bounded(vm, 1, ERROR_TEXT_FUEL) {
+                Ok(from) if (from as u32) < vm.thread().top => match vm.thread().get(from).as_str()
+                {
                     Some(s) => Ok(String::from_utf8_lossy(s.as_bytes()).into_owned()),
                     None => Err(()),
                 },
+                // An error in there is not looked at: it could go on for ever.
                 _ => Err(()),
             },
             Err(_) => Err(()),
         };
+        (vm.thrown, vm.error_traceback) = (Val::NIL, None);
         vm.thread_mut().top = top;
         text
     }
-
 }
 
 impl Vm {
@@ -420,6 +495,12 @@ impl Vm {
             Some((String::from_utf8_lossy(&name).into_owned(), line))
         })
     }
+}
+
+/// Why a call gave no results.
+enum Uncalled {
+    Thrown(Thrown),
+    Stopped(StopReason),
 }
 
 fn append_traceback(text: &mut String, traceback: &str) {
@@ -460,7 +541,11 @@ impl Handle {
     /// A handle whose use is an error.
     pub(crate) fn dead(lua: &Lua) -> Handle {
         let _ = lua;
-        Handle { lua: Weak::new(), slot: NO_SLOT, val: Val::NIL }
+        Handle {
+            lua: Weak::new(),
+            slot: NO_SLOT,
+            val: Val::NIL,
+        }
     }
     /// The value's address, as a name for the object.
     pub(crate) fn address(&self) -> usize {
@@ -475,7 +560,11 @@ impl Clone for Handle {
         {
             inner.counts.borrow_mut()[self.slot as usize] += 1;
         }
-        Handle { lua: self.lua.clone(), slot: self.slot, val: self.val }
+        Handle {
+            lua: self.lua.clone(),
+            slot: self.slot,
+            val: self.val,
+        }
     }
 }
 
@@ -485,7 +574,9 @@ impl Drop for Handle {
             return;
         }
         // No VM: nothing to give back. (Not through `Lua`: its drop would close the VM, this one just lets go.)
-        let Some(inner) = self.lua.upgrade() else { return };
+        let Some(inner) = self.lua.upgrade() else {
+            return;
+        };
         let mut counts = inner.counts.borrow_mut();
         let count = &mut counts[self.slot as usize];
         *count -= 1;

@@ -40,8 +40,14 @@ impl LuaString {
     /// The bytes; empty if the VM is gone.
     pub fn as_bytes(&self) -> BorrowedBytes<'_> {
         match self.0.lua() {
-            Ok(lua) => BorrowedBytes { bytes: self.0.raw::<Str>().as_bytes(), _lua: Some(lua) },
-            Err(_) => BorrowedBytes { bytes: &[], _lua: None },
+            Ok(lua) => BorrowedBytes {
+                bytes: self.0.raw::<Str>().as_bytes(),
+                _lua: Some(lua),
+            },
+            Err(_) => BorrowedBytes {
+                bytes: &[],
+                _lua: None,
+            },
         }
     }
 
@@ -49,8 +55,15 @@ impl LuaString {
     pub fn to_str(&self) -> Result<BorrowedStr<'_>> {
         let lua = self.0.lua()?;
         match std::str::from_utf8(self.0.raw::<Str>().as_bytes()) {
-            Ok(text) => Ok(BorrowedStr { text, _lua: Some(lua) }),
-            Err(e) => Err(Error::from_lua_conversion("string", "str", Some(&e.to_string()))),
+            Ok(text) => Ok(BorrowedStr {
+                text,
+                _lua: Some(lua),
+            }),
+            Err(e) => Err(Error::from_lua_conversion(
+                "string",
+                "str",
+                Some(&e.to_string()),
+            )),
         }
     }
 

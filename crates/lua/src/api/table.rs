@@ -53,7 +53,14 @@ impl Table {
                 lua.index(vm, self.0.val, key)
             })??;
             let top = lua.enter(|vm| vm.thread().top as usize)?;
-            V::from_arg(&Args { lua: &lua, base: top - 1, count: 1 }, 0)
+            V::from_arg(
+                &Args {
+                    lua: &lua,
+                    base: top - 1,
+                    count: 1,
+                },
+                0,
+            )
         })
     }
 
@@ -64,7 +71,10 @@ impl Table {
             key.push_into(&lua)?;
             value.push_into(&lua)?;
             lua.enter(|vm| {
-                let (k, v) = (vm.thread().get(top as usize), vm.thread().get(top as usize + 1));
+                let (k, v) = (
+                    vm.thread().get(top as usize),
+                    vm.thread().get(top as usize + 1),
+                );
                 lua.assign(vm, self.0.val, k, v)
             })?
         })
@@ -83,7 +93,8 @@ impl Table {
     /// Whether the table has no entry at all.
     pub fn is_empty(&self) -> bool {
         let Ok(lua) = self.0.lua() else { return true };
-        lua.enter(|vm| matches!(storage(vm, self.gc()).entry_from(0, usize::MAX), Ok(None))).unwrap_or(true)
+        lua.enter(|vm| matches!(storage(vm, self.gc()).entry_from(0, usize::MAX), Ok(None)))
+            .unwrap_or(true)
     }
 
     /// Whether `t[key]` is not nil.
@@ -156,7 +167,14 @@ impl Table {
                 let v = vm.raw_get_layered(self.gc(), t);
                 vm.thread_mut().set(top as usize, v);
             })?;
-            V::from_arg(&Args { lua: &lua, base: top as usize, count: 1 }, 0)
+            V::from_arg(
+                &Args {
+                    lua: &lua,
+                    base: top as usize,
+                    count: 1,
+                },
+                0,
+            )
         })
     }
 
@@ -167,7 +185,10 @@ impl Table {
             key.push_into(&lua)?;
             value.push_into(&lua)?;
             lua.try_enter(|vm| {
-                let (k, v) = (vm.thread().get(top as usize), vm.thread().get(top as usize + 1));
+                let (k, v) = (
+                    vm.thread().get(top as usize),
+                    vm.thread().get(top as usize + 1),
+                );
                 raw_store(vm, self.gc(), k, v)
             })
         })
@@ -176,7 +197,8 @@ impl Table {
     /// `rawlen(t)`
     pub fn raw_len(&self) -> usize {
         let Ok(lua) = self.0.lua() else { return 0 };
-        lua.enter(|vm| storage(vm, self.gc()).border()).map_or(0, |n| n as usize)
+        lua.enter(|vm| storage(vm, self.gc()).border())
+            .map_or(0, |n| n as usize)
     }
 
     /// As `push`, without metamethods.
@@ -268,7 +290,8 @@ impl Table {
     /// Whether the table is read-only.
     pub fn is_frozen(&self) -> bool {
         let Ok(lua) = self.0.lua() else { return false };
-        lua.enter(|vm| storage(vm, self.gc()).header.extra & KIND_FROZEN != 0).unwrap_or(false)
+        lua.enter(|vm| storage(vm, self.gc()).header.extra & KIND_FROZEN != 0)
+            .unwrap_or(false)
     }
 
     /// An address that names the table.
@@ -281,7 +304,11 @@ impl Table {
     /// All entries, without metamethods. Entries may be assigned to, and cleared, meanwhile; new keys end the traversal
     /// with an error or miss entries.
     pub fn pairs<K: FromLua, V: FromLua>(&self) -> TablePairs<'_, K, V> {
-        TablePairs { table: self, key: Some(Value::Nil), types: PhantomData }
+        TablePairs {
+            table: self,
+            key: Some(Value::Nil),
+            types: PhantomData,
+        }
     }
 
     /// The entry after a key in the table's own order, the first one after nil: `next(t, key)`. For a traversal that is
@@ -300,19 +327,32 @@ impl Table {
     }
 
     /// Calls `f` with every entry.
-    pub fn for_each<K: FromLua, V: FromLua>(&self, mut f: impl FnMut(K, V) -> Result<()>) -> Result<()> {
-        self.pairs::<K, V>().try_for_each(|pair| pair.and_then(|(k, v)| f(k, v)))
+    pub fn for_each<K: FromLua, V: FromLua>(
+        &self,
+        mut f: impl FnMut(K, V) -> Result<()>,
+    ) -> Result<()> {
+        self.pairs::<K, V>()
+            .try_for_each(|pair| pair.and_then(|(k, v)| f(k, v)))
     }
 
     /// The elements from 1 to before the first nil, without metamethods.
     pub fn sequence_values<V: FromLua>(&self) -> TableSequence<'_, V> {
-        TableSequence { table: self, next: 1, end: None, types: PhantomData }
+        TableSequence {
+            table: self,
+            next: 1,
+            end: None,
+            types: PhantomData,
+        }
     }
 
     // ---- functions in the table ----
 
     /// Calls the function (or callable) under a key.
-    pub fn call_function<R: FromLuaMulti>(&self, key: impl IntoLua, args: impl IntoLuaMulti) -> Result<R> {
+    pub fn call_function<R: FromLuaMulti>(
+        &self,
+        key: impl IntoLua,
+        args: impl IntoLuaMulti,
+    ) -> Result<R> {
         match self.get::<Value>(key)? {
             Value::Function(f) => f.call(args),
             v => super::function::call_value(&self.0.lua()?, &v, args),
@@ -320,7 +360,11 @@ impl Table {
     }
 
     /// As `call_function`, with the table as the first argument: `t:key(...)`.
-    pub fn call_method<R: FromLuaMulti>(&self, key: impl IntoLua, args: impl IntoLuaMulti) -> Result<R> {
+    pub fn call_method<R: FromLuaMulti>(
+        &self,
+        key: impl IntoLua,
+        args: impl IntoLuaMulti,
+    ) -> Result<R> {
         let lua = self.0.lua()?;
         let mut all = args.into_lua_multi(&lua)?;
         all.push_front(Value::Table(self.clone()));
@@ -340,12 +384,20 @@ impl Table {
 
 /// Where the entries of a table are: a layered environment has the app's.
 fn storage(_: &Vm, t: Gc<RawTable>) -> Gc<RawTable> {
-    if t.header.extra & KIND_LAYERED != 0 { t.layered_base() } else { t }
+    if t.header.extra & KIND_LAYERED != 0 {
+        t.layered_base()
+    } else {
+        t
+    }
 }
 
 /// Where stores into a table go; an error for a frozen one.
 fn writable(vm: &mut Vm, t: Gc<RawTable>) -> Result<Gc<RawTable>, Thrown> {
-    let t = if t.header.extra & KIND_LAYERED != 0 { vm.layered_target(t) } else { t };
+    let t = if t.header.extra & KIND_LAYERED != 0 {
+        vm.layered_target(t)
+    } else {
+        t
+    };
     if t.header.extra & KIND_FROZEN != 0 {
         return Err(vm.throw_str("attempt to modify a read-only table"));
     }
@@ -378,7 +430,11 @@ impl Lua {
             let handler = match obj.as_table() {
                 Some(t) => {
                     let v = vm.raw_get_layered(t, key);
-                    let handler = if v.is_nil() { vm.meta_of(obj, Event::Index) } else { Val::NIL };
+                    let handler = if v.is_nil() {
+                        vm.meta_of(obj, Event::Index)
+                    } else {
+                        Val::NIL
+                    };
                     if handler.is_nil() {
                         return Self::push_val(vm, v).map_err(|e| self.caught(vm, e));
                     }
@@ -388,14 +444,16 @@ impl Lua {
             };
             if handler.is_nil() {
                 let kind = vm.type_name_for_message(obj);
-                return Err(Error::RuntimeError(format!("attempt to index a {kind} value")));
+                return Err(Error::RuntimeError(format!(
+                    "attempt to index a {kind} value"
+                )));
             }
             if handler.is_function() {
                 return self.call_into_one(vm, handler, &[obj, key]);
             }
             obj = handler;
         }
-        Err(Error::runtime("'__index' chain too long; possibly a loop"))
+        Err(Error::runtime("'__index' chain too long; possible loop"))
     }
 
     /// `obj[key] = v`; all are rooted by the caller.
@@ -418,14 +476,16 @@ impl Lua {
             };
             if handler.is_nil() {
                 let kind = vm.type_name_for_message(obj);
-                return Err(Error::RuntimeError(format!("attempt to index a {kind} value")));
+                return Err(Error::RuntimeError(format!(
+                    "attempt to index a {kind} value"
+                )));
             }
             if handler.is_function() {
                 return self.call_into_one(vm, handler, &[obj, key, v]);
             }
             obj = handler;
         }
-        Err(Error::runtime("'__newindex' chain too long; possibly a loop"))
+        Err(Error::runtime("'__newindex' chain too long; possible loop"))
     }
 
     /// Calls `f`, leaving one result on the stack.
@@ -453,7 +513,14 @@ impl Lua {
         self.balanced(|_| {
             self.enter(|vm| self.call_into_one(vm, f, args))??;
             let top = self.enter(|vm| vm.thread().top as usize)?;
-            R::from_arg(&Args { lua: self, base: top - 1, count: 1 }, 0)
+            R::from_arg(
+                &Args {
+                    lua: self,
+                    base: top - 1,
+                    count: 1,
+                },
+                0,
+            )
         })
     }
 
@@ -463,7 +530,11 @@ impl Lua {
             m if m.is_nil() => vm.meta_of(b, Event::Eq),
             m => m,
         })?;
-        if method.is_nil() { Ok(false) } else { self.call_val(method, &[a, b]) }
+        if method.is_nil() {
+            Ok(false)
+        } else {
+            self.call_val(method, &[a, b])
+        }
     }
 }
 
@@ -478,7 +549,9 @@ pub struct TablePairs<'a, K, V> {
 impl<K: FromLua, V: FromLua> TablePairs<'_, K, V> {
     fn step(&mut self, key: Value) -> Result<Option<(K, V)>> {
         let lua = self.table.0.lua()?;
-        let Some((k, v)) = self.table.next_entry(&key)? else { return Ok(None) };
+        let Some((k, v)) = self.table.next_entry(&key)? else {
+            return Ok(None);
+        };
         self.key = Some(k.clone());
         Ok(Some((K::from_lua(k, &lua)?, V::from_lua(v, &lua)?)))
     }

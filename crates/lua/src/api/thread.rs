@@ -122,9 +122,12 @@ impl Thread {
                 Err(Error::Terminated(StopReason::InstructionLimit))
             }
             Outcome::Pending(_) => {
-                let error = Error::runtime("attempt to wait outside a coroutine that the host resumes");
+                let error =
+                    Error::runtime("attempt to wait outside a coroutine that the host resumes");
                 match self.complete(Err(error), limit.unwrap_or(UNLIMITED_FUEL as u64)) {
-                    Outcome::Done(values) | Outcome::Yielded(values) => R::from_lua_multi(values, &lua),
+                    Outcome::Done(values) | Outcome::Yielded(values) => {
+                        R::from_lua_multi(values, &lua)
+                    }
                     Outcome::Error(e) => Err(e),
                     _ => {
                         self.terminate(StopReason::Killed, CLOSING_FUEL);
@@ -235,7 +238,11 @@ impl Thread {
                 }
             },
             Exit::Stopped => {
-                let reason = lua.0.stop_reason.take().unwrap_or(StopReason::InstructionLimit);
+                let reason = lua
+                    .0
+                    .stop_reason
+                    .take()
+                    .unwrap_or(StopReason::InstructionLimit);
                 vm.terminate(co, CLOSING_FUEL as i64);
                 Outcome::Terminated(reason)
             }
@@ -264,8 +271,12 @@ impl Thread {
         let lua = self.0.lua()?;
         let f = lua.own(&f.0)?;
         match self.status() {
-            ThreadStatus::Running => return Err(Error::runtime("cannot reset a running coroutine")),
-            ThreadStatus::Waiting | ThreadStatus::Error => self.terminate(StopReason::Killed, CLOSING_FUEL),
+            ThreadStatus::Running => {
+                return Err(Error::runtime("cannot reset a running coroutine"));
+            }
+            ThreadStatus::Waiting | ThreadStatus::Error => {
+                self.terminate(StopReason::Killed, CLOSING_FUEL)
+            }
             ThreadStatus::Resumable if self.gc().state == ThreadState::Suspended => {
                 self.terminate(StopReason::Killed, CLOSING_FUEL);
             }
@@ -369,7 +380,9 @@ impl Thread {
 
     /// Where the coroutine (or the one it has resumed) is, as `debug.traceback` shows it.
     pub fn traceback(&self) -> String {
-        let Ok(lua) = self.0.lua() else { return String::new() };
+        let Ok(lua) = self.0.lua() else {
+            return String::new();
+        };
         let text = lua.enter(|vm| vm.traceback_text(self.leaf(), 0));
         text.unwrap_or_default()
     }
@@ -430,7 +443,14 @@ fn take_values(lua: &Lua, vm: &mut Vm, mut co: Gc<RawThread>, from: usize) -> Mu
 impl Lua {
     /// Runs a coroutine on its own fuel. Inside a host function that fuel is bounded by what the run outside has left
     /// (and the allowance for nested calls), and is taken from it.
-    fn enter_thread(&self, vm: &mut Vm, co: Gc<RawThread>, nargs: u32, how: Entry, fuel: u64) -> Exit {
+    fn enter_thread(
+        &self,
+        vm: &mut Vm,
+        co: Gc<RawThread>,
+        nargs: u32,
+        how: Entry,
+        fuel: u64,
+    ) -> Exit {
         self.drain_released(vm);
         let nested = vm.run_depth > 0;
         let before = vm.heap.fuel_left();
@@ -445,14 +465,18 @@ impl Lua {
         if nested {
             vm.heap.set_fuel(before - used);
         } else {
-            self.0.fuel_used.set(self.0.fuel_used.get().saturating_add(used.max(0) as u64));
+            self.0
+                .fuel_used
+                .set(self.0.fuel_used.get().saturating_add(used.max(0) as u64));
         }
         exit
     }
 
     /// Prepares the error that a waiting coroutine is to be continued with.
     fn throw_at_wait(&self, vm: &mut Vm, leaf: Gc<RawThread>, e: Error) {
-        let position = vm.innermost_line(leaf).map(|(chunk, line)| format!("{chunk}:{line}: "));
+        let position = vm
+            .innermost_line(leaf)
+            .map(|(chunk, line)| format!("{chunk}:{line}: "));
         let _ = self.prepare_throw(vm, e, |_| position.unwrap_or_default().into_bytes());
     }
 
@@ -512,12 +536,22 @@ impl<R: FromLuaMulti> AsyncCall<R> {
     }
 
     fn of_thread(thread: Result<Thread>, start: Result<MultiValue>) -> AsyncCall<R> {
-        let limit = thread.as_ref().ok().and_then(|t| t.0.lua().ok()).and_then(|lua| lua.0.instruction_limit.get());
+        let limit = thread
+            .as_ref()
+            .ok()
+            .and_then(|t| t.0.lua().ok())
+            .and_then(|lua| lua.0.instruction_limit.get());
         let (state, failed) = match start {
             Ok(values) => (AsyncState::Start(values), None),
             Err(e) => (AsyncState::Ended, Some(e)),
         };
-        AsyncCall { thread, state, failed, fuel_left: limit.unwrap_or(u64::MAX), result: PhantomData }
+        AsyncCall {
+            thread,
+            state,
+            failed,
+            fuel_left: limit.unwrap_or(u64::MAX),
+            result: PhantomData,
+        }
     }
 
     pub(crate) fn failed(error: Error) -> AsyncCall<R> {
@@ -588,7 +622,9 @@ impl<R: FromLuaMulti> Future for AsyncCall<R> {
 
 impl<R> Drop for AsyncCall<R> {
     fn drop(&mut self) {
-        if let (AsyncState::Waiting(_) | AsyncState::Again, Ok(thread)) = (&self.state, &self.thread) {
+        if let (AsyncState::Waiting(_) | AsyncState::Again, Ok(thread)) =
+            (&self.state, &self.thread)
+        {
             thread.terminate(StopReason::Killed, CLOSING_FUEL);
         }
     }

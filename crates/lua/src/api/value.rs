@@ -127,7 +127,11 @@ impl Value {
                 let pushed = Lua::push_val(vm, method).and_then(|()| Lua::push_val(vm, v));
                 pushed.map_err(|e| lua.caught(vm, e))?;
                 let from = lua.call_pushed(vm, 1)?;
-                let text = if from < vm.thread().top as usize { vm.thread().get(from) } else { Val::NIL };
+                let text = if from < vm.thread().top as usize {
+                    vm.thread().get(from)
+                } else {
+                    Val::NIL
+                };
                 match text.as_str() {
                     Some(s) => Ok(String::from_utf8_lossy(s.as_bytes()).into_owned()),
                     None => Err(Error::runtime("'__tostring' must return a string")),
@@ -142,15 +146,27 @@ impl Value {
     }
     /// The boolean, if it is one.
     pub fn as_boolean(&self) -> Option<bool> {
-        if let Value::Boolean(b) = self { Some(*b) } else { None }
+        if let Value::Boolean(b) = self {
+            Some(*b)
+        } else {
+            None
+        }
     }
     /// The integer, if it is one.
     pub fn as_integer(&self) -> Option<Integer> {
-        if let Value::Integer(i) = self { Some(*i) } else { None }
+        if let Value::Integer(i) = self {
+            Some(*i)
+        } else {
+            None
+        }
     }
     /// The float, if it is one.
     pub fn as_number(&self) -> Option<Number> {
-        if let Value::Number(n) = self { Some(*n) } else { None }
+        if let Value::Number(n) = self {
+            Some(*n)
+        } else {
+            None
+        }
     }
     /// The number as a float, whichever kind it is.
     pub fn as_f64(&self) -> Option<f64> {
@@ -162,7 +178,11 @@ impl Value {
     }
     /// The string, if it is one.
     pub fn as_string(&self) -> Option<&LuaString> {
-        if let Value::String(s) = self { Some(s) } else { None }
+        if let Value::String(s) = self {
+            Some(s)
+        } else {
+            None
+        }
     }
     /// The string's text with invalid UTF-8 replaced, if it is a string.
     pub fn as_string_lossy(&self) -> Option<String> {
@@ -170,23 +190,43 @@ impl Value {
     }
     /// The table, if it is one.
     pub fn as_table(&self) -> Option<&Table> {
-        if let Value::Table(t) = self { Some(t) } else { None }
+        if let Value::Table(t) = self {
+            Some(t)
+        } else {
+            None
+        }
     }
     /// The function, if it is one.
     pub fn as_function(&self) -> Option<&Function> {
-        if let Value::Function(f) = self { Some(f) } else { None }
+        if let Value::Function(f) = self {
+            Some(f)
+        } else {
+            None
+        }
     }
     /// The coroutine, if it is one.
     pub fn as_thread(&self) -> Option<&Thread> {
-        if let Value::Thread(t) = self { Some(t) } else { None }
+        if let Value::Thread(t) = self {
+            Some(t)
+        } else {
+            None
+        }
     }
     /// The userdata, if it is one.
     pub fn as_userdata(&self) -> Option<&AnyUserData> {
-        if let Value::UserData(u) = self { Some(u) } else { None }
+        if let Value::UserData(u) = self {
+            Some(u)
+        } else {
+            None
+        }
     }
     /// The error, if it is one.
     pub fn as_error(&self) -> Option<&Error> {
-        if let Value::Error(e) = self { Some(e) } else { None }
+        if let Value::Error(e) = self {
+            Some(e)
+        } else {
+            None
+        }
     }
 }
 

@@ -300,7 +300,7 @@ impl Heap {
                 self.gc.gray_again.push(t.header());
             }
         }
-        end - from + 8
+        end.saturating_sub(from) + 8
     }
 
     fn scan_table(&mut self, mut t: Gc<Table>, from: usize) -> usize {

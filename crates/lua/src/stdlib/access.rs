@@ -8,7 +8,7 @@ use crate::native::{Ctx, Thrown, to_integer};
 use crate::string::Str;
 use crate::table::{KIND_FROZEN, KIND_LAYERED, Table};
 use crate::value::{Val, tag};
-use crate::vm::Event;
+use crate::vm::{Event, Vm};
 use crate::vm::debug::Operand;
 
 /// Links of an `__index` or `__newindex` chain that are followed.
@@ -64,7 +64,7 @@ pub(crate) fn index(ctx: &mut Ctx<'_>, object: Val, key: Val) -> Result<Access, 
         }
         object = handler;
     }
-    Err(ctx.error("'__index' chain too long; possibly a loop"))
+    Err(ctx.error("'__index' chain too long; possible loop"))
 }
 
 /// `object[key] = v`. All three must be reachable.
@@ -100,7 +100,7 @@ pub(crate) fn assign(ctx: &mut Ctx<'_>, object: Val, key: Val, v: Val) -> Result
         }
         object = handler;
     }
-    Err(ctx.error("'__newindex' chain too long; possibly a loop"))
+    Err(ctx.error("'__newindex' chain too long; possible loop"))
 }
 
 /// `#object`. What comes back must go through [`length_value`].
@@ -152,6 +152,21 @@ pub(crate) fn check_tablelike(ctx: &mut Ctx<'_>, i: usize, needed: &[Event]) -> 
     }
 }
 
+/// The number that tells an object (or native, or light userdata) from others: its address, or in a sandbox, where that
+/// would tell an attacker where to aim, the address under a permutation that depends on the VM's secret key.
+pub(crate) fn identity(vm: &Vm, v: Val) -> u64 {
+    if vm.host.full_access() {
+        return v.payload;
+    }
+    let mix = |n: u64| {
+        let n = (n ^ n >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let n = (n ^ n >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        n ^ n >> 31
+    };
+    let key = vm.heap.hash_key;
+    mix(mix(v.payload ^ mix(key)) ^ mix(!key))
+}
+
 /// What `tostring` says without calling anything: `None` if there is a `__tostring`.
 pub(crate) fn plain_text(ctx: &mut Ctx<'_>, v: Val) -> Result<Option<Gc<Str>>, Thrown> {
     match v.tag {
@@ -172,7 +187,7 @@ pub(crate) fn plain_text(ctx: &mut Ctx<'_>, v: Val) -> Result<Option<Gc<Str>>, T
                 tag::LIGHT => "userdata".to_owned(),
                 _ => ctx.vm.type_name_for_message(v),
             };
-            format!("{name}: {:#x}", v.payload)
+            format!("{name}: {:#x}", identity(ctx.vm, v))
         }
     };
     ctx.new_str(text.as_bytes()).map(Some)

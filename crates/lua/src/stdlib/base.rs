@@ -47,7 +47,7 @@ fn raise(ctx: &mut Ctx<'_>, message: Val, level: i64) -> Thrown {
     ctx.vm.throw_bytes(&whole)
 }
 
-static PCALL: NativeDef = NativeDef { name: "pcall", run: pcall, cost: Cost::Constant };
+pub(super) static PCALL: NativeDef = NativeDef { name: "pcall", run: pcall, cost: Cost::Constant };
 
 fn pcall(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.check_any(0)?;
@@ -55,7 +55,7 @@ fn pcall(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.call_protected(ctx.nargs() - 1, false, protected_done)
 }
 
-static XPCALL: NativeDef = NativeDef { name: "xpcall", run: xpcall, cost: Cost::Constant };
+pub(super) static XPCALL: NativeDef = NativeDef { name: "xpcall", run: xpcall, cost: Cost::Constant };
 
 fn xpcall(ctx: &mut Ctx<'_>) -> NativeResult {
     let handler = ctx.check_function(1)?;
@@ -101,12 +101,9 @@ fn print(ctx: &mut Ctx<'_>) -> NativeResult {
 /// Prints arguments `at` to `n`. While a `__tostring` runs, its argument's number is kept in slot `n`.
 fn print_from(ctx: &mut Ctx<'_>, at: usize, n: usize) -> NativeResult {
     for i in at..n {
-        if i > 0 {
-            write_out(ctx, b"\t");
-        }
         let v = ctx.arg(i);
         match access::text(ctx, v)? {
-            Access::Now(text) => write_text(ctx, text),
+            Access::Now(text) => write_text(ctx, i, text),
             Access::Call(nargs) => {
                 // The state goes below the call.
                 ctx.set_top(ctx.top() - nargs - 1);
@@ -126,12 +123,15 @@ fn print_more(ctx: &mut Ctx<'_>) -> NativeResult {
     let at = ctx.arg(n).raw_int() as usize;
     let result = ctx.result(0);
     let text = access::text_value(ctx, result)?;
-    write_text(ctx, Val::str(text));
+    write_text(ctx, at, Val::str(text));
     ctx.resize_args(n + 1)?;
     print_from(ctx, at + 1, n)
 }
 
-fn write_text(ctx: &mut Ctx<'_>, text: Val) {
+fn write_text(ctx: &mut Ctx<'_>, i: usize, text: Val) {
+    if i > 0 {
+        write_out(ctx, b"\t");
+    }
     if let Some(s) = text.as_str() {
         ctx.charge(s.len() / 16);
         write_out(ctx, s.as_bytes());
@@ -180,12 +180,13 @@ fn tonumber(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.ret(parse_in_base(s.as_bytes(), base as u64).map_or(Val::NIL, Val::int))
 }
 
-/// An integer in a base, wrapping around, with white space on both sides and a minus sign allowed.
+/// An integer in a base, wrapping around, with white space on both sides and a sign allowed.
 fn parse_in_base(text: &[u8], base: u64) -> Option<i64> {
     let start = text.iter().position(|b| !is_space(*b))?;
     let end = text.iter().rposition(|b| !is_space(*b))? + 1;
     let (negative, digits) = match &text[start..end] {
         [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
         digits => (false, digits),
     };
     if digits.is_empty() {
@@ -244,7 +245,7 @@ fn next_layered(ctx: &mut Ctx<'_>, t: Gc<Table>, key: Val) -> Result<Option<(Val
     Ok(None)
 }
 
-static PAIRS: NativeDef = NativeDef { name: "pairs", run: pairs, cost: Cost::Constant };
+pub(super) static PAIRS: NativeDef = NativeDef { name: "pairs", run: pairs, cost: Cost::Constant };
 
 fn pairs(ctx: &mut Ctx<'_>) -> NativeResult {
     let v = ctx.check_any(0)?;

@@ -13,7 +13,7 @@ use crate::vm::Vm;
 
 static CREATE: NativeDef = NativeDef { name: "create", run: create, cost: Cost::Constant };
 static RESUME: NativeDef = NativeDef { name: "resume", run: resume, cost: Cost::Slots };
-static YIELD: NativeDef = NativeDef { name: "yield", run: yield_, cost: Cost::Slots };
+pub(super) static YIELD: NativeDef = NativeDef { name: "yield", run: yield_, cost: Cost::Slots };
 static WRAP: NativeDef = NativeDef { name: "wrap", run: wrap, cost: Cost::Constant };
 static WRAPPED: NativeDef = NativeDef { name: "wrap", run: wrapped, cost: Cost::Slots };
 static STATUS: NativeDef = NativeDef { name: "status", run: status, cost: Cost::Constant };
@@ -145,14 +145,14 @@ fn isyieldable(ctx: &mut Ctx<'_>) -> NativeResult {
     let co = if ctx.is_none(0) { ctx.vm.current_gc() } else { check_thread(ctx, 0)? };
     let yieldable = match co.as_ptr() == ctx.vm.current {
         true => ctx.vm.is_yieldable(),
-        false => co.as_ptr() != ctx.vm.main,
+        false => !ctx.vm.is_main(co),
     };
     ctx.ret(Val::bool(yieldable))
 }
 
 fn running(ctx: &mut Ctx<'_>) -> NativeResult {
     let co = ctx.vm.current_gc();
-    let is_main = co.as_ptr() == ctx.vm.main;
+    let is_main = ctx.vm.is_main(co);
     ctx.ret2(Val::thread(co), Val::bool(is_main))
 }
 

@@ -489,7 +489,7 @@ fn setmetatable(ctx: &mut Ctx<'_>) -> NativeResult {
 fn getuservalue(ctx: &mut Ctx<'_>) -> NativeResult {
     let n = ctx.opt_int(1, 1)?;
     match ctx.arg(0).as_userdata() {
-        Some(u) if n == 1 => ctx.ret2(u.user_value, Val::TRUE),
+        Some(u) if n == 1 && !super::io::is_file(&u) => ctx.ret2(u.user_value, Val::TRUE),
         _ => ctx.ret(Val::NIL),
     }
 }
@@ -500,7 +500,7 @@ fn setuservalue(ctx: &mut Ctx<'_>) -> NativeResult {
         return Err(ctx.type_error(0, "userdata"));
     };
     let v = ctx.check_any(1)?;
-    if n != 1 {
+    if n != 1 || super::io::is_file(&u) {
         return ctx.ret(Val::NIL);
     }
     u.user_value = v;
@@ -633,3 +633,6 @@ fn report(ctx: &mut Ctx<'_>, message: &[u8]) {
     line.push(b'\n');
     let _ = ctx.vm.host.write_err(&line);
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,11 +38,13 @@ fn collectgarbage(ctx: &mut Ctx<'_>) -> NativeResult {
     }
     match option {
         "collect" => {
+            forget_temporaries(ctx);
             ctx.vm.collect_everything();
             finish(ctx, Val::int(0))
         }
         "step" => {
             let kib = ctx.opt_int(1, 0)?.clamp(0, 1 << 40) as usize;
+            forget_temporaries(ctx);
             let ended = ctx.vm.collect_some(SMALL_STEP + kib * UNITS_PER_KIB);
             finish(ctx, Val::bool(ended))
         }
@@ -73,6 +75,14 @@ fn collectgarbage(ctx: &mut Ctx<'_>) -> NativeResult {
             ctx.ret(Val::int(old))
         }
         mode => set_mode(ctx, mode == "generational"),
+    }
+}
+
+/// Registers of the caller above this call hold what earlier expressions left there: garbage that would survive.
+fn forget_temporaries(ctx: &mut Ctx<'_>) {
+    let t = ctx.vm.thread_mut();
+    for i in t.top as usize..t.extent() {
+        t.set(i, Val::NIL);
     }
 }
 

@@ -22,7 +22,7 @@ use crate::heap::Gc;
 use crate::native::{Action, Ctx, NativeResult, Status, Thrown};
 use crate::table::Table;
 use crate::value::Val;
-use crate::vm::Vm;
+use crate::vm::{Vm, call};
 
 /// `next`: the loop recognises it in generic `for`.
 pub(crate) static NEXT: NativeDef = NativeDef { name: "next", run: base::next, cost: Cost::Slots };
@@ -50,6 +50,12 @@ fn finalizer_done(ctx: &mut Ctx<'_>) -> NativeResult {
         ctx.vm.warn(format!("error in __gc ({text})").as_bytes(), false);
     }
     Ok(Action::Return(0))
+}
+
+/// Whether the reference can yield while this native waits for a call: those that it wrote with continuations.
+pub(crate) fn lets_yield(def: &'static NativeDef) -> bool {
+    let natives = [&base::PCALL, &base::XPCALL, &base::PAIRS, &load::DOFILE, &coroutine::YIELD, &call::HOST_ENTRY];
+    def.cost == Cost::Host || natives.iter().any(|n| std::ptr::eq(*n, def))
 }
 
 /// Opens all libraries. In a sandbox, what reaches the host or could forge code is left out.
@@ -92,3 +98,6 @@ fn open_library(vm: &mut Vm, name: &str, natives: &[&'static NativeDef], more: u
     vm.register(library, natives)?;
     Ok(library)
 }
+
+#[cfg(test)]
+mod tests;

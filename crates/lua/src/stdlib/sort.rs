@@ -634,6 +634,7 @@ fn swap(ctx: &mut Ctx<'_>, t: Gc<Table>, i: i64, j: i64) -> Result<(), Thrown> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stdlib::string::tests::check;
 
     #[test]
     fn elements_of_one_kind_are_sorted_at_once() {
@@ -659,5 +660,81 @@ mod tests {
         assert!(!sort_elements(&mut [Val::int(1), Val::float(f64::NAN)]));
         assert!(!sort_elements(&mut [Val::int(1), Val::NIL]));
         assert!(!sort_elements(&mut [Val::TRUE, Val::FALSE]));
+    }
+
+    #[test]
+    fn every_way_sorts() {
+        for kind in ["i", "'s' .. i", "i / 2", "(i % 2 == 0) and i or i + 0.5"] {
+            for count in [2, 3, 10, 500, 8192, 8193, 20_000] {
+                let (comparator, check_order) = ("", "t[i - 1] <= t[i]");
+                let source = format!(
+                    "local t = {{}} for n = 1, {count} do local i = n * 7919 % {count} t[n] = {kind} end table.sort(t{comparator})
+                     for i = 2, {count} do assert({check_order}) end return #t"
+                );
+                assert_eq!(
+                    crate::vm::tests::run(&source, false)
+                        .1
+                        .map(|v| v[0].as_int()),
+                    Ok(Some(count))
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn comparators_and_metamethods() {
+        check(
+            "local t = {3, 1, 2, 5, 4} table.sort(t, function(a, b) return a > b end) return table.unpack(t)",
+            "5 4 3 2 1",
+        );
+        check(
+            "local mt = {__lt = function(a, b) return a.v < b.v end} local t = {}
+             for i, v in ipairs {4, 2, 8, 1} do t[i] = setmetatable({v = v}, mt) end table.sort(t)
+             return t[1].v, t[2].v, t[3].v, t[4].v",
+            "1 2 4 8",
+        );
+        check(
+            "local real = {3, 1, 2} local p = setmetatable({}, {__len = function() return #real end,
+               __index = function(_, k) return real[k] end, __newindex = function(_, k, v) real[k] = v end})
+             table.sort(p) return table.unpack(real)",
+            "1 2 3",
+        );
+        check(
+            "local co = coroutine.wrap(function() local t = {3, 1, 2}
+               table.sort(t, function(a, b) coroutine.yield(a) return a < b end) return table.concat(t, ' ') end)
+             local r repeat r = co() until type(r) == 'string' return r",
+            "1 2 3",
+        );
+    }
+
+    #[test]
+    fn contradictions_are_reported() {
+        for count in 4..20 {
+            let source = format!(
+                "local t = {{}} for i = 1, {count} do t[i] = i end
+                 return pcall(table.sort, t, function(a, b) assert(a and b) return true end)"
+            );
+            check(&source, "false invalid order function for sorting");
+        }
+        check(
+            "return pcall(table.sort, {1, 'x', 2})",
+            "false attempt to compare string with number",
+        );
+        check(
+            "return pcall(table.sort, {3, 2, 1, 4}, function() error('stop', 0) end)",
+            "false stop",
+        );
+        check(
+            "local t = {} for i = 1, 9000 do t[i] = -i end t[8999] = 'x' return (pcall(table.sort, t))",
+            "false",
+        );
+        check(
+            "local t = {5, 4, 3, 2, 1} table.sort(t, function(a, b) t[1] = nil return (a or 0) < (b or 0) end) return #t >= 0",
+            "true",
+        );
+        check(
+            "return pcall(table.sort, setmetatable({}, {__len = function() return math.maxinteger end}))",
+            "false bad argument #1 to 'table.sort' (array too big)",
+        );
     }
 }

@@ -418,7 +418,7 @@ fn move_finished(ctx: &mut Ctx<'_>) -> NativeResult {
 
 /// Asks for the length of argument `i`; `then` takes it with [`taken_length`] and finds `keep` in the last slot.
 pub(super) fn with_length(ctx: &mut Ctx<'_>, i: usize, keep: i64, then: Cont) -> NativeResult {
-    let slots = ctx.nargs() + 1;
+    let slots = ctx.nargs().max(i + 1) + 1;
     ctx.resize_args(slots)?;
     ctx.set_arg(slots - 1, Val::int(keep));
     let v = ctx.arg(i);
@@ -720,5 +720,116 @@ impl Concat {
         let result = std::mem::replace(&mut self.result, ctx.buffer());
         let s = result.finish(ctx)?;
         ctx.ret(Val::str(s))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::stdlib::string::tests::check;
+
+    /// A table whose every access goes through metamethods, over `real`.
+    const PROXY: &str = "local real = {5, 3, 9, 1}
+        local p = setmetatable({}, {__index = function(_, k) return real[k] end,
+            __newindex = function(_, k, v) real[k] = v end, __len = function() return #real end}) ";
+
+    #[track_caller]
+    fn check_proxy(source: &str, expected: &str) {
+        check(&format!("{PROXY}{source}"), expected);
+        check(
+            &format!("local real = {{5, 3, 9, 1}} local p = real {source}"),
+            expected,
+        );
+    }
+
+    #[test]
+    fn inserting_and_removing() {
+        check_proxy(
+            "table.insert(p, 7) table.insert(p, 2, 'x') return table.unpack(real)",
+            "5 x 3 9 1 7",
+        );
+        check_proxy(
+            "return table.remove(p), table.remove(p, 1), #real, real[1], real[2]",
+            "1 5 2 3 9",
+        );
+        check_proxy(
+            "return table.remove(p, 5), #real, pcall(table.insert, p, 6, 1)",
+            "nil 4 false bad argument #2 to 'table.insert' (position out of bounds)",
+        );
+        check(
+            "return table.remove({}), table.remove({}, 0), pcall(table.insert, {}, 1, 2, 3)",
+            "nil nil false wrong number of arguments to 'insert'",
+        );
+        check(
+            "return pcall(table.insert, nil, 1)",
+            "false bad argument #1 to 'table.insert' (table expected, got nil)",
+        );
+    }
+
+    #[test]
+    fn moving() {
+        check_proxy(
+            "table.move(p, 1, 3, 2) return table.unpack(real)",
+            "5 5 3 9",
+        );
+        check_proxy(
+            "table.move(p, 2, 4, 1) return table.unpack(real)",
+            "3 9 1 1",
+        );
+        check_proxy("return table.unpack(table.move(p, 1, 4, 1, {}))", "5 3 9 1");
+        check(
+            "return pcall(table.move, {}, 1, math.maxinteger, 2)",
+            "false bad argument #4 to 'table.move' (destination wrap around)",
+        );
+        check(
+            "return pcall(table.move, {}, math.mininteger, -1, 2)",
+            "false bad argument #3 to 'table.move' (too many elements to move)",
+        );
+        check(
+            "local t = {} for i = 1, 9999 do t[i] = i end table.move(t, 1, 9999, 2) return #t, t[1], t[2], t[10000]",
+            "10000 1 1 9999",
+        );
+    }
+
+    #[test]
+    fn joining() {
+        check_proxy(
+            "return table.concat(p, '-'), table.concat(p), table.concat(p, ',', 2, 3), table.concat(p, ',', 3, 2)",
+            "5-3-9-1 5391 3,9 ",
+        );
+        check("return table.concat({1, 2.5, 'x'}, '|')", "1|2.5|x");
+        check(
+            "return pcall(table.concat, {1, {}})",
+            "false invalid value (table) at index 2 in table for 'concat'",
+        );
+        check(
+            "return table.concat({[math.maxinteger] = 'x'}, ',', math.maxinteger, math.maxinteger)",
+            "x",
+        );
+        check(
+            "local t = {} for i = 1, 5000 do t[i] = 'ab' end return #table.concat(t, ', ')",
+            "19998",
+        );
+    }
+
+    #[test]
+    fn packing_and_unpacking() {
+        check_proxy("return table.unpack(p)", "5 3 9 1");
+        check_proxy("return table.unpack(p, 2, 3)", "3 9");
+        check(
+            "local t = table.pack(1, nil, 3) return t.n, t[1], t[2], t[3], table.unpack({}, 1, 2)",
+            "3 1 nil 3 nil nil",
+        );
+        check(
+            "return pcall(table.unpack, {}, math.mininteger, math.maxinteger)",
+            "false too many results to unpack",
+        );
+        check(
+            "return pcall(table.unpack, {}, 1, 1e8)",
+            "false too many results to unpack",
+        );
+        check(
+            "return pcall(table.unpack)",
+            "false attempt to get length of a nil value",
+        );
     }
 }

@@ -221,7 +221,7 @@ fn len_on(ctx: &mut Ctx<'_>) -> NativeResult {
 fn offset(ctx: &mut Ctx<'_>) -> NativeResult {
     let text = ctx.check_str(0)?.as_bytes();
     let n = ctx.check_int(1)?;
-    let default = if n > 0 { 1 } else { text.len() as i64 + 1 };
+    let default = if n >= 0 { 1 } else { text.len() as i64 + 1 };
     let start = position(ctx.opt_int(2, default)?, text.len());
     if !(1..=text.len() as i64 + 1).contains(&start) {
         return Err(ctx.arg_error(2, "position out of bounds"));

@@ -18,7 +18,7 @@
 //! - A native frame is on the stack exactly while its native waits; its continuation runs with the frame still
 //!   there, but no longer catching.
 //! - The error value on its way is `vm.thrown`; while to-be-closed variables of a caught error are closed it is kept in
-//!   the catching frame's first argument slot.
+//!   the catching frame's first argument slot (`error_slot`).
 
 use super::{NO_NATIVE, Vm};
 use crate::function::NativeDef;
@@ -66,7 +66,7 @@ pub(crate) enum Exit {
     Stopped,
 }
 
-static HOST_ENTRY: NativeDef =
+pub(crate) static HOST_ENTRY: NativeDef =
     NativeDef { name: "?", run: |ctx| ctx.ret0(), cost: crate::function::Cost::Constant };
 
 impl Vm {
@@ -263,6 +263,9 @@ impl Vm {
         } else {
             self.push_native_frame(func, nargs, nresults, flags | caught, cont)?;
         }
+        if self.strict && matches!(action, Action::Call { .. }) {
+            self.check_native_depth()?;
+        }
         let top = self.thread().top;
         match action {
             Action::Call { nargs } => {
@@ -284,7 +287,7 @@ impl Vm {
             Action::CloseThread => self.begin_close_thread().map(Ok),
             Action::Await => {
                 if self.run_depth > 1 || self.base_thread == self.main {
-                    self.thread_mut().frame_count -= 1;
+                    self.drop_native_frame();
                     self.next_future = None;
                     return Err(self.throw_str("attempt to wait outside a coroutine that the host resumes"));
                 }
@@ -395,13 +398,18 @@ impl Vm {
         let top = self.thread().top;
         let func = top - nargs - 1;
         self.ensure_stack(top as usize + NATIVE_SLOTS)?;
+        // In tracebacks the entry frame stands for the host function that makes the call.
+        let host = match self.native {
+            native if native < func && self.thread().frame_count > 0 => self.thread().get(native as usize),
+            _ => Val::native(&HOST_ENTRY),
+        };
         // Slide the call up by two: the entry frame needs a function slot and one for the error.
         let t = self.thread_mut();
         for i in (func..top).rev() {
             let v = t.get(i as usize);
             t.set(i as usize + 2, v);
         }
-        t.set(func as usize, Val::native(&HOST_ENTRY));
+        t.set(func as usize, host);
         t.set(func as usize + 1, Val::NIL);
         t.top = top + 2;
         let saved_native = self.native;
@@ -662,12 +670,35 @@ impl Vm {
         if self.thread().frames().first().is_some_and(|f| f.flags & CLOSE_THREAD != 0) {
             return false; // it is being closed
         }
+        if self.strict && self.thread().frames().iter().any(|f| self.blocks_yield(f)) {
+            return false;
+        }
         !(self.base_is_call && self.current == self.base_thread)
+    }
+
+    /// Strict mode: whether a frame is that of a native that the reference cannot yield across.
+    fn blocks_yield(&self, frame: &Frame) -> bool {
+        frame.is_native()
+            && self.thread().get(frame.func as usize).as_native().is_some_and(|def| !crate::stdlib::lets_yield(def))
+    }
+
+    /// Strict mode: natives wait inside one another only as deep as the reference's C stack allows.
+    fn check_native_depth(&mut self) -> Result<(), Thrown> {
+        let waiting = self.thread().frames().iter().filter(|f| f.is_native()).count();
+        if waiting > MAX_NATIVE_DEPTH { Err(self.throw_str("C stack overflow")) } else { Ok(()) }
+    }
+
+    /// Takes the frame off again of a native whose action is refused: it is as if the native had thrown.
+    fn drop_native_frame(&mut self) {
+        let Some(f) = self.thread().top_frame() else { unreachable!("the native's frame is on top") };
+        // SAFETY: the frame is on top of the current coroutine.
+        self.native = unsafe { (*f).func };
+        self.thread_mut().frame_count -= 1;
     }
 
     fn yield_values(&mut self, n: u32) -> Result<Result<Next, Exit>, Thrown> {
         if !self.is_yieldable() {
-            self.thread_mut().frame_count -= 1;
+            self.drop_native_frame();
             let outside = self.is_main(self.current_gc());
             let message: &[u8] = match outside {
                 true => b"attempt to yield from outside a coroutine",
@@ -740,6 +771,11 @@ impl Vm {
         let failed = co.state == ThreadState::Failed;
         let error = if failed { co.get(co.top as usize - 1) } else { Val::NIL };
         let resumer = self.current_gc();
+        if resumer.depth >= MAX_COROUTINE_DEPTH {
+            self.kill(co);
+            let _ = self.throw_bytes(b"C stack overflow");
+            return Ok(self.refuse_resume(top - 1));
+        }
         self.barrier_thread(co);
         co.resumer = resumer.as_ptr();
         self.current = co.as_ptr();
@@ -847,7 +883,7 @@ impl Vm {
         let Some(at) = t.frames().iter().rposition(|f| f.flags & CATCH != 0) else { return Ok(None) };
         let frame = t.frames()[at];
         let in_handler = t.frames()[at + 1..].iter().filter(|f| f.flags & IN_HANDLER != 0).count();
-        if frame.flags & HANDLER != 0 && thrown == Thrown::Error && frame.flags & CLOSING == 0 {
+        if frame.flags & HANDLER != 0 && thrown == Thrown::Error {
             // A native handler that fails leaves no frame with the flag: `handler_depth` counts it.
             if in_handler < MAX_HANDLER_DEPTH && (t.handler_depth as usize) < MAX_HANDLER_DEPTH {
                 return self.call_handler(frame).map(Some);
@@ -868,18 +904,18 @@ impl Vm {
         let t = self.thread_mut();
         t.handler_depth = 0;
         t.frame_count = at as u32 + 1;
-        let base = frame.base;
-        t.set(base as usize, error);
+        let keep = error_slot(&frame);
+        t.set(keep as usize, error);
         // Everything above the highest pending variable is dead.
-        let pending = t.to_close.last().copied().filter(|i| *i > base);
-        t.top = pending.map_or(base + 1, |i| i + 1);
+        let pending = t.to_close.last().copied().filter(|i| *i > keep);
+        t.top = pending.map_or(keep + 1, |i| i + 1);
         let f = t.frame(at);
         // SAFETY: `at` is below the frame count.
         unsafe { (*f).flags |= CLOSING };
         if frame.flags & CLOSE_THREAD != 0 {
             t.status = Status::Error; // even if the error is nil
         }
-        self.close_boxes(base as usize + 1);
+        self.close_boxes(keep as usize + 1);
         Ok(Some(Next::CloseCaught))
     }
 
@@ -918,22 +954,19 @@ impl Vm {
         let t = self.thread_mut();
         let Some(f) = t.top_frame() else { unreachable!("the catching frame is on top") };
         // SAFETY: the frame is on top of the current coroutine.
-        let base = unsafe { (*f).base };
-        let error = t.get(base as usize);
+        let (keep, for_close) = unsafe { (error_slot(&*f), (*f).flags & CLOSE_THREAD != 0) };
+        let error = t.get(keep as usize);
         match t.to_close.last().copied() {
-            Some(slot) if slot > base => {
+            Some(slot) if slot > keep => {
                 t.to_close.pop();
                 self.begin_close(slot, error, slot + 1, TO_NATIVE)
             }
             _ => {
-                let t = self.thread_mut();
-                t.set(base as usize + 1, error);
-                t.top = base + 2;
+                t.set(keep as usize + 1, error);
+                t.top = keep + 2;
                 let closed = t.status == Status::Ok && error.is_nil();
-                // SAFETY: as above.
-                let for_close = unsafe { (*f).flags & CLOSE_THREAD != 0 };
                 let status = if for_close && closed { Status::Ok } else { Status::Error };
-                Ok(Next::Continue { results: base + 1, status })
+                Ok(Next::Continue { results: keep + 1, status })
             }
         }
     }
@@ -950,7 +983,7 @@ impl Vm {
         t.top = at + 3;
         if method.is_nil() {
             t.set(at as usize, v); // for the message
-            return Err(self.close_error(slot as usize));
+            return Err(self.close_error());
         }
         Ok(Next::Call { func: at, nargs: 2, nresults: 0, flags: flags | CLOSER })
     }
@@ -960,6 +993,7 @@ impl Vm {
     /// Collection work, finalizers, preemption. The top frame is Lua, or a native that paused.
     fn safe_point(&mut self) -> Result<Result<Next, Exit>, Thrown> {
         if self.heap.take_interrupt() {
+            self.forget_dead_registers();
             self.collect_step();
         }
         if self.heap.fuel < 0 {
@@ -1031,6 +1065,12 @@ impl Vm {
     }
 }
 
+/// Where a catching frame keeps the error while variables are closed: its first argument slot, or the one behind its
+/// message handler, which errors in closing see too.
+fn error_slot(frame: &Frame) -> u32 {
+    frame.base + (frame.flags & HANDLER != 0) as u32
+}
+
 /// How the host enters a coroutine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Entry {
@@ -1059,7 +1099,9 @@ pub(crate) const NATIVE_SLOTS: usize = 24;
 /// Runs of the loop inside one another (each is a host callback that calls Lua).
 pub(crate) const MAX_NESTED_RUNS: u32 = 100;
 /// Coroutines inside one another.
-const MAX_COROUTINE_DEPTH: u32 = 195;
+const MAX_COROUTINE_DEPTH: u32 = 197;
+/// Natives that wait for one another in a coroutine of a strict VM.
+const MAX_NATIVE_DEPTH: usize = 195;
 /// How often the end of a VM looks for finalizers that finalizers have made.
 const FINAL_ROUNDS: usize = 10;
 /// Errors inside message handlers.

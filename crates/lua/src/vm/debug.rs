@@ -14,6 +14,7 @@ pub(crate) mod names;
 pub(crate) mod traceback;
 
 use super::{Event, NO_NATIVE, Vm};
+use crate::chunk::FunctionCode;
 use crate::native::Thrown;
 use crate::op::{Instr, Op};
 use crate::thread::{Frame, Thread, frame_flags};
@@ -113,6 +114,32 @@ impl Vm {
         code.line(self.instruction_index(thread, activation.frame?))
     }
 
+    /// At a safe point (the start of a function or the end of a loop's turn), only declared variables are live in the
+    /// Lua frame on top: what a condition or a call left in the other registers would keep objects alive.
+    pub(crate) fn forget_dead_registers(&mut self) {
+        let mut thread = self.current_gc();
+        let Some(frame) = thread.frames().last().copied().filter(|f| !f.is_native()) else {
+            return;
+        };
+        let Some(code) = frame_code(&thread, frame.func as usize) else {
+            return;
+        };
+        if code.lines.is_empty() {
+            return; // stripped: which registers are variables is not known
+        }
+        let pc = (frame.pc as usize - code.code.as_ptr() as usize) / size_of::<Instr>();
+        let declared = code
+            .locals
+            .iter()
+            .take_while(|local| local.start_pc as usize <= pc);
+        let live = declared.filter(|local| pc < local.end_pc as usize).count();
+        let base = frame.base as usize;
+        let end = (base + code.max_stack as usize).min(thread.stack_size as usize);
+        for i in base + live..end {
+            thread.set(i, Val::NIL);
+        }
+    }
+
     /// `"chunk:line: "` of the Lua function at a level; empty if it is not one. Level 0 is where the interpreter itself
     /// complains, and says so even if the line is not known.
     pub(crate) fn where_is(&self, level: usize) -> Vec<u8> {
@@ -127,9 +154,7 @@ impl Vm {
         if line.is_none() && level > 0 {
             return Vec::new();
         }
-        let mut text = crate::compiler::chunk_id(&code.source);
-        text.extend_from_slice(format!(":{}: ", line.map_or(-1, i64::from)).as_bytes());
-        text
+        position(code, line)
     }
 
     /// "bad argument #i to 'name' (message)"; arguments count from 0 here, from 1 in the message.
@@ -210,7 +235,10 @@ impl Vm {
     /// "attempt to {what} a nil value (local 'x')".
     #[cold]
     pub(crate) fn operand_error(&mut self, what: &str, v: Val, operand: Operand) -> Thrown {
-        self.native = NO_NATIVE;
+        if operand != Operand::None {
+            // An instruction's operand: whatever native ran before, it is Lua code that complains.
+            self.native = NO_NATIVE;
+        }
         let name = self.describe(operand);
         self.kind_error(what, v, &name)
     }
@@ -243,14 +271,10 @@ impl Vm {
             return self.kind_error("call", f, b"");
         };
         self.charge_for_names(&thread);
-        let name = if self.is_close_method(&thread, top, func, f) {
-            Some(Name {
-                kind: "metamethod",
-                name: b"close",
-            })
-        } else {
-            names::called_name(code, self.instruction_index(&thread, top))
-        };
+        if self.is_close_method(&thread, top, func, f) {
+            return self.closing_error(f);
+        }
+        let name = names::called_name(code, self.instruction_index(&thread, top));
         let name = name.map_or_else(Vec::new, described);
         self.kind_error("call", f, &name)
     }
@@ -313,20 +337,29 @@ impl Vm {
 
     /// The error of a to-be-closed variable whose value has lost its `__close`.
     #[cold]
-    pub(crate) fn close_error(&mut self, slot: usize) -> Thrown {
-        let v = self.thread().get(slot);
-        let in_lua = self
-            .thread()
-            .frames()
-            .last()
-            .is_some_and(|f| !f.is_native());
-        let name: &[u8] = if in_lua {
-            b" (metamethod 'close')"
-        } else {
-            b""
-        };
+    pub(crate) fn close_error(&mut self) -> Thrown {
         self.native = NO_NATIVE;
-        self.kind_error("call", v, name)
+        let thread = self.current_gc();
+        let lua = thread.frames().last().filter(|f| !f.is_native());
+        if lua.is_none() {
+            return self.kind_error("call", Val::NIL, b"");
+        }
+        self.closing_error(Val::NIL)
+    }
+
+    /// The error of calling what a variable is to be closed with, by the instruction that the Lua frame on top repeats.
+    fn closing_error(&mut self, method: Val) -> Thrown {
+        let thread = self.current_gc();
+        let mut text = Vec::new();
+        if let Some(frame) = thread.frames().last()
+            && let Some(code) = frame_code(&thread, frame.func as usize)
+        {
+            let at = (frame.pc as usize - code.code.as_ptr() as usize) / size_of::<Instr>();
+            text = position(code, code.line(at));
+        }
+        let kind = self.type_name_for_message(method);
+        text.extend_from_slice(format!("attempt to call a {kind} value").as_bytes());
+        self.throw_pieces(text, &[b" (metamethod 'close')"])
     }
 
     /// The error of declaring a to-be-closed variable with a value that cannot be closed.
@@ -344,6 +377,13 @@ impl Vm {
         let name = name.unwrap_or(b"?");
         self.throw_pieces(text, &[name, b"' got a non-closable value"])
     }
+}
+
+/// `"chunk:line: "`; the line is -1 in stripped code.
+fn position(code: &FunctionCode, line: Option<u32>) -> Vec<u8> {
+    let mut text = crate::compiler::chunk_id(&code.source);
+    text.extend_from_slice(format!(":{}: ", line.map_or(-1, i64::from)).as_bytes());
+    text
 }
 
 /// A name as messages append it: `" (global 'x')"`.

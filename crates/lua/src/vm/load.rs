@@ -108,7 +108,7 @@ impl Vm {
         }
         let fuel = self.heap.fuel_left() - (source.len() / 8) as i64;
         self.heap.set_fuel(fuel);
-        let chunk = dump::undump(source, name).map_err(|error| {
+        let chunk = dump::undump(source, b"=?").map_err(|error| {
             let mut message = match name {
                 [b'@' | b'=', name @ ..] => name.to_vec(),
                 name if name.first() == dump::SIGNATURE.first() => b"binary string".to_vec(),

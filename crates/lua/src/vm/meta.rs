@@ -147,7 +147,7 @@ impl Vm {
             }
             obj = handler;
         }
-        Err(self.throw_str("'__index' chain too long; possibly a loop"))
+        Err(self.throw_str("'__index' chain too long; possible loop"))
     }
 
     /// A key in the running coroutine's own globals, if it has any and the key is there.
@@ -200,7 +200,7 @@ impl Vm {
             }
             obj = handler;
         }
-        Err(self.throw_str("'__newindex' chain too long; possibly a loop"))
+        Err(self.throw_str("'__newindex' chain too long; possible loop"))
     }
 
     // ---- arithmetic ----
@@ -405,7 +405,7 @@ impl Vm {
 
     // ---- loops ----
 
-    /// Checks a numeric loop's values, which are numbers or errors; `None`: the loop does not run. Otherwise the
+    /// Checks a numeric loop's values (strings are converted, as the reference does); `None`: the loop does not run. Otherwise the
     /// values to put into its registers: start, iterations left (integers) or limit, step.
     #[cold]
     #[inline(never)]
@@ -414,7 +414,7 @@ impl Vm {
             if s == 0 {
                 return Err(self.throw_str("'for' step is zero"));
             }
-            let last = match loop_number(limit) {
+            let last = match to_number(limit) {
                 Some(Number::Int(l)) => l,
                 Some(Number::Float(f)) => match number::clip_loop_limit(f, s > 0) {
                     Some(l) => l,
@@ -429,9 +429,9 @@ impl Vm {
             let count = if s == 1 || s == -1 { distance } else { distance / s.unsigned_abs() };
             return Ok(Some([start, Val::int(count as i64), step]));
         }
-        let Some(l) = limit.as_number() else { return Err(self.loop_error("limit", limit)) };
-        let Some(s) = step.as_number() else { return Err(self.loop_error("step", step)) };
-        let Some(i) = start.as_number() else { return Err(self.loop_error("initial value", start)) };
+        let Some(l) = to_number(limit).map(Number::to_f64) else { return Err(self.loop_error("limit", limit)) };
+        let Some(s) = to_number(step).map(Number::to_f64) else { return Err(self.loop_error("step", step)) };
+        let Some(i) = to_number(start).map(Number::to_f64) else { return Err(self.loop_error("initial value", start)) };
         if s == 0.0 {
             return Err(self.throw_str("'for' step is zero"));
         }
@@ -440,10 +440,6 @@ impl Vm {
         }
         Ok(Some([Val::float(i), Val::float(l), Val::float(s)]))
     }
-}
-
-fn loop_number(v: Val) -> Option<Number> {
-    if v.is_number() { to_number(v) } else { None }
 }
 
 fn bitwise(event: Event, x: i64, y: i64) -> Option<Val> {

@@ -1056,9 +1056,10 @@ impl Vm {
 
     /// As `close_next` from a RETURN, whose values end at `values_end`.
     fn close_before_return(&mut self, slot: u32, values_end: u32) -> Result<Next, Thrown> {
-        // The call is placed right behind the values: its end puts the top back there, where the RETURN looks.
+        // The call is placed right behind the values: its end puts the top back there, where the RETURN looks. Values that
+        // a RETURN counts itself may lie below the variables still to be closed: these stay where they are.
         self.thread_mut().to_close.pop();
-        self.begin_close(slot, Val::NIL, values_end, 0)
+        self.begin_close(slot, Val::NIL, values_end.max(slot + 1), 0)
     }
 }
 

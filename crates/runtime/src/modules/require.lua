@@ -52,7 +52,8 @@ return function(name)
     return module, ":preload:"
   end
   local info = getinfo(2, "S")
-  local path = find(name, info and info.source or "")
+  local path, err = find(name, info and info.source or "")
+  if not path then error(err, 2) end
   local me = running()
   while loading[path] do
     if is_loop(path, me) then

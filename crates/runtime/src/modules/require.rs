@@ -1,7 +1,8 @@
 //! `require` in an app: built-in modules, then the app's own files. Never the host's file system.
 //!
-//! A name is looked for as a path in the app (`lib.x` and `lib/x` are the same), then in `lib/`, then
-//! beside the requiring file; as `NAME.lua`, then `NAME/init.lua`.
+//! A name is looked for in `lib/`, then as a path in the app (`lib.x` and `lib/x` are the same), then
+//! beside the requiring file; as `NAME.lua`, then `NAME/init.lua`. `lib/` comes first so that a handler
+//! `inspect.lua` can require a library `inspect`.
 //!
 //! **Invariants.** A file is one module, whatever it was called by, run once per VM; what its main
 //! chunk writes to globals goes to the app's. `..` and NUL are refused before anything is looked up,
@@ -26,8 +27,11 @@ pub(super) fn install(lua: &Lua, app: &Arc<App>) -> Result<()> {
     let loaded = loaded_table(lua, &globals)?;
     let finder = app.clone();
     let find = lua.create_function(move |lua, (name, from): (LuaString, LuaString)| {
-        let path = find(&finder, &name.as_bytes(), &from.as_bytes())?;
-        lua.create_string(&*finder.file(path).path)
+        // The message is raised in Lua, where the requiring file's position is known.
+        match find(&finder, &name.as_bytes(), &from.as_bytes()) {
+            Ok(path) => Ok((Some(lua.create_string(&*finder.file(path).path)?), None)),
+            Err(message) => Ok((None, Some(lua.create_string(message)?))),
+        }
     })?;
     let loader = app.clone();
     let thread = lua.create_function(move |lua, (path, name): (LuaString, LuaString)| {
@@ -102,9 +106,8 @@ fn loaded_table(lua: &Lua, globals: &Table) -> Result<Table> {
 }
 
 /// The file that `name` means when `from` (a chunk name) requires it.
-fn find(app: &App, name: &[u8], from: &[u8]) -> Result<FileId> {
-    let refuse =
-        |why: &str| Error::runtime(format!("module '{}' {why}", String::from_utf8_lossy(name)));
+fn find(app: &App, name: &[u8], from: &[u8]) -> std::result::Result<FileId, String> {
+    let refuse = |why: &str| format!("module '{}' {why}", String::from_utf8_lossy(name));
     let text = std::str::from_utf8(name).map_err(|_| refuse("not found: its name is not UTF-8"))?;
     if text.is_empty() || text.len() > MAX_NAME || text.contains('\0') {
         return Err(refuse("not found: that cannot be a module's name"));
@@ -122,7 +125,7 @@ fn find(app: &App, name: &[u8], from: &[u8]) -> Result<FileId> {
     let beside = beside
         .and_then(|from| from.rsplit_once('/'))
         .map(|(folder, _)| folder);
-    let mut places = vec![path.clone(), format!("lib/{path}")];
+    let mut places = vec![format!("lib/{path}"), path.clone()];
     if let Some(folder) = beside {
         places.push(format!("{folder}/{path}"));
     }

@@ -16,14 +16,21 @@ pub(crate) struct UserDataCell<T> {
 
 impl<T> UserDataCell<T> {
     pub(crate) fn new(object: T) -> UserDataCell<T> {
-        UserDataCell { borrows: Cell::new(0), object: UnsafeCell::new(object) }
+        UserDataCell {
+            borrows: Cell::new(0),
+            object: UnsafeCell::new(object),
+        }
     }
     pub(crate) fn into_inner(self) -> T {
         self.object.into_inner()
     }
     /// Fails when the object is borrowed.
     pub(crate) fn check_free(&self) -> Result<()> {
-        if self.borrows.get() == 0 { Ok(()) } else { Err(Error::UserDataBorrowMutError) }
+        if self.borrows.get() == 0 {
+            Ok(())
+        } else {
+            Err(Error::UserDataBorrowMutError)
+        }
     }
 }
 

@@ -189,7 +189,14 @@ impl AnyUserData {
                 lua.index(vm, self.0.val, key)
             })??;
             let top = lua.enter(|vm| vm.thread().top as usize)?;
-            V::from_arg(&Args { lua: &lua, base: top - 1, count: 1 }, 0)
+            V::from_arg(
+                &Args {
+                    lua: &lua,
+                    base: top - 1,
+                    count: 1,
+                },
+                0,
+            )
         })
     }
 
@@ -200,7 +207,10 @@ impl AnyUserData {
             key.push_into(&lua)?;
             value.push_into(&lua)?;
             lua.enter(|vm| {
-                let (k, v) = (vm.thread().get(top as usize), vm.thread().get(top as usize + 1));
+                let (k, v) = (
+                    vm.thread().get(top as usize),
+                    vm.thread().get(top as usize + 1),
+                );
                 lua.assign(vm, self.0.val, k, v)
             })?
         })
@@ -243,11 +253,18 @@ impl AnyUserData {
 /// The `T` in a userdata value.
 pub(crate) fn cell_of<T: 'static>(v: Val) -> Result<Rc<UserDataCell<T>>> {
     let Some(u) = v.as_userdata() else {
-        return Err(Error::from_lua_conversion(v.type_name(), short_name::<T>(), None));
+        return Err(Error::from_lua_conversion(
+            v.type_name(),
+            short_name::<T>(),
+            None,
+        ));
     };
     match &u.data {
         None => Err(Error::UserDataDestructed),
-        Some(data) => data.downcast_ref::<Rc<UserDataCell<T>>>().cloned().ok_or(Error::UserDataTypeMismatch),
+        Some(data) => data
+            .downcast_ref::<Rc<UserDataCell<T>>>()
+            .cloned()
+            .ok_or(Error::UserDataTypeMismatch),
     }
 }
 
@@ -272,7 +289,10 @@ impl Lua {
     }
 
     /// Says what objects of a type offer to Lua.
-    pub fn register_userdata_type<T: 'static>(&self, register: impl FnOnce(&mut UserDataRegistry<T>)) -> Result<()> {
+    pub fn register_userdata_type<T: 'static>(
+        &self,
+        register: impl FnOnce(&mut UserDataRegistry<T>),
+    ) -> Result<()> {
         self.0.types.forget::<T>();
         self.type_metatable::<T>(register).map(drop)
     }

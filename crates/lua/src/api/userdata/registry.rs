@@ -50,13 +50,19 @@ impl TypeRegistry {
 /// of the call (of an async method: until it is ready).
 pub trait UserDataMethods<T> {
     /// `object:name(...)`
-    fn add_method<A, R>(&mut self, name: impl Into<String>, method: impl Fn(&Lua, &T, A) -> Result<R> + 'static)
-    where
+    fn add_method<A, R>(
+        &mut self,
+        name: impl Into<String>,
+        method: impl Fn(&Lua, &T, A) -> Result<R> + 'static,
+    ) where
         A: FromLuaMulti,
         R: IntoLuaMulti;
     /// `object:name(...)`, for a method that changes the object.
-    fn add_method_mut<A, R>(&mut self, name: impl Into<String>, method: impl FnMut(&Lua, &mut T, A) -> Result<R> + 'static)
-    where
+    fn add_method_mut<A, R>(
+        &mut self,
+        name: impl Into<String>,
+        method: impl FnMut(&Lua, &mut T, A) -> Result<R> + 'static,
+    ) where
         A: FromLuaMulti,
         R: IntoLuaMulti;
     /// `object:name(...)`, which waits.
@@ -78,24 +84,36 @@ pub trait UserDataMethods<T> {
         R: IntoLuaMulti,
         F: Future<Output = Result<R>> + 'static;
     /// `object.name(...)`: the object is not passed unless the script does.
-    fn add_function<A, R>(&mut self, name: impl Into<String>, function: impl Fn(&Lua, A) -> Result<R> + 'static)
-    where
+    fn add_function<A, R>(
+        &mut self,
+        name: impl Into<String>,
+        function: impl Fn(&Lua, A) -> Result<R> + 'static,
+    ) where
         A: FromLuaMulti,
         R: IntoLuaMulti;
     /// As `add_function`, for a closure that changes what it holds.
-    fn add_function_mut<A, R>(&mut self, name: impl Into<String>, function: impl FnMut(&Lua, A) -> Result<R> + 'static)
-    where
+    fn add_function_mut<A, R>(
+        &mut self,
+        name: impl Into<String>,
+        function: impl FnMut(&Lua, A) -> Result<R> + 'static,
+    ) where
         A: FromLuaMulti,
         R: IntoLuaMulti;
     /// `object.name(...)`, which waits.
-    fn add_async_function<A, R, F>(&mut self, name: impl Into<String>, function: impl Fn(Lua, A) -> F + 'static)
-    where
+    fn add_async_function<A, R, F>(
+        &mut self,
+        name: impl Into<String>,
+        function: impl Fn(Lua, A) -> F + 'static,
+    ) where
         A: FromLuaMulti,
         R: IntoLuaMulti,
         F: Future<Output = Result<R>> + 'static;
     /// A metamethod; the object is the first operand.
-    fn add_meta_method<A, R>(&mut self, name: impl Into<String>, method: impl Fn(&Lua, &T, A) -> Result<R> + 'static)
-    where
+    fn add_meta_method<A, R>(
+        &mut self,
+        name: impl Into<String>,
+        method: impl Fn(&Lua, &T, A) -> Result<R> + 'static,
+    ) where
         A: FromLuaMulti,
         R: IntoLuaMulti;
     /// A metamethod that changes the object.
@@ -116,8 +134,11 @@ pub trait UserDataMethods<T> {
         R: IntoLuaMulti,
         F: Future<Output = Result<R>> + 'static;
     /// A metamethod that gets both operands as they are: the object may be the second.
-    fn add_meta_function<A, R>(&mut self, name: impl Into<String>, function: impl Fn(&Lua, A) -> Result<R> + 'static)
-    where
+    fn add_meta_function<A, R>(
+        &mut self,
+        name: impl Into<String>,
+        function: impl Fn(&Lua, A) -> Result<R> + 'static,
+    ) where
         A: FromLuaMulti,
         R: IntoLuaMulti;
 }
@@ -186,14 +207,18 @@ fn this<T: 'static>(args: &Args<'_>) -> Result<Rc<UserDataCell<T>>> {
     let v = args.val(0)?;
     cell_of(v).map_err(|e| {
         let e = match e {
-            Error::UserDataTypeMismatch => Error::from_lua_conversion("userdata", short_name::<T>(), None),
+            Error::UserDataTypeMismatch => {
+                Error::from_lua_conversion("userdata", short_name::<T>(), None)
+            }
             e => e,
         };
         e.at_argument(1)
     })
 }
 
-fn method<T: 'static, A: FromLuaMulti, R: IntoLuaMulti>(f: impl Fn(&Lua, &T, A) -> Result<R> + 'static) -> AnyHostFn {
+fn method<T: 'static, A: FromLuaMulti, R: IntoLuaMulti>(
+    f: impl Fn(&Lua, &T, A) -> Result<R> + 'static,
+) -> AnyHostFn {
     AnyHostFn::Sync(Rc::new(move |lua, args| {
         let this = UserDataRef::new(this::<T>(args)?)?;
         f(lua, &this, A::from_args(args, 1)?)?.push_all(lua)
@@ -225,33 +250,47 @@ where
 {
     let f: AsyncHostFn = Rc::new(move |lua, args| {
         let this = UserDataRef::new(this::<T>(args)?)?;
-        Ok(into_host_future(lua, f(lua.clone(), this, A::from_args(args, 1)?)))
+        Ok(into_host_future(
+            lua,
+            f(lua.clone(), this, A::from_args(args, 1)?),
+        ))
     });
     AnyHostFn::Async(f)
 }
 
-fn mutable<A: FromLuaMulti, R: IntoLuaMulti>(f: impl FnMut(&Lua, A) -> Result<R> + 'static) -> HostFn {
+fn mutable<A: FromLuaMulti, R: IntoLuaMulti>(
+    f: impl FnMut(&Lua, A) -> Result<R> + 'static,
+) -> HostFn {
     let f = RefCell::new(f);
     wrap(move |lua, args: A| f.try_borrow_mut().map_err(|_| recursive())?(lua, args))
 }
 
 impl<T: 'static> UserDataMethods<T> for UserDataRegistry<T> {
-    fn add_method<A, R>(&mut self, name: impl Into<String>, f: impl Fn(&Lua, &T, A) -> Result<R> + 'static)
-    where
+    fn add_method<A, R>(
+        &mut self,
+        name: impl Into<String>,
+        f: impl Fn(&Lua, &T, A) -> Result<R> + 'static,
+    ) where
         A: FromLuaMulti,
         R: IntoLuaMulti,
     {
         self.methods.push((name.into(), method(f)));
     }
-    fn add_method_mut<A, R>(&mut self, name: impl Into<String>, f: impl FnMut(&Lua, &mut T, A) -> Result<R> + 'static)
-    where
+    fn add_method_mut<A, R>(
+        &mut self,
+        name: impl Into<String>,
+        f: impl FnMut(&Lua, &mut T, A) -> Result<R> + 'static,
+    ) where
         A: FromLuaMulti,
         R: IntoLuaMulti,
     {
         self.methods.push((name.into(), method_mut(f)));
     }
-    fn add_async_method<A, R, F>(&mut self, name: impl Into<String>, f: impl Fn(Lua, UserDataRef<T>, A) -> F + 'static)
-    where
+    fn add_async_method<A, R, F>(
+        &mut self,
+        name: impl Into<String>,
+        f: impl Fn(Lua, UserDataRef<T>, A) -> F + 'static,
+    ) where
         A: FromLuaMulti,
         R: IntoLuaMulti,
         F: Future<Output = Result<R>> + 'static,
@@ -269,34 +308,51 @@ impl<T: 'static> UserDataMethods<T> for UserDataRegistry<T> {
     {
         let f: AsyncHostFn = Rc::new(move |lua, args| {
             let this = UserDataRefMut::new(this::<T>(args)?)?;
-            Ok(into_host_future(lua, f(lua.clone(), this, A::from_args(args, 1)?)))
+            Ok(into_host_future(
+                lua,
+                f(lua.clone(), this, A::from_args(args, 1)?),
+            ))
         });
         self.methods.push((name.into(), AnyHostFn::Async(f)));
     }
-    fn add_function<A, R>(&mut self, name: impl Into<String>, f: impl Fn(&Lua, A) -> Result<R> + 'static)
-    where
+    fn add_function<A, R>(
+        &mut self,
+        name: impl Into<String>,
+        f: impl Fn(&Lua, A) -> Result<R> + 'static,
+    ) where
         A: FromLuaMulti,
         R: IntoLuaMulti,
     {
         self.methods.push((name.into(), AnyHostFn::Sync(wrap(f))));
     }
-    fn add_function_mut<A, R>(&mut self, name: impl Into<String>, f: impl FnMut(&Lua, A) -> Result<R> + 'static)
-    where
+    fn add_function_mut<A, R>(
+        &mut self,
+        name: impl Into<String>,
+        f: impl FnMut(&Lua, A) -> Result<R> + 'static,
+    ) where
         A: FromLuaMulti,
         R: IntoLuaMulti,
     {
-        self.methods.push((name.into(), AnyHostFn::Sync(mutable(f))));
+        self.methods
+            .push((name.into(), AnyHostFn::Sync(mutable(f))));
     }
-    fn add_async_function<A, R, F>(&mut self, name: impl Into<String>, f: impl Fn(Lua, A) -> F + 'static)
-    where
+    fn add_async_function<A, R, F>(
+        &mut self,
+        name: impl Into<String>,
+        f: impl Fn(Lua, A) -> F + 'static,
+    ) where
         A: FromLuaMulti,
         R: IntoLuaMulti,
         F: Future<Output = Result<R>> + 'static,
     {
-        self.methods.push((name.into(), AnyHostFn::Async(wrap_async(f))));
+        self.methods
+            .push((name.into(), AnyHostFn::Async(wrap_async(f))));
     }
-    fn add_meta_method<A, R>(&mut self, name: impl Into<String>, f: impl Fn(&Lua, &T, A) -> Result<R> + 'static)
-    where
+    fn add_meta_method<A, R>(
+        &mut self,
+        name: impl Into<String>,
+        f: impl Fn(&Lua, &T, A) -> Result<R> + 'static,
+    ) where
         A: FromLuaMulti,
         R: IntoLuaMulti,
     {
@@ -323,8 +379,11 @@ impl<T: 'static> UserDataMethods<T> for UserDataRegistry<T> {
     {
         self.metas.push((name.into(), async_method(f)));
     }
-    fn add_meta_function<A, R>(&mut self, name: impl Into<String>, f: impl Fn(&Lua, A) -> Result<R> + 'static)
-    where
+    fn add_meta_function<A, R>(
+        &mut self,
+        name: impl Into<String>,
+        f: impl Fn(&Lua, A) -> Result<R> + 'static,
+    ) where
         A: FromLuaMulti,
         R: IntoLuaMulti,
     {
@@ -334,7 +393,8 @@ impl<T: 'static> UserDataMethods<T> for UserDataRegistry<T> {
 
 impl<T: 'static> UserDataFields<T> for UserDataRegistry<T> {
     fn add_field(&mut self, name: impl Into<String>, value: impl IntoLua + 'static) {
-        self.fields.push((name.into(), Box::new(move |lua| value.into_lua(lua))));
+        self.fields
+            .push((name.into(), Box::new(move |lua| value.into_lua(lua))));
     }
     fn add_field_method_get<R: IntoLua>(
         &mut self,
@@ -356,7 +416,11 @@ impl<T: 'static> UserDataFields<T> for UserDataRegistry<T> {
         let set: HostFn = Rc::new(move |lua, args| {
             let mut this = UserDataRefMut::new(this::<T>(args)?)?;
             let mut f = f.try_borrow_mut().map_err(|_| recursive())?;
-            f(lua, &mut this, A::from_arg(args, 2).map_err(|e| e.at_argument(3))?)?;
+            f(
+                lua,
+                &mut this,
+                A::from_arg(args, 2).map_err(|e| e.at_argument(3))?,
+            )?;
             Ok(0)
         });
         self.setters.insert(name.into(), set);
@@ -366,7 +430,8 @@ impl<T: 'static> UserDataFields<T> for UserDataRegistry<T> {
         name: impl Into<String>,
         f: impl Fn(&Lua, AnyUserData) -> Result<R> + 'static,
     ) {
-        let get: HostFn = Rc::new(move |lua, args| f(lua, AnyUserData::from_arg(args, 0)?)?.push_all(lua));
+        let get: HostFn =
+            Rc::new(move |lua, args| f(lua, AnyUserData::from_arg(args, 0)?)?.push_all(lua));
         self.getters.insert(name.into(), get);
     }
     fn add_field_function_set<A: FromLua>(
@@ -377,13 +442,18 @@ impl<T: 'static> UserDataFields<T> for UserDataRegistry<T> {
         let f = RefCell::new(f);
         let set: HostFn = Rc::new(move |lua, args| {
             let mut f = f.try_borrow_mut().map_err(|_| recursive())?;
-            f(lua, AnyUserData::from_arg(args, 0)?, A::from_arg(args, 2).map_err(|e| e.at_argument(3))?)?;
+            f(
+                lua,
+                AnyUserData::from_arg(args, 0)?,
+                A::from_arg(args, 2).map_err(|e| e.at_argument(3))?,
+            )?;
             Ok(0)
         });
         self.setters.insert(name.into(), set);
     }
     fn add_meta_field(&mut self, name: impl Into<String>, value: impl IntoLua + 'static) {
-        self.meta_fields.push((name.into(), Box::new(move |lua| value.into_lua(lua))));
+        self.meta_fields
+            .push((name.into(), Box::new(move |lua| value.into_lua(lua))));
     }
 }
 
@@ -393,8 +463,15 @@ const RESTRICTED: [&str; 3] = ["__gc", "__metatable", "__mode"];
 impl<T: 'static> UserDataRegistry<T> {
     /// The metatable.
     fn build(mut self, lua: &Lua) -> Result<Table> {
-        let named = self.metas.iter().map(|m| &m.0).chain(self.meta_fields.iter().map(|m| &m.0));
-        if let Some(name) = named.clone().find(|name| RESTRICTED.contains(&name.as_str())) {
+        let named = self
+            .metas
+            .iter()
+            .map(|m| &m.0)
+            .chain(self.meta_fields.iter().map(|m| &m.0));
+        if let Some(name) = named
+            .clone()
+            .find(|name| RESTRICTED.contains(&name.as_str()))
+        {
             return Err(Error::MetaMethodRestricted(name.clone()));
         }
         let meta = lua.create_table()?;
@@ -429,7 +506,10 @@ impl<T: 'static> UserDataRegistry<T> {
         }
         if !self.setters.is_empty() || own_new_index.is_some() {
             let new_index = new_index_function(self.setters, own_new_index);
-            meta.raw_set("__newindex", lua.create_host_function(AnyHostFn::Sync(new_index))?)?;
+            meta.raw_set(
+                "__newindex",
+                lua.create_host_function(AnyHostFn::Sync(new_index))?,
+            )?;
         }
         Ok(meta)
     }
@@ -438,7 +518,9 @@ impl<T: 'static> UserDataRegistry<T> {
 /// The key of an index operation (argument 1), if it is a text.
 fn key_text(args: &Args<'_>) -> Result<Option<String>> {
     let key = args.val(1)?;
-    Ok(key.as_str().and_then(|s| std::str::from_utf8(s.as_bytes()).ok().map(str::to_owned)))
+    Ok(key
+        .as_str()
+        .and_then(|s| std::str::from_utf8(s.as_bytes()).ok().map(str::to_owned)))
 }
 
 fn index_function(getters: HashMap<String, HostFn>, methods: Table, own: Option<HostFn>) -> HostFn {
@@ -475,14 +557,21 @@ fn new_index_function(setters: HashMap<String, HostFn>, own: Option<HostFn>) -> 
 
 impl Lua {
     /// The metatable of a type, made when first asked for.
-    pub(crate) fn type_metatable<T: 'static>(&self, register: impl FnOnce(&mut UserDataRegistry<T>)) -> Result<Table> {
+    pub(crate) fn type_metatable<T: 'static>(
+        &self,
+        register: impl FnOnce(&mut UserDataRegistry<T>),
+    ) -> Result<Table> {
         if let Some(meta) = self.0.types.known::<T>() {
             return Ok(meta);
         }
         let mut registry = UserDataRegistry::<T>::default();
         register(&mut registry);
         let meta = registry.build(self)?;
-        self.0.types.types.borrow_mut().insert(TypeId::of::<T>(), meta.clone());
+        self.0
+            .types
+            .types
+            .borrow_mut()
+            .insert(TypeId::of::<T>(), meta.clone());
         Ok(meta)
     }
 }

@@ -147,6 +147,11 @@ fn as_file<'a>(ctx: &Ctx<'a>, v: Val) -> Option<&'a mut LuaFile> {
     ctx.userdata_mut::<LuaFile>(v.as_userdata()?)
 }
 
+/// Whether a userdata is a file (open or closed), which has no user value.
+pub(crate) fn is_file(u: &UserDataObject) -> bool {
+    u.data.as_ref().is_some_and(|data| data.is::<LuaFile>())
+}
+
 /// Argument `i`, which must be a file, open or closed.
 fn check_file<'a>(ctx: &mut Ctx<'a>, i: usize) -> Result<&'a mut LuaFile, Thrown> {
     match as_file(ctx, ctx.arg(i)) {

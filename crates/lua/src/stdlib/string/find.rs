@@ -3,9 +3,9 @@
 //! **Invariant:** a search that has to pause leaves its state in a userdata in an argument slot; the subject stays argument 0.
 
 use super::pattern::{Progress, has_specials};
-use super::search::Search;
+use super::search::{Found, Match, Search, Wanted, search};
 use crate::function::{Cost, NativeDef};
-use crate::native::{Ctx, NativeResult, Thrown};
+use crate::native::{Cont, Ctx, NativeResult, Thrown};
 use crate::value::Val;
 
 /// Bytes that a plain search looks at before it checks whether it should pause.
@@ -51,31 +51,31 @@ fn find(ctx: &mut Ctx<'_>) -> NativeResult {
     if ctx.arg(3).truthy() || !has_specials(pattern) {
         return find_plainly(ctx, subject, pattern, init);
     }
-    let mut search = Search::new(ctx, pattern, true, init)?;
-    match search.step(ctx, subject)? {
-        Progress::Paused => pause(ctx, search, find_on),
-        progress => found(ctx, &search, subject, progress),
+    let wanted = Wanted {
+        subject,
+        pattern,
+        anchor: true,
+        init,
+        not_ending_at: None,
+    };
+    match search(ctx, wanted, found)? {
+        Ok(action) => Ok(action),
+        Err(search) => pause(ctx, search, find_on),
     }
 }
 
 fn find_on(ctx: &mut Ctx<'_>) -> NativeResult {
-    let Some((search, subject)) = paused_search(ctx) else {
-        return ctx.ret(Val::NIL);
-    };
-    match search.step(ctx, subject)? {
-        Progress::Paused => ctx.pause(find_on),
-        progress => found(ctx, search, subject, progress),
-    }
+    go_on(ctx, found, find_on)
 }
 
-fn found(ctx: &mut Ctx<'_>, search: &Search, subject: &[u8], progress: Progress) -> NativeResult {
+fn found(ctx: &mut Ctx<'_>, found: &Match<'_>, progress: Progress) -> NativeResult {
     let Progress::Match { start, end } = progress else {
         return ctx.ret(Val::NIL);
     };
     let from = ctx.top();
     ctx.push(Val::int(start as i64 + 1));
     ctx.push(Val::int(end as i64));
-    search.push_values(ctx, subject, (start, end), false)?;
+    found.push_values(ctx, (start, end), false)?;
     ctx.ret_from(from)
 }
 
@@ -128,29 +128,29 @@ fn match_(ctx: &mut Ctx<'_>) -> NativeResult {
     if init > subject.len() {
         return ctx.ret(Val::NIL);
     }
-    let mut search = Search::new(ctx, pattern, true, init)?;
-    match search.step(ctx, subject)? {
-        Progress::Paused => pause(ctx, search, match_on),
-        progress => matched(ctx, &search, subject, progress),
+    let wanted = Wanted {
+        subject,
+        pattern,
+        anchor: true,
+        init,
+        not_ending_at: None,
+    };
+    match search(ctx, wanted, matched)? {
+        Ok(action) => Ok(action),
+        Err(search) => pause(ctx, search, match_on),
     }
 }
 
 fn match_on(ctx: &mut Ctx<'_>) -> NativeResult {
-    let Some((search, subject)) = paused_search(ctx) else {
-        return ctx.ret(Val::NIL);
-    };
-    match search.step(ctx, subject)? {
-        Progress::Paused => ctx.pause(match_on),
-        progress => matched(ctx, search, subject, progress),
-    }
+    go_on(ctx, matched, match_on)
 }
 
-fn matched(ctx: &mut Ctx<'_>, search: &Search, subject: &[u8], progress: Progress) -> NativeResult {
+fn matched(ctx: &mut Ctx<'_>, found: &Match<'_>, progress: Progress) -> NativeResult {
     let Progress::Match { start, end } = progress else {
         return ctx.ret(Val::NIL);
     };
     let from = ctx.top();
-    search.push_values(ctx, subject, (start, end), true)?;
+    found.push_values(ctx, (start, end), true)?;
     ctx.ret_from(from)
 }
 
@@ -172,70 +172,74 @@ fn gmatch(ctx: &mut Ctx<'_>) -> NativeResult {
 
 fn gmatch_next(ctx: &mut Ctx<'_>) -> NativeResult {
     let (Some(subject), Some(pattern)) = (ctx.upvalue(0).as_str(), ctx.upvalue(1).as_str()) else {
-        return ctx.ret(Val::NIL);
+        return ctx.ret0();
     };
     let subject = subject.as_bytes();
     let init = ctx.upvalue(2).as_int().unwrap_or(0) as usize;
     if init > subject.len() {
-        return ctx.ret(Val::NIL);
+        return ctx.ret0();
     }
     let last = usize::try_from(ctx.upvalue(3).as_int().unwrap_or(-1)).ok();
-    let mut search = Search::new(ctx, pattern.as_bytes(), false, init)?;
-    search.pass_over(last);
-    match search.step(ctx, subject)? {
-        Progress::Paused => {
+    let pattern = pattern.as_bytes();
+    let wanted = Wanted {
+        subject,
+        pattern,
+        anchor: false,
+        init,
+        not_ending_at: last,
+    };
+    match search(ctx, wanted, gmatched)? {
+        Ok(action) => Ok(action),
+        Err(search) => {
             // The upvalues keep the subject; a copy in argument 0 is where a paused search looks for it.
             let v = ctx.upvalue(0);
             ctx.resize_args(1)?;
             ctx.set_arg(0, v);
             pause(ctx, search, gmatch_on)
         }
-        progress => gmatched(ctx, &search, subject, progress),
     }
 }
 
 fn gmatch_on(ctx: &mut Ctx<'_>) -> NativeResult {
-    let Some((search, subject)) = paused_search(ctx) else {
-        return ctx.ret(Val::NIL);
-    };
-    match search.step(ctx, subject)? {
-        Progress::Paused => ctx.pause(gmatch_on),
-        progress => gmatched(ctx, search, subject, progress),
-    }
+    go_on(ctx, gmatched, gmatch_on)
 }
 
-fn gmatched(
-    ctx: &mut Ctx<'_>,
-    search: &Search,
-    subject: &[u8],
-    progress: Progress,
-) -> NativeResult {
+fn gmatched(ctx: &mut Ctx<'_>, found: &Match<'_>, progress: Progress) -> NativeResult {
     let Progress::Match { start, end } = progress else {
-        ctx.set_upvalue(2, Val::int(subject.len() as i64 + 1));
-        return ctx.ret(Val::NIL);
+        ctx.set_upvalue(2, Val::int(i64::MAX)); // beyond the end of any subject
+        return ctx.ret0();
     };
     ctx.set_upvalue(2, Val::int(end as i64));
     ctx.set_upvalue(3, Val::int(end as i64));
     let from = ctx.top();
-    search.push_values(ctx, subject, (start, end), true)?;
+    found.push_values(ctx, (start, end), true)?;
     ctx.ret_from(from)
 }
 
 // ---- pausing ----
 
 /// Puts a search into a userdata behind the subject and pauses. The pattern is no longer needed: it is in the search.
-fn pause(ctx: &mut Ctx<'_>, search: Search, cont: crate::native::Cont) -> NativeResult {
+fn pause(ctx: &mut Ctx<'_>, search: Search, cont: Cont) -> NativeResult {
     ctx.resize_args(3)?;
     let state = ctx.vm.new_userdata(Box::new(search))?;
     ctx.set_arg(2, Val::userdata(state));
     ctx.pause(cont)
 }
 
-/// The search that was paused, and its subject.
-fn paused_search<'a>(ctx: &mut Ctx<'a>) -> Option<(&'a mut Search, &'a [u8])> {
-    let state = ctx.arg(2).as_userdata()?;
-    let search = ctx.userdata_mut::<Search>(state)?;
-    Some((search, ctx.arg(0).as_str()?.as_bytes()))
+/// Goes on with the search that was paused.
+fn go_on(ctx: &mut Ctx<'_>, found: Found, cont: Cont) -> NativeResult {
+    let state = ctx.arg(2).as_userdata();
+    let (Some(search), Some(subject)) = (
+        state.and_then(|state| ctx.userdata_mut::<Search>(state)),
+        ctx.arg(0).as_str(),
+    ) else {
+        return ctx.ret(Val::NIL);
+    };
+    let subject = subject.as_bytes();
+    match search.step(ctx, subject)? {
+        Progress::Paused => ctx.pause(cont),
+        progress => found(ctx, &search.view(subject), progress),
+    }
 }
 
 /// Makes room on the stack for `n` values; what the reference says if there is none.

@@ -344,10 +344,54 @@ fn two_digits(text: &[u8]) -> (usize, &[u8]) {
 }
 
 fn fixed(value: f64, precision: usize, alternate: bool, out: &mut Vec<u8>) {
-    let _ = write!(out, "{value:.precision$}"); // writing to a Vec cannot fail
+    match scaled(value, precision) {
+        Some(digits) => write_scaled(digits, precision, out),
+        None => {
+            let _ = write!(out, "{value:.precision$}"); // writing to a Vec cannot fail
+        }
+    }
     if alternate && precision == 0 {
         out.push(b'.');
     }
+}
+
+/// `value * 10^precision`, rounded half to even, if that fits into 64 bits; `value` is not negative.
+///
+/// PERF: for the few digits that scripts ask for, this takes a third of the time of the standard library's exact mode,
+/// which falls back to big numbers often.
+fn scaled(value: f64, precision: usize) -> Option<u64> {
+    let bits = value.to_bits();
+    let biased = (bits >> 52) as u32;
+    let shift = 1075u32.checked_sub(biased)?; // value = mantissa / 2^shift
+    if biased == 0 || shift > 126 || precision > 15 {
+        return None;
+    }
+    // Below 2^53 * 10^15 < 2^103: exact.
+    let mantissa = (bits & ((1 << 52) - 1)) | (1 << 52);
+    let product = u128::from(mantissa) * u128::from(10u64.pow(precision as u32));
+    let digits = u64::try_from(product >> shift).ok()?;
+    let remainder = product & ((1 << shift) - 1);
+    let half = (1u128 << shift) >> 1;
+    let up = remainder > half || (remainder == half && shift > 0 && digits & 1 == 1);
+    digits.checked_add(u64::from(up))
+}
+
+/// Writes a number with its last `precision` digits behind the point.
+fn write_scaled(mut digits: u64, precision: usize, out: &mut Vec<u8>) {
+    let mut buffer = [b'0'; 40];
+    let mut at = buffer.len();
+    let mut written = 0;
+    while digits > 0 || written <= precision {
+        if written == precision && precision > 0 {
+            at -= 1;
+            buffer[at] = b'.';
+        }
+        at -= 1;
+        buffer[at] = b'0' + (digits % 10) as u8;
+        digits /= 10;
+        written += 1;
+    }
+    out.extend_from_slice(&buffer[at..]);
 }
 
 fn scientific(value: f64, precision: usize, alternate: bool, out: &mut Vec<u8>) {
@@ -629,6 +673,31 @@ mod tests {
             );
         }
         assert_eq!(float("%.99f", 1e308).len(), 309 + 100);
+    }
+
+    #[test]
+    fn the_fast_road_of_fixed_agrees_with_the_exact_one() {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        for i in 0..20_000u64 {
+            state = state
+                .wrapping_mul(0x5851_f42d_4c95_7f2d)
+                .wrapping_add(0x1405_7b7e_f767_814f);
+            let precision = (i % 18) as usize;
+            let random = f64::from_bits((1023 - 60 + (state >> 32) % 130) << 52 | state >> 12);
+            for value in [
+                random,
+                (state >> 44) as f64 / 8.0,
+                (state >> 50) as f64 / 100.0,
+                i as f64,
+            ] {
+                let mut out = Vec::new();
+                fixed(value, precision, false, &mut out);
+                assert_eq!(
+                    String::from_utf8(out).unwrap(),
+                    format!("{value:.precision$}")
+                );
+            }
+        }
     }
 
     #[test]

@@ -207,10 +207,13 @@ impl Gsub {
     ) -> Result<Access, Thrown> {
         if by.is_function() {
             ctx.push(by);
-            let nargs = self.search.push_values(ctx, subject, self.span, true)?;
+            let nargs = self
+                .search
+                .view(subject)
+                .push_values(ctx, self.span, true)?;
             return Ok(Access::Call(nargs));
         }
-        let key = self.search.value(ctx, subject, 0, self.span)?;
+        let key = self.search.view(subject).value(ctx, 0, self.span)?;
         ctx.push(key);
         match access::index(ctx, by, key)? {
             Access::Now(v) => {
@@ -224,11 +227,12 @@ impl Gsub {
     /// Appends what a table or function gave for the match: a text, or the match itself for nil and false.
     fn append(&mut self, ctx: &mut Ctx<'_>, v: Val) -> Result<(), Thrown> {
         if v.truthy() {
-            ctx.push(v);
             let Some(text) = ctx.to_str(v)? else {
                 let message = format!("invalid replacement value (a {})", v.type_name());
                 return Err(ctx.error(&message));
             };
+            // Not `v`, which may be a number: the buffer's growth may collect.
+            ctx.push(Val::str(text));
             ctx.charge(text.len() / 16);
             self.result.push(ctx, text.as_bytes())?;
             ctx.pop();
@@ -251,10 +255,11 @@ impl Gsub {
                 Some(b'%') => self.result.push(ctx, b"%")?,
                 Some(b'0') => self.push_span(ctx, subject, self.span)?,
                 Some(digit @ b'1'..=b'9') => {
-                    match self
-                        .search
-                        .capture(ctx, usize::from(digit - b'1'), self.span)?
-                    {
+                    match self.search.view(subject).capture(
+                        ctx,
+                        usize::from(digit - b'1'),
+                        self.span,
+                    )? {
                         Capture::Span { start, end } => {
                             self.push_span(ctx, subject, (start, end))?
                         }

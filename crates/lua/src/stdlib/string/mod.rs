@@ -20,6 +20,8 @@ pub mod pack;
 mod packing;
 pub mod pattern;
 mod search;
+#[cfg(test)]
+pub(super) mod tests;
 
 use crate::native::Thrown;
 use crate::value::{Type, Val};

@@ -106,7 +106,7 @@ enum Back {
 
 impl Matcher {
     /// A matcher with nothing to do. It may be used for one search after the other and keeps its buffers.
-    pub fn new() -> Matcher {
+    pub const fn new() -> Matcher {
         Matcher {
             mode: Mode::Finished,
             start: 0,
@@ -190,7 +190,8 @@ impl Matcher {
 
     /// Bytes of the buffers.
     pub fn memory(&self) -> usize {
-        self.choices.capacity() * size_of::<Choice>() + self.captures.capacity() * size_of::<(usize, usize)>()
+        self.choices.capacity() * size_of::<Choice>()
+            + self.captures.capacity() * size_of::<(usize, usize)>()
     }
 
     /// Forgets the search and gives unusually large buffers back.

@@ -1,0 +1,102 @@
+//! What a sandboxed VM has, and what it must not have.
+
+use super::{TestHost, check_on, output};
+use crate::stdlib::tests::How;
+use crate::vm::Vm;
+use std::rc::Rc;
+
+fn sandbox() -> TestHost {
+    TestHost { sandbox: true, ..TestHost::default() }
+}
+
+#[test]
+fn nothing_reaches_the_host() {
+    check_on(
+        sandbox,
+        r#"
+        print(dofile, loadfile, package.loadlib, io.popen, io.open, os.execute, os.exit, os.remove, os.rename, os.tmpname, string.dump)
+        local names = {} for name in pairs(debug) do names[#names + 1] = name end table.sort(names) print(table.concat(names, " "))
+        print(load("\27Lua")) print(load("return 1")()) print(#package.searchers, package.path, package.cpath)
+        print(collectgarbage("stop"), collectgarbage("isrunning")) print(pcall(require, "x"))
+        "#,
+        "
+        nil\tnil\tnil\tnil\tnil\tnil\tnil\tnil\tnil\tnil\tnil
+        getinfo traceback
+        nil\tattempt to load a binary chunk (mode is 't')
+        1
+        2\t?.lua;?/init.lua
+        0\ttrue
+        false\tmodule 'x' not found:
+        no field package.preload['x']
+        no file 'x.lua'
+        no file 'x/init.lua'
+        ",
+    );
+}
+
+#[test]
+fn addresses_are_not_shown() {
+    let text = output(
+        sandbox(),
+        "local t, u = {}, {} print(tostring(t) == tostring(t), tostring(t) ~= tostring(u)) print(t, print, coroutine.create(print))",
+        How::Plain,
+    );
+    assert!(text.starts_with("true\ttrue\n"), "{text}");
+    let shown: Vec<u64> = text
+        .split("0x")
+        .skip(1)
+        .map(|rest| {
+            let end = rest.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(rest.len());
+            u64::from_str_radix(&rest[..end], 16).expect("a number")
+        })
+        .collect();
+    assert_eq!(shown.len(), 3, "{text}");
+    // Addresses of one process agree in their upper bits; the shown ones must not.
+    let here = &raw const shown as u64;
+    assert!(shown.iter().any(|n| n >> 40 != here >> 40), "{text}");
+}
+
+#[test]
+fn code_that_scripts_load_is_charged() {
+    let mut vm = Vm::new(Rc::new(sandbox()), 2 << 20, false).expect("memory");
+    super::super::open_all(&mut vm, true).expect("memory");
+    vm.heap.set_fuel(i64::MAX / 4);
+    let script = r#"
+        local text = {} for i = 1, 2000 do text[i] = "local a" .. i % 100 .. " = {" .. i .. "}" end
+        text = "if false then " .. table.concat(text, " end if false then ") .. " end"
+        local kept = {} local ok, e repeat ok, e = load(text) kept[#kept + 1] = ok until not ok
+        return #kept, e
+    "#;
+    let main = vm.load_source(script.as_bytes(), b"=t").expect("compiles");
+    let t = vm.thread_mut();
+    let top = t.top;
+    t.set(top as usize, crate::value::Val::lua_closure(main));
+    t.top = top + 1;
+    let exit = vm.enter_call(0).expect("enters");
+    let crate::vm::call::Exit::Done(from) = exit else { panic!("{exit:?} {:?}", vm.thrown) };
+    let (kept, error) = (vm.thread().get(from), vm.thread().get(from + 1));
+    assert!(kept.as_int().is_some_and(|n| (2..60).contains(&n)), "{kept:?}");
+    assert_eq!(format!("{error:?}"), "\"not enough memory\"");
+    assert_eq!(vm.check_heap(), Vec::<String>::new());
+}
+
+#[test]
+fn a_compilation_that_takes_too_long_is_refused() {
+    let mut vm = Vm::new(Rc::new(sandbox()), usize::MAX / 2, false).expect("memory");
+    vm.heap.set_fuel(1000);
+    let text = b"x=1 ".repeat(4 << 20);
+    let error = vm.load_source(&text, b"=long").err();
+    let Some(crate::vm::load::LoadError::Refused { message, .. }) = error else { panic!("{error:?}") };
+    assert_eq!(String::from_utf8_lossy(&message), "long: chunk has too much code to compile at once");
+    assert_eq!(vm.check_heap(), Vec::<String>::new());
+}
+
+#[test]
+fn a_vm_is_small_and_opens_fast() {
+    let vm = {
+        let mut vm = Vm::new(Rc::new(sandbox()), usize::MAX / 2, false).expect("memory");
+        super::super::open_all(&mut vm, true).expect("memory");
+        vm
+    };
+    assert!(vm.heap.used < 40 * 1024, "{} bytes", vm.heap.used);
+}
