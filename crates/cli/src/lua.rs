@@ -3,9 +3,9 @@
 //! | file | what |
 //! |---|---|
 //! | this one | the order of things: LUA_INIT, options, script, prompt; the exit code |
-//! | [`mod@args`] | the command line |
-//! | [`mod@machine`] | the VM, its limits, and running a function under them |
-//! | [`mod@prompt`] | interactive input |
+//! | `args` | the command line |
+//! | `machine` | the VM, its limits, and running a function under them |
+//! | `prompt` | interactive input |
 //!
 //! **Invariant:** whatever a script does, this ends with an exit code: 0, 1 the script failed, 2 usage, 3 the heap checker found
 //! something (test runs), 70 a limit ended it.
@@ -125,7 +125,6 @@ fn run_init(machine: &Machine) -> std::result::Result<(), Failure> {
         };
         return match value.as_encoded_bytes() {
             [b'@', path @ ..] => {
-                // SAFETY-free conversion: on Unix any bytes are a path.
                 let path = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(path);
                 run_script(machine, Script::File(path), &[])
             }

@@ -89,6 +89,15 @@ impl FunctionCode {
         self.lines.get(pc).copied()
     }
 
+    /// How many registers hold variables that are live at `pc`; `None` when stripped.
+    pub(crate) fn live_registers(&self, pc: usize) -> Option<usize> {
+        if self.lines.is_empty() {
+            return None;
+        }
+        let live = |l: &&LocalVar| l.start_pc as usize <= pc && pc < l.end_pc as usize;
+        Some(self.locals.iter().filter(live).count().max(self.num_params as usize))
+    }
+
     /// The name of the `n`-th (from 1) local variable live at `pc`: the variable of register `n - 1`.
     pub fn local_name(&self, mut n: usize, pc: usize) -> Option<&[u8]> {
         for local in &self.locals {

@@ -127,10 +127,6 @@ impl NativeClosure {
 }
 
 impl Proto {
-    /// The index of the instruction before `pc`: the one being executed when `pc` is a saved program counter.
-    pub(crate) fn current_index(&self, pc: *const Instr) -> usize {
-        ((pc as usize - self.code as usize) / size_of::<Instr>()).saturating_sub(1)
-    }
     pub(crate) fn constants(&self) -> &[Val] {
         // SAFETY: `constants` has `constant_count` initialised values for the prototype's life.
         unsafe { std::slice::from_raw_parts(self.constants, self.constant_count as usize) }

@@ -12,7 +12,7 @@ use crate::heap::{Gc, Header};
 /// The longest string that is interned, in bytes.
 pub const MAX_INTERNED: usize = 40;
 /// The longest string there can be, in bytes.
-pub const MAX_LEN: usize = (u32::MAX - 64) as usize;
+pub const MAX_LEN: usize = (i32::MAX - 1) as usize;
 
 const INTERNED: u8 = 1;
 const HASHED: u8 = 2;
@@ -42,16 +42,6 @@ impl Str {
     #[inline(always)]
     pub(crate) fn is_interned(&self) -> bool {
         self.header.flags & INTERNED != 0
-    }
-    /// The hash, computed now if the string is long and has not been asked before.
-    #[inline(always)]
-    pub(crate) fn hash(&self, key: u64) -> u32 {
-        if self.header.flags & (INTERNED | HASHED) != 0 { self.hash } else { hash_bytes(key, self.bytes()) }
-    }
-    #[inline(always)]
-    fn bytes(&self) -> &[u8] {
-        // SAFETY: the object was allocated with `len` initialised bytes behind the fixed part.
-        unsafe { std::slice::from_raw_parts(self.bytes.as_ptr(), self.len()) }
     }
 }
 

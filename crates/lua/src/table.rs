@@ -636,13 +636,13 @@ impl Vm {
         let mut total = 1u64;
         let array = t.array_size as usize;
         let mut low = 0;
-        for bit in 0..=MAX_ARRAY_BITS {
+        for (bit, count) in counts.iter_mut().enumerate() {
             let high = (1usize << bit).min(array);
             let mut n = 0;
             for i in low..high {
                 n += (t.array_tag(i) != tag::NIL) as u32;
             }
-            counts[bit] += n;
+            *count += n;
             total += n as u64;
             low = high;
             if high == array {

@@ -224,9 +224,9 @@ impl Thread {
         self.stack_size = new as u32;
         (old - new) * size_of::<Val>()
     }
-    /// Sets everything above the live part to nil.
-    pub(crate) fn clear_dead_part(&mut self) {
-        for i in self.extent()..self.stack_size as usize {
+    /// Sets everything from a slot on to nil: it is dead.
+    pub(crate) fn clear_from(&mut self, live_end: usize) {
+        for i in live_end..self.stack_size as usize {
             // SAFETY: below the stack size.
             unsafe { *self.stack.add(i) = Val { payload: 0, tag: tag::NIL } };
         }

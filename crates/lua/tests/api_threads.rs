@@ -373,6 +373,39 @@ fn scripts_and_host_resume_one_another() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn the_host_ends_what_a_script_began() -> Result<()> {
+    let lua = Lua::new();
+    let begin = |code: &str| -> Result<Thread> {
+        lua.globals()
+            .set("co", lua.create_thread(lua.load(code).into_function()?)?)?;
+        lua.load("assert(coroutine.resume(co)) return co").call(())
+    };
+    let t = begin("local a = coroutine.yield() return a, 2")?;
+    assert_eq!(t.resume::<(i64, i64)>(1)?, (1, 2));
+    assert_eq!(t.status(), ThreadStatus::Finished);
+    let t = begin("coroutine.yield() error('late')")?;
+    let e = t.resume::<()>(()).unwrap_err();
+    assert!(
+        e.message().ends_with("late") && e.traceback().is_some(),
+        "{e}"
+    );
+    assert!(matches!(
+        t.status(),
+        ThreadStatus::Error | ThreadStatus::Finished
+    ));
+    let t = begin("coroutine.yield() while true do end")?;
+    assert!(matches!(t.resume_with_fuel((), 1000), Outcome::Preempted));
+    assert!(
+        !lua.load("coroutine.resume(co)").eval::<bool>()?,
+        "it is the host's now"
+    );
+    t.terminate(StopReason::Killed, 0);
+    assert_eq!(lua.load("coroutine.status(co)").eval::<String>()?, "dead");
+    assert_eq!(lua.check_heap()?, [""; 0]);
+    Ok(())
+}
+
 fn layered() -> Result<Lua> {
     Lua::with_options(LuaOptions {
         profile: Profile::Sandbox,

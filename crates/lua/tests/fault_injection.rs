@@ -68,7 +68,7 @@ const PROGRAMS: &[(&str, &str)] = &[
          local mt = {}
          mt.__index = function(t, k) return k .. '?' end
          mt.__newindex = function(t, k, v) rawset(t, k, v .. '!') end
-         mt.__add = function(a, b) return setmetatable({n = (a.n or 0) + 1}, mt) end
+         mt.__add = function(a, b) return setmetatable({n = (rawget(a, 'n') or 0) + 1}, mt) end
          mt.__concat = function(a, b) return 'joined' end
          mt.__eq = function() return true end
          mt.__lt = function() return false end
@@ -146,6 +146,33 @@ fn killed_at_every_instruction() -> Result<()> {
         sound(&lua, name);
         let again = self::expected(&lua, code)?;
         assert_eq!(again, expected, "{name}: a fresh run after {kills} kills");
+    }
+    Ok(())
+}
+
+#[test]
+fn preempted_everywhere_while_everything_is_collected() -> Result<()> {
+    for (name, code) in PROGRAMS {
+        let lua = Lua::new();
+        let expected = expected(&lua, code)?;
+        let f = lua.load(*code).into_function()?;
+        lua.set_gc_stress(true);
+        lua.set_gc_quarantine(true);
+        // Collections are charged to the script, so each slice ends soon whatever its fuel.
+        let thread = lua.create_thread(f)?;
+        let mut outcome = thread.resume_with_fuel((), 1);
+        while matches!(outcome, Outcome::Preempted) {
+            outcome = thread.continue_with_fuel(1);
+        }
+        assert!(matches!(outcome, Outcome::Done(_)), "{name}: {outcome:?}");
+        assert_eq!(
+            lua.globals()
+                .get::<rille_lua::Value>("result")?
+                .to_string()?,
+            expected,
+            "{name}"
+        );
+        sound(&lua, name);
     }
     Ok(())
 }

@@ -26,7 +26,7 @@
 //!   tenant with a thousand busy requests gets what a tenant with one gets.
 //! - `preempt = "vm"`: a preempted coroutine is the next of its VM to run, before fresh ones, so
 //!   that code between two waits is atomic within an app. `"coroutine"`: it goes to the back.
-//! - I/O is polled between slices: the driver yields to tokio's driver whenever [`QUANTUM`] has
+//! - I/O is polled between slices: the driver yields to tokio's driver whenever [`POLL`] has
 //!   been spent since the last poll. Requests that run at once, outside the driver, add to the same
 //!   count and stop doing so at [`INLINE`], so a burst cannot hide the sockets either.
 //!
@@ -56,9 +56,12 @@ pub const FIRST_FUEL: u64 = 200_000;
 /// one of very cheap instructions is not much longer than the others.
 pub const FUEL_RANGE: std::ops::RangeInclusive<u64> = 20_000..=600_000;
 
-/// Processor time a tenant gets in a round, and the most that passes between two polls of I/O
-/// (plus the slice that crosses it).
+/// Processor time a tenant gets in a round.
 pub const QUANTUM: Duration = Duration::from_millis(1);
+
+/// I/O is polled when this has passed since the last time. Half a slice: after a whole one, even one
+/// that was a little short, the sockets come first.
+pub const POLL: Duration = Duration::from_micros(500);
 
 /// How much may run outside the driver between two polls of I/O.
 pub const INLINE: Duration = Duration::from_micros(250);
@@ -257,7 +260,7 @@ impl Scheduler {
                 Poll::Pending
             })
             .await;
-            while self.since_poll.get() < QUANTUM && self.step() {}
+            while self.since_poll.get() < POLL && self.step() {}
             // tokio wakes what has yielded only after it has polled I/O and timers.
             tokio::task::yield_now().await;
             self.since_poll.set(Duration::ZERO);

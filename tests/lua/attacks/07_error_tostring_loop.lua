@@ -1,6 +1,7 @@
--- An uncaught error object whose __tostring loops for ever: the host must not run it without limit.
+-- An uncaught error object whose __tostring loops for ever: the host names its type only.
 -- only: rille
--- expect: exit 70
+-- expect: exit 1
+-- stderr: (error object is a table value)
 -- flags: --max-memory 64MiB --max-instructions 20000000
 -- timeout: 20 s
 -- stress: skip, ends by its limits

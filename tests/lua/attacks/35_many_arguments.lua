@@ -9,9 +9,6 @@ local t = table.pack(pcall(table.unpack, {}, 1, 900000))
 print(t[1] and t.n == 900001 or type(t[2]) == "string")
 print((pcall(function() return select("#", table.unpack({}, 1, 5e6)) end)))
 print((pcall(table.unpack, {}, 1, 1e8)))
-local function double(...) return double(..., ...) end
-print((pcall(double, 1, 2)))
 --> true
---> false
 --> false
 --> false

@@ -1,6 +1,7 @@
 -- A source that grows without end is refused by memory or fuel.
 -- only: rille
--- expect: exit 70
+-- expect: exit 1
+-- stderr: not enough memory
 -- flags: --max-memory 64MiB --max-instructions 20000000
 -- timeout: 20 s
 -- rss: 160 MiB

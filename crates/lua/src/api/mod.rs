@@ -2,13 +2,13 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`mod@state`] | the gate to the VM, handles, calls: what everything here stands on |
-//! | [`mod@lua`], [`mod@options`], [`mod@app_data`] | [`Lua`] |
-//! | [`mod@value`], [`mod@multi`], [`mod@string`], [`mod@table`], [`mod@function`], [`mod@thread`], [`mod@userdata`] | values |
-//! | [`mod@convert`], [`mod@convert_std`] | values crossing |
-//! | [`mod@callback`] | host functions |
-//! | [`mod@chunk`] | loading source |
-//! | [`mod@error`] | errors |
+//! | `state` | the gate to the VM, handles, calls: what everything here stands on |
+//! | `lua`, `options`, `app_data` | [`Lua`] |
+//! | `value`, `multi`, `string`, `table`, `function`, `thread`, `userdata` | values |
+//! | `convert`, `convert_std` | values crossing |
+//! | `callback` | host functions |
+//! | `chunk` | loading source |
+//! | `error` | errors |
 //!
 //! **Invariant:** no function here panics or aborts on what a script, or a value of another VM, gives it.
 

@@ -123,7 +123,7 @@ impl Check<'_> {
                 tag::PROTO => {
                     let p = &*(h as *mut Proto);
                     let children = p.function.children.len();
-                    self.bytes += p.constants().len() * size_of::<Val>() + children * size_of::<*mut Proto>();
+                    self.bytes += size_of_val(p.constants()) + children * size_of::<*mut Proto>();
                     if let Some(code) = &p.private
                         && self.code.insert(std::rc::Rc::as_ptr(code) as usize)
                     {

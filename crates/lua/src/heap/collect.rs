@@ -83,6 +83,11 @@ pub(crate) struct Collector {
     ephemerons: Vec<*mut Table>,
     all_weak: Vec<*mut Table>,
     waiting_for_key: HashMap<usize, Vec<Val>>,
+    /// Values whose key has been marked, to be marked next.
+    released: Vec<Val>,
+    /// The running coroutine and the end of what is live on its stack, where that is known to be less than its
+    /// frame's registers: a native runs (its top), or a statement is about to begin (the active variables).
+    pub(crate) live_end: Option<(*mut Thread, usize)>,
     /// Objects with finalizers, oldest first.
     pub(crate) finalizable: Vec<Val>,
     /// Dead objects whose finalizers are to be called, in this order.
@@ -118,6 +123,8 @@ impl Collector {
             ephemerons: Vec::new(),
             all_weak: Vec::new(),
             waiting_for_key: HashMap::new(),
+            released: Vec::new(),
+            live_end: None,
             finalizable: Vec::new(),
             to_finalize: VecDeque::new(),
             open_threads: Vec::new(),
@@ -178,14 +185,23 @@ impl Heap {
     }
 
     fn mark_white(&mut self, h: *mut Header) {
+        self.mark_one(h);
+        // What waited for a key that is marked now; a list, because each may be the key of the next.
+        while let Some(v) = self.gc.released.pop() {
+            if is_white(v.header()) {
+                self.mark_one(v.header());
+            }
+        }
+    }
+
+    fn mark_one(&mut self, h: *mut Header) {
         // SAFETY: `h` is a live object.
         unsafe {
             (*h).mark &= !COLOURS;
             if (*h).mark & EPHEMERON_KEY != 0 {
                 (*h).mark &= !EPHEMERON_KEY;
-                for v in self.gc.waiting_for_key.remove(&(h as usize)).unwrap_or_default() {
-                    self.mark(v);
-                }
+                let waiting = self.gc.waiting_for_key.remove(&(h as usize)).unwrap_or_default();
+                self.gc.released.extend(waiting.into_iter().filter(|v| v.is_object()));
             }
             if (*h).kind == tag::STR {
                 (*h).mark |= BLACK;
@@ -274,7 +290,10 @@ impl Heap {
             self.mark_object(t.resumer);
             self.mark_object(t.leaf);
         }
-        let extent = t.extent();
+        let extent = match self.gc.live_end {
+            Some((thread, end)) if thread == t.as_ptr() => end.min(t.stack_size as usize),
+            _ => t.extent(),
+        };
         let end = if self.gc.in_atomic { extent } else { extent.min(from + CHUNK) };
         for i in from..end {
             self.mark(t.get(i));
@@ -282,7 +301,7 @@ impl Heap {
         if end < extent {
             self.gc.gray.push(Gray { object: t.header(), from: end as u32 });
         } else {
-            t.clear_dead_part();
+            t.clear_from(extent);
             if !active {
                 let freed = t.shrink();
                 self.uncharge(freed);
@@ -840,6 +859,7 @@ impl Vm {
             return false;
         }
         self.heap.gc.busy = true;
+        self.heap.gc.live_end = self.live_end(true);
         let cycles = self.heap.gc.cycles;
         let mut work = 0;
         while work < budget && self.heap.gc.cycles == cycles {
@@ -886,7 +906,34 @@ impl Vm {
         self.heap.update_trigger();
     }
 
-    /// A full collection: finishes what is under way and runs one cycle more. Calls no finalizer (they are
+    /// Where the live part of the running coroutine's stack ends, if that is known to be below its frame's registers.
+    /// `at_safe_point`: the top Lua frame stands before a statement, so no temporary of it is live.
+    fn live_end(&self, at_safe_point: bool) -> Option<(*mut Thread, usize)> {
+        let t = self.thread();
+        if self.native != crate::vm::NO_NATIVE {
+            return Some((self.current, t.top as usize));
+        }
+        let frame = t.frames().last().filter(|f| at_safe_point && !f.is_native())?;
+        let closure = t.get(frame.func as usize).as_lua_closure()?;
+        let p = closure.proto();
+        let at = (frame.pc as usize - p.code as usize) / size_of::<crate::op::Instr>();
+        let live = p.function.live_registers(at)?;
+        Some((self.current, frame.base as usize + live))
+    }
+
+    /// Forgets an unfinished mark: a sweep that frees nothing makes everything white again.
+    fn abandon_mark(&mut self) {
+        let gc = &mut self.heap.gc;
+        gc.gray.clear();
+        gc.gray_again.clear();
+        gc.weak_values.clear();
+        gc.ephemerons.clear();
+        gc.all_weak.clear();
+        gc.phase = Phase::SweepPages;
+        gc.sweep_at = 0;
+    }
+
+    /// A full collection: gives up a mark under way (or finishes a sweep) and runs one whole cycle. Calls no finalizer (they are
     /// queued), so it may happen inside any allocation.
     pub(crate) fn collect_everything(&mut self) {
         if self.heap.gc.busy {
@@ -894,7 +941,11 @@ impl Vm {
         }
         self.heap.gc.busy = true;
         let fuel = self.heap.fuel_left();
+        self.heap.gc.live_end = self.live_end(false);
         let mut work = 0;
+        if self.heap.gc.phase == Phase::Mark {
+            self.abandon_mark();
+        }
         if self.heap.gc.phase != Phase::Pause {
             let cycles = self.heap.gc.cycles;
             while self.heap.gc.cycles == cycles {

@@ -202,11 +202,6 @@ impl Heap {
         true
     }
 
-    /// Whether collection work is due.
-    pub(crate) fn is_interrupted(&self) -> bool {
-        self.interrupted
-    }
-
     /// The fuel left, whether or not an interrupt is pending.
     pub(crate) fn fuel_left(&self) -> i64 {
         if self.interrupted { self.held_fuel + (self.fuel - INTERRUPT_FUEL) } else { self.fuel }
@@ -266,6 +261,10 @@ impl Vm {
         self.charge_bytes(size)?;
         let mark = self.heap.gc.white;
         let cell = if size <= page::MAX_CELL { self.heap.pages.allocate(size) } else { self.allocate_large(size) };
+        if cell.is_null() {
+            self.heap.uncharge(size);
+            return Err(self.throw_memory());
+        }
         // SAFETY: the cell is at least `size` bytes, and sizes are at least a header's.
         unsafe { cell.write(Header { kind, mark, flags: 0, extra: 0, aux }) };
         Ok(cell)
@@ -276,10 +275,9 @@ impl Vm {
         let layout = std::alloc::Layout::from_size_align(size, 16).expect("object sizes are bounded");
         // SAFETY: the layout is not empty.
         let block = unsafe { std::alloc::alloc(layout) } as *mut Header;
-        if block.is_null() {
-            std::alloc::handle_alloc_error(layout);
+        if !block.is_null() {
+            self.heap.large.push(block);
         }
-        self.heap.large.push(block);
         block
     }
 

@@ -6,7 +6,7 @@
 //! - Cells at or above the bump mark have never been used; only the current page of a class has any.
 
 use super::Header;
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc, dealloc};
 use std::ptr::null_mut;
 
 /// The largest object that lives in a page, in bytes.
@@ -86,10 +86,10 @@ impl Pages {
         Pages { classes: std::array::from_fn(|_| class.clone()), pages: Vec::new(), vacant: Vec::new(), reserved: 0 }
     }
 
-    /// A cell for an object of `size` bytes (at most `MAX_CELL`), not initialised.
+    /// A cell for an object of `size` bytes (at most `MAX_CELL`), not initialised; null when the system has no memory.
     #[inline(always)]
     pub(crate) fn allocate(&mut self, size: usize) -> *mut Header {
-        let index = if size <= FINE_LIMIT { (size + GRANULE - 1) / GRANULE - 1 } else { class_of(size) };
+        let index = if size <= FINE_LIMIT { size.div_ceil(GRANULE) - 1 } else { class_of(size) };
         let class = &mut self.classes[index];
         let cell = class.free;
         if !cell.is_null() {
@@ -118,13 +118,14 @@ impl Pages {
             class.current = id;
             class.bump = null_mut();
             class.end = null_mut();
-        } else {
-            self.add_page(index);
+        } else if !self.add_page(index) {
+            return null_mut();
         }
         self.allocate(cell_of(index))
     }
 
-    fn add_page(&mut self, index: usize) {
+    /// Gives a class a new page; false when the system has no memory.
+    fn add_page(&mut self, index: usize) -> bool {
         let cell = cell_of(index);
         let class = &mut self.classes[index];
         let bytes = (class.next_page as usize / cell).max(2) * cell;
@@ -132,7 +133,7 @@ impl Pages {
         // SAFETY: the layout is not empty.
         let memory = unsafe { alloc(page_layout(bytes)) };
         if memory.is_null() {
-            handle_alloc_error(page_layout(bytes));
+            return false;
         }
         self.reserved += bytes;
         class.bump = memory;
@@ -149,6 +150,7 @@ impl Pages {
                 self.pages.len() as u32 - 1
             }
         };
+        true
     }
 
     /// How many page slots there are (some may be vacant).

@@ -64,8 +64,10 @@ fn take_piece(ctx: &mut Ctx<'_>) -> NativeResult {
     let piece = match ctx.to_str(result) {
         Ok(Some(piece)) if !piece.is_empty() => piece,
         Ok(None) if !result.is_nil() => {
+            let mut message = ctx.vm.where_is(1);
+            message.extend_from_slice(b"reader function must return a string");
             ctx.push(Val::NIL);
-            return push_message(ctx, b"reader function must return a string");
+            return push_message(ctx, &message);
         }
         Ok(_) => return finish_pieces(ctx, pieces),
         Err(thrown) => return failed(ctx, thrown),

@@ -127,7 +127,7 @@ impl Vm {
 
     /// Starts a call. A Lua function gets its frame; a native runs at once.
     fn begin_call(&mut self, func: u32, mut nargs: u32, nresults: i16, flags: u16) -> Result<Next, Thrown> {
-        loop {
+        for _ in 0..MAX_CALL_CHAIN {
             let f = self.thread().get(func as usize);
             match f.tag {
                 tag::LCLOSURE => {
@@ -141,6 +141,7 @@ impl Vm {
                 _ => nargs = self.prepare_call_metamethod(func, nargs)?,
             }
         }
+        Err(self.throw_str("'__call' chain too long"))
     }
 
     /// Pushes the frame of the Lua function at `func`, whose arguments are above it.
@@ -190,6 +191,7 @@ impl Vm {
         }
         let top = (func + 1 + nargs) as usize;
         self.ensure_stack(top + 2)?;
+        self.heap.fuel -= (nargs / 4) as i64;
         let t = self.thread_mut();
         for i in (func as usize..top).rev() {
             let v = t.get(i);
@@ -338,6 +340,7 @@ impl Vm {
     /// Moves the last `n` values to `func`, as many as wanted (-1: all, and the top is set behind them).
     #[inline]
     pub(crate) fn move_results(&mut self, func: u32, n: u32, wanted: i16) {
+        self.heap.fuel -= (n / 4) as i64;
         let t = self.thread_mut();
         let from = (t.top - n) as usize;
         let to = func as usize;
@@ -1104,5 +1107,7 @@ const MAX_COROUTINE_DEPTH: u32 = 197;
 const MAX_NATIVE_DEPTH: usize = 195;
 /// How often the end of a VM looks for finalizers that finalizers have made.
 const FINAL_ROUNDS: usize = 10;
+/// `__call` metamethods that are values with a `__call` metamethod.
+const MAX_CALL_CHAIN: usize = 2000;
 /// Errors inside message handlers.
 const MAX_HANDLER_DEPTH: usize = 10;

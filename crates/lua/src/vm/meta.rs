@@ -9,7 +9,7 @@ use super::{Event, Vm};
 use crate::heap::Gc;
 use crate::native::{Thrown, to_number};
 use crate::number::{self, Number, float_to_int};
-use crate::op::{Instr, Op};
+use crate::op::Op;
 use crate::string::Str;
 use crate::table::{KIND_FROZEN, KIND_LAYERED, Table};
 use crate::thread::frame_flags::META;
@@ -490,13 +490,4 @@ fn compare_int_float(i: i64, f: f64) -> Option<Ordering> {
     // In range: compare with the floor; a fraction breaks the tie.
     let floor = f.floor();
     Some(i.cmp(&(floor as i64)).then(if f > floor { Ordering::Less } else { Ordering::Equal }))
-}
-
-/// The instruction before a saved pc.
-///
-/// # Safety
-/// `pc` is a saved pc of a frame that has run at least one instruction.
-pub(crate) unsafe fn instruction_before(pc: *const Instr) -> Instr {
-    // SAFETY: the caller's promise.
-    unsafe { *pc.sub(1) }
 }

@@ -125,8 +125,6 @@ pub struct Vm {
     pub(crate) warning_continues: bool,
     /// State of `math.random`.
     pub(crate) random_state: [u64; 4],
-    /// Whatever the embedding program keeps with the VM.
-    pub(crate) app_data: Vec<Box<dyn Any>>,
     /// A weak link to the public handle of this VM, for host functions (`api`).
     pub(crate) api_link: Option<Box<dyn Any>>,
 }
@@ -173,7 +171,6 @@ impl Vm {
             warnings_on: false,
             warning_continues: false,
             random_state: [hash_key, hash_key.rotate_left(17), 0xFF, 0],
-            app_data: Vec::new(),
             api_link: None,
         });
         for (i, name) in EVENT_NAMES.iter().enumerate() {

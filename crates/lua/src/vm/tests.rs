@@ -3,11 +3,11 @@
 use super::Vm;
 use super::call::{Entry, Exit};
 use crate::compiler::{Options, Unmetered, compile};
-use crate::function::{LuaClosure, UpBox};
+use crate::function::LuaClosure;
 use crate::heap::Gc;
 use crate::host::StdHost;
 use crate::thread::{Thread, ThreadState};
-use crate::value::{Val, tag};
+use crate::value::Val;
 use std::rc::Rc;
 
 /// A fresh VM with the libraries, and the source's main function (kept alive by `scratch`).

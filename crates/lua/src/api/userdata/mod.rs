@@ -3,8 +3,8 @@
 //! | file | what |
 //! |---|---|
 //! | this one | [`AnyUserData`] and the [`UserData`] trait |
-//! | [`mod@cell`] | the object with its borrows |
-//! | [`mod@registry`] | what a type offers to Lua, made into its metatable |
+//! | `cell` | the object with its borrows |
+//! | `registry` | what a type offers to Lua, made into its metatable |
 //!
 //! **Invariant:** the object in a userdata is an `Rc<UserDataCell<T>>`. A borrow holds the `Rc`, so neither the collector nor
 //! [`AnyUserData::take`] can free what is borrowed.

@@ -7,8 +7,7 @@ fn strings() {
     check(
         r#"
         print(load("return 1, ...")(2)) print(load("x =")) print(load("x = = 1", "=name"))
-        print(load("x = = 1", "@file.lua")) print(load("error('in chunk')", "=c"))
-        print(pcall(load("error('in chunk')", "=c")))
+        print(load("x = = 1", "@file.lua")) print(pcall(load("error('in chunk')", "=c")))
         print(load(5)) print(pcall(load, "x", {})) print(pcall(load)) print(pcall(load, nil)) print(type(load("")))
         "#,
         r#"
@@ -16,7 +15,6 @@ fn strings() {
         nil	[string "x ="]:1: unexpected symbol near <eof>
         nil	name:1: unexpected symbol near '='
         nil	file.lua:1: unexpected symbol near '='
-        function: 0x55fae6dac970
         false	c:1: in chunk
         nil	[string "5"]:1: unexpected symbol near '5'
         false	bad argument #2 to 'load' (string expected, got table)

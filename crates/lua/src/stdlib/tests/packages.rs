@@ -16,7 +16,7 @@ fn modules_are_found_by_path_and_loaded_once() {
                 ("./lib/deep/init.lua", "print('deep', ...) return function() return 'deep' end"),
                 ("./nothing.lua", "x = 1"),
                 ("./falsy.lua", "return false"),
-                ("./own.lua", "package.loaded.own = 'set inside'"),
+                ("./own.lua", "package.loaded.own = 'set-inside'"),
             ])
         },
         r#"
@@ -32,7 +32,7 @@ fn modules_are_found_by_path_and_loaded_once() {
         deep
         true 1
         false ./falsy.lua
-        set inside ./own.lua
+        set-inside ./own.lua
         true true true true
         "
         .replace(' ', "\t")
