@@ -310,7 +310,10 @@ fn an_instruction_limit_ends_hidden_loops() {
         let ran = lua(&["--max-instructions", "20_000_000", "-e", code]);
         assert_eq!(
             (ran.err.as_str(), ran.code),
-            ("lua: instruction limit of 20000000 exceeded\n", Some(70)),
+            (
+                "lua: (command line):1: instruction limit of 20000000 exceeded\n",
+                Some(70)
+            ),
             "{code}"
         );
     }
@@ -327,7 +330,10 @@ fn a_time_limit_ends_a_loop() {
     ]);
     assert_eq!(
         (ran.err.as_str(), ran.code),
-        ("lua: time limit of 300ms exceeded\n", Some(70))
+        (
+            "lua: (command line):1: time limit of 300ms exceeded\n",
+            Some(70)
+        )
     );
     assert!(start.elapsed() >= Duration::from_millis(300));
     let ran = lua(&["--timeout", "60s", "-e", "print 'in time'"]);

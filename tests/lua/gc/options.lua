@@ -1,4 +1,5 @@
 -- collectgarbage: every option, its result, and bad ones.
+-- stress: skip, that mode collects although the collector is stopped
 print(collectgarbage(), collectgarbage("collect"))
 print(math.type(collectgarbage("count")), collectgarbage("count") > 0)
 print(collectgarbage("isrunning"), collectgarbage("stop"), collectgarbage("isrunning"))

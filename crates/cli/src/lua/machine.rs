@@ -122,8 +122,12 @@ impl Machine {
         thread.set_main(true);
         let stop = |reason, text: String| {
             self.stopped.set(true);
+            let position = thread.current_line();
             thread.terminate(reason, CLOSING_FUEL);
-            Err(Failure::Limit(text))
+            Err(Failure::Limit(match position {
+                Some((chunk, line)) => format!("{chunk}:{line}: {text}"),
+                None => text,
+            }))
         };
         let mut outcome = match self.slice() {
             Ok(fuel) => thread.resume_with_fuel(args, fuel),

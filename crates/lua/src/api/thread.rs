@@ -406,22 +406,19 @@ impl Thread {
 /// Moves the `n` values from stack index `from` of the running coroutine to the top of another one's stack.
 fn hand_over(vm: &mut Vm, from: u32, n: u32, mut to: Gc<RawThread>) -> Result<(), Thrown> {
     vm.barrier_thread(to);
-    // The stack grows for the coroutine that is current. The values stay rooted on the real one's.
+    // The stack grows for the coroutine that is current; the values stay rooted on the stack of the one that really is.
     let outer = vm.current_gc();
-    let values: Vec<Val> = (from..from + n).map(|i| outer.get(i as usize)).collect();
-    let mark = vm.scratch.len();
-    vm.scratch.extend_from_slice(&values);
-    vm.scratch.push(Val::thread(outer));
     let native = std::mem::replace(&mut vm.native, crate::vm::NO_NATIVE);
+    vm.scratch.push(Val::thread(outer));
     vm.current = to.as_ptr();
     let room = vm.ensure_stack((to.top + n) as usize + NATIVE_SLOTS);
     vm.current = outer.as_ptr();
+    vm.scratch.pop();
     vm.native = native;
-    vm.scratch.truncate(mark);
     room?;
-    for v in values {
+    for i in from..from + n {
         let top = to.top as usize;
-        to.set(top, v);
+        to.set(top, outer.get(i as usize));
         to.top += 1;
     }
     vm.barrier_thread(to);

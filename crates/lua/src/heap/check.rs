@@ -242,3 +242,83 @@ impl Check<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::host::StdHost;
+    use crate::value::{Val, tag};
+    use crate::vm::Vm;
+    use std::rc::Rc;
+
+    fn vm() -> Box<Vm> {
+        let vm = Vm::new(Rc::new(StdHost::default()), usize::MAX / 2, false).expect("memory");
+        assert_eq!(vm.check_heap(), Vec::<String>::new());
+        vm
+    }
+
+    #[track_caller]
+    fn finds(vm: &Vm, what: &str) {
+        let problems = vm.check_heap();
+        assert!(problems.iter().any(|p| p.contains(what)), "{problems:?} does not say {what:?}");
+    }
+
+    #[test]
+    fn a_wrong_count_of_bytes() {
+        let mut vm = vm();
+        vm.heap.used += 8;
+        finds(&vm, "bytes are charged");
+        vm.heap.used -= 8;
+        assert_eq!(vm.check_heap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_reference_to_a_freed_object() {
+        let mut vm = vm();
+        let t = vm.new_table().expect("memory");
+        vm.scratch.push(Val::table(t));
+        let gone = Val::table(vm.new_table().expect("memory"));
+        vm.collect_everything();
+        vm.table_set_int(t, 1, gone).expect("memory");
+        finds(&vm, "table value: refers to a dead object");
+        vm.table_set_int(t, 1, Val::NIL).expect("memory");
+        vm.roots.push(gone);
+        finds(&vm, "root: refers to a dead object");
+        vm.roots.pop();
+        assert_eq!(vm.check_heap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_tag_that_does_not_fit_its_object() {
+        let mut vm = vm();
+        let t = vm.new_table().expect("memory");
+        vm.scratch.push(Val::object(t.header(), tag::THREAD));
+        finds(&vm, "on an object of kind");
+        vm.scratch.pop();
+    }
+
+    #[test]
+    fn a_string_missing_from_the_intern_table() {
+        let mut vm = vm();
+        let s = vm.intern(b"interned").expect("memory");
+        vm.scratch.push(Val::str(s));
+        vm.heap.strings.remove(s);
+        finds(&vm, "is not in the intern table");
+        vm.heap.strings.insert(s);
+        assert_eq!(vm.check_heap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn open_variables_out_of_order() {
+        let mut vm = vm();
+        vm.thread_mut().top = 4;
+        let low = vm.find_box(1).expect("memory");
+        let high = vm.find_box(2).expect("memory");
+        assert_eq!(vm.check_heap(), Vec::<String>::new());
+        // SAFETY: both boxes are on the open list of the main coroutine.
+        unsafe { std::ptr::swap(&raw mut (*low).location, &raw mut (*high).location) };
+        finds(&vm, "out of order");
+        // SAFETY: as above.
+        unsafe { std::ptr::swap(&raw mut (*low).location, &raw mut (*high).location) };
+        assert_eq!(vm.check_heap(), Vec::<String>::new());
+    }
+}

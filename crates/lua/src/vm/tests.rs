@@ -111,7 +111,7 @@ fn preempted_after_every_few_instructions_the_result_is_the_same() {
                 slices += 1;
             }
             assert!(matches!(exit, Exit::Done(_)), "{exit:?} {:?}\n{source}", vm.thrown);
-            assert!(slices > 4, "{slices}");
+            assert!(slices > 4 || slice > 7, "{slices}");
             let Exit::Done(from) = exit else { unreachable!() };
             let sliced: Vec<Val> = (from..co.top as usize).map(|i| co.get(i)).collect();
             let (_whole, expected) = run(source, false);

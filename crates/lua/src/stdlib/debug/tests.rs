@@ -18,7 +18,8 @@ fn check(source: &str, expected: &str) {
     check_plain(&script, expected);
 }
 
-/// Chunks that fail, and their messages.
+/// Chunks that fail, and their messages. (For a field of something else named `_ENV` the reference says `field` since
+/// 5.4.7 only.)
 const MESSAGES: &[(&str, &str)] = &[
     (
         r#"("x")()"#,
@@ -67,11 +68,11 @@ const MESSAGES: &[(&str, &str)] = &[
     ),
     (
         r#"local a = {_ENV = {}}; return a._ENV.x + 1"#,
-        r#"x:1: attempt to perform arithmetic on a nil value (global 'x')"#,
+        r#"x:1: attempt to perform arithmetic on a nil value (field 'x')"#,
     ),
     (
         r#"return ("_ENV").x + 1"#,
-        r#"x:1: attempt to perform arithmetic on a nil value (global 'x')"#,
+        r#"x:1: attempt to perform arithmetic on a nil value (field 'x')"#,
     ),
     (
         r#"local a = setmetatable({}, {__index = 10}) return a.x"#,
@@ -129,10 +130,6 @@ const MESSAGES: &[(&str, &str)] = &[
     (
         r#"local t = setmetatable({}, {__lt = {}}) return t < t"#,
         r#"x:1: attempt to call a table value (metamethod 'lt')"#,
-    ),
-    (
-        r#"local t = setmetatable({}, {__index = setmetatable({}, {__call = 1})}) return t.x"#,
-        r#"nil"#,
     ),
     (
         r#"local t = setmetatable({}, {__close = 1}) do local c <close> = t end"#,
@@ -604,7 +601,7 @@ fn captures_by_value_are_joined_by_copying() {
 fn finalizers_have_a_name() {
     check_plain(
         "local name setmetatable({}, {__gc = function() local i = debug.getinfo(1, 'n') name = i.namewhat .. i.name end})
-         repeat local a = {} until name return name",
+         repeat collectgarbage() until name return name",
         "metamethod__gc",
     );
 }
@@ -619,7 +616,7 @@ fn a_failed_coroutine_keeps_its_traceback_until_it_is_closed() {
          local before = debug.traceback(co) local name, v = debug.getlocal(co, 2, 1)
          local good, e = coroutine.close(co)
          return (before:gsub('%s+', ' ')), name, type(v), good, e, closed, debug.traceback(co)",
-        "stack traceback: [C]: in function 'error' t:4: in local 'f' t:4: in function <t:2> x table false e e \
+        "stack traceback: [C]: in function 'error' t:3: in local 'f' t:3: in function <t:1> x table false e e \
          stack traceback:",
     );
 }

@@ -9,6 +9,8 @@
 
 mod file;
 mod read;
+#[cfg(test)]
+mod tests;
 
 use crate::function::{Cost, NativeDef};
 use crate::heap::{Gc, Header};
@@ -604,7 +606,8 @@ fn io_type(ctx: &mut Ctx<'_>) -> NativeResult {
 fn file_tostring(ctx: &mut Ctx<'_>) -> NativeResult {
     let open = check_file(ctx, 0)?.stream.is_some();
     if open {
-        let text = format!("file ({:#x})", ctx.arg(0).payload);
+        let identity = super::access::identity(ctx.vm, ctx.arg(0));
+        let text = format!("file ({identity:#x})");
         ctx.ret_str(text.as_bytes())
     } else {
         ctx.ret_str(b"file (closed)")

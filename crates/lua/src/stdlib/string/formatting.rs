@@ -195,7 +195,7 @@ impl Formatting {
                     tag::NIL | tag::FALSE | tag::TRUE | tag::INT | tag::FLOAT => {
                         "(null)".to_owned()
                     }
-                    _ => format!("{:#x}", v.payload),
+                    _ => format!("{:#x}", access::identity(ctx.vm, v)),
                 };
                 self.result.push_with(ctx, MAX_NUMBER, |out| {
                     layout.write_text(text.as_bytes(), out)

@@ -337,7 +337,7 @@ fn what_is_too_large_is_refused() {
     for source in [
         "return (('x'):rep(1e6)):gsub('.', ('y'):rep(5000))",
         "local s, t = ('x'):rep(2^20), {} for i = 1, 5000 do t[i] = s end return table.concat(t)",
-        "return ('x'):rep(1 << 31)",
+        "return ('x'):rep(1 << 30)",
         "return string.pack('c200000000', '')",
         "return ('%s%s%s%s'):rep(20):format(table.unpack((function() local t = {} for i = 1, 80 do t[i] = ('x'):rep(1e6) end return t end)()))",
     ] {
