@@ -14,7 +14,10 @@ const COUNT: usize = 10_000;
 /// A Lua program that makes `n` objects in `t`, for both implementations.
 const OBJECTS: &[(&str, &str)] = &[
     ("coroutine, not resumed", "t[i] = coroutine.create(f)"),
-    ("coroutine, parked in a yield", "local co = coroutine.create(f) coroutine.resume(co) t[i] = co"),
+    (
+        "coroutine, parked in a yield",
+        "local co = coroutine.create(f) coroutine.resume(co) t[i] = co",
+    ),
     ("empty table", "t[i] = {}"),
     ("table {x=, y=}", "t[i] = {x = i, y = i}"),
     ("table {i, i}", "t[i] = {i, i}"),
@@ -49,10 +52,20 @@ fn main() -> Result<()> {
         println!("{name:<32} {ours:>10.0} {theirs:>10}");
     }
 
-    let sandbox = || Lua::with_options(LuaOptions { profile: Profile::Sandbox, ..LuaOptions::default() });
+    let sandbox = || {
+        Lua::with_options(LuaOptions {
+            profile: Profile::Sandbox,
+            ..LuaOptions::default()
+        })
+    };
     let vm = sandbox()?;
-    let theirs = reference("return collectgarbage('count') * 1024").map_or("-".to_owned(), |b| format!("{b:.0}"));
-    println!("{:<32} {:>10} {theirs:>10}", "VM with its library, charged", vm.used_memory());
+    let theirs = reference("return collectgarbage('count') * 1024")
+        .map_or("-".to_owned(), |b| format!("{b:.0}"));
+    println!(
+        "{:<32} {:>10} {theirs:>10}",
+        "VM with its library, charged",
+        vm.used_memory()
+    );
 
     const VMS: u32 = 500;
     let start = Instant::now();
@@ -61,6 +74,9 @@ fn main() -> Result<()> {
     }
     let ours_us = start.elapsed().as_secs_f64() * 1e6 / f64::from(VMS);
     // A process that opens the library and ends, less one that does not start Lua: the nearest a script can measure.
-    println!("{:<32} {ours_us:>10.1} {:>10}", "VM made and dropped, us", "-");
+    println!(
+        "{:<32} {ours_us:>10.1} {:>10}",
+        "VM made and dropped, us", "-"
+    );
     Ok(())
 }

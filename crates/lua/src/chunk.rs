@@ -95,7 +95,13 @@ impl FunctionCode {
             return None;
         }
         let live = |l: &&LocalVar| l.start_pc as usize <= pc && pc < l.end_pc as usize;
-        Some(self.locals.iter().filter(live).count().max(self.num_params as usize))
+        Some(
+            self.locals
+                .iter()
+                .filter(live)
+                .count()
+                .max(self.num_params as usize),
+        )
     }
 
     /// The name of the `n`-th (from 1) local variable live at `pc`: the variable of register `n - 1`.

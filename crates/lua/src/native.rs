@@ -104,7 +104,11 @@ impl<'a> Ctx<'a> {
     /// Argument `i`, nil if there are not so many.
     #[inline(always)]
     pub fn arg(&self, i: usize) -> Val {
-        if i < self.nargs { self.stack_get(self.base + i) } else { Val::NIL }
+        if i < self.nargs {
+            self.stack_get(self.base + i)
+        } else {
+            Val::NIL
+        }
     }
     /// Replaces argument `i`, which must exist (see `resize_args`): argument slots are the native's state.
     #[inline(always)]
@@ -133,7 +137,11 @@ impl<'a> Ctx<'a> {
     }
     /// Argument `i`, which may be nil but must be there.
     pub fn check_any(&mut self, i: usize) -> Result<Val, Thrown> {
-        if i >= self.nargs { Err(self.arg_error(i, "value expected")) } else { Ok(self.arg(i)) }
+        if i >= self.nargs {
+            Err(self.arg_error(i, "value expected"))
+        } else {
+            Ok(self.arg(i))
+        }
     }
     /// Argument `i` as an integer (floats with an integer value and numeric strings are converted).
     #[inline]
@@ -148,18 +156,28 @@ impl<'a> Ctx<'a> {
     fn check_int_slow(&mut self, i: usize, v: Val) -> Result<i64, Thrown> {
         match to_integer(v) {
             Some(n) => Ok(n),
-            None if to_number(v).is_some() => Err(self.arg_error(i, "number has no integer representation")),
+            None if to_number(v).is_some() => {
+                Err(self.arg_error(i, "number has no integer representation"))
+            }
             None => Err(self.type_error(i, "number")),
         }
     }
     /// Argument `i` as an integer, or `default` when absent or nil.
     pub fn opt_int(&mut self, i: usize, default: i64) -> Result<i64, Thrown> {
-        if self.is_none_or_nil(i) { Ok(default) } else { self.check_int(i) }
+        if self.is_none_or_nil(i) {
+            Ok(default)
+        } else {
+            self.check_int(i)
+        }
     }
     /// Argument `i` as a float (integers and numeric strings are converted).
     #[inline]
     pub fn check_num(&mut self, i: usize) -> Result<f64, Thrown> {
-        match self.arg(i).as_number().or_else(|| to_number(self.arg(i)).map(Number::to_f64)) {
+        match self
+            .arg(i)
+            .as_number()
+            .or_else(|| to_number(self.arg(i)).map(Number::to_f64))
+        {
             Some(f) => Ok(f),
             None => Err(self.type_error(i, "number")),
         }
@@ -173,7 +191,11 @@ impl<'a> Ctx<'a> {
     }
     /// Argument `i` as a float, or `default` when absent or nil.
     pub fn opt_num(&mut self, i: usize, default: f64) -> Result<f64, Thrown> {
-        if self.is_none_or_nil(i) { Ok(default) } else { self.check_num(i) }
+        if self.is_none_or_nil(i) {
+            Ok(default)
+        } else {
+            self.check_num(i)
+        }
     }
     /// Argument `i` as a string; a number is converted in place.
     #[inline]
@@ -194,7 +216,11 @@ impl<'a> Ctx<'a> {
     }
     /// Argument `i` as a string, or `None` when absent or nil.
     pub fn opt_str(&mut self, i: usize) -> Result<Option<Gc<Str>>, Thrown> {
-        if self.is_none_or_nil(i) { Ok(None) } else { self.check_str(i).map(Some) }
+        if self.is_none_or_nil(i) {
+            Ok(None)
+        } else {
+            self.check_str(i).map(Some)
+        }
     }
     /// Argument `i`, which must be a table.
     #[inline]
@@ -206,10 +232,19 @@ impl<'a> Ctx<'a> {
     }
     /// Argument `i`, which must be a function.
     pub fn check_function(&mut self, i: usize) -> Result<Val, Thrown> {
-        if self.arg(i).is_function() { Ok(self.arg(i)) } else { Err(self.type_error(i, "function")) }
+        if self.arg(i).is_function() {
+            Ok(self.arg(i))
+        } else {
+            Err(self.type_error(i, "function"))
+        }
     }
     /// Argument `i` as one of `options` (by index); `default` when absent or nil.
-    pub fn check_option(&mut self, i: usize, default: Option<usize>, options: &[&str]) -> Result<usize, Thrown> {
+    pub fn check_option(
+        &mut self,
+        i: usize,
+        default: Option<usize>,
+        options: &[&str],
+    ) -> Result<usize, Thrown> {
         if let Some(default) = default
             && self.is_none_or_nil(i)
         {
@@ -273,7 +308,8 @@ impl<'a> Ctx<'a> {
     /// Makes room for `n` more pushes; the error is "stack overflow".
     pub fn reserve(&mut self, n: usize) -> Result<(), Thrown> {
         let top = self.top();
-        self.vm.ensure_stack(top.saturating_add(n).saturating_add(8))
+        self.vm
+            .ensure_stack(top.saturating_add(n).saturating_add(8))
     }
 
     // ---- results ----
@@ -330,7 +366,11 @@ impl<'a> Ctx<'a> {
     }
     /// A buffer for bytes whose growth is charged to the VM's memory limit.
     pub fn buffer(&mut self) -> Buffer {
-        Buffer { bytes: Vec::new(), charged: 0, heap: &raw mut self.vm.heap }
+        Buffer {
+            bytes: Vec::new(),
+            charged: 0,
+            heap: &raw mut self.vm.heap,
+        }
     }
 
     // ---- tables, without metamethods ----
@@ -361,7 +401,9 @@ impl<'a> Ctx<'a> {
     }
     /// The metamethod of a value, nil if it has none; `event` is a full name such as `__index`.
     pub fn metamethod(&mut self, v: Val, event: &str) -> Result<Val, Thrown> {
-        let Some(meta) = self.vm.metatable_of(v) else { return Ok(Val::NIL) };
+        let Some(meta) = self.vm.metatable_of(v) else {
+            return Ok(Val::NIL);
+        };
         let name = self.vm.new_str(event.as_bytes())?;
         Ok(meta.get(self.vm.heap.hash_key, Val::str(name)))
     }
@@ -409,7 +451,9 @@ impl<'a> Ctx<'a> {
     pub fn call(&mut self, nargs: usize, cont: Cont) -> NativeResult {
         self.vm.next_cont = cont;
         self.vm.next_flags = 0;
-        Ok(Action::Call { nargs: nargs as u32 })
+        Ok(Action::Call {
+            nargs: nargs as u32,
+        })
     }
     /// As `call`, and an error in it enters `cont` too, with `Status::Error` and the error value as the one result.
     /// With `handler`, argument 0 of this native is a message handler, run where the error is raised.
@@ -417,20 +461,28 @@ impl<'a> Ctx<'a> {
         use crate::thread::frame_flags::{CATCH, HANDLER};
         self.vm.next_cont = cont;
         self.vm.next_flags = CATCH | if handler { HANDLER } else { 0 };
-        Ok(Action::Call { nargs: nargs as u32 })
+        Ok(Action::Call {
+            nargs: nargs as u32,
+        })
     }
     /// Calls the function below the last `nargs` pushed values; its results are this native's.
     pub fn tail_call(&mut self, nargs: usize) -> NativeResult {
         self.vm.next_cont = return_results;
         self.vm.next_flags = 0;
-        Ok(Action::TailCall { nargs: nargs as u32 })
+        Ok(Action::TailCall {
+            nargs: nargs as u32,
+        })
     }
     /// Resumes the coroutine below the last `nargs` pushed values with these; `cont` is entered with what it yields or
     /// returns, or with `Status::Error` and its error. It must be `Fresh` or `Suspended`.
-    pub(crate) fn resume(&mut self, nargs: usize, cont: Cont) -> NativeResult {
+    /// It may be passed over: it must return the results, with `true` in front if `status` is set, or handle the error.
+    pub(crate) fn resume(&mut self, nargs: usize, status: bool, cont: Cont) -> NativeResult {
+        use crate::thread::frame_flags::{PASSES, PASSES_STATUS};
         self.vm.next_cont = cont;
-        self.vm.next_flags = 0;
-        Ok(Action::Resume { nargs: nargs as u32 })
+        self.vm.next_flags = if status { PASSES_STATUS } else { PASSES };
+        Ok(Action::Resume {
+            nargs: nargs as u32,
+        })
     }
     /// Yields the last `n` values; `cont` is entered with what the coroutine is resumed with.
     pub fn yield_values(&mut self, n: usize, cont: Cont) -> NativeResult {
@@ -445,6 +497,12 @@ impl<'a> Ctx<'a> {
         self.vm.next_flags = 0;
         Ok(Action::CloseThread)
     }
+    /// Yields the last `n` values; what the coroutine is resumed with is this native's results.
+    pub(crate) fn yield_and_return(&mut self, n: usize) -> NativeResult {
+        self.vm.next_cont = return_results;
+        self.vm.next_flags = crate::thread::frame_flags::PASSES;
+        Ok(Action::Yield(n as u32))
+    }
     /// In a continuation: stack index of the first result.
     pub fn results(&self) -> usize {
         self.results
@@ -455,7 +513,11 @@ impl<'a> Ctx<'a> {
     }
     /// In a continuation: result `i`, nil if there are not so many.
     pub fn result(&self, i: usize) -> Val {
-        if self.results + i < self.top() { self.stack_get(self.results + i) } else { Val::NIL }
+        if self.results + i < self.top() {
+            self.stack_get(self.results + i)
+        } else {
+            Val::NIL
+        }
     }
     /// In a continuation: how the call ended.
     pub fn status(&self) -> Status {
@@ -490,7 +552,11 @@ impl<'a> Ctx<'a> {
     /// "bad argument #i to 'name' (expected expected, got type)".
     #[cold]
     pub fn type_error(&mut self, i: usize, expected: &str) -> Thrown {
-        let got = if self.is_none(i) { "no value".to_owned() } else { self.vm.type_name_for_message(self.arg(i)) };
+        let got = if self.is_none(i) {
+            "no value".to_owned()
+        } else {
+            self.vm.type_name_for_message(self.arg(i))
+        };
         self.arg_error(i, &format!("{expected} expected, got {got}"))
     }
 
@@ -595,7 +661,12 @@ impl Buffer {
         Ok(())
     }
     /// Appends what `write` appends; at most `n` bytes.
-    pub fn push_with(&mut self, ctx: &mut Ctx<'_>, n: usize, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Thrown> {
+    pub fn push_with(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        n: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), Thrown> {
         self.reserve(ctx, n)?;
         write(&mut self.bytes);
         debug_assert!(self.bytes.len() <= self.charged);

@@ -369,7 +369,10 @@ mod tests {
         assert_eq!(Instr::abc(Op::ADDI, 0, 0, -5i8 as u8).sc(), -5);
         assert_eq!(Instr::asbx(Op::LOADI, 3, -32768).sbx(), -32768);
         assert_eq!(Instr::j(Op::LOOP, -70_000).sj(), -70_000);
-        assert_eq!(Instr::ax(Op::EXTRAARG, Instr::MAX_AX).ax_value(), Instr::MAX_AX);
+        assert_eq!(
+            Instr::ax(Op::EXTRAARG, Instr::MAX_AX).ax_value(),
+            Instr::MAX_AX
+        );
     }
 
     #[test]

@@ -93,7 +93,10 @@ pub(crate) fn hash_bytes(key: u64, bytes: &[u8]) -> u32 {
         } else if len >= 4 {
             (read4(bytes), read4(&bytes[len - 4..]))
         } else if len > 0 {
-            ((bytes[0] as u64) << 16 | (bytes[len / 2] as u64) << 8 | bytes[len - 1] as u64, 0)
+            (
+                (bytes[0] as u64) << 16 | (bytes[len / 2] as u64) << 8 | bytes[len - 1] as u64,
+                0,
+            )
         } else {
             (0, 0)
         }
@@ -137,7 +140,11 @@ fn string_of(slot: u64) -> Gc<Str> {
 
 impl Interner {
     pub(crate) fn new() -> Interner {
-        Interner { slots: vec![EMPTY; 256].into_boxed_slice(), mask: 255, live: 0 }
+        Interner {
+            slots: vec![EMPTY; 256].into_boxed_slice(),
+            mask: 255,
+            live: 0,
+        }
     }
 
     /// Bytes the table itself takes.
@@ -147,7 +154,11 @@ impl Interner {
 
     /// Bytes that the next insert must have charged first (0 when no growth is due).
     pub(crate) fn growth_due(&self) -> usize {
-        if (self.live + 1) * 8 > self.slots.len() * 5 { self.slots.len() * 2 * 8 } else { 0 }
+        if (self.live + 1) * 8 > self.slots.len() * 5 {
+            self.slots.len() * 2 * 8
+        } else {
+            0
+        }
     }
 
     #[inline(always)]
@@ -210,7 +221,10 @@ impl Interner {
     pub(crate) fn remove(&mut self, s: Gc<Str>) {
         let mut hole = s.hash as usize & self.mask;
         while self.slots[hole] & POINTER_MASK != s.addr() {
-            debug_assert!(self.slots[hole] != EMPTY, "an interned string is not in the table");
+            debug_assert!(
+                self.slots[hole] != EMPTY,
+                "an interned string is not in the table"
+            );
             hole = (hole + 1) & self.mask;
         }
         let mut i = hole;
@@ -245,11 +259,18 @@ mod tests {
     #[test]
     fn hash_depends_on_key_length_and_every_byte() {
         let base = hash_bytes(1, b"hello world, this is long enough for two rounds");
-        assert_ne!(base, hash_bytes(2, b"hello world, this is long enough for two rounds"));
+        assert_ne!(
+            base,
+            hash_bytes(2, b"hello world, this is long enough for two rounds")
+        );
         for n in 0..48 {
             let mut bytes = *b"hello world, this is long enough for two rounds!";
             bytes[n] ^= 1;
-            assert_ne!(hash_bytes(1, b"hello world, this is long enough for two rounds!"), hash_bytes(1, &bytes), "{n}");
+            assert_ne!(
+                hash_bytes(1, b"hello world, this is long enough for two rounds!"),
+                hash_bytes(1, &bytes),
+                "{n}"
+            );
         }
         assert_ne!(hash_bytes(1, b""), hash_bytes(1, b"\0"));
     }

@@ -43,8 +43,14 @@ const _: () = assert!(size_of::<Node>() == 24);
 struct DummyNode(Node);
 // SAFETY: the node is only read.
 unsafe impl Sync for DummyNode {}
-static DUMMY: DummyNode =
-    DummyNode(Node { val: 0, key: 0, val_tag: tag::NIL, key_tag: tag::NIL, _pad: 0, next: 0 });
+static DUMMY: DummyNode = DummyNode(Node {
+    val: 0,
+    key: 0,
+    val_tag: tag::NIL,
+    key_tag: tag::NIL,
+    _pad: 0,
+    next: 0,
+});
 
 #[inline(always)]
 fn dummy() -> *mut Node {
@@ -103,7 +109,12 @@ impl Slot {
     #[inline(always)]
     pub(crate) fn get(self) -> Val {
         // SAFETY: slots are made by the lookups below, from live parts of a table, and used before it changes.
-        unsafe { Val { payload: *self.payload, tag: *self.tag } }
+        unsafe {
+            Val {
+                payload: *self.payload,
+                tag: *self.tag,
+            }
+        }
     }
     #[inline(always)]
     pub(crate) fn set(self, v: Val) {
@@ -147,7 +158,11 @@ impl Table {
     }
     /// Slots of the hash part.
     pub(crate) fn node_count(&self) -> usize {
-        if self.has_nodes() { self.mask as usize + 1 } else { 0 }
+        if self.has_nodes() {
+            self.mask as usize + 1
+        } else {
+            0
+        }
     }
     pub(crate) fn array_bytes(slots: usize) -> usize {
         slots * 9
@@ -169,7 +184,12 @@ impl Table {
     pub(crate) fn array_slot(&self, i: usize) -> Slot {
         debug_assert!(i < self.array_size as usize);
         // SAFETY: `i` is below the array size.
-        unsafe { Slot { payload: (self.array as *mut u64).sub(1 + i), tag: self.array.add(i) } }
+        unsafe {
+            Slot {
+                payload: (self.array as *mut u64).sub(1 + i),
+                tag: self.array.add(i),
+            }
+        }
     }
     #[inline(always)]
     fn array_tag(&self, i: usize) -> u8 {
@@ -180,7 +200,12 @@ impl Table {
     #[inline(always)]
     fn node_slot(n: *mut Node) -> Slot {
         // SAFETY: `n` is a live node.
-        unsafe { Slot { payload: &raw mut (*n).val, tag: &raw mut (*n).val_tag } }
+        unsafe {
+            Slot {
+                payload: &raw mut (*n).val,
+                tag: &raw mut (*n).val_tag,
+            }
+        }
     }
 
     /// The slot of integer key `i`, if it has one.
@@ -249,7 +274,13 @@ impl Table {
             // SAFETY: chains stay inside the node array; only nodes with an equal tag are compared, and a key
             // that may be freed has the tag DEAD_KEY.
             unsafe {
-                if (*n).key_tag == key.tag && (Val { payload: (*n).key, tag: key.tag }).raw_eq(key) {
+                if (*n).key_tag == key.tag
+                    && (Val {
+                        payload: (*n).key,
+                        tag: key.tag,
+                    })
+                    .raw_eq(key)
+                {
                     return Some(Self::node_slot(n));
                 }
                 if (*n).next == 0 {
@@ -311,7 +342,11 @@ impl Table {
         }
         while low < high {
             let mid = (low + high).div_ceil(2);
-            if self.array_tag(mid - 1) == tag::NIL { high = mid - 1 } else { low = mid }
+            if self.array_tag(mid - 1) == tag::NIL {
+                high = mid - 1
+            } else {
+                low = mid
+            }
         }
         low
     }
@@ -339,7 +374,11 @@ impl Table {
         }
         while high - low > 1 {
             let mid = low + (high - low) / 2;
-            if self.get_int(mid).is_nil() { high = mid } else { low = mid }
+            if self.get_int(mid).is_nil() {
+                high = mid
+            } else {
+                low = mid
+            }
         }
         low
     }
@@ -390,13 +429,21 @@ impl Table {
 
     /// The first non-nil entry at or after a traversal position: (next position, key, value), and in `steps`
     /// how many slots were looked at. `limit` bounds the slots looked at: `Err(position)` when it is reached.
-    pub(crate) fn entry_from(&self, mut at: usize, limit: usize) -> Result<Option<(usize, Val, Val)>, usize> {
+    pub(crate) fn entry_from(
+        &self,
+        mut at: usize,
+        limit: usize,
+    ) -> Result<Option<(usize, Val, Val)>, usize> {
         let array = self.array_size as usize;
         let end = array + self.node_count();
         let stop = at.saturating_add(limit);
         while at < array.min(stop) {
             if self.array_tag(at) != tag::NIL {
-                return Ok(Some((at + 1, Val::int(at as i64 + 1), self.array_slot(at).get())));
+                return Ok(Some((
+                    at + 1,
+                    Val::int(at as i64 + 1),
+                    self.array_slot(at).get(),
+                )));
             }
             at += 1;
         }
@@ -405,7 +452,10 @@ impl Table {
             // SAFETY: `n` is below the node count.
             unsafe {
                 if (*n).val_tag != tag::NIL {
-                    let key = Val { payload: (*n).key, tag: (*n).key_tag };
+                    let key = Val {
+                        payload: (*n).key,
+                        tag: (*n).key_tag,
+                    };
                     return Ok(Some((at + 1, key, Self::node_slot(n).get())));
                 }
             }
@@ -421,7 +471,12 @@ impl Table {
 
     fn main_position(&self, hash_key: u64, n: *mut Node) -> *mut Node {
         // SAFETY: `n` is a live node with a value, so its key is alive.
-        let key = unsafe { Val { payload: (*n).key, tag: (*n).key_tag } };
+        let key = unsafe {
+            Val {
+                payload: (*n).key,
+                tag: (*n).key_tag,
+            }
+        };
         self.node(hash_val(hash_key, key) & self.mask)
     }
 
@@ -447,7 +502,9 @@ impl Table {
         // SAFETY: all pointers stay inside the node array.
         unsafe {
             if !Self::is_empty_slot(at) {
-                let Some(free) = self.take_free() else { return Placed::NoRoom };
+                let Some(free) = self.take_free() else {
+                    return Placed::NoRoom;
+                };
                 let other = self.main_position(hash_key, at);
                 if other != at {
                     // The colliding node is out of its main position: move it to the free node.
@@ -464,7 +521,11 @@ impl Table {
                     }
                 } else {
                     // The new key goes into the free node, behind the main position.
-                    (*free).next = if (*at).next != 0 { at.offset((*at).next as isize).offset_from(free) as i32 } else { 0 };
+                    (*free).next = if (*at).next != 0 {
+                        at.offset((*at).next as isize).offset_from(free) as i32
+                    } else {
+                        0
+                    };
                     (*at).next = free.offset_from(at) as i32;
                     at = free;
                 }
@@ -516,7 +577,8 @@ pub(crate) fn hash_val(hash_key: u64, key: Val) -> u32 {
 }
 
 fn array_layout(slots: usize) -> std::alloc::Layout {
-    std::alloc::Layout::from_size_align(Table::array_bytes(slots), 8).expect("array sizes are bounded")
+    std::alloc::Layout::from_size_align(Table::array_bytes(slots), 8)
+        .expect("array sizes are bounded")
 }
 
 fn free_array(array: *mut u8, slots: usize) {
@@ -529,7 +591,12 @@ fn free_array(array: *mut u8, slots: usize) {
 fn free_nodes(nodes: *mut Node, count: usize) {
     if count > 0 {
         // SAFETY: allocated by `Vm::table_resize` with this layout.
-        unsafe { std::alloc::dealloc(nodes as *mut u8, std::alloc::Layout::array::<Node>(count).expect("bounded")) };
+        unsafe {
+            std::alloc::dealloc(
+                nodes as *mut u8,
+                std::alloc::Layout::array::<Node>(count).expect("bounded"),
+            )
+        };
     }
 }
 
@@ -568,7 +635,12 @@ impl Vm {
     }
 
     /// `table_set` for a normalised key.
-    pub(crate) fn table_set_normal(&mut self, mut t: Gc<Table>, key: Val, val: Val) -> Result<(), Thrown> {
+    pub(crate) fn table_set_normal(
+        &mut self,
+        mut t: Gc<Table>,
+        key: Val,
+        val: Val,
+    ) -> Result<(), Thrown> {
         t.header.flags = 0;
         if let Some(slot) = t.find(self.heap.hash_key, key) {
             slot.set(val);
@@ -597,12 +669,21 @@ impl Vm {
     /// Inserts a normalised key that is not in the table, with a value that is not nil.
     #[cold]
     #[inline(never)]
-    pub(crate) fn table_insert(&mut self, mut t: Gc<Table>, key: Val, val: Val) -> Result<(), Thrown> {
+    pub(crate) fn table_insert(
+        &mut self,
+        mut t: Gc<Table>,
+        key: Val,
+        val: Val,
+    ) -> Result<(), Thrown> {
         t.header.flags = 0;
         let append = key.tag == tag::INT
             && key.raw_int() as u64 == t.array_size as u64 + 1
             && (t.array_size == 0 || t.array_tag(t.array_size as usize - 1) != tag::NIL);
-        let placed = if append { Placed::NoRoom } else { t.place_node(self.heap.hash_key, key, val) };
+        let placed = if append {
+            Placed::NoRoom
+        } else {
+            t.place_node(self.heap.hash_key, key, val)
+        };
         if let Placed::Moving(node) = placed {
             self.barrier_moved(t, node);
         }
@@ -614,7 +695,10 @@ impl Vm {
                 }
                 _ => {
                     let placed = t.place_node(self.heap.hash_key, key, val);
-                    debug_assert!(placed != Placed::NoRoom, "a rehash makes room for the key it is given");
+                    debug_assert!(
+                        placed != Placed::NoRoom,
+                        "a rehash makes room for the key it is given"
+                    );
                 }
             }
         }
@@ -683,14 +767,27 @@ impl Vm {
     }
 
     /// Gives the table an array part of `array` slots and a hash part for `hash` keys, and moves its entries.
-    pub(crate) fn table_resize(&mut self, mut t: Gc<Table>, array: usize, hash: usize) -> Result<(), Thrown> {
-        let hash_slots = if hash == 0 { 0 } else { hash.next_power_of_two() };
+    pub(crate) fn table_resize(
+        &mut self,
+        mut t: Gc<Table>,
+        array: usize,
+        hash: usize,
+    ) -> Result<(), Thrown> {
+        let hash_slots = if hash == 0 {
+            0
+        } else {
+            hash.next_power_of_two()
+        };
         if hash_slots > 1 << MAX_HASH_BITS || array > 1 << MAX_ARRAY_BITS {
             return Err(self.throw_str("table overflow"));
         }
         // Charge (and perhaps collect) for both parts before either is touched.
         let old_array = t.array_size as usize;
-        let bytes = if array != old_array { Table::array_bytes(array) } else { 0 } + hash_slots * size_of::<Node>();
+        let bytes = if array != old_array {
+            Table::array_bytes(array)
+        } else {
+            0
+        } + hash_slots * size_of::<Node>();
         self.charge_bytes(bytes)?;
         self.heap.fuel -= ((array + hash_slots) / 8) as i64;
         let (old_nodes, old_count) = (t.nodes, t.node_count());
@@ -698,24 +795,38 @@ impl Vm {
         // SAFETY: fresh allocations of the sizes computed above; entries are copied within both bounds.
         unsafe {
             if array != old_array {
-                t.array = if array == 0 { null_mut() } else { new_array(old_array_ptr, old_array, array) };
+                t.array = if array == 0 {
+                    null_mut()
+                } else {
+                    new_array(old_array_ptr, old_array, array)
+                };
                 t.array_size = array as u32;
             }
-            t.nodes = if hash_slots == 0 { dummy() } else { new_nodes(hash_slots) };
+            t.nodes = if hash_slots == 0 {
+                dummy()
+            } else {
+                new_nodes(hash_slots)
+            };
             t.mask = hash_slots.saturating_sub(1) as u32;
             t.last_free = hash_slots as u32;
             // Array entries that no longer fit go to the hash part.
             for i in array..old_array {
                 let tag = *old_array_ptr.add(i);
                 if tag != tag::NIL {
-                    let val = Val { payload: *(old_array_ptr as *mut u64).sub(1 + i), tag };
+                    let val = Val {
+                        payload: *(old_array_ptr as *mut u64).sub(1 + i),
+                        tag,
+                    };
                     self.replace(&mut t, Val::int(i as i64 + 1), val);
                 }
             }
             for i in (0..old_count).rev() {
                 let n = old_nodes.add(i);
                 if (*n).val_tag != tag::NIL {
-                    let key = Val { payload: (*n).key, tag: (*n).key_tag };
+                    let key = Val {
+                        payload: (*n).key,
+                        tag: (*n).key_tag,
+                    };
                     self.replace(&mut t, key, Table::node_slot(n).get());
                 }
             }
@@ -736,12 +847,19 @@ impl Vm {
             t.array_slot(key.raw_int() as usize - 1).set(val);
         } else {
             let placed = t.place_node(self.heap.hash_key, key, val);
-            debug_assert!(placed != Placed::NoRoom, "table_resize was asked for too few nodes");
+            debug_assert!(
+                placed != Placed::NoRoom,
+                "table_resize was asked for too few nodes"
+            );
         }
     }
 
     /// The entry after `key` in traversal order. Charges fuel for the slots passed over.
-    pub(crate) fn table_next(&mut self, t: Gc<Table>, key: Val) -> Result<Option<(Val, Val)>, Thrown> {
+    pub(crate) fn table_next(
+        &mut self,
+        t: Gc<Table>,
+        key: Val,
+    ) -> Result<Option<(Val, Val)>, Thrown> {
         let Some(at) = t.position_after(self.heap.hash_key, key) else {
             return Err(self.throw_str("invalid key to 'next'"));
         };

@@ -62,8 +62,13 @@ pub(crate) mod frame_flags {
     pub const CLOSE_THREAD: u16 = 4096;
     /// A `__close` metamethod's activation: results are dropped and the top is kept.
     pub const CLOSER: u16 = 8192;
+    /// Native: it waits for a coroutine switch, and returns what that brings (if it is no error) as it is.
+    pub const PASSES: u16 = 16384;
+    /// Native: as `PASSES`, with `true` in front.
+    pub const PASSES_STATUS: u16 = 32768;
     /// Any of these: returning takes the slow path.
-    pub const SLOW_RETURN: u16 = TO_NATIVE | META | BOUNDARY | BOTTOM | IN_HANDLER | FINALIZER | CLOSER;
+    pub const SLOW_RETURN: u16 =
+        TO_NATIVE | META | BOUNDARY | BOTTOM | IN_HANDLER | FINALIZER | CLOSER;
 }
 
 /// Bits of a coroutine's `header.extra`.
@@ -115,6 +120,8 @@ pub struct Thread {
     pub(crate) status: Status,
     /// How many coroutines wait for one another below this one.
     pub(crate) depth: u32,
+    /// Preempted before the native frame on top was continued: the results' place and how the call ended.
+    pub(crate) paused: Option<(u32, Status)>,
     /// Nested message handlers, to stop errors inside errors.
     pub(crate) handler_depth: u8,
     /// Whether writes to a layered environment go to the app's globals (init.lua, main chunks of modules).
@@ -157,7 +164,11 @@ impl Thread {
     }
     #[inline(always)]
     pub(crate) fn top_frame(&self) -> Option<*mut Frame> {
-        if self.frame_count == 0 { None } else { Some(self.frame(self.frame_count as usize - 1)) }
+        if self.frame_count == 0 {
+            None
+        } else {
+            Some(self.frame(self.frame_count as usize - 1))
+        }
     }
     /// The frames, oldest first.
     pub(crate) fn frames(&self) -> &[Frame] {
@@ -170,15 +181,19 @@ impl Thread {
         match self.frames().last() {
             Some(f) if f.flags & frame_flags::NATIVE == 0 => {
                 let func = self.get(f.func as usize);
-                let registers = func.as_lua_closure().map_or(0, |c| c.proto().max_stack as usize);
-                top.max(f.base as usize + registers).min(self.stack_size as usize)
+                let registers = func
+                    .as_lua_closure()
+                    .map_or(0, |c| c.proto().max_stack as usize);
+                top.max(f.base as usize + registers)
+                    .min(self.stack_size as usize)
             }
             _ => top,
         }
     }
     /// Bytes of both stacks.
     pub(crate) fn stack_bytes(&self) -> usize {
-        self.stack_size as usize * size_of::<Val>() + self.frame_capacity as usize * size_of::<Frame>()
+        self.stack_size as usize * size_of::<Val>()
+            + self.frame_capacity as usize * size_of::<Frame>()
     }
     /// Frees both stacks; returns their bytes.
     pub(crate) fn release_stacks(&mut self) -> usize {
@@ -186,10 +201,16 @@ impl Thread {
         // SAFETY: both were allocated with these layouts (`Vm::new_thread`, `grow_stack`, `grow_frames`).
         unsafe {
             if self.stack_size > 0 {
-                std::alloc::dealloc(self.stack as *mut u8, stack_layout(self.stack_size as usize));
+                std::alloc::dealloc(
+                    self.stack as *mut u8,
+                    stack_layout(self.stack_size as usize),
+                );
             }
             if self.frame_capacity > 0 {
-                std::alloc::dealloc(self.frames as *mut u8, frame_layout(self.frame_capacity as usize));
+                std::alloc::dealloc(
+                    self.frames as *mut u8,
+                    frame_layout(self.frame_capacity as usize),
+                );
             }
         }
         self.stack_size = 0;
@@ -209,7 +230,11 @@ impl Thread {
         // SAFETY: the block has this layout, and everything that is live stays below the new size; open variables
         // are live, and are redirected to the block's new place.
         unsafe {
-            let block = std::alloc::realloc(self.stack as *mut u8, stack_layout(old), new * size_of::<Val>()) as *mut Val;
+            let block = std::alloc::realloc(
+                self.stack as *mut u8,
+                stack_layout(old),
+                new * size_of::<Val>(),
+            ) as *mut Val;
             if block.is_null() {
                 return 0;
             }
@@ -228,7 +253,12 @@ impl Thread {
     pub(crate) fn clear_from(&mut self, live_end: usize) {
         for i in live_end..self.stack_size as usize {
             // SAFETY: below the stack size.
-            unsafe { *self.stack.add(i) = Val { payload: 0, tag: tag::NIL } };
+            unsafe {
+                *self.stack.add(i) = Val {
+                    payload: 0,
+                    tag: tag::NIL,
+                }
+            };
         }
     }
 }

@@ -102,70 +102,115 @@ impl Type {
 
 impl Val {
     /// `nil`.
-    pub const NIL: Val = Val { payload: 0, tag: tag::NIL };
+    pub const NIL: Val = Val {
+        payload: 0,
+        tag: tag::NIL,
+    };
     /// `true`.
-    pub const TRUE: Val = Val { payload: 0, tag: tag::TRUE };
+    pub const TRUE: Val = Val {
+        payload: 0,
+        tag: tag::TRUE,
+    };
     /// `false`.
-    pub const FALSE: Val = Val { payload: 0, tag: tag::FALSE };
+    pub const FALSE: Val = Val {
+        payload: 0,
+        tag: tag::FALSE,
+    };
 
     /// An integer.
     #[inline(always)]
     pub const fn int(i: i64) -> Val {
-        Val { payload: i as u64, tag: tag::INT }
+        Val {
+            payload: i as u64,
+            tag: tag::INT,
+        }
     }
     /// A float.
     #[inline(always)]
     pub const fn float(f: f64) -> Val {
-        Val { payload: f.to_bits(), tag: tag::FLOAT }
+        Val {
+            payload: f.to_bits(),
+            tag: tag::FLOAT,
+        }
     }
     /// A boolean.
     #[inline(always)]
     pub const fn bool(b: bool) -> Val {
-        Val { payload: 0, tag: tag::FALSE + b as u8 }
+        Val {
+            payload: 0,
+            tag: tag::FALSE + b as u8,
+        }
     }
     /// A light userdata.
     #[inline(always)]
     pub fn light(p: usize) -> Val {
-        Val { payload: p as u64, tag: tag::LIGHT }
+        Val {
+            payload: p as u64,
+            tag: tag::LIGHT,
+        }
     }
     /// A native function without upvalues.
     #[inline(always)]
     pub fn native(def: &'static NativeDef) -> Val {
-        Val { payload: def as *const NativeDef as u64, tag: tag::NATIVE }
+        Val {
+            payload: def as *const NativeDef as u64,
+            tag: tag::NATIVE,
+        }
     }
     #[inline(always)]
     pub(crate) fn object(header: *mut Header, kind: u8) -> Val {
-        Val { payload: header as u64, tag: kind }
+        Val {
+            payload: header as u64,
+            tag: kind,
+        }
     }
     /// A string.
     #[inline(always)]
     pub fn str(s: Gc<Str>) -> Val {
-        Val { payload: s.addr(), tag: tag::STR }
+        Val {
+            payload: s.addr(),
+            tag: tag::STR,
+        }
     }
     /// A table.
     #[inline(always)]
     pub fn table(t: Gc<Table>) -> Val {
-        Val { payload: t.addr(), tag: tag::TABLE }
+        Val {
+            payload: t.addr(),
+            tag: tag::TABLE,
+        }
     }
     /// A coroutine.
     #[inline(always)]
     pub fn thread(t: Gc<Thread>) -> Val {
-        Val { payload: t.addr(), tag: tag::THREAD }
+        Val {
+            payload: t.addr(),
+            tag: tag::THREAD,
+        }
     }
     /// A Lua function.
     #[inline(always)]
     pub fn lua_closure(c: Gc<LuaClosure>) -> Val {
-        Val { payload: c.addr(), tag: tag::LCLOSURE }
+        Val {
+            payload: c.addr(),
+            tag: tag::LCLOSURE,
+        }
     }
     /// A native function with upvalues.
     #[inline(always)]
     pub fn native_closure(c: Gc<NativeClosure>) -> Val {
-        Val { payload: c.addr(), tag: tag::NCLOSURE }
+        Val {
+            payload: c.addr(),
+            tag: tag::NCLOSURE,
+        }
     }
     /// A userdata.
     #[inline(always)]
     pub fn userdata(u: Gc<UserDataObject>) -> Val {
-        Val { payload: u.addr(), tag: tag::USERDATA }
+        Val {
+            payload: u.addr(),
+            tag: tag::USERDATA,
+        }
     }
 
     /// Whether the value is `nil`.
@@ -212,12 +257,20 @@ impl Val {
     /// The integer, if the value is one (floats are not converted).
     #[inline(always)]
     pub const fn as_int(self) -> Option<i64> {
-        if self.tag == tag::INT { Some(self.payload as i64) } else { None }
+        if self.tag == tag::INT {
+            Some(self.payload as i64)
+        } else {
+            None
+        }
     }
     /// The float, if the value is one (integers are not converted).
     #[inline(always)]
     pub const fn as_float(self) -> Option<f64> {
-        if self.tag == tag::FLOAT { Some(f64::from_bits(self.payload)) } else { None }
+        if self.tag == tag::FLOAT {
+            Some(f64::from_bits(self.payload))
+        } else {
+            None
+        }
     }
     /// The boolean, if the value is one.
     #[inline(always)]
@@ -248,32 +301,56 @@ impl Val {
     /// The string, if the value is one.
     #[inline(always)]
     pub fn as_str(self) -> Option<Gc<Str>> {
-        if self.tag == tag::STR { Some(self.raw_gc()) } else { None }
+        if self.tag == tag::STR {
+            Some(self.raw_gc())
+        } else {
+            None
+        }
     }
     /// The table, if the value is one.
     #[inline(always)]
     pub fn as_table(self) -> Option<Gc<Table>> {
-        if self.tag == tag::TABLE { Some(self.raw_gc()) } else { None }
+        if self.tag == tag::TABLE {
+            Some(self.raw_gc())
+        } else {
+            None
+        }
     }
     /// The coroutine, if the value is one.
     #[inline(always)]
     pub fn as_thread(self) -> Option<Gc<Thread>> {
-        if self.tag == tag::THREAD { Some(self.raw_gc()) } else { None }
+        if self.tag == tag::THREAD {
+            Some(self.raw_gc())
+        } else {
+            None
+        }
     }
     /// The userdata, if the value is one.
     #[inline(always)]
     pub fn as_userdata(self) -> Option<Gc<UserDataObject>> {
-        if self.tag == tag::USERDATA { Some(self.raw_gc()) } else { None }
+        if self.tag == tag::USERDATA {
+            Some(self.raw_gc())
+        } else {
+            None
+        }
     }
     /// The Lua function, if the value is one.
     #[inline(always)]
     pub fn as_lua_closure(self) -> Option<Gc<LuaClosure>> {
-        if self.tag == tag::LCLOSURE { Some(self.raw_gc()) } else { None }
+        if self.tag == tag::LCLOSURE {
+            Some(self.raw_gc())
+        } else {
+            None
+        }
     }
     /// The native function with upvalues, if the value is one.
     #[inline(always)]
     pub fn as_native_closure(self) -> Option<Gc<NativeClosure>> {
-        if self.tag == tag::NCLOSURE { Some(self.raw_gc()) } else { None }
+        if self.tag == tag::NCLOSURE {
+            Some(self.raw_gc())
+        } else {
+            None
+        }
     }
     /// The definition of the native function, with or without upvalues, if the value is one.
     #[inline(always)]
@@ -354,7 +431,11 @@ impl std::fmt::Debug for Val {
             tag::TRUE => write!(f, "true"),
             tag::INT => write!(f, "{}", self.raw_int()),
             tag::FLOAT => write!(f, "{:?}", self.raw_float()),
-            tag::STR => write!(f, "{:?}", String::from_utf8_lossy(self.raw_gc::<Str>().as_bytes())),
+            tag::STR => write!(
+                f,
+                "{:?}",
+                String::from_utf8_lossy(self.raw_gc::<Str>().as_bytes())
+            ),
             _ => write!(f, "{}@{:x}", self.type_name(), self.payload),
         }
     }

@@ -27,7 +27,13 @@ struct Check<'a> {
 impl Vm {
     /// Everything that is wrong with the heap; empty when it is sound. Takes time proportional to the heap.
     pub(crate) fn check_heap(&self) -> Vec<String> {
-        let mut check = Check { vm: self, alive: HashSet::new(), problems: Vec::new(), bytes: 0, code: HashSet::new() };
+        let mut check = Check {
+            vm: self,
+            alive: HashSet::new(),
+            problems: Vec::new(),
+            bytes: 0,
+            code: HashSet::new(),
+        };
         let mut objects = Vec::new();
         for id in 0..self.heap.pages.count() {
             let (memory, cell, used) = self.heap.pages.cells(id);
@@ -48,9 +54,14 @@ impl Vm {
         let dead = |h: *mut Header| {
             let sweeping = self.heap.gc.phase >= Phase::SweepPages;
             // SAFETY: a live cell.
-            sweeping && unsafe { (*h).mark & mark_bits::WHITES == self.heap.gc.white ^ mark_bits::WHITES }
+            sweeping
+                && unsafe {
+                    (*h).mark & mark_bits::WHITES == self.heap.gc.white ^ mark_bits::WHITES
+                }
         };
-        check.alive.extend(objects.iter().filter(|h| !dead(**h)).map(|h| *h as usize));
+        check
+            .alive
+            .extend(objects.iter().filter(|h| !dead(**h)).map(|h| *h as usize));
         for h in &objects {
             check.object(*h, dead(*h));
         }
@@ -58,7 +69,10 @@ impl Vm {
         check.strings(&objects);
         let expected = check.bytes + self.heap.strings.bytes() + self.heap.buffers;
         if expected != self.heap.used {
-            check.problems.push(format!("{} bytes are charged, {} are in use", self.heap.used, expected));
+            check.problems.push(format!(
+                "{} bytes are charged, {} are in use",
+                self.heap.used, expected
+            ));
         }
         check.problems
     }
@@ -70,17 +84,22 @@ impl Check<'_> {
             return;
         }
         if v.tag > tag::PROTO {
-            self.problems.push(format!("{what}: value with tag {}", v.tag));
+            self.problems
+                .push(format!("{what}: value with tag {}", v.tag));
             return;
         }
         if !self.alive.contains(&(v.payload as usize)) {
-            self.problems.push(format!("{what}: refers to a dead object (tag {}, {:#x})", v.tag, v.payload));
+            self.problems.push(format!(
+                "{what}: refers to a dead object (tag {}, {:#x})",
+                v.tag, v.payload
+            ));
             return;
         }
         // SAFETY: the address is a live object's.
         let kind = unsafe { (*v.header()).kind };
         if kind != v.tag {
-            self.problems.push(format!("{what}: tag {} on an object of kind {kind}", v.tag));
+            self.problems
+                .push(format!("{what}: tag {} on an object of kind {kind}", v.tag));
         }
     }
 
@@ -176,7 +195,8 @@ impl Check<'_> {
             } else if self.alive.contains(&(key.payload as usize)) || !key.is_object() {
                 let found = t.get(self.vm.heap.hash_key, key);
                 if !found.raw_eq(v) && !matches!(v.as_float(), Some(f) if f.is_nan()) {
-                    self.problems.push(format!("key {key:?} is in the table but not found"));
+                    self.problems
+                        .push(format!("key {key:?} is in the table but not found"));
                 }
             }
         }
@@ -192,14 +212,19 @@ impl Check<'_> {
         let mut above = usize::MAX;
         while !open.is_null() {
             if !self.alive.contains(&(open as usize)) {
-                self.problems.push("an open variable's box is dead".to_owned());
+                self.problems
+                    .push("an open variable's box is dead".to_owned());
                 return;
             }
             // SAFETY: the box is alive.
             unsafe {
                 let at = (*open).location as usize;
-                if at >= above || at < t.stack as usize || at >= t.stack.add(t.stack_size as usize) as usize {
-                    self.problems.push("an open variable is out of order or out of its stack".to_owned());
+                if at >= above
+                    || at < t.stack as usize
+                    || at >= t.stack.add(t.stack_size as usize) as usize
+                {
+                    self.problems
+                        .push("an open variable is out of order or out of its stack".to_owned());
                 }
                 above = at;
                 open = (*open).next_open();
@@ -232,13 +257,19 @@ impl Check<'_> {
                 if s.is_interned() {
                     interned += 1;
                     if self.vm.heap.strings.find(s.hash, s.as_bytes()) != Some(s) {
-                        self.problems.push(format!("string {:?} is not in the intern table", s.as_bytes()));
+                        self.problems.push(format!(
+                            "string {:?} is not in the intern table",
+                            s.as_bytes()
+                        ));
                     }
                 }
             }
         }
         if interned != self.vm.heap.strings.len() {
-            self.problems.push(format!("{} interned strings, {interned} in use", self.vm.heap.strings.len()));
+            self.problems.push(format!(
+                "{} interned strings, {interned} in use",
+                self.vm.heap.strings.len()
+            ));
         }
     }
 }
@@ -259,7 +290,10 @@ mod tests {
     #[track_caller]
     fn finds(vm: &Vm, what: &str) {
         let problems = vm.check_heap();
-        assert!(problems.iter().any(|p| p.contains(what)), "{problems:?} does not say {what:?}");
+        assert!(
+            problems.iter().any(|p| p.contains(what)),
+            "{problems:?} does not say {what:?}"
+        );
     }
 
     #[test]

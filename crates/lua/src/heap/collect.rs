@@ -200,8 +200,14 @@ impl Heap {
             (*h).mark &= !COLOURS;
             if (*h).mark & EPHEMERON_KEY != 0 {
                 (*h).mark &= !EPHEMERON_KEY;
-                let waiting = self.gc.waiting_for_key.remove(&(h as usize)).unwrap_or_default();
-                self.gc.released.extend(waiting.into_iter().filter(|v| v.is_object()));
+                let waiting = self
+                    .gc
+                    .waiting_for_key
+                    .remove(&(h as usize))
+                    .unwrap_or_default();
+                self.gc
+                    .released
+                    .extend(waiting.into_iter().filter(|v| v.is_object()));
             }
             if (*h).kind == tag::STR {
                 (*h).mark |= BLACK;
@@ -213,18 +219,26 @@ impl Heap {
 
     /// What a table's metatable says in `__mode`: (weak keys, weak values).
     fn weak_mode(&self, t: Gc<Table>) -> (bool, bool) {
-        let (Some(meta), Some(name)) = (Gc::from_nullable(t.meta), Gc::from_nullable(self.gc.mode_name)) else {
+        let (Some(meta), Some(name)) = (
+            Gc::from_nullable(t.meta),
+            Gc::from_nullable(self.gc.mode_name),
+        ) else {
             return (false, false);
         };
         match meta.get_interned(name).as_str() {
             None => (false, false),
-            Some(mode) => (mode.as_bytes().contains(&b'k'), mode.as_bytes().contains(&b'v')),
+            Some(mode) => (
+                mode.as_bytes().contains(&b'k'),
+                mode.as_bytes().contains(&b'v'),
+            ),
         }
     }
 
     /// Scans one gray object, or one chunk of it; returns the work done.
     fn scan_one(&mut self) -> usize {
-        let Some(Gray { object, from }) = self.gc.gray.pop() else { return 0 };
+        let Some(Gray { object, from }) = self.gc.gray.pop() else {
+            return 0;
+        };
         // SAFETY: gray objects are alive, and their kind tells their type.
         unsafe {
             match (*object).kind {
@@ -294,12 +308,19 @@ impl Heap {
             Some((thread, end)) if thread == t.as_ptr() => end.min(t.stack_size as usize),
             _ => t.extent(),
         };
-        let end = if self.gc.in_atomic { extent } else { extent.min(from + CHUNK) };
+        let end = if self.gc.in_atomic {
+            extent
+        } else {
+            extent.min(from + CHUNK)
+        };
         for i in from..end {
             self.mark(t.get(i));
         }
         if end < extent {
-            self.gc.gray.push(Gray { object: t.header(), from: end as u32 });
+            self.gc.gray.push(Gray {
+                object: t.header(),
+                from: end as u32,
+            });
         } else {
             t.clear_from(extent);
             if !active {
@@ -350,7 +371,10 @@ impl Heap {
             self.scan_node(t.node((i - array) as u32));
         }
         if end < total {
-            self.gc.gray.push(Gray { object: t.header(), from: end as u32 });
+            self.gc.gray.push(Gray {
+                object: t.header(),
+                from: end as u32,
+            });
         }
         end.saturating_sub(from) + 4
     }
@@ -361,8 +385,14 @@ impl Heap {
             if (*n).val_tag == tag::NIL {
                 kill_key(n);
             } else {
-                self.mark(Val { payload: (*n).key, tag: (*n).key_tag });
-                self.mark(Val { payload: (*n).val, tag: (*n).val_tag });
+                self.mark(Val {
+                    payload: (*n).key,
+                    tag: (*n).key_tag,
+                });
+                self.mark(Val {
+                    payload: (*n).val,
+                    tag: (*n).val_tag,
+                });
             }
         }
     }
@@ -387,7 +417,12 @@ impl Heap {
                 work += t.slot_count();
                 each_node(t, |n| {
                     // SAFETY: a node of a live table, whose value is not nil.
-                    let key = unsafe { Val { payload: (*n).key, tag: (*n).key_tag } };
+                    let key = unsafe {
+                        Val {
+                            payload: (*n).key,
+                            tag: (*n).key_tag,
+                        }
+                    };
                     self.mark(key);
                 });
             } else if keys_done < self.gc.ephemerons.len() {
@@ -409,7 +444,16 @@ impl Heap {
     fn mark_ephemeron(&mut self, n: *mut Node) {
         // SAFETY: a node of a live table, whose value is not nil.
         let (key, val) = unsafe {
-            (Val { payload: (*n).key, tag: (*n).key_tag }, Val { payload: (*n).val, tag: (*n).val_tag })
+            (
+                Val {
+                    payload: (*n).key,
+                    tag: (*n).key_tag,
+                },
+                Val {
+                    payload: (*n).val,
+                    tag: (*n).val_tag,
+                },
+            )
         };
         if !is_white_object(key) {
             self.mark(val);
@@ -419,7 +463,11 @@ impl Heap {
         } else if is_white_object(val) {
             // SAFETY: the key is a live object.
             unsafe { (*key.header()).mark |= EPHEMERON_KEY };
-            self.gc.waiting_for_key.entry(key.payload as usize).or_default().push(val);
+            self.gc
+                .waiting_for_key
+                .entry(key.payload as usize)
+                .or_default()
+                .push(val);
         }
     }
 
@@ -448,7 +496,10 @@ impl Heap {
             each_node(t, |n| {
                 // SAFETY: a node of a live table.
                 unsafe {
-                    if self.is_cleared(Val { payload: (*n).val, tag: (*n).val_tag }) {
+                    if self.is_cleared(Val {
+                        payload: (*n).val,
+                        tag: (*n).val_tag,
+                    }) {
                         (*n).val_tag = tag::NIL;
                     }
                 }
@@ -464,7 +515,10 @@ impl Heap {
             each_node(t, |n| {
                 // SAFETY: a node of a live table.
                 unsafe {
-                    if self.is_cleared(Val { payload: (*n).key, tag: (*n).key_tag }) {
+                    if self.is_cleared(Val {
+                        payload: (*n).key,
+                        tag: (*n).key_tag,
+                    }) {
                         (*n).val_tag = tag::NIL;
                     }
                 }
@@ -494,10 +548,16 @@ impl Heap {
                 }
                 tag::PROTO => {
                     let p = &mut *(h as *mut Proto);
-                    let (constants, children) = (p.constant_count as usize, p.function.children.len());
+                    let (constants, children) =
+                        (p.constant_count as usize, p.function.children.len());
                     parts = constants * size_of::<Val>() + children * size_of::<*mut Proto>();
-                    drop(Box::from_raw(std::ptr::slice_from_raw_parts_mut(p.constants, constants)));
-                    drop(Box::from_raw(std::ptr::slice_from_raw_parts_mut(p.children, children)));
+                    drop(Box::from_raw(std::ptr::slice_from_raw_parts_mut(
+                        p.constants,
+                        constants,
+                    )));
+                    drop(Box::from_raw(std::ptr::slice_from_raw_parts_mut(
+                        p.children, children,
+                    )));
                     std::ptr::drop_in_place(&raw mut p.function);
                     if let Some(code) = p.private.take()
                         && std::rc::Rc::strong_count(&code) == 1
@@ -505,17 +565,26 @@ impl Heap {
                         parts += *code;
                     }
                 }
-                tag::USERDATA => std::ptr::drop_in_place(&raw mut (*(h as *mut UserDataObject)).data),
+                tag::USERDATA => {
+                    std::ptr::drop_in_place(&raw mut (*(h as *mut UserDataObject)).data)
+                }
                 _ => {}
             }
             self.uncharge(size + parts);
             if self.quarantine {
                 // Poison everything but the header, whose kind says free; the cell is never used again.
-                std::ptr::write_bytes((h as *mut u8).add(size_of::<Header>()), 0xDB, size - size_of::<Header>());
+                std::ptr::write_bytes(
+                    (h as *mut u8).add(size_of::<Header>()),
+                    0xDB,
+                    size - size_of::<Header>(),
+                );
             }
             (*h).kind = 0;
             if !in_page && !self.quarantine {
-                std::alloc::dealloc(h as *mut u8, std::alloc::Layout::from_size_align_unchecked(size, 16));
+                std::alloc::dealloc(
+                    h as *mut u8,
+                    std::alloc::Layout::from_size_align_unchecked(size, 16),
+                );
             }
         }
     }
@@ -680,8 +749,14 @@ impl Vm {
         if t.header.mark & BLACK != 0 && self.heap.gc.phase == Phase::Mark {
             // SAFETY: the node is live.
             unsafe {
-                self.heap.mark(Val { payload: (*node).key, tag: (*node).key_tag });
-                self.heap.mark(Val { payload: (*node).val, tag: (*node).val_tag });
+                self.heap.mark(Val {
+                    payload: (*node).key,
+                    tag: (*node).key_tag,
+                });
+                self.heap.mark(Val {
+                    payload: (*node).val,
+                    tag: (*node).val_tag,
+                });
             }
         }
     }
@@ -689,7 +764,10 @@ impl Vm {
     /// A table's parts were replaced: a scan in progress has lost its place.
     pub(crate) fn barrier_resized(&mut self, t: Gc<Table>) {
         if t.header.mark & BLACK != 0 && self.heap.gc.phase == Phase::Mark {
-            self.heap.gc.gray.push(Gray { object: t.header(), from: 0 });
+            self.heap.gc.gray.push(Gray {
+                object: t.header(),
+                from: 0,
+            });
         }
     }
 
@@ -697,7 +775,10 @@ impl Vm {
     #[inline(always)]
     pub(crate) fn barrier(&mut self, object: *mut Header, v: Val) {
         // SAFETY: the object is alive.
-        if unsafe { (*object).mark } & BLACK != 0 && is_white_object(v) && self.heap.gc.phase == Phase::Mark {
+        if unsafe { (*object).mark } & BLACK != 0
+            && is_white_object(v)
+            && self.heap.gc.phase == Phase::Mark
+        {
             self.heap.mark(v);
         }
     }
@@ -744,7 +825,10 @@ impl Vm {
             // SAFETY: `current` and its resumers are alive.
             unsafe {
                 (*thread).header.mark &= !COLOURS;
-                self.heap.gc.gray.push(Gray { object: thread as *mut Header, from: 0 });
+                self.heap.gc.gray.push(Gray {
+                    object: thread as *mut Header,
+                    from: 0,
+                });
                 thread = (*thread).resumer;
             }
         }
@@ -781,7 +865,14 @@ impl Vm {
             }
             work += self.heap.settle_weak();
         }
-        let values: Vec<_> = self.heap.gc.weak_values.iter().chain(&self.heap.gc.all_weak).copied().collect();
+        let values: Vec<_> = self
+            .heap
+            .gc
+            .weak_values
+            .iter()
+            .chain(&self.heap.gc.all_weak)
+            .copied()
+            .collect();
         self.heap.clear_values(&values);
         work += self.separate_finalizable();
         work += self.heap.settle_weak();
@@ -789,9 +880,23 @@ impl Vm {
             // SAFETY: as above.
             unsafe { (*object).mark |= BLACK };
         }
-        let keys: Vec<_> = self.heap.gc.ephemerons.iter().chain(&self.heap.gc.all_weak).copied().collect();
+        let keys: Vec<_> = self
+            .heap
+            .gc
+            .ephemerons
+            .iter()
+            .chain(&self.heap.gc.all_weak)
+            .copied()
+            .collect();
         self.heap.clear_keys(&keys);
-        let values: Vec<_> = self.heap.gc.weak_values.iter().chain(&self.heap.gc.all_weak).copied().collect();
+        let values: Vec<_> = self
+            .heap
+            .gc
+            .weak_values
+            .iter()
+            .chain(&self.heap.gc.all_weak)
+            .copied()
+            .collect();
         self.heap.clear_values(&values);
         self.finish_atomic();
         work
@@ -803,7 +908,12 @@ impl Vm {
             // SAFETY: keys in the map have not been swept.
             unsafe { (*(address as *mut Header)).mark &= !EPHEMERON_KEY };
         }
-        for t in gc.weak_values.drain(..).chain(gc.ephemerons.drain(..)).chain(gc.all_weak.drain(..)) {
+        for t in gc
+            .weak_values
+            .drain(..)
+            .chain(gc.ephemerons.drain(..))
+            .chain(gc.all_weak.drain(..))
+        {
             // Weak tables were left gray: black, so that the sweep whitens them like everything alive.
             // SAFETY: marked, so alive.
             unsafe { (*t).header.mark |= BLACK };
@@ -830,7 +940,8 @@ impl Vm {
     fn separate_finalizable(&mut self) -> usize {
         let all = std::mem::take(&mut self.heap.gc.finalizable);
         let work = all.len();
-        let (dead, alive): (Vec<Val>, Vec<Val>) = all.into_iter().partition(|v| is_white(v.header()));
+        let (dead, alive): (Vec<Val>, Vec<Val>) =
+            all.into_iter().partition(|v| is_white(v.header()));
         self.heap.gc.finalizable = alive;
         for v in dead.into_iter().rev() {
             self.heap.mark(v);
@@ -868,7 +979,12 @@ impl Vm {
         let ended = self.heap.gc.cycles != cycles;
         if self.heap.verify {
             let problems = self.check_heap();
-            assert!(problems.is_empty(), "after step {} ({:?}): {problems:?}", self.heap.gc.steps, self.heap.gc.phase);
+            assert!(
+                problems.is_empty(),
+                "after step {} ({:?}): {problems:?}",
+                self.heap.gc.steps,
+                self.heap.gc.phase
+            );
         }
         if ended {
             self.set_next_cycle();
@@ -913,7 +1029,10 @@ impl Vm {
         if self.native != crate::vm::NO_NATIVE {
             return Some((self.current, t.top as usize));
         }
-        let frame = t.frames().last().filter(|f| at_safe_point && !f.is_native())?;
+        let frame = t
+            .frames()
+            .last()
+            .filter(|f| at_safe_point && !f.is_native())?;
         let closure = t.get(frame.func as usize).as_lua_closure()?;
         let p = closure.proto();
         let at = (frame.pc as usize - p.code as usize) / size_of::<crate::op::Instr>();

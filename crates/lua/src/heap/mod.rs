@@ -21,7 +21,9 @@ use crate::function::{LuaClosure, NativeClosure, NativeDef, Proto, UpBox};
 use crate::native::Thrown;
 use crate::string::{INTERNED_FLAG, Interner, MAX_INTERNED, MAX_LEN, STR_DATA, Str, hash_bytes};
 use crate::table::Table;
-use crate::thread::{FIRST_FRAMES, FIRST_STACK, Frame, Thread, ThreadState, frame_layout, stack_layout};
+use crate::thread::{
+    FIRST_FRAMES, FIRST_STACK, Frame, Thread, ThreadState, frame_layout, stack_layout,
+};
 use crate::userdata::UserDataObject;
 use crate::value::{Val, tag};
 use crate::vm::Vm;
@@ -179,7 +181,11 @@ impl Heap {
     }
 
     pub(crate) fn update_trigger(&mut self) {
-        self.trigger = if self.stress { 0 } else { self.gc.threshold.min(self.limit) };
+        self.trigger = if self.stress {
+            0
+        } else {
+            self.gc.threshold.min(self.limit)
+        };
     }
 
     /// Makes the run loop stop at its next safe point for collection work.
@@ -204,7 +210,11 @@ impl Heap {
 
     /// The fuel left, whether or not an interrupt is pending.
     pub(crate) fn fuel_left(&self) -> i64 {
-        if self.interrupted { self.held_fuel + (self.fuel - INTERRUPT_FUEL) } else { self.fuel }
+        if self.interrupted {
+            self.held_fuel + (self.fuel - INTERRUPT_FUEL)
+        } else {
+            self.fuel
+        }
     }
 
     /// Sets the fuel, whether or not an interrupt is pending.
@@ -260,19 +270,32 @@ impl Vm {
     fn allocate(&mut self, kind: u8, size: usize, aux: u32) -> Result<*mut Header, Thrown> {
         self.charge_bytes(size)?;
         let mark = self.heap.gc.white;
-        let cell = if size <= page::MAX_CELL { self.heap.pages.allocate(size) } else { self.allocate_large(size) };
+        let cell = if size <= page::MAX_CELL {
+            self.heap.pages.allocate(size)
+        } else {
+            self.allocate_large(size)
+        };
         if cell.is_null() {
             self.heap.uncharge(size);
             return Err(self.throw_memory());
         }
         // SAFETY: the cell is at least `size` bytes, and sizes are at least a header's.
-        unsafe { cell.write(Header { kind, mark, flags: 0, extra: 0, aux }) };
+        unsafe {
+            cell.write(Header {
+                kind,
+                mark,
+                flags: 0,
+                extra: 0,
+                aux,
+            })
+        };
         Ok(cell)
     }
 
     #[cold]
     fn allocate_large(&mut self, size: usize) -> *mut Header {
-        let layout = std::alloc::Layout::from_size_align(size, 16).expect("object sizes are bounded");
+        let layout =
+            std::alloc::Layout::from_size_align(size, 16).expect("object sizes are bounded");
         // SAFETY: the layout is not empty.
         let block = unsafe { std::alloc::alloc(layout) } as *mut Header;
         if !block.is_null() {
@@ -284,7 +307,11 @@ impl Vm {
     /// A string with these bytes.
     #[inline]
     pub(crate) fn new_str(&mut self, bytes: &[u8]) -> Result<Gc<Str>, Thrown> {
-        if bytes.len() <= MAX_INTERNED { self.intern(bytes) } else { self.new_long_str(bytes) }
+        if bytes.len() <= MAX_INTERNED {
+            self.intern(bytes)
+        } else {
+            self.new_long_str(bytes)
+        }
     }
 
     /// The interned string with these (at most [`MAX_INTERNED`]) bytes.
@@ -307,7 +334,11 @@ impl Vm {
             let s = allocated? as *mut Str;
             (*s).hash = hash;
             (*s).header.flags = INTERNED_FLAG;
-            std::ptr::copy_nonoverlapping(bytes.as_ptr(), (s as *mut u8).add(STR_DATA), bytes.len());
+            std::ptr::copy_nonoverlapping(
+                bytes.as_ptr(),
+                (s as *mut u8).add(STR_DATA),
+                bytes.len(),
+            );
             Gc::from_ptr(s)
         };
         let before = self.heap.strings.bytes();
@@ -327,7 +358,11 @@ impl Vm {
         // SAFETY: the block has room for the fixed part and the bytes.
         unsafe {
             (*s).hash = 0;
-            std::ptr::copy_nonoverlapping(bytes.as_ptr(), (s as *mut u8).add(STR_DATA), bytes.len());
+            std::ptr::copy_nonoverlapping(
+                bytes.as_ptr(),
+                (s as *mut u8).add(STR_DATA),
+                bytes.len(),
+            );
             Ok(Gc::from_ptr(s))
         }
     }
@@ -373,7 +408,11 @@ impl Vm {
     }
 
     /// A table with room for these many array and hash entries. The table is rooted in the meantime.
-    pub(crate) fn new_table_sized(&mut self, array: usize, hash: usize) -> Result<Gc<Table>, Thrown> {
+    pub(crate) fn new_table_sized(
+        &mut self,
+        array: usize,
+        hash: usize,
+    ) -> Result<Gc<Table>, Thrown> {
         let t = self.new_table()?;
         if array > 0 || hash > 0 {
             self.scratch.push(Val::table(t));
@@ -386,7 +425,11 @@ impl Vm {
 
     /// A Lua closure with `count` upvalues, all nil. `proto` must be reachable.
     #[inline]
-    pub(crate) fn new_lua_closure(&mut self, proto: *mut Proto, count: usize) -> Result<Gc<LuaClosure>, Thrown> {
+    pub(crate) fn new_lua_closure(
+        &mut self,
+        proto: *mut Proto,
+        count: usize,
+    ) -> Result<Gc<LuaClosure>, Thrown> {
         let size = size_of::<LuaClosure>() + count * size_of::<Val>();
         let c = self.allocate(tag::LCLOSURE, size, count as u32)? as *mut LuaClosure;
         // SAFETY: fresh cell with room for the upvalues.
@@ -400,7 +443,11 @@ impl Vm {
     }
 
     /// A native closure over these values, which must be reachable.
-    pub(crate) fn new_native_closure(&mut self, def: &'static NativeDef, upvalues: &[Val]) -> Result<Gc<NativeClosure>, Thrown> {
+    pub(crate) fn new_native_closure(
+        &mut self,
+        def: &'static NativeDef,
+        upvalues: &[Val],
+    ) -> Result<Gc<NativeClosure>, Thrown> {
         let size = size_of::<NativeClosure>() + size_of_val(upvalues);
         let c = self.allocate(tag::NCLOSURE, size, upvalues.len() as u32)? as *mut NativeClosure;
         // SAFETY: fresh cell with room for the upvalues.
@@ -425,18 +472,28 @@ impl Vm {
     }
 
     /// An open captured variable at `location`; the caller links it.
-    pub(crate) fn new_open_box(&mut self, location: *mut Val, next: *mut UpBox) -> Result<*mut UpBox, Thrown> {
+    pub(crate) fn new_open_box(
+        &mut self,
+        location: *mut Val,
+        next: *mut UpBox,
+    ) -> Result<*mut UpBox, Thrown> {
         let b = self.allocate(tag::UPBOX, size_of::<UpBox>(), 0)? as *mut UpBox;
         // SAFETY: fresh cell of the size.
         unsafe {
             (*b).location = location;
-            (*b).closed = Val { payload: next as u64, tag: tag::NIL };
+            (*b).closed = Val {
+                payload: next as u64,
+                tag: tag::NIL,
+            };
         }
         Ok(b)
     }
 
     /// A userdata that owns `data`; `extra_bytes` is what the data takes outside this heap.
-    pub(crate) fn new_userdata(&mut self, data: Box<dyn Any>) -> Result<Gc<UserDataObject>, Thrown> {
+    pub(crate) fn new_userdata(
+        &mut self,
+        data: Box<dyn Any>,
+    ) -> Result<Gc<UserDataObject>, Thrown> {
         let size = size_of::<UserDataObject>();
         let u = self.allocate(tag::USERDATA, size, 0)? as *mut UserDataObject;
         // SAFETY: fresh cell of the size; fields are written without reading what was there.
@@ -486,6 +543,7 @@ impl Vm {
                 state: ThreadState::Fresh,
                 status: crate::native::Status::Ok,
                 depth: 0,
+                paused: None,
                 handler_depth: 0,
                 shared_writes: false,
             });
@@ -495,7 +553,11 @@ impl Vm {
 
     /// A function's prototype in this VM, with its constants made.
     /// `private`: the charge that the chunk's prototypes share, if the code is this VM's own.
-    pub(crate) fn new_proto(&mut self, function: &Arc<FunctionCode>, private: Option<Rc<usize>>) -> Result<Gc<Proto>, Thrown> {
+    pub(crate) fn new_proto(
+        &mut self,
+        function: &Arc<FunctionCode>,
+        private: Option<Rc<usize>>,
+    ) -> Result<Gc<Proto>, Thrown> {
         let constants = function.constants.len();
         let children = function.children.len();
         let side_bytes = constants * size_of::<Val>() + children * size_of::<*mut Proto>();
@@ -518,7 +580,8 @@ impl Vm {
                 max_stack: function.max_stack,
                 is_vararg: function.is_vararg,
                 constant_count: constants as u32,
-                children: Box::into_raw(vec![null_mut::<Proto>(); children].into_boxed_slice()) as *mut *mut Proto,
+                children: Box::into_raw(vec![null_mut::<Proto>(); children].into_boxed_slice())
+                    as *mut *mut Proto,
                 function: Arc::clone(function),
                 private,
             });

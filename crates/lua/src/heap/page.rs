@@ -61,12 +61,20 @@ fn class_of(size: usize) -> usize {
     if size <= FINE_LIMIT {
         size.div_ceil(GRANULE) - 1
     } else {
-        FINE_CLASSES + COARSE.iter().position(|c| *c >= size).expect("at most MAX_CELL")
+        FINE_CLASSES
+            + COARSE
+                .iter()
+                .position(|c| *c >= size)
+                .expect("at most MAX_CELL")
     }
 }
 
 fn cell_of(class: usize) -> usize {
-    if class < FINE_CLASSES { (class + 1) * GRANULE } else { COARSE[class - FINE_CLASSES] }
+    if class < FINE_CLASSES {
+        (class + 1) * GRANULE
+    } else {
+        COARSE[class - FINE_CLASSES]
+    }
 }
 
 fn page_layout(bytes: usize) -> Layout {
@@ -83,13 +91,22 @@ impl Pages {
             partial: Vec::new(),
             next_page: FIRST_PAGE as u32,
         };
-        Pages { classes: std::array::from_fn(|_| class.clone()), pages: Vec::new(), vacant: Vec::new(), reserved: 0 }
+        Pages {
+            classes: std::array::from_fn(|_| class.clone()),
+            pages: Vec::new(),
+            vacant: Vec::new(),
+            reserved: 0,
+        }
     }
 
     /// A cell for an object of `size` bytes (at most `MAX_CELL`), not initialised; null when the system has no memory.
     #[inline(always)]
     pub(crate) fn allocate(&mut self, size: usize) -> *mut Header {
-        let index = if size <= FINE_LIMIT { size.div_ceil(GRANULE) - 1 } else { class_of(size) };
+        let index = if size <= FINE_LIMIT {
+            size.div_ceil(GRANULE) - 1
+        } else {
+            class_of(size)
+        };
         let class = &mut self.classes[index];
         let cell = class.free;
         if !cell.is_null() {
@@ -97,7 +114,11 @@ impl Pages {
             class.free = unsafe { (*cell).next };
             return cell as *mut Header;
         }
-        let cell_size = if size <= FINE_LIMIT { (index + 1) * GRANULE } else { cell_of(index) };
+        let cell_size = if size <= FINE_LIMIT {
+            (index + 1) * GRANULE
+        } else {
+            cell_of(index)
+        };
         let bump = class.bump;
         if (class.end as usize) - (bump as usize) >= cell_size {
             class.bump = (bump as usize + cell_size) as *mut u8;
@@ -138,8 +159,14 @@ impl Pages {
         self.reserved += bytes;
         class.bump = memory;
         class.end = (memory as usize + bytes) as *mut u8;
-        let page =
-            Page { memory, bytes: bytes as u32, cell: cell as u32, class: index as u8, in_partial: false, free: null_mut() };
+        let page = Page {
+            memory,
+            bytes: bytes as u32,
+            cell: cell as u32,
+            class: index as u8,
+            in_partial: false,
+            free: null_mut(),
+        };
         class.current = match self.vacant.pop() {
             Some(id) => {
                 self.pages[id as usize] = page;
@@ -167,7 +194,11 @@ impl Pages {
         } else {
             page.bytes as usize
         };
-        if page.memory.is_null() { (null_mut(), 1, 0) } else { (page.memory, page.cell as usize, used / page.cell as usize) }
+        if page.memory.is_null() {
+            (null_mut(), 1, 0)
+        } else {
+            (page.memory, page.cell as usize, used / page.cell as usize)
+        }
     }
 
     /// Rebuilds the free list of a page after its dead objects were marked free (kind 0); gives an empty page
@@ -209,7 +240,9 @@ impl Pages {
     fn release(&mut self, id: usize) {
         let page = &mut self.pages[id];
         if page.in_partial {
-            self.classes[page.class as usize].partial.retain(|p| *p != id as u32);
+            self.classes[page.class as usize]
+                .partial
+                .retain(|p| *p != id as u32);
             page.in_partial = false;
         }
         // SAFETY: allocated by `add_page` with this layout; no object is left in it.

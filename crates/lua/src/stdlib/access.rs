@@ -8,8 +8,8 @@ use crate::native::{Ctx, Thrown, to_integer};
 use crate::string::Str;
 use crate::table::{KIND_FROZEN, KIND_LAYERED, Table};
 use crate::value::{Val, tag};
-use crate::vm::{Event, Vm};
 use crate::vm::debug::Operand;
+use crate::vm::{Event, Vm};
 
 /// Links of an `__index` or `__newindex` chain that are followed.
 const MAX_CHAIN: usize = 2000;

@@ -14,7 +14,11 @@ use crate::vm::{Event, Vm};
 
 // ---- errors and protected calls ----
 
-static ASSERT: NativeDef = NativeDef { name: "assert", run: assert, cost: Cost::Constant };
+static ASSERT: NativeDef = NativeDef {
+    name: "assert",
+    run: assert,
+    cost: Cost::Constant,
+};
 
 fn assert(ctx: &mut Ctx<'_>) -> NativeResult {
     if ctx.check_any(0)?.truthy() {
@@ -27,7 +31,11 @@ fn assert(ctx: &mut Ctx<'_>) -> NativeResult {
     Err(raise(ctx, message, 1))
 }
 
-static ERROR: NativeDef = NativeDef { name: "error", run: error, cost: Cost::Bytes };
+static ERROR: NativeDef = NativeDef {
+    name: "error",
+    run: error,
+    cost: Cost::Bytes,
+};
 
 fn error(ctx: &mut Ctx<'_>) -> NativeResult {
     let level = ctx.opt_int(1, 1)?;
@@ -37,8 +45,12 @@ fn error(ctx: &mut Ctx<'_>) -> NativeResult {
 
 /// Throws a value; the position at a level goes in front of a string.
 fn raise(ctx: &mut Ctx<'_>, message: Val, level: i64) -> Thrown {
-    let Some(text) = message.as_str().filter(|_| level > 0) else { return ctx.throw(message) };
-    let mut whole = ctx.vm.where_is(usize::try_from(level).unwrap_or(usize::MAX));
+    let Some(text) = message.as_str().filter(|_| level > 0) else {
+        return ctx.throw(message);
+    };
+    let mut whole = ctx
+        .vm
+        .where_is(usize::try_from(level).unwrap_or(usize::MAX));
     if whole.is_empty() {
         return ctx.throw(message);
     }
@@ -47,7 +59,11 @@ fn raise(ctx: &mut Ctx<'_>, message: Val, level: i64) -> Thrown {
     ctx.vm.throw_bytes(&whole)
 }
 
-pub(super) static PCALL: NativeDef = NativeDef { name: "pcall", run: pcall, cost: Cost::Constant };
+pub(super) static PCALL: NativeDef = NativeDef {
+    name: "pcall",
+    run: pcall,
+    cost: Cost::Constant,
+};
 
 fn pcall(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.check_any(0)?;
@@ -55,7 +71,11 @@ fn pcall(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.call_protected(ctx.nargs() - 1, false, protected_done)
 }
 
-pub(super) static XPCALL: NativeDef = NativeDef { name: "xpcall", run: xpcall, cost: Cost::Constant };
+pub(super) static XPCALL: NativeDef = NativeDef {
+    name: "xpcall",
+    run: xpcall,
+    cost: Cost::Constant,
+};
 
 fn xpcall(ctx: &mut Ctx<'_>) -> NativeResult {
     let handler = ctx.check_function(1)?;
@@ -72,7 +92,11 @@ fn protected_done(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.ret_from(below)
 }
 
-static WARN: NativeDef = NativeDef { name: "warn", run: warn, cost: Cost::Bytes };
+static WARN: NativeDef = NativeDef {
+    name: "warn",
+    run: warn,
+    cost: Cost::Bytes,
+};
 
 fn warn(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.check_str(0)?;
@@ -91,7 +115,11 @@ fn warn(ctx: &mut Ctx<'_>) -> NativeResult {
 
 // ---- text ----
 
-static PRINT: NativeDef = NativeDef { name: "print", run: print, cost: Cost::Bytes };
+static PRINT: NativeDef = NativeDef {
+    name: "print",
+    run: print,
+    cost: Cost::Bytes,
+};
 
 fn print(ctx: &mut Ctx<'_>) -> NativeResult {
     let n = ctx.nargs();
@@ -143,7 +171,11 @@ fn write_out(ctx: &mut Ctx<'_>, bytes: &[u8]) {
     let _ = ctx.vm.host.write_out(bytes);
 }
 
-static TOSTRING: NativeDef = NativeDef { name: "tostring", run: tostring, cost: Cost::Constant };
+static TOSTRING: NativeDef = NativeDef {
+    name: "tostring",
+    run: tostring,
+    cost: Cost::Constant,
+};
 
 fn tostring(ctx: &mut Ctx<'_>) -> NativeResult {
     let v = ctx.check_any(0)?;
@@ -157,7 +189,11 @@ fn tostring(ctx: &mut Ctx<'_>) -> NativeResult {
     }
 }
 
-static TONUMBER: NativeDef = NativeDef { name: "tonumber", run: tonumber, cost: Cost::Bytes };
+static TONUMBER: NativeDef = NativeDef {
+    name: "tonumber",
+    run: tonumber,
+    cost: Cost::Bytes,
+};
 
 fn tonumber(ctx: &mut Ctx<'_>) -> NativeResult {
     if ctx.is_none_or_nil(1) {
@@ -172,7 +208,9 @@ fn tonumber(ctx: &mut Ctx<'_>) -> NativeResult {
         };
     }
     let base = ctx.check_int(1)?;
-    let Some(s) = ctx.arg(0).as_str() else { return Err(ctx.type_error(0, "string")) };
+    let Some(s) = ctx.arg(0).as_str() else {
+        return Err(ctx.type_error(0, "string"));
+    };
     if !(2..=36).contains(&base) {
         return Err(ctx.arg_error(1, "base out of range"));
     }
@@ -197,10 +235,18 @@ fn parse_in_base(text: &[u8], base: u64) -> Option<i64> {
         let digit = (*b as char).to_digit(36).filter(|d| (*d as u64) < base)?;
         n = n.wrapping_mul(base).wrapping_add(digit as u64);
     }
-    Some(if negative { n.wrapping_neg() as i64 } else { n as i64 })
+    Some(if negative {
+        n.wrapping_neg() as i64
+    } else {
+        n as i64
+    })
 }
 
-static TYPE: NativeDef = NativeDef { name: "type", run: type_of, cost: Cost::Constant };
+static TYPE: NativeDef = NativeDef {
+    name: "type",
+    run: type_of,
+    cost: Cost::Constant,
+};
 
 fn type_of(ctx: &mut Ctx<'_>) -> NativeResult {
     let t = ctx.check_any(0)?.type_of();
@@ -245,7 +291,11 @@ fn next_layered(ctx: &mut Ctx<'_>, t: Gc<Table>, key: Val) -> Result<Option<(Val
     Ok(None)
 }
 
-pub(super) static PAIRS: NativeDef = NativeDef { name: "pairs", run: pairs, cost: Cost::Constant };
+pub(super) static PAIRS: NativeDef = NativeDef {
+    name: "pairs",
+    run: pairs,
+    cost: Cost::Constant,
+};
 
 fn pairs(ctx: &mut Ctx<'_>) -> NativeResult {
     let v = ctx.check_any(0)?;
@@ -269,8 +319,16 @@ fn ret3(ctx: &mut Ctx<'_>, values: [Val; 3]) -> NativeResult {
     Ok(Action::Return(3))
 }
 
-static IPAIRS: NativeDef = NativeDef { name: "ipairs", run: ipairs, cost: Cost::Constant };
-static IPAIRS_STEP: NativeDef = NativeDef { name: "ipairs_iterator", run: ipairs_step, cost: Cost::Constant };
+static IPAIRS: NativeDef = NativeDef {
+    name: "ipairs",
+    run: ipairs,
+    cost: Cost::Constant,
+};
+static IPAIRS_STEP: NativeDef = NativeDef {
+    name: "ipairs_iterator",
+    run: ipairs_step,
+    cost: Cost::Constant,
+};
 
 fn ipairs(ctx: &mut Ctx<'_>) -> NativeResult {
     let v = ctx.check_any(0)?;
@@ -282,7 +340,11 @@ fn ipairs_step(ctx: &mut Ctx<'_>) -> NativeResult {
     let object = ctx.arg(0);
     if let Some(t) = access::plain(object) {
         let v = t.get_int(i);
-        return if v.is_nil() { ctx.ret(v) } else { ctx.ret2(Val::int(i), v) };
+        return if v.is_nil() {
+            ctx.ret(v)
+        } else {
+            ctx.ret2(Val::int(i), v)
+        };
     }
     match access::index(ctx, object, Val::int(i))? {
         Access::Now(v) => ipairs_entry(ctx, i, v),
@@ -298,10 +360,18 @@ fn ipairs_step(ctx: &mut Ctx<'_>) -> NativeResult {
 }
 
 fn ipairs_entry(ctx: &mut Ctx<'_>, i: i64, v: Val) -> NativeResult {
-    if v.is_nil() { ctx.ret(v) } else { ctx.ret2(Val::int(i), v) }
+    if v.is_nil() {
+        ctx.ret(v)
+    } else {
+        ctx.ret2(Val::int(i), v)
+    }
 }
 
-static RAWEQUAL: NativeDef = NativeDef { name: "rawequal", run: rawequal, cost: Cost::Bytes };
+static RAWEQUAL: NativeDef = NativeDef {
+    name: "rawequal",
+    run: rawequal,
+    cost: Cost::Bytes,
+};
 
 fn rawequal(ctx: &mut Ctx<'_>) -> NativeResult {
     let (a, b) = (ctx.check_any(0)?, ctx.check_any(1)?);
@@ -311,7 +381,11 @@ fn rawequal(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.ret(Val::bool(a.raw_eq(b)))
 }
 
-static RAWLEN: NativeDef = NativeDef { name: "rawlen", run: rawlen, cost: Cost::Constant };
+static RAWLEN: NativeDef = NativeDef {
+    name: "rawlen",
+    run: rawlen,
+    cost: Cost::Constant,
+};
 
 fn rawlen(ctx: &mut Ctx<'_>) -> NativeResult {
     let v = ctx.arg(0);
@@ -324,19 +398,30 @@ fn rawlen(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.ret(Val::int(n))
 }
 
-static RAWGET: NativeDef = NativeDef { name: "rawget", run: rawget, cost: Cost::Constant };
+static RAWGET: NativeDef = NativeDef {
+    name: "rawget",
+    run: rawget,
+    cost: Cost::Constant,
+};
 
 fn rawget(ctx: &mut Ctx<'_>) -> NativeResult {
     let t = ctx.check_table(0)?;
     let key = ctx.check_any(1)?;
     if t.header.extra & KIND_LAYERED != 0 {
-        let v = ctx.vm.own_global(key).unwrap_or_else(|| ctx.raw_get(t.layered_base(), key));
+        let v = ctx
+            .vm
+            .own_global(key)
+            .unwrap_or_else(|| ctx.raw_get(t.layered_base(), key));
         return ctx.ret(v);
     }
     ctx.ret(ctx.raw_get(t, key))
 }
 
-static RAWSET: NativeDef = NativeDef { name: "rawset", run: rawset, cost: Cost::Constant };
+static RAWSET: NativeDef = NativeDef {
+    name: "rawset",
+    run: rawset,
+    cost: Cost::Constant,
+};
 
 fn rawset(ctx: &mut Ctx<'_>) -> NativeResult {
     let mut t = ctx.check_table(0)?;
@@ -351,16 +436,30 @@ fn rawset(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.ret(ctx.arg(0))
 }
 
-static GETMETATABLE: NativeDef = NativeDef { name: "getmetatable", run: getmetatable, cost: Cost::Constant };
+static GETMETATABLE: NativeDef = NativeDef {
+    name: "getmetatable",
+    run: getmetatable,
+    cost: Cost::Constant,
+};
 
 fn getmetatable(ctx: &mut Ctx<'_>) -> NativeResult {
     let v = ctx.check_any(0)?;
-    let Some(meta) = ctx.metatable(v) else { return ctx.ret(Val::NIL) };
+    let Some(meta) = ctx.metatable(v) else {
+        return ctx.ret(Val::NIL);
+    };
     let shown = ctx.vm.meta_field(meta, Event::Metatable);
-    ctx.ret(if shown.is_nil() { Val::table(meta) } else { shown })
+    ctx.ret(if shown.is_nil() {
+        Val::table(meta)
+    } else {
+        shown
+    })
 }
 
-static SETMETATABLE: NativeDef = NativeDef { name: "setmetatable", run: setmetatable, cost: Cost::Constant };
+static SETMETATABLE: NativeDef = NativeDef {
+    name: "setmetatable",
+    run: setmetatable,
+    cost: Cost::Constant,
+};
 
 fn setmetatable(ctx: &mut Ctx<'_>) -> NativeResult {
     let t = ctx.check_table(0)?;
@@ -380,15 +479,27 @@ fn setmetatable(ctx: &mut Ctx<'_>) -> NativeResult {
 
 // ---- arguments ----
 
-static SELECT: NativeDef = NativeDef { name: "select", run: select, cost: Cost::Constant };
+static SELECT: NativeDef = NativeDef {
+    name: "select",
+    run: select,
+    cost: Cost::Constant,
+};
 
 fn select(ctx: &mut Ctx<'_>) -> NativeResult {
     let n = ctx.nargs() as i64;
-    if ctx.arg(0).as_str().is_some_and(|s| s.as_bytes().first() == Some(&b'#')) {
+    if ctx
+        .arg(0)
+        .as_str()
+        .is_some_and(|s| s.as_bytes().first() == Some(&b'#'))
+    {
         return ctx.ret(Val::int(n - 1));
     }
     let asked = ctx.check_int(0)?;
-    let from = if asked < 0 { n.saturating_add(asked) } else { asked.min(n) };
+    let from = if asked < 0 {
+        n.saturating_add(asked)
+    } else {
+        asked.min(n)
+    };
     if from < 1 {
         return Err(ctx.arg_error(0, "index out of range"));
     }
@@ -397,29 +508,32 @@ fn select(ctx: &mut Ctx<'_>) -> NativeResult {
 
 pub(crate) fn open(vm: &mut Vm, sandbox: bool) -> Result<(), Thrown> {
     let globals = vm.globals;
-    vm.register(globals, &[
-        &ASSERT,
-        &super::gc::COLLECTGARBAGE,
-        &ERROR,
-        &GETMETATABLE,
-        &IPAIRS,
-        &super::load::LOAD,
-        &super::NEXT,
-        &PAIRS,
-        &PCALL,
-        &PRINT,
-        &RAWEQUAL,
-        &RAWGET,
-        &RAWLEN,
-        &RAWSET,
-        &SELECT,
-        &SETMETATABLE,
-        &TONUMBER,
-        &TOSTRING,
-        &TYPE,
-        &WARN,
-        &XPCALL,
-    ])?;
+    vm.register(
+        globals,
+        &[
+            &ASSERT,
+            &super::gc::COLLECTGARBAGE,
+            &ERROR,
+            &GETMETATABLE,
+            &IPAIRS,
+            &super::load::LOAD,
+            &super::NEXT,
+            &PAIRS,
+            &PCALL,
+            &PRINT,
+            &RAWEQUAL,
+            &RAWGET,
+            &RAWLEN,
+            &RAWSET,
+            &SELECT,
+            &SETMETATABLE,
+            &TONUMBER,
+            &TOSTRING,
+            &TYPE,
+            &WARN,
+            &XPCALL,
+        ],
+    )?;
     if !sandbox {
         vm.register(globals, &[&super::load::DOFILE, &super::load::LOADFILE])?;
     }

@@ -11,15 +11,51 @@ use crate::thread::{Thread, ThreadState};
 use crate::value::Val;
 use crate::vm::Vm;
 
-static CREATE: NativeDef = NativeDef { name: "create", run: create, cost: Cost::Constant };
-static RESUME: NativeDef = NativeDef { name: "resume", run: resume, cost: Cost::Slots };
-pub(super) static YIELD: NativeDef = NativeDef { name: "yield", run: yield_, cost: Cost::Slots };
-static WRAP: NativeDef = NativeDef { name: "wrap", run: wrap, cost: Cost::Constant };
-static WRAPPED: NativeDef = NativeDef { name: "wrap", run: wrapped, cost: Cost::Slots };
-static STATUS: NativeDef = NativeDef { name: "status", run: status, cost: Cost::Constant };
-static ISYIELDABLE: NativeDef = NativeDef { name: "isyieldable", run: isyieldable, cost: Cost::Constant };
-static RUNNING: NativeDef = NativeDef { name: "running", run: running, cost: Cost::Constant };
-static CLOSE: NativeDef = NativeDef { name: "close", run: close, cost: Cost::Slots };
+static CREATE: NativeDef = NativeDef {
+    name: "create",
+    run: create,
+    cost: Cost::Constant,
+};
+static RESUME: NativeDef = NativeDef {
+    name: "resume",
+    run: resume,
+    cost: Cost::Slots,
+};
+pub(super) static YIELD: NativeDef = NativeDef {
+    name: "yield",
+    run: yield_,
+    cost: Cost::Slots,
+};
+static WRAP: NativeDef = NativeDef {
+    name: "wrap",
+    run: wrap,
+    cost: Cost::Constant,
+};
+static WRAPPED: NativeDef = NativeDef {
+    name: "wrap",
+    run: wrapped,
+    cost: Cost::Slots,
+};
+static STATUS: NativeDef = NativeDef {
+    name: "status",
+    run: status,
+    cost: Cost::Constant,
+};
+static ISYIELDABLE: NativeDef = NativeDef {
+    name: "isyieldable",
+    run: isyieldable,
+    cost: Cost::Constant,
+};
+static RUNNING: NativeDef = NativeDef {
+    name: "running",
+    run: running,
+    cost: Cost::Constant,
+};
+static CLOSE: NativeDef = NativeDef {
+    name: "close",
+    run: close,
+    cost: Cost::Slots,
+};
 
 fn check_thread(ctx: &mut Ctx<'_>, i: usize) -> Result<Gc<Thread>, Thrown> {
     match ctx.arg(i).as_thread() {
@@ -70,7 +106,7 @@ fn resume(ctx: &mut Ctx<'_>) -> NativeResult {
         return Ok(Action::Return(2));
     }
     // The coroutine and the values for it are where the core wants them.
-    ctx.resume(ctx.nargs() - 1, resume_done)
+    ctx.resume(ctx.nargs() - 1, true, resume_done)
 }
 
 /// The results came to the slots behind the coroutine, which makes way for the status.
@@ -82,7 +118,9 @@ fn resume_done(ctx: &mut Ctx<'_>) -> NativeResult {
 
 fn wrapped(ctx: &mut Ctx<'_>) -> NativeResult {
     let v = ctx.upvalue(0);
-    let Some(co) = v.as_thread() else { unreachable!("`wrap` captures a coroutine") };
+    let Some(co) = v.as_thread() else {
+        unreachable!("`wrap` captures a coroutine")
+    };
     let n = ctx.nargs();
     if let Some(message) = refusal(co) {
         return Err(ctx.error(message));
@@ -94,7 +132,7 @@ fn wrapped(ctx: &mut Ctx<'_>) -> NativeResult {
         ctx.set_at(i + 1, v);
     }
     ctx.set_at(ctx.base, v);
-    ctx.resume(n, wrapped_done)
+    ctx.resume(n, false, wrapped_done)
 }
 
 fn wrapped_done(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -102,7 +140,9 @@ fn wrapped_done(ctx: &mut Ctx<'_>) -> NativeResult {
         return ctx.ret_from(ctx.results());
     }
     let v = ctx.upvalue(0);
-    if v.as_thread().is_some_and(|co| co.state == ThreadState::Failed) {
+    if v.as_thread()
+        .is_some_and(|co| co.state == ThreadState::Failed)
+    {
         // Its pending variables are closed before the error goes on.
         ctx.push(v);
         return ctx.close_thread(rethrow);
@@ -123,7 +163,7 @@ fn rethrow(ctx: &mut Ctx<'_>) -> NativeResult {
 }
 
 fn yield_(ctx: &mut Ctx<'_>) -> NativeResult {
-    ctx.yield_values(ctx.nargs(), crate::native::return_results)
+    ctx.yield_and_return(ctx.nargs())
 }
 
 fn status_name(ctx: &Ctx<'_>, co: Gc<Thread>) -> &'static str {
@@ -142,7 +182,11 @@ fn status(ctx: &mut Ctx<'_>) -> NativeResult {
 }
 
 fn isyieldable(ctx: &mut Ctx<'_>) -> NativeResult {
-    let co = if ctx.is_none(0) { ctx.vm.current_gc() } else { check_thread(ctx, 0)? };
+    let co = if ctx.is_none(0) {
+        ctx.vm.current_gc()
+    } else {
+        check_thread(ctx, 0)?
+    };
     let yieldable = match co.as_ptr() == ctx.vm.current {
         true => ctx.vm.is_yieldable(),
         false => !ctx.vm.is_main(co),
@@ -185,6 +229,15 @@ fn close_done(ctx: &mut Ctx<'_>) -> NativeResult {
 }
 
 pub(crate) fn open(vm: &mut Vm) -> Result<(), Thrown> {
-    let natives = [&CLOSE, &CREATE, &ISYIELDABLE, &RESUME, &RUNNING, &STATUS, &WRAP, &YIELD];
+    let natives = [
+        &CLOSE,
+        &CREATE,
+        &ISYIELDABLE,
+        &RESUME,
+        &RUNNING,
+        &STATUS,
+        &WRAP,
+        &YIELD,
+    ];
     super::open_library(vm, "coroutine", &natives, 0).map(|_| ())
 }

@@ -6,8 +6,9 @@
 //! (see `function`), so `setupvalue` on one changes that closure's copy only, and `upvaluejoin` copies. In strict mode
 //! all captures are by reference and behave as in the reference.
 //!
-//! **Invariant:** no function here lets a script reach memory that it may not use: levels, indices and types are checked
-//! against the frames as they are.
+//! **Invariant:** no function here lets a script break what the interpreter or a native relies on: levels and indices are
+//! checked against the frames as they are, and what is not a variable of a script (a native's arguments and upvalues,
+//! a loop's hidden state, a table being constructed) can be looked at but not replaced.
 
 use crate::function::{Cost, LuaClosure, NativeDef, UpBox};
 use crate::heap::Gc;
@@ -257,13 +258,17 @@ impl Info {
 
 // ---- local variables ----
 
-/// Where local variable `n` of an activation is, and its name. Negative numbers are extra arguments.
-fn find_local(
-    vm: &Vm,
-    thread: Gc<Thread>,
-    activation: Activation,
-    n: i64,
-) -> Option<(usize, Vec<u8>)> {
+/// A local variable, or what is in its place.
+struct Local {
+    /// Its stack index.
+    slot: usize,
+    name: Vec<u8>,
+    /// Whether it may be given another value.
+    settable: bool,
+}
+
+/// Local variable `n` of an activation. Negative numbers are extra arguments.
+fn find_local(vm: &Vm, thread: Gc<Thread>, activation: Activation, n: i64) -> Option<Local> {
     let frames = thread.frames();
     let lua = vm.lua_frame(&thread, activation);
     let base = activation
@@ -273,13 +278,21 @@ fn find_local(
         let extra = lua?.extra as usize;
         let i = usize::try_from(n.checked_neg()?).ok()?;
         let slot = (base - extra).checked_add(i - 1).filter(|_| i <= extra)?;
-        return Some((slot, b"(vararg)".to_vec()));
+        return Some(Local {
+            slot,
+            name: b"(vararg)".to_vec(),
+            settable: true,
+        });
     }
     let n = usize::try_from(n).ok().filter(|n| *n > 0)?;
     if let (Some(_), Some(i)) = (lua, activation.frame) {
         let code = frame_code(&thread, activation.func)?;
         if let Some(name) = code.local_name(n, vm.instruction_index(&thread, i)) {
-            return Some((base + n - 1, name.to_vec()));
+            return Some(Local {
+                slot: base + n - 1,
+                name: name.to_vec(),
+                settable: !name.starts_with(b"("),
+            });
         }
     }
     // A temporary, if the slot is below what the activation called, or the top.
@@ -291,14 +304,22 @@ fn find_local(
         .or_else(|| {
             (running && activation.func != vm.native as usize).then_some(vm.native as usize)
         });
-    let end = above.unwrap_or(thread.top as usize);
+    let mut end = above.unwrap_or(thread.top as usize);
+    if let (Some(_), Some(code)) = (lua, frame_code(&thread, activation.func)) {
+        // Beyond the registers is what the interpreter keeps for an instruction in the middle of its work.
+        end = end.min(base + code.max_stack as usize);
+    }
     let slot = base.checked_add(n - 1).filter(|slot| *slot < end)?;
-    let name: &[u8] = if lua.is_some() {
-        b"(temporary)"
+    let (name, settable): (&[u8], bool) = if lua.is_some() {
+        (b"(temporary)", !thread.get(slot).is_table())
     } else {
-        b"(C temporary)"
+        (b"(C temporary)", false)
     };
-    Some((slot, name.to_vec()))
+    Some(Local {
+        slot,
+        name: name.to_vec(),
+        settable,
+    })
 }
 
 fn getlocal(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -318,9 +339,9 @@ fn getlocal(ctx: &mut Ctx<'_>) -> NativeResult {
         return Err(ctx.arg_error(at, "level out of range"));
     };
     match find_local(ctx.vm, thread, activation, n) {
-        Some((slot, name)) => {
-            let v = thread.get(slot);
-            ctx.push_str(&name)?;
+        Some(local) => {
+            let v = thread.get(local.slot);
+            ctx.push_str(&local.name)?;
             ctx.push(v);
             ctx.ret_from(ctx.top() - 2)
         }
@@ -336,12 +357,12 @@ fn setlocal(ctx: &mut Ctx<'_>) -> NativeResult {
     let n = ctx.check_int(at + 1)?;
     let v = ctx.check_any(at + 2)?;
     match find_local(ctx.vm, thread, activation, n) {
-        Some((slot, name)) => {
-            thread.set(slot, v);
+        Some(local) if local.settable => {
+            thread.set(local.slot, v);
             ctx.vm.barrier_thread(thread);
-            ctx.ret_str(&name)
+            ctx.ret_str(&local.name)
         }
-        None => ctx.ret(Val::NIL),
+        _ => ctx.ret(Val::NIL),
     }
 }
 
@@ -387,7 +408,7 @@ fn setupvalue(ctx: &mut Ctx<'_>) -> NativeResult {
     let v = ctx.check_any(2)?;
     let n = ctx.check_int(1)?;
     let f = ctx.check_function(0)?;
-    let Some((name, place)) = find_upvalue(f, n) else {
+    let Some((name, place)) = find_upvalue(f, n).filter(|_| f.as_lua_closure().is_some()) else {
         return ctx.ret0();
     };
     // SAFETY: as in `getupvalue`.
@@ -396,7 +417,7 @@ fn setupvalue(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.ret_str(&name)
 }
 
-/// Tells the collector that `v` was stored in upvalue `n` of a closure.
+/// Tells the collector that `v` was stored in upvalue `n` of a Lua function.
 fn store_barrier(vm: &mut Vm, f: Val, n: usize, v: Val) {
     if let Some(closure) = f.as_lua_closure() {
         // SAFETY: the caller checked the index.

@@ -7,8 +7,11 @@ use crate::function::{Cost, NativeDef};
 use crate::native::{Ctx, NativeResult};
 use crate::value::Val;
 
-pub(super) static COLLECTGARBAGE: NativeDef =
-    NativeDef { name: "collectgarbage", run: collectgarbage, cost: Cost::Steps };
+pub(super) static COLLECTGARBAGE: NativeDef = NativeDef {
+    name: "collectgarbage",
+    run: collectgarbage,
+    cost: Cost::Steps,
+};
 
 const OPTIONS: [&str; 10] = [
     "collect",

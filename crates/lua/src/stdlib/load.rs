@@ -9,9 +9,21 @@ use crate::native::{Action, Buffer, Ctx, NativeResult, Status, Thrown};
 use crate::value::Val;
 use crate::vm::load::LoadError;
 
-pub(super) static LOAD: NativeDef = NativeDef { name: "load", run: load, cost: Cost::Bytes };
-pub(super) static LOADFILE: NativeDef = NativeDef { name: "loadfile", run: loadfile, cost: Cost::Bytes };
-pub(super) static DOFILE: NativeDef = NativeDef { name: "dofile", run: dofile, cost: Cost::Bytes };
+pub(super) static LOAD: NativeDef = NativeDef {
+    name: "load",
+    run: load,
+    cost: Cost::Bytes,
+};
+pub(super) static LOADFILE: NativeDef = NativeDef {
+    name: "loadfile",
+    run: loadfile,
+    cost: Cost::Bytes,
+};
+pub(super) static DOFILE: NativeDef = NativeDef {
+    name: "dofile",
+    run: dofile,
+    cost: Cost::Bytes,
+};
 
 /// Arguments of `load`, and the state of one with a reader.
 mod slot {
@@ -33,7 +45,11 @@ fn load(ctx: &mut Ctx<'_>) -> NativeResult {
     if chunk.is_str() || chunk.is_number() {
         let text = ctx.check_str(slot::CHUNK)?;
         let name = ctx.opt_str(slot::NAME)?.unwrap_or(text);
-        let env = if env_given { Some(ctx.arg(slot::ENV)) } else { None };
+        let env = if env_given {
+            Some(ctx.arg(slot::ENV))
+        } else {
+            None
+        };
         return finish(ctx, text.as_bytes(), name.as_bytes(), env);
     }
     ctx.opt_str(slot::NAME)?;
@@ -58,7 +74,11 @@ fn take_piece(ctx: &mut Ctx<'_>) -> NativeResult {
     if ctx.status() == Status::Error {
         return ctx.ret2(Val::NIL, result);
     }
-    let Some(pieces) = ctx.arg(slot::PIECES).as_userdata().and_then(|u| ctx.userdata_mut::<Buffer>(u)) else {
+    let Some(pieces) = ctx
+        .arg(slot::PIECES)
+        .as_userdata()
+        .and_then(|u| ctx.userdata_mut::<Buffer>(u))
+    else {
         unreachable!("`load` has put the buffer there");
     };
     let piece = match ctx.to_str(result) {
@@ -77,13 +97,21 @@ fn take_piece(ctx: &mut Ctx<'_>) -> NativeResult {
     }
     // The reader may be a native: then nothing else looks at the fuel.
     ctx.charge(1);
-    if ctx.should_pause() { ctx.pause(ask_reader) } else { ask_reader(ctx) }
+    if ctx.should_pause() {
+        ctx.pause(ask_reader)
+    } else {
+        ask_reader(ctx)
+    }
 }
 
 fn finish_pieces(ctx: &mut Ctx<'_>, pieces: &mut Buffer) -> NativeResult {
     let name = ctx.opt_str(slot::NAME)?;
     let name = name.as_ref().map_or(&b"=(load)"[..], |s| s.as_bytes());
-    let env = if ctx.arg(slot::ENV_GIVEN).truthy() { Some(ctx.arg(slot::ENV)) } else { None };
+    let env = if ctx.arg(slot::ENV_GIVEN).truthy() {
+        Some(ctx.arg(slot::ENV))
+    } else {
+        None
+    };
     finish(ctx, pieces.as_bytes(), name, env)
 }
 
@@ -126,7 +154,11 @@ fn failed(ctx: &mut Ctx<'_>, thrown: Thrown) -> NativeResult {
 fn loadfile(ctx: &mut Ctx<'_>) -> NativeResult {
     let file = ctx.opt_str(0)?;
     let mode = ctx.opt_str(1)?;
-    let env = if ctx.is_none(2) { None } else { Some(ctx.arg(2)) };
+    let env = if ctx.is_none(2) {
+        None
+    } else {
+        Some(ctx.arg(2))
+    };
     let mode = mode.as_ref().map_or(BOTH_MODES, |s| s.as_bytes());
     match load_file(ctx, file.as_ref().map(|s| s.as_bytes()), mode) {
         Ok(()) => {
@@ -163,14 +195,23 @@ fn load_file(ctx: &mut Ctx<'_>, file: Option<&[u8]>, mode: &[u8]) -> Result<(), 
         },
     };
     let text = text.map_err(|error| {
-        let what = if error.kind() == std::io::ErrorKind::IsADirectory { "read" } else { "open" };
+        let what = if error.kind() == std::io::ErrorKind::IsADirectory {
+            "read"
+        } else {
+            "open"
+        };
         unreadable(what, &name[1..], &super::io::io_error(&error).0)
     })?;
     load_file_text(ctx, &text, &name, mode)
 }
 
 /// Pushes the function of a file's text: without a byte order mark, and a first line that begins with `#`.
-pub(super) fn load_file_text(ctx: &mut Ctx<'_>, text: &[u8], name: &[u8], mode: &[u8]) -> Result<(), LoadError> {
+pub(super) fn load_file_text(
+    ctx: &mut Ctx<'_>,
+    text: &[u8],
+    name: &[u8],
+    mode: &[u8],
+) -> Result<(), LoadError> {
     ctx.vm.charge_bytes(text.len())?;
     ctx.charge(text.len() / 16);
     let source = skip_first_line(text);
@@ -210,5 +251,8 @@ pub(super) fn unreadable(what: &str, file: &[u8], why: &str) -> LoadError {
     message.extend_from_slice(file);
     message.extend_from_slice(b": ");
     message.extend_from_slice(why.as_bytes());
-    LoadError::Refused { message, incomplete: false }
+    LoadError::Refused {
+        message,
+        incomplete: false,
+    }
 }

@@ -45,7 +45,11 @@ float_functions! {
     TANH "tanh" f64::tanh;
 }
 
-static ABS: NativeDef = NativeDef { name: "abs", run: abs, cost: Cost::Constant };
+static ABS: NativeDef = NativeDef {
+    name: "abs",
+    run: abs,
+    cost: Cost::Constant,
+};
 
 fn abs(ctx: &mut Ctx<'_>) -> NativeResult {
     match ctx.check_number(0)? {
@@ -55,7 +59,11 @@ fn abs(ctx: &mut Ctx<'_>) -> NativeResult {
     }
 }
 
-static ATAN: NativeDef = NativeDef { name: "atan", run: atan, cost: Cost::Constant };
+static ATAN: NativeDef = NativeDef {
+    name: "atan",
+    run: atan,
+    cost: Cost::Constant,
+};
 
 fn atan(ctx: &mut Ctx<'_>) -> NativeResult {
     let y = ctx.check_num(0)?;
@@ -63,8 +71,16 @@ fn atan(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.ret(Val::float(y.atan2(x)))
 }
 
-static CEIL: NativeDef = NativeDef { name: "ceil", run: |ctx| round(ctx, f64::ceil), cost: Cost::Constant };
-static FLOOR: NativeDef = NativeDef { name: "floor", run: |ctx| round(ctx, f64::floor), cost: Cost::Constant };
+static CEIL: NativeDef = NativeDef {
+    name: "ceil",
+    run: |ctx| round(ctx, f64::ceil),
+    cost: Cost::Constant,
+};
+static FLOOR: NativeDef = NativeDef {
+    name: "floor",
+    run: |ctx| round(ctx, f64::floor),
+    cost: Cost::Constant,
+};
 
 #[inline(always)]
 fn round(ctx: &mut Ctx<'_>, f: fn(f64) -> f64) -> NativeResult {
@@ -76,7 +92,11 @@ fn round(ctx: &mut Ctx<'_>, f: fn(f64) -> f64) -> NativeResult {
     ctx.ret(integral(f(x)))
 }
 
-static FMOD: NativeDef = NativeDef { name: "fmod", run: fmod, cost: Cost::Constant };
+static FMOD: NativeDef = NativeDef {
+    name: "fmod",
+    run: fmod,
+    cost: Cost::Constant,
+};
 
 fn fmod(ctx: &mut Ctx<'_>) -> NativeResult {
     if let (Some(a), Some(b)) = (ctx.arg(0).as_int(), ctx.arg(1).as_int()) {
@@ -89,7 +109,11 @@ fn fmod(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.ret(Val::float(a % b))
 }
 
-static MODF: NativeDef = NativeDef { name: "modf", run: modf, cost: Cost::Constant };
+static MODF: NativeDef = NativeDef {
+    name: "modf",
+    run: modf,
+    cost: Cost::Constant,
+};
 
 fn modf(ctx: &mut Ctx<'_>) -> NativeResult {
     let v = ctx.arg(0);
@@ -102,7 +126,11 @@ fn modf(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.ret2(integral(whole), Val::float(rest))
 }
 
-static LOG: NativeDef = NativeDef { name: "log", run: log, cost: Cost::Constant };
+static LOG: NativeDef = NativeDef {
+    name: "log",
+    run: log,
+    cost: Cost::Constant,
+};
 
 fn log(ctx: &mut Ctx<'_>) -> NativeResult {
     let x = ctx.check_num(0)?;
@@ -120,14 +148,22 @@ fn log(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.ret(Val::float(result))
 }
 
-static POW: NativeDef = NativeDef { name: "pow", run: pow, cost: Cost::Constant };
+static POW: NativeDef = NativeDef {
+    name: "pow",
+    run: pow,
+    cost: Cost::Constant,
+};
 
 fn pow(ctx: &mut Ctx<'_>) -> NativeResult {
     let (x, y) = (ctx.check_num(0)?, ctx.check_num(1)?);
     ctx.ret(Val::float(crate::number::float_pow(x, y)))
 }
 
-static FREXP: NativeDef = NativeDef { name: "frexp", run: frexp, cost: Cost::Constant };
+static FREXP: NativeDef = NativeDef {
+    name: "frexp",
+    run: frexp,
+    cost: Cost::Constant,
+};
 
 fn frexp(ctx: &mut Ctx<'_>) -> NativeResult {
     let x = ctx.check_num(0)?;
@@ -141,13 +177,24 @@ fn split_float(x: f64) -> (f64, i64) {
         return (x, 0);
     }
     // A subnormal is made normal first.
-    let (x, scaled) = if x.abs() < f64::MIN_POSITIVE { (x * 2f64.powi(64), 64) } else { (x, 0) };
+    let (x, scaled) = if x.abs() < f64::MIN_POSITIVE {
+        (x * 2f64.powi(64), 64)
+    } else {
+        (x, 0)
+    };
     let bits = x.to_bits();
     let exponent = (bits >> 52 & 0x7FF) as i64 - 1022;
-    (f64::from_bits(bits & !(0x7FF << 52) | 1022 << 52), exponent - scaled)
+    (
+        f64::from_bits(bits & !(0x7FF << 52) | 1022 << 52),
+        exponent - scaled,
+    )
 }
 
-static LDEXP: NativeDef = NativeDef { name: "ldexp", run: ldexp, cost: Cost::Constant };
+static LDEXP: NativeDef = NativeDef {
+    name: "ldexp",
+    run: ldexp,
+    cost: Cost::Constant,
+};
 
 fn ldexp(ctx: &mut Ctx<'_>) -> NativeResult {
     let mut x = ctx.check_num(0)?;
@@ -174,14 +221,22 @@ fn ldexp(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.ret(Val::float(result))
 }
 
-static TOINTEGER: NativeDef = NativeDef { name: "tointeger", run: tointeger, cost: Cost::Constant };
+static TOINTEGER: NativeDef = NativeDef {
+    name: "tointeger",
+    run: tointeger,
+    cost: Cost::Constant,
+};
 
 fn tointeger(ctx: &mut Ctx<'_>) -> NativeResult {
     let v = ctx.check_any(0)?;
     ctx.ret(to_integer(v).map_or(Val::NIL, Val::int))
 }
 
-static TYPE: NativeDef = NativeDef { name: "type", run: number_type, cost: Cost::Constant };
+static TYPE: NativeDef = NativeDef {
+    name: "type",
+    run: number_type,
+    cost: Cost::Constant,
+};
 
 fn number_type(ctx: &mut Ctx<'_>) -> NativeResult {
     match ctx.check_any(0)?.tag {
@@ -191,7 +246,11 @@ fn number_type(ctx: &mut Ctx<'_>) -> NativeResult {
     }
 }
 
-static ULT: NativeDef = NativeDef { name: "ult", run: ult, cost: Cost::Constant };
+static ULT: NativeDef = NativeDef {
+    name: "ult",
+    run: ult,
+    cost: Cost::Constant,
+};
 
 fn ult(ctx: &mut Ctx<'_>) -> NativeResult {
     let (a, b) = (ctx.check_int(0)?, ctx.check_int(1)?);
@@ -200,8 +259,16 @@ fn ult(ctx: &mut Ctx<'_>) -> NativeResult {
 
 // ---- the largest and the smallest, by `<` ----
 
-static MAX: NativeDef = NativeDef { name: "max", run: |ctx| extreme(ctx, true), cost: Cost::Slots };
-static MIN: NativeDef = NativeDef { name: "min", run: |ctx| extreme(ctx, false), cost: Cost::Slots };
+static MAX: NativeDef = NativeDef {
+    name: "max",
+    run: |ctx| extreme(ctx, true),
+    cost: Cost::Slots,
+};
+static MIN: NativeDef = NativeDef {
+    name: "min",
+    run: |ctx| extreme(ctx, false),
+    cost: Cost::Slots,
+};
 
 #[inline(always)]
 fn extreme(ctx: &mut Ctx<'_>, largest: bool) -> NativeResult {
@@ -236,7 +303,13 @@ fn extreme_from(ctx: &mut Ctx<'_>, largest: bool, at: usize, n: usize) -> Native
 
 /// Asks `__lt`. The state goes behind the arguments: which one is compared, and what is looked for.
 #[cold]
-fn ask_order(ctx: &mut Ctx<'_>, largest: bool, at: usize, n: usize, [a, b]: [Val; 2]) -> NativeResult {
+fn ask_order(
+    ctx: &mut Ctx<'_>,
+    largest: bool,
+    at: usize,
+    n: usize,
+    [a, b]: [Val; 2],
+) -> NativeResult {
     let mut handler = ctx.vm.meta_of(a, Event::Lt);
     if handler.is_nil() {
         handler = ctx.vm.meta_of(b, Event::Lt);
@@ -264,8 +337,36 @@ fn ask_order(ctx: &mut Ctx<'_>, largest: bool, at: usize, n: usize, [a, b]: [Val
 
 pub(crate) fn open(vm: &mut Vm) -> Result<(), Thrown> {
     let natives = [
-        &ABS, &ACOS, &ASIN, &ATAN, &CEIL, &COS, &COSH, &DEG, &EXP, &FLOOR, &FMOD, &FREXP, &LDEXP, &LOG, &LOG10, &MAX,
-        &MIN, &MODF, &POW, &RAD, &RANDOM, &RANDOMSEED, &SIN, &SINH, &SQRT, &TAN, &TANH, &TOINTEGER, &TYPE, &ULT,
+        &ABS,
+        &ACOS,
+        &ASIN,
+        &ATAN,
+        &CEIL,
+        &COS,
+        &COSH,
+        &DEG,
+        &EXP,
+        &FLOOR,
+        &FMOD,
+        &FREXP,
+        &LDEXP,
+        &LOG,
+        &LOG10,
+        &MAX,
+        &MIN,
+        &MODF,
+        &POW,
+        &RAD,
+        &RANDOM,
+        &RANDOMSEED,
+        &SIN,
+        &SINH,
+        &SQRT,
+        &TAN,
+        &TANH,
+        &TOINTEGER,
+        &TYPE,
+        &ULT,
     ];
     let math = super::open_library(vm, "math", &natives, 4)?;
     vm.set_field(math, "pi", Val::float(std::f64::consts::PI))?;
@@ -282,11 +383,23 @@ mod tests {
 
     #[test]
     fn floats_split_into_fraction_and_exponent() {
-        for x in [1.0, -1.0, 0.5, 3.75, -1e300, f64::MIN_POSITIVE, 5e-324, f64::MAX] {
+        for x in [
+            1.0,
+            -1.0,
+            0.5,
+            3.75,
+            -1e300,
+            f64::MIN_POSITIVE,
+            5e-324,
+            f64::MAX,
+        ] {
             let (fraction, exponent) = split_float(x);
             assert!((0.5..1.0).contains(&fraction.abs()), "{x}: {fraction}");
             let half = (exponent / 2) as i32;
-            assert_eq!(fraction * 2f64.powi(half) * 2f64.powi(exponent as i32 - half), x);
+            assert_eq!(
+                fraction * 2f64.powi(half) * 2f64.powi(exponent as i32 - half),
+                x
+            );
         }
         assert_eq!(split_float(0.0), (0.0, 0));
         assert_eq!(split_float(f64::INFINITY), (f64::INFINITY, 0));

@@ -25,10 +25,18 @@ use crate::value::Val;
 use crate::vm::{Vm, call};
 
 /// `next`: the loop recognises it in generic `for`.
-pub(crate) static NEXT: NativeDef = NativeDef { name: "next", run: base::next, cost: Cost::Slots };
+pub(crate) static NEXT: NativeDef = NativeDef {
+    name: "next",
+    run: base::next,
+    cost: Cost::Slots,
+};
 
 /// Calls a finalizer in protected mode: (method, object). An error in it is a warning.
-pub(crate) static RUN_FINALIZER: NativeDef = NativeDef { name: "__gc", run: run_finalizer, cost: Cost::Constant };
+pub(crate) static RUN_FINALIZER: NativeDef = NativeDef {
+    name: "__gc",
+    run: run_finalizer,
+    cost: Cost::Constant,
+};
 
 fn run_finalizer(ctx: &mut Ctx<'_>) -> NativeResult {
     let (method, object) = (ctx.arg(0), ctx.arg(1));
@@ -47,14 +55,22 @@ fn finalizer_done(ctx: &mut Ctx<'_>) -> NativeResult {
             Some(s) => String::from_utf8_lossy(s.as_bytes()).into_owned(),
             None => format!("(error object is a {} value)", error.type_name()),
         };
-        ctx.vm.warn(format!("error in __gc ({text})").as_bytes(), false);
+        ctx.vm
+            .warn(format!("error in __gc ({text})").as_bytes(), false);
     }
     Ok(Action::Return(0))
 }
 
 /// Whether the reference can yield while this native waits for a call: those that it wrote with continuations.
 pub(crate) fn lets_yield(def: &'static NativeDef) -> bool {
-    let natives = [&base::PCALL, &base::XPCALL, &base::PAIRS, &load::DOFILE, &coroutine::YIELD, &call::HOST_ENTRY];
+    let natives = [
+        &base::PCALL,
+        &base::XPCALL,
+        &base::PAIRS,
+        &load::DOFILE,
+        &coroutine::YIELD,
+        &call::HOST_ENTRY,
+    ];
     def.cost == Cost::Host || natives.iter().any(|n| std::ptr::eq(*n, def))
 }
 
@@ -86,7 +102,12 @@ pub(crate) fn open_all(vm: &mut Vm, sandbox: bool) -> Result<(), Thrown> {
 const GLOBALS: usize = 64;
 
 /// Makes a library's table, global and loaded, with its natives and room for `more` fields.
-fn open_library(vm: &mut Vm, name: &str, natives: &[&'static NativeDef], more: usize) -> Result<Gc<Table>, Thrown> {
+fn open_library(
+    vm: &mut Vm,
+    name: &str,
+    natives: &[&'static NativeDef],
+    more: usize,
+) -> Result<Gc<Table>, Thrown> {
     let library = vm.new_table_sized(0, natives.len() + more)?;
     vm.scratch.push(Val::table(library));
     let globals = vm.globals;

@@ -51,7 +51,11 @@ mod up {
     pub const PRELOAD: usize = 2;
 }
 
-static REQUIRE: NativeDef = NativeDef { name: "require", run: require, cost: Cost::Bytes };
+static REQUIRE: NativeDef = NativeDef {
+    name: "require",
+    run: require,
+    cost: Cost::Bytes,
+};
 
 fn loaded_table(ctx: &Ctx<'_>) -> Gc<Table> {
     match ctx.upvalue(up::LOADED).as_table() {
@@ -92,7 +96,10 @@ fn ask_next(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.resize_args(slot::COUNT)?;
     let i = ctx.arg(slot::INDEX).raw_int() + 1;
     ctx.set_arg(slot::INDEX, Val::int(i));
-    let searcher = ctx.arg(slot::SEARCHERS).as_table().map_or(Val::NIL, |t| t.get_int(i));
+    let searcher = ctx
+        .arg(slot::SEARCHERS)
+        .as_table()
+        .map_or(Val::NIL, |t| t.get_int(i));
     let name = ctx.arg(slot::NAME);
     if searcher.is_nil() {
         let mut message = quoted("module '", name, "' not found:");
@@ -120,10 +127,15 @@ fn take_answer(ctx: &mut Ctx<'_>) -> NativeResult {
     if let Some(text) = ctx.to_str(answer)? {
         // The answer may have been a number: its text is rooted by becoming the data for a moment.
         ctx.set_arg(slot::DATA, Val::str(text));
-        let said = ctx.arg(slot::MESSAGE).as_str().map_or(&b""[..], |s| s.as_bytes());
+        let said = ctx
+            .arg(slot::MESSAGE)
+            .as_str()
+            .map_or(&b""[..], |s| s.as_bytes());
         let whole = [said, b"\n\t", text.as_bytes()];
         ctx.charge((said.len() + text.len()) / 16);
-        let whole = ctx.vm.concat_str(whole.iter().map(|p| p.len()).sum(), &whole)?;
+        let whole = ctx
+            .vm
+            .concat_str(whole.iter().map(|p| p.len()).sum(), &whole)?;
         ctx.set_arg(slot::MESSAGE, Val::str(whole));
     }
     ask_next(ctx)
@@ -144,7 +156,12 @@ fn module_ran(ctx: &mut Ctx<'_>) -> NativeResult {
 
 fn quoted(before: &str, name: Val, after: &str) -> Vec<u8> {
     let name = name.as_str();
-    [before.as_bytes(), name.as_ref().map_or(&b"?"[..], |s| s.as_bytes()), after.as_bytes()].concat()
+    [
+        before.as_bytes(),
+        name.as_ref().map_or(&b"?"[..], |s| s.as_bytes()),
+        after.as_bytes(),
+    ]
+    .concat()
 }
 
 // ---- searching ----
@@ -163,7 +180,9 @@ fn search(ctx: &mut Ctx<'_>, name: &[u8], path: &[u8]) -> Search {
         ctx.charge(64 + file.len());
         match ctx.vm.host.read_source(&file) {
             Some(Ok(text)) => return Search::Found(file, Ok(text)),
-            Some(Err(e)) if e.kind() == std::io::ErrorKind::IsADirectory => return Search::Found(file, Err(e)),
+            Some(Err(e)) if e.kind() == std::io::ErrorKind::IsADirectory => {
+                return Search::Found(file, Err(e));
+            }
             _ => {}
         }
         if !message.is_empty() {
@@ -190,14 +209,21 @@ fn replace(text: &[u8], what: &[u8], by: &[u8]) -> Vec<u8> {
     out
 }
 
-static SEARCHPATH: NativeDef = NativeDef { name: "searchpath", run: searchpath, cost: Cost::Bytes };
+static SEARCHPATH: NativeDef = NativeDef {
+    name: "searchpath",
+    run: searchpath,
+    cost: Cost::Bytes,
+};
 
 fn searchpath(ctx: &mut Ctx<'_>) -> NativeResult {
     let (name, path) = (ctx.check_str(0)?, ctx.check_str(1)?);
     let (separator, replacement) = (ctx.opt_str(2)?, ctx.opt_str(3)?);
     let separator = separator.as_ref().map_or(&b"."[..], |s| s.as_bytes());
     let replacement = replacement.as_ref().map_or(&b"/"[..], |s| s.as_bytes());
-    let asked = name.len().saturating_mul(replacement.len().max(1)).saturating_mul(1 + path.len());
+    let asked = name
+        .len()
+        .saturating_mul(replacement.len().max(1))
+        .saturating_mul(1 + path.len());
     if asked > MAX_PATH_WORK {
         return Err(ctx.error("path too long"));
     }
@@ -215,14 +241,33 @@ fn searchpath(ctx: &mut Ctx<'_>) -> NativeResult {
 /// The product of the lengths of a name and a path up to which files are searched: the work is that large.
 const MAX_PATH_WORK: usize = 16 << 20;
 
-static SEARCH_PRELOAD: NativeDef = NativeDef { name: "searcher_preload", run: search_preload, cost: Cost::Constant };
-static SEARCH_LUA: NativeDef = NativeDef { name: "searcher_Lua", run: search_lua, cost: Cost::Bytes };
-static SEARCH_C: NativeDef = NativeDef { name: "searcher_C", run: search_c, cost: Cost::Bytes };
-static SEARCH_C_ROOT: NativeDef = NativeDef { name: "searcher_Croot", run: search_c_root, cost: Cost::Bytes };
+static SEARCH_PRELOAD: NativeDef = NativeDef {
+    name: "searcher_preload",
+    run: search_preload,
+    cost: Cost::Constant,
+};
+static SEARCH_LUA: NativeDef = NativeDef {
+    name: "searcher_Lua",
+    run: search_lua,
+    cost: Cost::Bytes,
+};
+static SEARCH_C: NativeDef = NativeDef {
+    name: "searcher_C",
+    run: search_c,
+    cost: Cost::Bytes,
+};
+static SEARCH_C_ROOT: NativeDef = NativeDef {
+    name: "searcher_Croot",
+    run: search_c_root,
+    cost: Cost::Bytes,
+};
 
 fn search_preload(ctx: &mut Ctx<'_>) -> NativeResult {
     let name = Val::str(ctx.check_str(0)?);
-    let loader = ctx.upvalue(up::PRELOAD).as_table().map_or(Val::NIL, |t| ctx.raw_get(t, name));
+    let loader = ctx
+        .upvalue(up::PRELOAD)
+        .as_table()
+        .map_or(Val::NIL, |t| ctx.raw_get(t, name));
     if loader.is_nil() {
         return ctx.ret_str(&quoted("no field package.preload['", name, "']"));
     }
@@ -252,7 +297,11 @@ fn search_lua(ctx: &mut Ctx<'_>) -> NativeResult {
     };
     let loaded = match text {
         Ok(text) => load_file_text(ctx, &text, &[b"@", &file[..]].concat(), b"bt"),
-        Err(e) => Err(super::load::unreadable("read", &file, &super::io::io_error(&e).0)),
+        Err(e) => Err(super::load::unreadable(
+            "read",
+            &file,
+            &super::io::io_error(&e).0,
+        )),
     };
     match loaded {
         Ok(()) => {
@@ -294,7 +343,11 @@ fn refuse_library(ctx: &mut Ctx<'_>, name: &[u8]) -> NativeResult {
     }
 }
 
-static LOADLIB: NativeDef = NativeDef { name: "loadlib", run: loadlib, cost: Cost::Constant };
+static LOADLIB: NativeDef = NativeDef {
+    name: "loadlib",
+    run: loadlib,
+    cost: Cost::Constant,
+};
 
 fn loadlib(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.check_str(0)?;
@@ -333,7 +386,11 @@ fn set_rooted(vm: &mut Vm, t: Gc<Table>, name: &str, v: Val) -> Result<(), Throw
 }
 
 pub(crate) fn open(vm: &mut Vm, sandbox: bool) -> Result<(), Thrown> {
-    let natives: &[&'static NativeDef] = if sandbox { &[&SEARCHPATH] } else { &[&LOADLIB, &SEARCHPATH] };
+    let natives: &[&'static NativeDef] = if sandbox {
+        &[&SEARCHPATH]
+    } else {
+        &[&LOADLIB, &SEARCHPATH]
+    };
     let package = super::open_library(vm, "package", natives, 6)?;
     let loaded = loaded(vm)?;
     let preload = vm.new_table()?;
@@ -341,9 +398,21 @@ pub(crate) fn open(vm: &mut Vm, sandbox: bool) -> Result<(), Thrown> {
     set_rooted(vm, registry, PRELOAD, Val::table(preload))?;
     vm.set_field(package, "loaded", Val::table(loaded))?;
     vm.set_field(package, "preload", Val::table(preload))?;
-    let path = if sandbox { SANDBOX_PATH.into() } else { path_from_env(vm, "LUA_PATH", DEFAULT_PATH)? };
-    let cpath = if sandbox { Vec::new() } else { path_from_env(vm, "LUA_CPATH", DEFAULT_CPATH)? };
-    for (name, text) in [("path", &path[..]), ("cpath", &cpath[..]), ("config", CONFIG.as_bytes())] {
+    let path = if sandbox {
+        SANDBOX_PATH.into()
+    } else {
+        path_from_env(vm, "LUA_PATH", DEFAULT_PATH)?
+    };
+    let cpath = if sandbox {
+        Vec::new()
+    } else {
+        path_from_env(vm, "LUA_CPATH", DEFAULT_CPATH)?
+    };
+    for (name, text) in [
+        ("path", &path[..]),
+        ("cpath", &cpath[..]),
+        ("config", CONFIG.as_bytes()),
+    ] {
         let text = vm.new_str(text)?;
         set_rooted(vm, package, name, Val::str(text))?;
     }
@@ -374,14 +443,21 @@ fn path_from_env(vm: &mut Vm, variable: &str, default: &str) -> Result<Vec<u8>, 
     let set = if ignored {
         None
     } else {
-        vm.host.env_var(versioned.as_bytes()).or_else(|| vm.host.env_var(variable.as_bytes()))
+        vm.host
+            .env_var(versioned.as_bytes())
+            .or_else(|| vm.host.env_var(variable.as_bytes()))
     };
-    Ok(set.map_or_else(|| default.as_bytes().to_vec(), |path| with_default(&path, default)))
+    Ok(set.map_or_else(
+        || default.as_bytes().to_vec(),
+        |path| with_default(&path, default),
+    ))
 }
 
 /// Puts the default path in the place of the first `;;`.
 fn with_default(path: &[u8], default: &str) -> Vec<u8> {
-    let Some(at) = memchr::memmem::find(path, b";;") else { return path.to_vec() };
+    let Some(at) = memchr::memmem::find(path, b";;") else {
+        return path.to_vec();
+    };
     let mut out = Vec::with_capacity(path.len() + default.len() + 2);
     if at > 0 {
         out.extend_from_slice(&path[..=at]);
@@ -399,10 +475,20 @@ mod tests {
 
     #[test]
     fn two_separators_stand_for_the_default_path() {
-        for (path, expected) in
-            [("x", "x"), ("x;;y", "x;D;y"), (";;y", "D;y"), ("x;;", "x;D"), (";;", "D"), (";;;;a", "D;;;a"), ("", "")]
-        {
-            assert_eq!(String::from_utf8_lossy(&with_default(path.as_bytes(), "D")), expected, "{path}");
+        for (path, expected) in [
+            ("x", "x"),
+            ("x;;y", "x;D;y"),
+            (";;y", "D;y"),
+            ("x;;", "x;D"),
+            (";;", "D"),
+            (";;;;a", "D;;;a"),
+            ("", ""),
+        ] {
+            assert_eq!(
+                String::from_utf8_lossy(&with_default(path.as_bytes(), "D")),
+                expected,
+                "{path}"
+            );
         }
     }
 

@@ -8,8 +8,16 @@ use crate::native::{Action, Ctx, NativeResult};
 use crate::value::Val;
 use crate::vm::Vm;
 
-pub(super) static RANDOM: NativeDef = NativeDef { name: "random", run: random, cost: Cost::Constant };
-pub(super) static RANDOMSEED: NativeDef = NativeDef { name: "randomseed", run: randomseed, cost: Cost::Constant };
+pub(super) static RANDOM: NativeDef = NativeDef {
+    name: "random",
+    run: random,
+    cost: Cost::Constant,
+};
+pub(super) static RANDOMSEED: NativeDef = NativeDef {
+    name: "randomseed",
+    run: randomseed,
+    cost: Cost::Constant,
+};
 
 /// Values thrown away after seeding, so that similar seeds have gone apart.
 const WARM_UP: usize = 16;
@@ -41,7 +49,10 @@ fn to_unit_float(random: u64) -> f64 {
 /// A number from 0 to `last`, all equally likely: bits outside the smallest enclosing power of two are cut off, and
 /// what is still too large is drawn again (less than every second time).
 fn project(s: &mut [u64; 4], mut random: u64, last: u64) -> u64 {
-    let mask = last.checked_add(1).and_then(u64::checked_next_power_of_two).map_or(u64::MAX, |n| n - 1);
+    let mask = last
+        .checked_add(1)
+        .and_then(u64::checked_next_power_of_two)
+        .map_or(u64::MAX, |n| n - 1);
     loop {
         random &= mask;
         if random <= last {
@@ -65,7 +76,11 @@ fn random(ctx: &mut Ctx<'_>) -> NativeResult {
     if low > high {
         return Err(ctx.arg_error(0, "interval is empty"));
     }
-    let offset = project(&mut ctx.vm.random_state, r, (high as u64).wrapping_sub(low as u64));
+    let offset = project(
+        &mut ctx.vm.random_state,
+        r,
+        (high as u64).wrapping_sub(low as u64),
+    );
     ctx.ret(Val::int((low as u64).wrapping_add(offset) as i64))
 }
 

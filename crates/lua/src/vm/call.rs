@@ -36,11 +36,27 @@ pub(crate) enum Next {
     /// The top frame is a Lua frame: run it.
     Run,
     /// Call the function at stack index `func`, with the arguments above it.
-    Call { func: u32, nargs: u32, nresults: i16, flags: u16 },
+    Call {
+        func: u32,
+        nargs: u32,
+        nresults: i16,
+        flags: u16,
+    },
     /// A native function or continuation returned an action. `framed`: its frame is the top frame.
-    Acted { action: Action, func: u32, nresults: i16, flags: u16, framed: bool },
+    Acted {
+        action: Action,
+        func: u32,
+        nresults: i16,
+        flags: u16,
+        framed: bool,
+    },
     /// A function called at `func` returned the last `n` values on the stack; its frame is gone.
-    Returned { func: u32, n: u32, nresults: i16, flags: u16 },
+    Returned {
+        func: u32,
+        n: u32,
+        nresults: i16,
+        flags: u16,
+    },
     /// Continue the native frame on top; results are at `results` to the top.
     Continue { results: u32, status: Status },
     /// Close the next pending variable of the catching frame on top, or deliver its error.
@@ -66,8 +82,11 @@ pub(crate) enum Exit {
     Stopped,
 }
 
-pub(crate) static HOST_ENTRY: NativeDef =
-    NativeDef { name: "?", run: |ctx| ctx.ret0(), cost: crate::function::Cost::Constant };
+pub(crate) static HOST_ENTRY: NativeDef = NativeDef {
+    name: "?",
+    run: |ctx| ctx.ret0(),
+    cost: crate::function::Cost::Constant,
+};
 
 impl Vm {
     /// Runs until the host is to be told something. `current` and `base_thread` are set by the caller.
@@ -101,21 +120,45 @@ impl Vm {
         loop {
             next = match next {
                 Next::Run => return Ok(None),
-                Next::Call { func, nargs, nresults, flags } => self.begin_call(func, nargs, nresults, flags)?,
-                Next::Acted { action, func, nresults, flags, framed } => {
-                    match self.act(action, func, nresults, flags, framed)? {
+                Next::Call {
+                    func,
+                    nargs,
+                    nresults,
+                    flags,
+                } => self.begin_call(func, nargs, nresults, flags)?,
+                Next::Acted {
+                    action,
+                    func,
+                    nresults,
+                    flags,
+                    framed,
+                } => match self.act(action, func, nresults, flags, framed)? {
+                    Ok(n) => n,
+                    Err(exit) => return Ok(Some(exit)),
+                },
+                Next::Returned {
+                    func,
+                    n,
+                    nresults,
+                    flags,
+                } => match self.returned(func, n, nresults, flags)? {
+                    Ok(n) => n,
+                    Err(exit) => return Ok(Some(exit)),
+                },
+                Next::Continue { results, status } if self.heap.fuel_left() < -OVERDRAFT => {
+                    // A long way up through natives passes no safe point: stop here, before the next one goes on.
+                    if self.run_depth > 1 {
+                        return Err(Thrown::Stopped);
+                    }
+                    self.thread_mut().paused = Some((results, status));
+                    return Ok(Some(Exit::Preempted));
+                }
+                Next::Continue { results, status } => {
+                    match self.continue_native(results, status)? {
                         Ok(n) => n,
                         Err(exit) => return Ok(Some(exit)),
                     }
                 }
-                Next::Returned { func, n, nresults, flags } => match self.returned(func, n, nresults, flags)? {
-                    Ok(n) => n,
-                    Err(exit) => return Ok(Some(exit)),
-                },
-                Next::Continue { results, status } => match self.continue_native(results, status)? {
-                    Ok(n) => n,
-                    Err(exit) => return Ok(Some(exit)),
-                },
                 Next::CloseCaught => self.close_caught()?,
                 Next::SafePoint => match self.safe_point()? {
                     Ok(n) => n,
@@ -126,17 +169,36 @@ impl Vm {
     }
 
     /// Starts a call. A Lua function gets its frame; a native runs at once.
-    fn begin_call(&mut self, func: u32, mut nargs: u32, nresults: i16, flags: u16) -> Result<Next, Thrown> {
+    fn begin_call(
+        &mut self,
+        func: u32,
+        mut nargs: u32,
+        nresults: i16,
+        flags: u16,
+    ) -> Result<Next, Thrown> {
         for _ in 0..MAX_CALL_CHAIN {
             let f = self.thread().get(func as usize);
             match f.tag {
                 tag::LCLOSURE => {
                     self.push_lua_frame(func, nargs, nresults, flags)?;
-                    return Ok(if self.heap.fuel < 0 { Next::SafePoint } else { Next::Run });
+                    return Ok(if self.heap.fuel < 0 {
+                        Next::SafePoint
+                    } else {
+                        Next::Run
+                    });
                 }
                 tag::NATIVE | tag::NCLOSURE => {
                     let action = self.run_native(f, func, nargs)?;
-                    return Ok(Next::Acted { action, func, nresults, flags, framed: false });
+                    if flags == 0 && self.quick_switch(action, func, nresults) {
+                        return Ok(Next::Run);
+                    }
+                    return Ok(Next::Acted {
+                        action,
+                        func,
+                        nresults,
+                        flags,
+                        framed: false,
+                    });
                 }
                 _ => nargs = self.prepare_call_metamethod(func, nargs)?,
             }
@@ -146,15 +208,30 @@ impl Vm {
 
     /// Pushes the frame of the Lua function at `func`, whose arguments are above it.
     #[inline]
-    pub(crate) fn push_lua_frame(&mut self, func: u32, nargs: u32, nresults: i16, flags: u16) -> Result<(), Thrown> {
+    pub(crate) fn push_lua_frame(
+        &mut self,
+        func: u32,
+        nargs: u32,
+        nresults: i16,
+        flags: u16,
+    ) -> Result<(), Thrown> {
         let Some(closure) = self.thread().get(func as usize).as_lua_closure() else {
             unreachable!("the caller checked the tag");
         };
         let (params, registers, vararg, code) = {
             let p = closure.proto();
-            (p.num_params as u32, p.max_stack as usize, p.is_vararg, p.code)
+            (
+                p.num_params as u32,
+                p.max_stack as usize,
+                p.is_vararg,
+                p.code,
+            )
         };
-        let (base, extra) = if vararg { (func + 1 + nargs, nargs.saturating_sub(params)) } else { (func + 1, 0) };
+        let (base, extra) = if vararg {
+            (func + 1 + nargs, nargs.saturating_sub(params))
+        } else {
+            (func + 1, 0)
+        };
         self.native = NO_NATIVE;
         self.ensure_stack(base as usize + registers + 1)?;
         self.ensure_frame()?;
@@ -162,7 +239,11 @@ impl Vm {
         if vararg {
             // Fixed parameters move above the arguments; the extra ones stay where they are.
             for i in 0..params {
-                let v = if i < nargs { t.get((func + 1 + i) as usize) } else { Val::NIL };
+                let v = if i < nargs {
+                    t.get((func + 1 + i) as usize)
+                } else {
+                    Val::NIL
+                };
                 t.set((base + i) as usize, v);
                 if i < nargs {
                     t.set((func + 1 + i) as usize, Val::NIL);
@@ -174,7 +255,14 @@ impl Vm {
             }
         }
         t.top = base + registers as u32;
-        let frame = Frame { pc: code, func, base, nresults, flags, extra };
+        let frame = Frame {
+            pc: code,
+            func,
+            base,
+            nresults,
+            flags,
+            extra,
+        };
         // SAFETY: `ensure_frame` made room.
         unsafe { *t.frames.add(t.frame_count as usize) = frame };
         t.frame_count += 1;
@@ -216,7 +304,14 @@ impl Vm {
             tag::NATIVE => unsafe { &*(f.payload as *const NativeDef) },
             _ => f.raw_gc::<crate::function::NativeClosure>().def,
         };
-        let mut ctx = Ctx { vm: self, func: func as usize, base, nargs: nargs as usize, results: top, status: Status::Ok };
+        let mut ctx = Ctx {
+            vm: self,
+            func: func as usize,
+            base,
+            nargs: nargs as usize,
+            results: top,
+            status: Status::Ok,
+        };
         let action = (def.run)(&mut ctx)?;
         // A count changed by `resize_args` is state that the native's frame is to keep.
         let kept = ctx.nargs as u32;
@@ -225,10 +320,24 @@ impl Vm {
     }
 
     /// Pushes the frame of a native that waits.
-    fn push_native_frame(&mut self, func: u32, nargs: u32, nresults: i16, flags: u16, cont: Cont) -> Result<(), Thrown> {
+    fn push_native_frame(
+        &mut self,
+        func: u32,
+        nargs: u32,
+        nresults: i16,
+        flags: u16,
+        cont: Cont,
+    ) -> Result<(), Thrown> {
         self.ensure_frame()?;
         let t = self.thread_mut();
-        let frame = Frame { pc: cont as *const Instr, func, base: func + 1, nresults, flags: flags | NATIVE, extra: nargs };
+        let frame = Frame {
+            pc: cont as *const Instr,
+            func,
+            base: func + 1,
+            nresults,
+            flags: flags | NATIVE,
+            extra: nargs,
+        };
         // SAFETY: `ensure_frame` made room.
         unsafe { *t.frames.add(t.frame_count as usize) = frame };
         t.frame_count += 1;
@@ -248,7 +357,12 @@ impl Vm {
             if framed {
                 self.thread_mut().frame_count -= 1;
             }
-            return Ok(Ok(Next::Returned { func, n, nresults, flags }));
+            return Ok(Ok(Next::Returned {
+                func,
+                n,
+                nresults,
+                flags,
+            }));
         }
         let nargs = self.native_nargs;
         let cont = self.next_cont;
@@ -260,7 +374,7 @@ impl Vm {
             unsafe {
                 (*f).pc = cont as *const Instr;
                 (*f).extra = nargs;
-                (*f).flags = (*f).flags & !(CATCH | HANDLER) | caught;
+                (*f).flags = (*f).flags & !(CATCH | HANDLER | PASSES | PASSES_STATUS) | caught;
             }
         } else {
             self.push_native_frame(func, nargs, nresults, flags | caught, cont)?;
@@ -270,9 +384,12 @@ impl Vm {
         }
         let top = self.thread().top;
         match action {
-            Action::Call { nargs } => {
-                Ok(Ok(Next::Call { func: top - nargs - 1, nargs, nresults: -1, flags: TO_NATIVE }))
-            }
+            Action::Call { nargs } => Ok(Ok(Next::Call {
+                func: top - nargs - 1,
+                nargs,
+                nresults: -1,
+                flags: TO_NATIVE,
+            })),
             Action::TailCall { nargs } => {
                 // The native's frame goes; its callee takes its place.
                 let t = self.thread_mut();
@@ -282,7 +399,12 @@ impl Vm {
                     t.set((func + i) as usize, v);
                 }
                 t.top = func + 1 + nargs;
-                Ok(Ok(Next::Call { func, nargs, nresults, flags: flags | TAIL }))
+                Ok(Ok(Next::Call {
+                    func,
+                    nargs,
+                    nresults,
+                    flags: flags | TAIL,
+                }))
             }
             Action::Resume { nargs } => self.resume_coroutine(nargs).map(Ok),
             Action::Yield(n) => self.yield_values(n),
@@ -291,7 +413,9 @@ impl Vm {
                 if self.run_depth > 1 || self.base_thread == self.main {
                     self.drop_native_frame();
                     self.next_future = None;
-                    return Err(self.throw_str("attempt to wait outside a coroutine that the host resumes"));
+                    return Err(
+                        self.throw_str("attempt to wait outside a coroutine that the host resumes")
+                    );
                 }
                 Ok(Err(Exit::Pending))
             }
@@ -301,7 +425,13 @@ impl Vm {
     }
 
     /// Delivers results to whoever called.
-    fn returned(&mut self, func: u32, n: u32, nresults: i16, flags: u16) -> Result<Result<Next, Exit>, Thrown> {
+    fn returned(
+        &mut self,
+        func: u32,
+        n: u32,
+        nresults: i16,
+        flags: u16,
+    ) -> Result<Result<Next, Exit>, Thrown> {
         if flags & SLOW_RETURN == 0 {
             self.move_results(func, n, nresults);
             return Ok(Ok(Next::Run));
@@ -311,30 +441,52 @@ impl Vm {
             self.thread_mut().top = func;
             if flags & FINALIZER != 0 {
                 self.in_finalizer = false;
-                return Ok(Ok(if flags & TO_NATIVE != 0 { self.continue_at(func) } else { Next::SafePoint }));
+                return Ok(Ok(if flags & TO_NATIVE != 0 {
+                    self.continue_at(func)
+                } else {
+                    Next::SafePoint
+                }));
             }
-            return Ok(Ok(if flags & TO_NATIVE != 0 { Next::CloseCaught } else { Next::Run }));
+            return Ok(Ok(if flags & TO_NATIVE != 0 {
+                Next::CloseCaught
+            } else {
+                Next::Run
+            }));
         }
         if flags & IN_HANDLER != 0 {
             let top = self.thread().top;
-            self.thrown = if n == 0 { Val::NIL } else { self.thread().get((top - n) as usize) };
+            self.thrown = if n == 0 {
+                Val::NIL
+            } else {
+                self.thread().get((top - n) as usize)
+            };
             return Err(Thrown::Handled);
         }
         if flags & META != 0 {
             let top = self.thread().top;
-            let result = if n == 0 { Val::NIL } else { self.thread().get((top - n) as usize) };
+            let result = if n == 0 {
+                Val::NIL
+            } else {
+                self.thread().get((top - n) as usize)
+            };
             return self.finish_instruction(func, result).map(Ok);
         }
         if flags & TO_NATIVE != 0 {
             self.move_results(func, n, -1);
-            return Ok(Ok(Next::Continue { results: func, status: Status::Ok }));
+            return Ok(Ok(Next::Continue {
+                results: func,
+                status: Status::Ok,
+            }));
         }
         debug_assert!(flags & BOTTOM != 0);
         Ok(self.coroutine_finished(n))
     }
 
     fn continue_at(&mut self, results: u32) -> Next {
-        Next::Continue { results, status: Status::Ok }
+        Next::Continue {
+            results,
+            status: Status::Ok,
+        }
     }
 
     /// Moves the last `n` values to `func`, as many as wanted (-1: all, and the top is set behind them).
@@ -344,7 +496,11 @@ impl Vm {
         let t = self.thread_mut();
         let from = (t.top - n) as usize;
         let to = func as usize;
-        let copy = if wanted < 0 { n as usize } else { (n as usize).min(wanted as usize) };
+        let copy = if wanted < 0 {
+            n as usize
+        } else {
+            (n as usize).min(wanted as usize)
+        };
         for i in 0..copy {
             let v = t.get(from + i);
             t.set(to + i, v);
@@ -359,13 +515,20 @@ impl Vm {
     }
 
     /// Enters the continuation of the native frame on top.
-    fn continue_native(&mut self, results: u32, status: Status) -> Result<Result<Next, Exit>, Thrown> {
+    fn continue_native(
+        &mut self,
+        results: u32,
+        status: Status,
+    ) -> Result<Result<Next, Exit>, Thrown> {
         let t = self.thread_mut();
-        let Some(f) = t.top_frame() else { unreachable!("a native frame is on top") };
+        let Some(f) = t.top_frame() else {
+            unreachable!("a native frame is on top")
+        };
         // SAFETY: the frame is on top of the current coroutine.
         let frame = unsafe {
             debug_assert!((*f).is_native());
-            (*f).flags &= !(CATCH | HANDLER | CLOSING) | if (*f).flags & BOUNDARY != 0 { CATCH } else { 0 };
+            (*f).flags &=
+                !(CATCH | HANDLER | CLOSING) | if (*f).flags & BOUNDARY != 0 { CATCH } else { 0 };
             *f
         };
         if frame.flags & BOUNDARY != 0 {
@@ -386,8 +549,15 @@ impl Vm {
         let action = cont(&mut ctx)?;
         let nargs = ctx.nargs as u32;
         self.native_nargs = nargs;
-        let flags = frame.flags & !(NATIVE | CATCH | HANDLER | CLOSING | CLOSE_THREAD);
-        Ok(Ok(Next::Acted { action, func: frame.func, nresults: frame.nresults, flags, framed: true }))
+        let flags = frame.flags
+            & !(NATIVE | CATCH | HANDLER | CLOSING | CLOSE_THREAD | PASSES | PASSES_STATUS);
+        Ok(Ok(Next::Acted {
+            action,
+            func: frame.func,
+            nresults: frame.nresults,
+            flags,
+            framed: true,
+        }))
     }
 
     // ---- the host's door ----
@@ -403,7 +573,9 @@ impl Vm {
         self.ensure_stack(top as usize + NATIVE_SLOTS)?;
         // In tracebacks the entry frame stands for the host function that makes the call.
         let host = match self.native {
-            native if native < func && self.thread().frame_count > 0 => self.thread().get(native as usize),
+            native if native < func && self.thread().frame_count > 0 => {
+                self.thread().get(native as usize)
+            }
             _ => Val::native(&HOST_ENTRY),
         };
         // Slide the call up by two: the entry frame needs a function slot and one for the error.
@@ -423,7 +595,12 @@ impl Vm {
         self.base_thread = self.current;
         let outer_is_call = std::mem::replace(&mut self.base_is_call, true);
         self.run_depth += 1;
-        let exit = self.execute(Next::Call { func: func + 2, nargs, nresults: -1, flags: TO_NATIVE });
+        let exit = self.execute(Next::Call {
+            func: func + 2,
+            nargs,
+            nresults: -1,
+            flags: TO_NATIVE,
+        });
         self.run_depth -= 1;
         self.base_thread = outer_base;
         self.base_is_call = outer_is_call;
@@ -453,6 +630,7 @@ impl Vm {
         t.to_close.retain(|slot| *slot < func);
         t.top = func;
         self.next_future = None;
+        self.thread_mut().paused = None;
     }
 
     /// Makes a coroutine dead without running anything of it.
@@ -464,6 +642,7 @@ impl Vm {
         co.frame_count = 0;
         co.top = 1;
         co.to_close.clear();
+        co.paused = None;
         co.leaf = std::ptr::null_mut();
         co.state = ThreadState::Done;
     }
@@ -473,11 +652,19 @@ impl Vm {
     pub(crate) fn terminate(&mut self, thread: Gc<Thread>, closing_fuel: i64) {
         let fuel_before = self.heap.fuel_left();
         self.heap.set_fuel(closing_fuel);
-        let mut at = if thread.leaf.is_null() { thread.as_ptr() } else { thread.leaf };
+        let mut at = if thread.leaf.is_null() {
+            thread.as_ptr()
+        } else {
+            thread.leaf
+        };
         while !at.is_null() {
             // SAFETY: the chain from the leaf to the coroutine is alive.
             let mut co = unsafe { Gc::from_ptr(at) };
-            at = if co == thread { std::ptr::null_mut() } else { co.resumer };
+            at = if co == thread {
+                std::ptr::null_mut()
+            } else {
+                co.resumer
+            };
             self.close_forcibly(co);
             self.kill(co);
             co.resumer = std::ptr::null_mut();
@@ -515,7 +702,9 @@ impl Vm {
     /// The entry frame's callee returned, or failed and everything was closed.
     fn leave(&mut self, results: u32, status: Status) -> Result<Next, Exit> {
         let t = self.thread_mut();
-        let Some(f) = t.top_frame() else { unreachable!("the entry frame is on top") };
+        let Some(f) = t.top_frame() else {
+            unreachable!("the entry frame is on top")
+        };
         // SAFETY: the frame is on top of the current coroutine.
         let func = unsafe { (*f).func };
         t.frame_count -= 1;
@@ -543,14 +732,23 @@ impl Vm {
     /// Resumes a coroutine from the host with the last `nargs` values on *its* stack, for at most the fuel that
     /// the heap's countdown holds. The coroutine must be `Fresh` or `Suspended`, or continue after `Preempted`/`Pending`.
     pub(crate) fn enter_thread(&mut self, mut thread: Gc<Thread>, nargs: u32, how: Entry) -> Exit {
-        let outer = (self.current, self.base_thread, self.native, self.base_is_call);
+        let outer = (
+            self.current,
+            self.base_thread,
+            self.native,
+            self.base_is_call,
+        );
         self.native = NO_NATIVE;
         self.scratch.push(Val::thread(self.current_gc()));
         self.base_is_call = false;
         self.run_depth += 1;
         self.base_thread = thread.as_ptr();
         let leaf = std::mem::replace(&mut thread.leaf, std::ptr::null_mut());
-        self.current = if leaf.is_null() { thread.as_ptr() } else { leaf };
+        self.current = if leaf.is_null() {
+            thread.as_ptr()
+        } else {
+            leaf
+        };
         self.mark_chain_active();
         let next = self.entry_point(nargs, how);
         let exit = match next {
@@ -563,7 +761,12 @@ impl Vm {
         if matches!(exit, Exit::Pending | Exit::Preempted | Exit::Stopped) {
             thread.leaf = self.current;
         }
-        (self.current, self.base_thread, self.native, self.base_is_call) = outer;
+        (
+            self.current,
+            self.base_thread,
+            self.native,
+            self.base_is_call,
+        ) = outer;
         self.scratch.pop();
         self.run_depth -= 1;
         exit
@@ -586,14 +789,25 @@ impl Vm {
             Entry::Values if t.state == ThreadState::Fresh => {
                 t.state = ThreadState::Active;
                 self.push_native_frame(0, 0, -1, CATCH | BOUNDARY, return_results)?;
-                Ok(Next::Call { func: 1, nargs, nresults: -1, flags: TO_NATIVE })
+                Ok(Next::Call {
+                    func: 1,
+                    nargs,
+                    nresults: -1,
+                    flags: TO_NATIVE,
+                })
             }
             Entry::Values => {
                 t.state = ThreadState::Active;
-                Ok(Next::Continue { results: t.top - nargs, status: Status::Ok })
+                Ok(Next::Continue {
+                    results: t.top - nargs,
+                    status: Status::Ok,
+                })
             }
             Entry::Error => Err(Thrown::Error),
-            Entry::Again => Ok(Next::SafePoint),
+            Entry::Again => Ok(match t.paused.take() {
+                Some((results, status)) => Next::Continue { results, status },
+                None => Next::SafePoint,
+            }),
         }
     }
 
@@ -606,7 +820,10 @@ impl Vm {
         let Some(mut co) = self.thread().get(from as usize - 1).as_thread() else {
             unreachable!("natives check before they resume");
         };
-        debug_assert!(matches!(co.state, ThreadState::Fresh | ThreadState::Suspended));
+        debug_assert!(matches!(
+            co.state,
+            ThreadState::Fresh | ThreadState::Suspended
+        ));
         let resumer = self.current_gc();
         if resumer.depth >= MAX_COROUTINE_DEPTH {
             let _ = self.throw_bytes(b"C stack overflow");
@@ -615,14 +832,25 @@ impl Vm {
         self.barrier_thread(co);
         self.heap.fuel -= 4 + nargs as i64;
         co.resumer = resumer.as_ptr();
-        self.current = if co.leaf.is_null() { co.as_ptr() } else { std::mem::replace(&mut co.leaf, std::ptr::null_mut()) };
-        debug_assert!(self.current == co.as_ptr(), "a coroutine that waits for the host is not resumable by scripts");
+        self.current = if co.leaf.is_null() {
+            co.as_ptr()
+        } else {
+            std::mem::replace(&mut co.leaf, std::ptr::null_mut())
+        };
+        debug_assert!(
+            self.current == co.as_ptr(),
+            "a coroutine that waits for the host is not resumable by scripts"
+        );
         let at = co.top;
         let fresh = co.state == ThreadState::Fresh;
         co.state = ThreadState::Active; // from here on the collector leaves its stack's size alone
         // What is called or continued there makes room for itself; here only the arguments must fit.
         if self.ensure_stack((at + nargs) as usize + 1).is_err() {
-            co.state = if fresh { ThreadState::Fresh } else { ThreadState::Suspended };
+            co.state = if fresh {
+                ThreadState::Fresh
+            } else {
+                ThreadState::Suspended
+            };
             self.current = resumer.as_ptr();
             co.resumer = std::ptr::null_mut();
             if at as usize + nargs as usize >= MAX_STACK {
@@ -630,16 +858,24 @@ impl Vm {
             }
             return Ok(self.refuse_resume(from));
         }
+        co.depth = resumer.depth + 1;
         for i in 0..nargs {
             co.set((at + i) as usize, resumer.get((from + i) as usize));
         }
         co.top = at + nargs;
-        co.depth = resumer.depth + 1;
         self.thread_of(resumer).top = from;
         if fresh {
-            Ok(Next::Call { func: 1, nargs, nresults: -1, flags: BOTTOM })
+            Ok(Next::Call {
+                func: 1,
+                nargs,
+                nresults: -1,
+                flags: BOTTOM,
+            })
         } else {
-            Ok(Next::Continue { results: at, status: Status::Ok })
+            Ok(Next::Continue {
+                results: at,
+                status: Status::Ok,
+            })
         }
     }
 
@@ -649,7 +885,10 @@ impl Vm {
         let t = self.thread_mut();
         t.set(from as usize, error);
         t.top = from + 1;
-        Next::Continue { results: from, status: Status::Error }
+        Next::Continue {
+            results: from,
+            status: Status::Error,
+        }
     }
 
     fn thread_of(&mut self, mut t: Gc<Thread>) -> &mut Thread {
@@ -667,10 +906,21 @@ impl Vm {
         if self.is_main(self.current_gc()) {
             return false;
         }
-        if self.in_finalizer && self.thread().frames().iter().any(|f| f.flags & FINALIZER != 0) {
+        if self.in_finalizer
+            && self
+                .thread()
+                .frames()
+                .iter()
+                .any(|f| f.flags & FINALIZER != 0)
+        {
             return false;
         }
-        if self.thread().frames().first().is_some_and(|f| f.flags & CLOSE_THREAD != 0) {
+        if self
+            .thread()
+            .frames()
+            .first()
+            .is_some_and(|f| f.flags & CLOSE_THREAD != 0)
+        {
             return false; // it is being closed
         }
         if self.strict && self.thread().frames().iter().any(|f| self.blocks_yield(f)) {
@@ -682,18 +932,33 @@ impl Vm {
     /// Strict mode: whether a frame is that of a native that the reference cannot yield across.
     fn blocks_yield(&self, frame: &Frame) -> bool {
         frame.is_native()
-            && self.thread().get(frame.func as usize).as_native().is_some_and(|def| !crate::stdlib::lets_yield(def))
+            && self
+                .thread()
+                .get(frame.func as usize)
+                .as_native()
+                .is_some_and(|def| !crate::stdlib::lets_yield(def))
     }
 
     /// Strict mode: natives wait inside one another only as deep as the reference's C stack allows.
     fn check_native_depth(&mut self) -> Result<(), Thrown> {
-        let waiting = self.thread().frames().iter().filter(|f| f.is_native()).count();
-        if waiting > MAX_NATIVE_DEPTH { Err(self.throw_str("C stack overflow")) } else { Ok(()) }
+        let waiting = self
+            .thread()
+            .frames()
+            .iter()
+            .filter(|f| f.is_native())
+            .count();
+        if waiting > MAX_NATIVE_DEPTH {
+            Err(self.throw_str("C stack overflow"))
+        } else {
+            Ok(())
+        }
     }
 
     /// Takes the frame off again of a native whose action is refused: it is as if the native had thrown.
     fn drop_native_frame(&mut self) {
-        let Some(f) = self.thread().top_frame() else { unreachable!("the native's frame is on top") };
+        let Some(f) = self.thread().top_frame() else {
+            unreachable!("the native's frame is on top")
+        };
         // SAFETY: the frame is on top of the current coroutine.
         self.native = unsafe { (*f).func };
         self.thread_mut().frame_count -= 1;
@@ -736,7 +1001,10 @@ impl Vm {
         co.top = from;
         resumer.top = at + n;
         self.heap.fuel -= 4 + n as i64;
-        Ok(Next::Continue { results: at, status })
+        Ok(Next::Continue {
+            results: at,
+            status,
+        })
     }
 
     /// The first function of a coroutine that a script resumed has returned the last `n` values.
@@ -765,6 +1033,67 @@ impl Vm {
         }
     }
 
+    /// The short cut of a switch between coroutines: from a native that Lua code called, which asks for it, to one that
+    /// waits for a switch, was called by Lua code, and would only return what arrives. The values go straight to where
+    /// that call wants them. `false`: nothing was done, and the long way is to be taken.
+    ///
+    /// PERF: the long way copies `Next`s, whose parts have just been written, in larger pieces: stalls of a dozen cycles.
+    pub(crate) fn quick_switch(&mut self, action: Action, func: u32, nresults: i16) -> bool {
+        let mut from = self.current_gc();
+        let (n, resuming) = match action {
+            Action::Yield(n) => (n, false),
+            Action::Resume { nargs } => (nargs, true),
+            _ => return false,
+        };
+        let first = from.top - n;
+        let to = match resuming {
+            false if from.resumer.is_null() || !self.is_yieldable() => return false,
+            // SAFETY: a resumer is alive while the coroutine it has resumed runs.
+            false => unsafe { Gc::from_ptr(from.resumer) },
+            true => match from.get(first as usize - 1).as_thread() {
+                Some(co)
+                    if co.state == ThreadState::Suspended && from.depth < MAX_COROUTINE_DEPTH =>
+                {
+                    co
+                }
+                _ => return false,
+            },
+        };
+        if from.frame_count == from.frame_capacity
+            || !to.leaf.is_null()
+            || !pass_values(from, first, n, to)
+        {
+            return false;
+        }
+        let flags = NATIVE | std::mem::take(&mut self.next_flags);
+        let cont = self.next_cont as *const Instr;
+        let frame = Frame {
+            pc: cont,
+            func,
+            base: func + 1,
+            nresults,
+            flags,
+            extra: self.native_nargs,
+        };
+        // SAFETY: there is room for the frame.
+        unsafe { *from.frames.add(from.frame_count as usize) = frame };
+        from.frame_count += 1;
+        from.top = first;
+        if resuming {
+            self.barrier_thread(to);
+            let mut co = to;
+            co.resumer = from.as_ptr();
+            co.depth = from.depth + 1;
+            co.state = ThreadState::Active;
+        } else {
+            from.state = ThreadState::Suspended;
+            from.resumer = std::ptr::null_mut();
+        }
+        self.current = to.as_ptr();
+        self.heap.fuel -= 4 + n as i64;
+        true
+    }
+
     /// `Action::CloseThread`: the coroutine to close is the last value on the stack; the native's frame is on top.
     fn begin_close_thread(&mut self) -> Result<Next, Thrown> {
         let top = self.thread().top;
@@ -772,7 +1101,11 @@ impl Vm {
             unreachable!("natives check before they close");
         };
         let failed = co.state == ThreadState::Failed;
-        let error = if failed { co.get(co.top as usize - 1) } else { Val::NIL };
+        let error = if failed {
+            co.get(co.top as usize - 1)
+        } else {
+            Val::NIL
+        };
         let resumer = self.current_gc();
         if resumer.depth >= MAX_COROUTINE_DEPTH {
             self.kill(co);
@@ -788,7 +1121,13 @@ impl Vm {
         co.frame_count = 0;
         co.set(0, Val::native(&HOST_ENTRY));
         self.close_boxes(1);
-        self.push_native_frame(0, 1, -1, BOTTOM | CATCH | CLOSING | CLOSE_THREAD, close_finished)?;
+        self.push_native_frame(
+            0,
+            1,
+            -1,
+            BOTTOM | CATCH | CLOSING | CLOSE_THREAD,
+            close_finished,
+        )?;
         co.status = if failed { Status::Error } else { Status::Ok };
         // Slot 1 belongs to the coroutine's function: it is the error's place, if no variable to close is there.
         let lowest = co.to_close.first().copied().unwrap_or(u32::MAX);
@@ -851,7 +1190,13 @@ impl Vm {
 
     /// The current coroutine's frames are about to go: so does a finalizer that runs there.
     fn forget_finalizer(&mut self) {
-        if self.in_finalizer && self.thread().frames().iter().any(|f| f.flags & FINALIZER != 0) {
+        if self.in_finalizer
+            && self
+                .thread()
+                .frames()
+                .iter()
+                .any(|f| f.flags & FINALIZER != 0)
+        {
             self.in_finalizer = false;
         }
     }
@@ -866,7 +1211,10 @@ impl Vm {
         self.ensure_stack(at as usize + NATIVE_SLOTS)?;
         resumer.set(at as usize, error);
         resumer.top = at + 1;
-        Ok(Next::Continue { results: at, status: Status::Error })
+        Ok(Next::Continue {
+            results: at,
+            status: Status::Error,
+        })
     }
 
     /// Before the stack unwinds: keeps the traceback of an error that goes to the host, unless it came from a host function
@@ -883,9 +1231,14 @@ impl Vm {
     /// Looks for a catching frame in the current coroutine. `None`: there is none.
     fn unwind_coroutine(&mut self, thrown: Thrown) -> Result<Option<Next>, Thrown> {
         let t = self.thread();
-        let Some(at) = t.frames().iter().rposition(|f| f.flags & CATCH != 0) else { return Ok(None) };
+        let Some(at) = t.frames().iter().rposition(|f| f.flags & CATCH != 0) else {
+            return Ok(None);
+        };
         let frame = t.frames()[at];
-        let in_handler = t.frames()[at + 1..].iter().filter(|f| f.flags & IN_HANDLER != 0).count();
+        let in_handler = t.frames()[at + 1..]
+            .iter()
+            .filter(|f| f.flags & IN_HANDLER != 0)
+            .count();
         if frame.flags & HANDLER != 0 && thrown == Thrown::Error {
             // A native handler that fails leaves no frame with the flag: `handler_depth` counts it.
             if in_handler < MAX_HANDLER_DEPTH && (t.handler_depth as usize) < MAX_HANDLER_DEPTH {
@@ -900,7 +1253,10 @@ impl Vm {
         self.note_traceback(to_host);
         self.native = NO_NATIVE;
         let error = self.thrown;
-        let closing = self.in_finalizer && self.thread().frames()[at + 1..].iter().any(|f| f.flags & FINALIZER != 0);
+        let closing = self.in_finalizer
+            && self.thread().frames()[at + 1..]
+                .iter()
+                .any(|f| f.flags & FINALIZER != 0);
         if closing {
             self.in_finalizer = false;
         }
@@ -934,7 +1290,12 @@ impl Vm {
         t.set(at, handler);
         t.set(at + 1, error);
         t.top = at as u32 + 2;
-        Ok(Next::Call { func: at as u32, nargs: 1, nresults: 1, flags: IN_HANDLER })
+        Ok(Next::Call {
+            func: at as u32,
+            nargs: 1,
+            nresults: 1,
+            flags: IN_HANDLER,
+        })
     }
 
     /// A native that threw without having a frame gets one, so that a handler sees it in the traceback.
@@ -945,8 +1306,16 @@ impl Vm {
             return;
         }
         let t = self.thread();
-        let top_is_it = t.frames().last().is_some_and(|f| f.is_native() && f.func == native);
-        if !top_is_it && native < t.top && self.push_native_frame(native, 0, 0, 0, return_results).is_err() {
+        let top_is_it = t
+            .frames()
+            .last()
+            .is_some_and(|f| f.is_native() && f.func == native);
+        if !top_is_it
+            && native < t.top
+            && self
+                .push_native_frame(native, 0, 0, 0, return_results)
+                .is_err()
+        {
             // No room for one more frame: the traceback lacks this line.
             self.native = NO_NATIVE;
         }
@@ -955,7 +1324,9 @@ impl Vm {
     /// The catching frame on top has the error in its first slot: closes its next pending variable, or delivers.
     fn close_caught(&mut self) -> Result<Next, Thrown> {
         let t = self.thread_mut();
-        let Some(f) = t.top_frame() else { unreachable!("the catching frame is on top") };
+        let Some(f) = t.top_frame() else {
+            unreachable!("the catching frame is on top")
+        };
         // SAFETY: the frame is on top of the current coroutine.
         let (keep, for_close) = unsafe { (error_slot(&*f), (*f).flags & CLOSE_THREAD != 0) };
         let error = t.get(keep as usize);
@@ -968,14 +1339,27 @@ impl Vm {
                 t.set(keep as usize + 1, error);
                 t.top = keep + 2;
                 let closed = t.status == Status::Ok && error.is_nil();
-                let status = if for_close && closed { Status::Ok } else { Status::Error };
-                Ok(Next::Continue { results: keep + 1, status })
+                let status = if for_close && closed {
+                    Status::Ok
+                } else {
+                    Status::Error
+                };
+                Ok(Next::Continue {
+                    results: keep + 1,
+                    status,
+                })
             }
         }
     }
 
     /// Calls `__close` of the variable at `slot`; the call is placed at `at`.
-    pub(crate) fn begin_close(&mut self, slot: u32, error: Val, at: u32, flags: u16) -> Result<Next, Thrown> {
+    pub(crate) fn begin_close(
+        &mut self,
+        slot: u32,
+        error: Val,
+        at: u32,
+        flags: u16,
+    ) -> Result<Next, Thrown> {
         let v = self.thread().get(slot as usize);
         let method = self.meta_of(v, Event::Close);
         self.ensure_stack(at as usize + NATIVE_SLOTS)?;
@@ -988,7 +1372,12 @@ impl Vm {
             t.set(at as usize, v); // for the message
             return Err(self.close_error());
         }
-        Ok(Next::Call { func: at, nargs: 2, nresults: 0, flags: flags | CLOSER })
+        Ok(Next::Call {
+            func: at,
+            nargs: 2,
+            nresults: 0,
+            flags: flags | CLOSER,
+        })
     }
 
     // ---- safe points ----
@@ -1014,7 +1403,10 @@ impl Vm {
         }
         if native {
             let top = self.thread().top;
-            return Ok(Ok(Next::Continue { results: top, status: Status::Ok }));
+            return Ok(Ok(Next::Continue {
+                results: top,
+                status: Status::Ok,
+            }));
         }
         Ok(Ok(Next::Run))
     }
@@ -1050,7 +1442,9 @@ impl Vm {
 
     /// Calls the next queued finalizer on top of whatever runs.
     fn begin_finalizer(&mut self, native: bool) -> Result<Next, Thrown> {
-        let Some(object) = self.next_to_finalize() else { return Ok(Next::Run) };
+        let Some(object) = self.next_to_finalize() else {
+            return Ok(Next::Run);
+        };
         self.scratch.push(object);
         let at = self.thread().extent();
         let room = self.ensure_stack(at + NATIVE_SLOTS);
@@ -1064,7 +1458,12 @@ impl Vm {
         t.top = at as u32 + 3;
         self.in_finalizer = true;
         let flags = FINALIZER | if native { TO_NATIVE } else { 0 };
-        Ok(Next::Call { func: at as u32, nargs: 2, nresults: 0, flags })
+        Ok(Next::Call {
+            func: at as u32,
+            nargs: 2,
+            nresults: 0,
+            flags,
+        })
     }
 }
 
@@ -1072,6 +1471,43 @@ impl Vm {
 /// message handler, which errors in closing see too.
 fn error_slot(frame: &Frame) -> u32 {
     frame.base + (frame.flags & HANDLER != 0) as u32
+}
+
+/// Makes the native that waits on top of `to` return `n` values of another coroutine's stack, if it is one that would do
+/// nothing else and was called by Lua code.
+fn pass_values(from: Gc<Thread>, first: u32, n: u32, mut to: Gc<Thread>) -> bool {
+    let Some(f) = to.top_frame() else {
+        return false;
+    };
+    // SAFETY: the frame is on top of the coroutine.
+    let frame = unsafe { *f };
+    let passes = frame.flags & (PASSES | PASSES_STATUS);
+    if passes == 0 || frame.flags != NATIVE | passes {
+        return false;
+    }
+    let status = (passes == PASSES_STATUS) as u32;
+    let at = frame.func;
+    let count = if frame.nresults < 0 {
+        n + status
+    } else {
+        frame.nresults as u32
+    };
+    if (at + count) as usize >= to.stack_size as usize {
+        return false;
+    }
+    to.frame_count -= 1;
+    for i in 0..count {
+        let v = if i < status {
+            Val::TRUE
+        } else if i - status < n {
+            from.get((first + i - status) as usize)
+        } else {
+            Val::NIL
+        };
+        to.set((at + i) as usize, v);
+    }
+    to.top = if frame.nresults < 0 { at + count } else { at };
+    true
 }
 
 /// How the host enters a coroutine.
@@ -1097,6 +1533,8 @@ fn close_finished(ctx: &mut Ctx<'_>) -> NativeResult {
     }
 }
 
+/// Fuel that a cascade of returns into natives may use up beyond the slice.
+const OVERDRAFT: i64 = 200_000;
 /// Free slots that a native finds above its arguments.
 pub(crate) const NATIVE_SLOTS: usize = 24;
 /// Runs of the loop inside one another (each is a host callback that calls Lua).

@@ -68,40 +68,79 @@ impl Meter for VmMeter<'_> {
 impl Vm {
     /// Compiles a text. `name` is a chunk name as `load` takes it; both must be reachable or outside the heap.
     pub(crate) fn compile(&mut self, source: &[u8], name: &[u8]) -> Result<Arc<Chunk>, LoadError> {
-        let options = Options { by_reference_captures: self.strict };
-        let least_fuel = if self.host.full_access() { i64::MIN } else { self.heap.fuel_left().min(0) - MAX_DEBT };
-        let mut meter = VmMeter { vm: self, bytes: 0, least_fuel, thrown: None };
+        let options = Options {
+            by_reference_captures: self.strict,
+        };
+        let least_fuel = if self.host.full_access() {
+            i64::MIN
+        } else {
+            self.heap.fuel_left().min(0) - MAX_DEBT
+        };
+        let mut meter = VmMeter {
+            vm: self,
+            bytes: 0,
+            least_fuel,
+            thrown: None,
+        };
         let compiled = compiler::compile(source, name, &options, &mut meter);
         let (bytes, thrown) = (meter.bytes, meter.thrown);
         self.heap.uncharge(bytes);
         compiled.map_err(|error| match (error, thrown) {
-            (CompileError::Syntax { message, incomplete }, _) => LoadError::Refused { message, incomplete },
+            (
+                CompileError::Syntax {
+                    message,
+                    incomplete,
+                },
+                _,
+            ) => LoadError::Refused {
+                message,
+                incomplete,
+            },
             (CompileError::Stopped, Some(thrown)) => LoadError::Thrown(thrown),
             (CompileError::Stopped, None) => {
                 let mut message = compiler::chunk_id(name);
                 message.extend_from_slice(b": chunk has too much code to compile at once");
-                LoadError::Refused { message, incomplete: false }
+                LoadError::Refused {
+                    message,
+                    incomplete: false,
+                }
             }
         })
     }
 
     /// Compiles a text; the result is its main function, with the VM's environment.
-    pub(crate) fn load_source(&mut self, source: &[u8], name: &[u8]) -> Result<Gc<LuaClosure>, LoadError> {
+    pub(crate) fn load_source(
+        &mut self,
+        source: &[u8],
+        name: &[u8],
+    ) -> Result<Gc<LuaClosure>, LoadError> {
         let chunk = self.compile(source, name)?;
         Ok(self.instantiate(&chunk, true)?)
     }
 
     /// Reads a text or binary chunk. `mode` says which are allowed (`t`, `b`, `bt`).
-    pub(crate) fn load_any(&mut self, source: &[u8], name: &[u8], mode: &[u8]) -> Result<Gc<LuaClosure>, LoadError> {
+    pub(crate) fn load_any(
+        &mut self,
+        source: &[u8],
+        name: &[u8],
+        mode: &[u8],
+    ) -> Result<Gc<LuaClosure>, LoadError> {
         let binary = source.first() == dump::SIGNATURE.first();
-        let (kind, letter) = if binary { ("binary", b'b') } else { ("text", b't') };
+        let (kind, letter) = if binary {
+            ("binary", b'b')
+        } else {
+            ("text", b't')
+        };
         // Nobody is to be tempted to run code that no compiler has made where scripts are not trusted.
         let refused = binary && !self.host.full_access();
         if refused || !mode.contains(&letter) {
             let mut message = format!("attempt to load a {kind} chunk (mode is '").into_bytes();
             message.extend_from_slice(if refused { b"t" } else { mode });
             message.extend_from_slice(b"')");
-            return Err(LoadError::Refused { message, incomplete: false });
+            return Err(LoadError::Refused {
+                message,
+                incomplete: false,
+            });
         }
         if !binary {
             return self.load_source(source, name);
@@ -116,7 +155,10 @@ impl Vm {
             };
             message.extend_from_slice(b": ");
             message.extend_from_slice(error.message().as_bytes());
-            LoadError::Refused { message, incomplete: false }
+            LoadError::Refused {
+                message,
+                incomplete: false,
+            }
         })?;
         Ok(self.instantiate(&chunk, true)?)
     }
@@ -153,10 +195,22 @@ impl Vm {
     }
 
     /// Gives a main function fresh captured variables; the first is its environment.
-    fn give_upvalues(&mut self, closure: Gc<LuaClosure>, code: &FunctionCode) -> Result<(), Thrown> {
+    fn give_upvalues(
+        &mut self,
+        closure: Gc<LuaClosure>,
+        code: &FunctionCode,
+    ) -> Result<(), Thrown> {
         for (i, upvalue) in code.upvalues.iter().enumerate() {
-            let v = if i == 0 { Val::table(self.environment) } else { Val::NIL };
-            let held = if upvalue.by_value { v } else { Val::object(self.new_closed_box(v)?.header(), tag::UPBOX) };
+            let v = if i == 0 {
+                Val::table(self.environment)
+            } else {
+                Val::NIL
+            };
+            let held = if upvalue.by_value {
+                v
+            } else {
+                Val::object(self.new_closed_box(v)?.header(), tag::UPBOX)
+            };
             // SAFETY: the closure was made with this many upvalues.
             unsafe { *closure.upvalue_ptr(i) = held };
             self.barrier(closure.header(), held);
@@ -187,10 +241,23 @@ impl Vm {
 /// About how many bytes a function's code takes, with the functions inside it (they nest no deeper than the compiler
 /// and the reader of binary chunks allow).
 fn code_bytes(code: &FunctionCode) -> usize {
-    let strings: usize = code.constants.iter().map(|c| if let Constant::Str(s) = c { s.len() } else { 0 }).sum();
-    let names: usize = code.upvalues.iter().map(|u| u.name.len()).chain(code.locals.iter().map(|l| l.name.len())).sum();
+    let strings: usize = code
+        .constants
+        .iter()
+        .map(|c| if let Constant::Str(s) = c { s.len() } else { 0 })
+        .sum();
+    let names: usize = code
+        .upvalues
+        .iter()
+        .map(|u| u.name.len())
+        .chain(code.locals.iter().map(|l| l.name.len()))
+        .sum();
     // The source's name is one for all functions of a chunk.
-    let source = if code.line_defined == 0 { code.source.len() } else { 0 };
+    let source = if code.line_defined == 0 {
+        code.source.len()
+    } else {
+        0
+    };
     size_of::<FunctionCode>()
         + size_of_val(&*code.code)
         + size_of_val(&*code.constants)

@@ -28,7 +28,12 @@ pub(crate) enum Outcome<T> {
 
 impl Vm {
     /// Calls a metamethod from inside the current instruction.
-    pub(crate) fn call_meta(&mut self, f: Val, args: &[Val], nresults: i16) -> Result<Next, Thrown> {
+    pub(crate) fn call_meta(
+        &mut self,
+        f: Val,
+        args: &[Val],
+        nresults: i16,
+    ) -> Result<Next, Thrown> {
         self.scratch.push(f);
         self.scratch.extend_from_slice(args);
         let at = self.thread().extent();
@@ -41,13 +46,20 @@ impl Vm {
             t.set(at + 1 + i, *v);
         }
         t.top = (at + 1 + args.len()) as u32;
-        Ok(Next::Call { func: at as u32, nargs: args.len() as u32, nresults, flags: META })
+        Ok(Next::Call {
+            func: at as u32,
+            nargs: args.len() as u32,
+            nresults,
+            flags: META,
+        })
     }
 
     /// Stores a metamethod's result where the interrupted instruction wants it. `func`: where the call was.
     pub(crate) fn finish_instruction(&mut self, func: u32, result: Val) -> Result<Next, Thrown> {
         let t = self.thread_mut();
-        let Some(f) = t.top_frame() else { unreachable!("metamethods are called from a Lua frame") };
+        let Some(f) = t.top_frame() else {
+            unreachable!("metamethods are called from a Lua frame")
+        };
         // SAFETY: the frame is on top; its saved pc is behind an instruction of its function.
         let (frame, instr) = unsafe { (*f, *(*f).pc.sub(1)) };
         let base = frame.base as usize;
@@ -69,7 +81,9 @@ impl Vm {
     /// The jump behind a conditional: taken or skipped.
     fn finish_condition(&mut self, jump: bool) {
         let t = self.thread_mut();
-        let Some(f) = t.top_frame() else { unreachable!("a conditional belongs to a Lua frame") };
+        let Some(f) = t.top_frame() else {
+            unreachable!("a conditional belongs to a Lua frame")
+        };
         // SAFETY: the frame is on top; a conditional is followed by a jump word.
         let charge = unsafe {
             let word = *(*f).pc;
@@ -77,7 +91,11 @@ impl Vm {
             if jump {
                 (*f).pc = (*f).pc.offset(word.sj() as isize);
             }
-            if jump && word.op() == Op::LOOP { -word.sj() as i64 } else { 0 }
+            if jump && word.op() == Op::LOOP {
+                -word.sj() as i64
+            } else {
+                0
+            }
         };
         self.heap.fuel -= charge;
     }
@@ -97,7 +115,9 @@ impl Vm {
                     return Some(v);
                 }
             }
-            let Some(meta) = Gc::from_nullable(t.meta) else { return Some(Val::NIL) };
+            let Some(meta) = Gc::from_nullable(t.meta) else {
+                return Some(Val::NIL);
+            };
             let handler = self.meta_field(meta, Event::Index);
             match handler.tag {
                 tag::NIL => return Some(Val::NIL),
@@ -109,7 +129,12 @@ impl Vm {
     }
 
     /// `obj[key]` with all that can mean. The result goes to register A of the current instruction.
-    pub(crate) fn index(&mut self, obj: Val, key: Val, operand: Operand) -> Result<Outcome<Val>, Thrown> {
+    pub(crate) fn index(
+        &mut self,
+        obj: Val,
+        key: Val,
+        operand: Operand,
+    ) -> Result<Outcome<Val>, Thrown> {
         let mut obj = obj;
         for link in 0..MAX_CHAIN {
             let handler = if let Some(t) = obj.as_table() {
@@ -137,7 +162,11 @@ impl Vm {
             } else {
                 let h = self.meta_of(obj, Event::Index);
                 if h.is_nil() {
-                    return Err(self.index_error(obj, key, if link == 0 { operand } else { Operand::None }));
+                    return Err(self.index_error(
+                        obj,
+                        key,
+                        if link == 0 { operand } else { Operand::None },
+                    ));
                 }
                 h
             };
@@ -167,7 +196,13 @@ impl Vm {
     }
 
     /// `obj[key] = v` with all that can mean. `None`: done.
-    pub(crate) fn assign(&mut self, obj: Val, key: Val, v: Val, operand: Operand) -> Result<Option<Next>, Thrown> {
+    pub(crate) fn assign(
+        &mut self,
+        obj: Val,
+        key: Val,
+        v: Val,
+        operand: Operand,
+    ) -> Result<Option<Next>, Thrown> {
         let mut obj = obj;
         for link in 0..MAX_CHAIN {
             let handler = if let Some(mut t) = obj.as_table() {
@@ -190,7 +225,11 @@ impl Vm {
             } else {
                 let h = self.meta_of(obj, Event::NewIndex);
                 if h.is_nil() {
-                    return Err(self.index_error(obj, key, if link == 0 { operand } else { Operand::None }));
+                    return Err(self.index_error(
+                        obj,
+                        key,
+                        if link == 0 { operand } else { Operand::None },
+                    ));
                 }
                 h
             };
@@ -208,7 +247,13 @@ impl Vm {
     /// An arithmetic or bitwise operation that the loop's fast paths did not take.
     #[cold]
     #[inline(never)]
-    pub(crate) fn arith(&mut self, event: Event, a: Val, b: Val, on: [Operand; 2]) -> Result<Outcome<Val>, Thrown> {
+    pub(crate) fn arith(
+        &mut self,
+        event: Event,
+        a: Val,
+        b: Val,
+        on: [Operand; 2],
+    ) -> Result<Outcome<Val>, Thrown> {
         if let Some(v) = self.arith_numbers(event, a, b)? {
             return Ok(Outcome::Now(v));
         }
@@ -223,7 +268,12 @@ impl Vm {
     }
 
     /// Arithmetic on two numbers; `None` if one is not (or, for bitwise operations, has no integer value).
-    pub(crate) fn arith_numbers(&mut self, event: Event, a: Val, b: Val) -> Result<Option<Val>, Thrown> {
+    pub(crate) fn arith_numbers(
+        &mut self,
+        event: Event,
+        a: Val,
+        b: Val,
+    ) -> Result<Option<Val>, Thrown> {
         if let (Some(x), Some(y)) = (a.as_int(), b.as_int()) {
             let v = match event {
                 Event::Add => x.wrapping_add(y),
@@ -240,7 +290,9 @@ impl Vm {
             };
             return Ok(Some(Val::int(v)));
         }
-        let (Some(x), Some(y)) = (a.as_number(), b.as_number()) else { return Ok(None) };
+        let (Some(x), Some(y)) = (a.as_number(), b.as_number()) else {
+            return Ok(None);
+        };
         Ok(match event {
             Event::Add => Some(Val::float(x + y)),
             Event::Sub => Some(Val::float(x - y)),
@@ -320,7 +372,11 @@ impl Vm {
         let (x, y) = (a.as_str()?, b.as_str()?);
         self.heap.fuel -= (x.len().min(y.len()) / 16) as i64;
         let order = x.as_bytes().cmp(y.as_bytes());
-        Some(if event == Event::Lt { order == Ordering::Less } else { order != Ordering::Greater })
+        Some(if event == Event::Lt {
+            order == Ordering::Less
+        } else {
+            order != Ordering::Greater
+        })
     }
 
     // ---- concatenation ----
@@ -368,7 +424,14 @@ impl Vm {
                     self.concat_str(len, &[a, b])?
                 }
             }
-            3 => self.concat_str(len, &[piece(self, first), piece(self, first + 1), piece(self, first + 2)])?,
+            3 => self.concat_str(
+                len,
+                &[
+                    piece(self, first),
+                    piece(self, first + 1),
+                    piece(self, first + 2),
+                ],
+            )?,
             _ => {
                 let pieces: Vec<&[u8]> = (first..n).map(|i| piece(self, i)).collect();
                 self.concat_str(len, &pieces)?
@@ -409,7 +472,12 @@ impl Vm {
     /// values to put into its registers: start, iterations left (integers) or limit, step.
     #[cold]
     #[inline(never)]
-    pub(crate) fn prepare_loop(&mut self, start: Val, limit: Val, step: Val) -> Result<Option<[Val; 3]>, Thrown> {
+    pub(crate) fn prepare_loop(
+        &mut self,
+        start: Val,
+        limit: Val,
+        step: Val,
+    ) -> Result<Option<[Val; 3]>, Thrown> {
         if let (Some(i), Some(s)) = (start.as_int(), step.as_int()) {
             if s == 0 {
                 return Err(self.throw_str("'for' step is zero"));
@@ -425,13 +493,27 @@ impl Vm {
             if if s > 0 { i > last } else { i < last } {
                 return Ok(None);
             }
-            let distance = if s > 0 { (last as u64).wrapping_sub(i as u64) } else { (i as u64).wrapping_sub(last as u64) };
-            let count = if s == 1 || s == -1 { distance } else { distance / s.unsigned_abs() };
+            let distance = if s > 0 {
+                (last as u64).wrapping_sub(i as u64)
+            } else {
+                (i as u64).wrapping_sub(last as u64)
+            };
+            let count = if s == 1 || s == -1 {
+                distance
+            } else {
+                distance / s.unsigned_abs()
+            };
             return Ok(Some([start, Val::int(count as i64), step]));
         }
-        let Some(l) = to_number(limit).map(Number::to_f64) else { return Err(self.loop_error("limit", limit)) };
-        let Some(s) = to_number(step).map(Number::to_f64) else { return Err(self.loop_error("step", step)) };
-        let Some(i) = to_number(start).map(Number::to_f64) else { return Err(self.loop_error("initial value", start)) };
+        let Some(l) = to_number(limit).map(Number::to_f64) else {
+            return Err(self.loop_error("limit", limit));
+        };
+        let Some(s) = to_number(step).map(Number::to_f64) else {
+            return Err(self.loop_error("step", step));
+        };
+        let Some(i) = to_number(start).map(Number::to_f64) else {
+            return Err(self.loop_error("initial value", start));
+        };
         if s == 0.0 {
             return Err(self.throw_str("'for' step is zero"));
         }
@@ -489,5 +571,9 @@ fn compare_int_float(i: i64, f: f64) -> Option<Ordering> {
     }
     // In range: compare with the floor; a fraction breaks the tie.
     let floor = f.floor();
-    Some(i.cmp(&(floor as i64)).then(if f > floor { Ordering::Less } else { Ordering::Equal }))
+    Some(i.cmp(&(floor as i64)).then(if f > floor {
+        Ordering::Less
+    } else {
+        Ordering::Equal
+    }))
 }

@@ -28,7 +28,9 @@ use crate::native::{Cont, Thrown};
 use crate::number;
 use crate::string::Str;
 use crate::table::{KIND_LAYERED, Table};
-use crate::thread::{ERROR_SLOTS, Frame, MAX_FRAMES, MAX_STACK, Thread, frame_layout, stack_layout};
+use crate::thread::{
+    ERROR_SLOTS, Frame, MAX_FRAMES, MAX_STACK, Thread, frame_layout, stack_layout,
+};
 use crate::value::{Type, Val, tag};
 use std::any::Any;
 use std::ptr::null_mut;
@@ -71,9 +73,35 @@ pub enum Event {
 }
 
 pub(crate) const EVENT_NAMES: [&str; 29] = [
-    "__index", "__newindex", "__eq", "__len", "__call", "__gc", "__mode", "__close", "__add", "__sub", "__mul", "__mod",
-    "__pow", "__div", "__idiv", "__band", "__bor", "__bxor", "__shl", "__shr", "__unm", "__bnot", "__lt", "__le",
-    "__concat", "__name", "__tostring", "__metatable", "__pairs",
+    "__index",
+    "__newindex",
+    "__eq",
+    "__len",
+    "__call",
+    "__gc",
+    "__mode",
+    "__close",
+    "__add",
+    "__sub",
+    "__mul",
+    "__mod",
+    "__pow",
+    "__div",
+    "__idiv",
+    "__band",
+    "__bor",
+    "__bxor",
+    "__shl",
+    "__shr",
+    "__unm",
+    "__bnot",
+    "__lt",
+    "__le",
+    "__concat",
+    "__name",
+    "__tostring",
+    "__metatable",
+    "__pairs",
 ];
 const CACHED_EVENTS: u8 = 8;
 
@@ -139,7 +167,8 @@ impl Vm {
         let dangling = std::ptr::dangling_mut::<Table>();
         // SAFETY: the dangling pointers are replaced below, before anything dereferences or marks them: the heap cannot
         // collect before its first threshold, and `limit` is checked to allow the few objects made here.
-        let (no_table, no_str) = unsafe { (Gc::from_ptr(dangling), Gc::from_ptr(dangling as *mut Str)) };
+        let (no_table, no_str) =
+            unsafe { (Gc::from_ptr(dangling), Gc::from_ptr(dangling as *mut Str)) };
         let mut vm = Box::new(Vm {
             heap: Heap::new(usize::MAX, hash_key),
             main: null_mut(),
@@ -235,7 +264,11 @@ impl Vm {
     /// Throws a message, with the position in front if Lua code (not a native) runs.
     #[cold]
     pub(crate) fn throw_str(&mut self, message: &str) -> Thrown {
-        let mut text = if self.native == NO_NATIVE { self.where_is(0) } else { Vec::new() };
+        let mut text = if self.native == NO_NATIVE {
+            self.where_is(0)
+        } else {
+            Vec::new()
+        };
         text.extend_from_slice(message.as_bytes());
         self.throw_bytes(&text)
     }
@@ -259,7 +292,11 @@ impl Vm {
         let p = match v.tag {
             tag::TABLE => {
                 let t = v.raw_gc::<Table>();
-                if t.header.extra & KIND_LAYERED != 0 { t.layered_base().meta } else { t.meta }
+                if t.header.extra & KIND_LAYERED != 0 {
+                    t.layered_base().meta
+                } else {
+                    t.meta
+                }
             }
             tag::USERDATA => v.raw_gc::<crate::userdata::UserDataObject>().meta,
             _ => self.metatables[v.type_of() as usize],
@@ -325,7 +362,11 @@ impl Vm {
     }
 
     /// Puts natives into a table, which must be reachable.
-    pub(crate) fn register(&mut self, t: Gc<Table>, natives: &[&'static NativeDef]) -> Result<(), Thrown> {
+    pub(crate) fn register(
+        &mut self,
+        t: Gc<Table>,
+        natives: &[&'static NativeDef],
+    ) -> Result<(), Thrown> {
         for def in natives {
             self.set_field(t, def.name, Val::native(def))?;
         }
@@ -347,7 +388,11 @@ impl Vm {
     /// Makes sure that the running coroutine's stack has at least `size` slots.
     #[inline(always)]
     pub(crate) fn ensure_stack(&mut self, size: usize) -> Result<(), Thrown> {
-        if size > self.thread().stack_size as usize { self.grow_stack(size) } else { Ok(()) }
+        if size > self.thread().stack_size as usize {
+            self.grow_stack(size)
+        } else {
+            Ok(())
+        }
     }
 
     #[cold]
@@ -356,7 +401,11 @@ impl Vm {
         let mut t = self.current_gc();
         let old = t.stack_size as usize;
         // Error handling may go a little beyond the limit.
-        let limit = if t.handler_depth > 0 { MAX_STACK + ERROR_SLOTS } else { MAX_STACK };
+        let limit = if t.handler_depth > 0 {
+            MAX_STACK + ERROR_SLOTS
+        } else {
+            MAX_STACK
+        };
         if size > limit {
             return Err(self.throw_str("stack overflow"));
         }
@@ -389,7 +438,11 @@ impl Vm {
     #[inline(always)]
     pub(crate) fn ensure_frame(&mut self) -> Result<(), Thrown> {
         let t = self.thread();
-        if t.frame_count == t.frame_capacity { self.grow_frames() } else { Ok(()) }
+        if t.frame_count == t.frame_capacity {
+            self.grow_frames()
+        } else {
+            Ok(())
+        }
     }
 
     #[cold]
@@ -400,7 +453,9 @@ impl Vm {
         if old >= MAX_FRAMES + t.handler_depth as usize * 64 {
             return Err(self.throw_str("stack overflow"));
         }
-        let new = (old * 2).min(MAX_FRAMES).max(old + 64 * (old >= MAX_FRAMES) as usize);
+        let new = (old * 2)
+            .min(MAX_FRAMES)
+            .max(old + 64 * (old >= MAX_FRAMES) as usize);
         self.charge_bytes(new * size_of::<Frame>())?;
         // SAFETY: the old block has `old` frames and this layout; the copy stays within both.
         unsafe {
@@ -467,7 +522,11 @@ impl Vm {
 
     /// The prototype of child `n`, made when first needed.
     #[inline]
-    pub(crate) fn child_proto(&mut self, parent: *mut Proto, n: usize) -> Result<*mut Proto, Thrown> {
+    pub(crate) fn child_proto(
+        &mut self,
+        parent: *mut Proto,
+        n: usize,
+    ) -> Result<*mut Proto, Thrown> {
         // SAFETY: the parent is reachable through the running closure; `n` is below the number of children.
         unsafe {
             let slot = (*parent).children.add(n);
@@ -490,7 +549,11 @@ impl Vm {
         {
             return String::from_utf8_lossy(name.as_bytes()).into_owned();
         }
-        if v.tag == tag::LIGHT { "light userdata".to_owned() } else { v.type_name().to_owned() }
+        if v.tag == tag::LIGHT {
+            "light userdata".to_owned()
+        } else {
+            v.type_name().to_owned()
+        }
     }
 }
 

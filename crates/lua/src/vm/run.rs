@@ -259,7 +259,12 @@ impl Vm {
                         let b = *b;
                         slow_value!(
                             $i,
-                            (*vm).arith(Event::$event, b, Val::int(imm), [Operand::Register($i.b()), Operand::None])
+                            (*vm).arith(
+                                Event::$event,
+                                b,
+                                Val::int(imm),
+                                [Operand::Register($i.b()), Operand::None]
+                            )
                         );
                     }
                 }};
@@ -426,7 +431,8 @@ impl Vm {
                                     put(r!(i.a()), t.get_int((*key).raw_int()));
                                     continue;
                                 }
-                            } else if (*key).tag == tag::STR && (*key).raw_gc::<Str>().is_interned() {
+                            } else if (*key).tag == tag::STR && (*key).raw_gc::<Str>().is_interned()
+                            {
                                 if let Some(slot) = t.find_interned((*key).raw_gc())
                                     && !slot.get().is_nil()
                                 {
@@ -455,7 +461,10 @@ impl Vm {
                                 continue;
                             }
                         }
-                        slow_value!(i, (*vm).index(obj, Val::int(i.c() as i64), Operand::Register(i.b())));
+                        slow_value!(
+                            i,
+                            (*vm).index(obj, Val::int(i.c() as i64), Operand::Register(i.b()))
+                        );
                     }
                     Op::GETFIELD => {
                         let obj = *r!(i.b());
@@ -472,7 +481,11 @@ impl Vm {
                     }
                     Op::SETTABLE | Op::SETTABLEK => {
                         let (obj, key) = (*r!(i.a()), *r!(i.b()));
-                        let v = if i.0 as u8 == Op::SETTABLE as u8 { *r!(i.c()) } else { *kc!(i.c()) };
+                        let v = if i.0 as u8 == Op::SETTABLE as u8 {
+                            *r!(i.c())
+                        } else {
+                            *kc!(i.c())
+                        };
                         if key.tag == tag::INT {
                             set_int_key!(obj, key.raw_int(), v, Operand::Register(i.a()))
                         } else if key.tag == tag::STR {
@@ -481,17 +494,41 @@ impl Vm {
                             slow_assign!((*vm).assign(obj, key, v, Operand::Register(i.a())));
                         }
                     }
-                    Op::SETI => set_int_key!(*r!(i.a()), i.b() as i64, *r!(i.c()), Operand::Register(i.a())),
-                    Op::SETIK => set_int_key!(*r!(i.a()), i.b() as i64, *kc!(i.c()), Operand::Register(i.a())),
-                    Op::SETFIELD => set_string_key!(*r!(i.a()), *kc!(i.b()), *r!(i.c()), Operand::Register(i.a())),
-                    Op::SETFIELDK => set_string_key!(*r!(i.a()), *kc!(i.b()), *kc!(i.c()), Operand::Register(i.a())),
+                    Op::SETI => set_int_key!(
+                        *r!(i.a()),
+                        i.b() as i64,
+                        *r!(i.c()),
+                        Operand::Register(i.a())
+                    ),
+                    Op::SETIK => set_int_key!(
+                        *r!(i.a()),
+                        i.b() as i64,
+                        *kc!(i.c()),
+                        Operand::Register(i.a())
+                    ),
+                    Op::SETFIELD => set_string_key!(
+                        *r!(i.a()),
+                        *kc!(i.b()),
+                        *r!(i.c()),
+                        Operand::Register(i.a())
+                    ),
+                    Op::SETFIELDK => set_string_key!(
+                        *r!(i.a()),
+                        *kc!(i.b()),
+                        *kc!(i.c()),
+                        Operand::Register(i.a())
+                    ),
 
                     Op::NEWTABLE => {
                         save!();
                         let t = (*vm).new_table()?;
                         put(r!(i.a()), Val::table(t));
                         if i.b() | i.c() != 0 {
-                            let hash = if i.b() == 0 { 0 } else { 1usize << (i.b() - 1).min(24) };
+                            let hash = if i.b() == 0 {
+                                0
+                            } else {
+                                1usize << (i.b() - 1).min(24)
+                            };
                             (*vm).table_resize(t, i.c(), hash)?;
                         }
                     }
@@ -501,41 +538,203 @@ impl Vm {
                         get_string_key!(i, obj, *kc!(i.c()), Operand::Register(i.b()))
                     }
 
-                    Op::ADDI => immediate!(i, i.sc(), Add, i64::wrapping_add, |x: f64, y: f64| x + y),
-                    Op::SUBI => immediate!(i, i.sc(), Sub, i64::wrapping_sub, |x: f64, y: f64| x - y),
-                    Op::ADDK => arith!(i, r!(i.b()), kc!(i.c()), Add, i64::wrapping_add, |x: f64, y: f64| x + y, reg_const!(i)),
-                    Op::SUBK => arith!(i, r!(i.b()), kc!(i.c()), Sub, i64::wrapping_sub, |x: f64, y: f64| x - y, reg_const!(i)),
-                    Op::MULK => arith!(i, r!(i.b()), kc!(i.c()), Mul, i64::wrapping_mul, |x: f64, y: f64| x * y, reg_const!(i)),
-                    Op::MODK => div_arith!(i, r!(i.b()), kc!(i.c()), Mod, number::int_mod, number::float_mod, reg_const!(i)),
-                    Op::POWK => float_arith!(i, r!(i.b()), kc!(i.c()), Pow, number::float_pow, reg_const!(i)),
-                    Op::DIVK => float_arith!(i, r!(i.b()), kc!(i.c()), Div, |x: f64, y: f64| x / y, reg_const!(i)),
-                    Op::IDIVK => {
-                        div_arith!(i, r!(i.b()), kc!(i.c()), IDiv, number::int_floor_div, number::float_floor_div, reg_const!(i))
+                    Op::ADDI => {
+                        immediate!(i, i.sc(), Add, i64::wrapping_add, |x: f64, y: f64| x + y)
                     }
-                    Op::BANDK => bit_arith!(i, r!(i.b()), kc!(i.c()), BAnd, |x, y| x & y, reg_const!(i)),
-                    Op::BORK => bit_arith!(i, r!(i.b()), kc!(i.c()), BOr, |x, y| x | y, reg_const!(i)),
-                    Op::BXORK => bit_arith!(i, r!(i.b()), kc!(i.c()), BXor, |x, y| x ^ y, reg_const!(i)),
-                    Op::SHLK => bit_arith!(i, r!(i.b()), kc!(i.c()), Shl, number::shift_left, reg_const!(i)),
-                    Op::SHRK => bit_arith!(i, r!(i.b()), kc!(i.c()), Shr, number::shift_right, reg_const!(i)),
-                    Op::KADD => arith!(i, kc!(i.b()), r!(i.c()), Add, i64::wrapping_add, |x: f64, y: f64| x + y, const_reg!(i)),
-                    Op::KSUB => arith!(i, kc!(i.b()), r!(i.c()), Sub, i64::wrapping_sub, |x: f64, y: f64| x - y, const_reg!(i)),
-                    Op::KMUL => arith!(i, kc!(i.b()), r!(i.c()), Mul, i64::wrapping_mul, |x: f64, y: f64| x * y, const_reg!(i)),
-                    Op::KDIV => float_arith!(i, kc!(i.b()), r!(i.c()), Div, |x: f64, y: f64| x / y, const_reg!(i)),
+                    Op::SUBI => {
+                        immediate!(i, i.sc(), Sub, i64::wrapping_sub, |x: f64, y: f64| x - y)
+                    }
+                    Op::ADDK => arith!(
+                        i,
+                        r!(i.b()),
+                        kc!(i.c()),
+                        Add,
+                        i64::wrapping_add,
+                        |x: f64, y: f64| x + y,
+                        reg_const!(i)
+                    ),
+                    Op::SUBK => arith!(
+                        i,
+                        r!(i.b()),
+                        kc!(i.c()),
+                        Sub,
+                        i64::wrapping_sub,
+                        |x: f64, y: f64| x - y,
+                        reg_const!(i)
+                    ),
+                    Op::MULK => arith!(
+                        i,
+                        r!(i.b()),
+                        kc!(i.c()),
+                        Mul,
+                        i64::wrapping_mul,
+                        |x: f64, y: f64| x * y,
+                        reg_const!(i)
+                    ),
+                    Op::MODK => div_arith!(
+                        i,
+                        r!(i.b()),
+                        kc!(i.c()),
+                        Mod,
+                        number::int_mod,
+                        number::float_mod,
+                        reg_const!(i)
+                    ),
+                    Op::POWK => float_arith!(
+                        i,
+                        r!(i.b()),
+                        kc!(i.c()),
+                        Pow,
+                        number::float_pow,
+                        reg_const!(i)
+                    ),
+                    Op::DIVK => float_arith!(
+                        i,
+                        r!(i.b()),
+                        kc!(i.c()),
+                        Div,
+                        |x: f64, y: f64| x / y,
+                        reg_const!(i)
+                    ),
+                    Op::IDIVK => {
+                        div_arith!(
+                            i,
+                            r!(i.b()),
+                            kc!(i.c()),
+                            IDiv,
+                            number::int_floor_div,
+                            number::float_floor_div,
+                            reg_const!(i)
+                        )
+                    }
+                    Op::BANDK => {
+                        bit_arith!(i, r!(i.b()), kc!(i.c()), BAnd, |x, y| x & y, reg_const!(i))
+                    }
+                    Op::BORK => {
+                        bit_arith!(i, r!(i.b()), kc!(i.c()), BOr, |x, y| x | y, reg_const!(i))
+                    }
+                    Op::BXORK => {
+                        bit_arith!(i, r!(i.b()), kc!(i.c()), BXor, |x, y| x ^ y, reg_const!(i))
+                    }
+                    Op::SHLK => bit_arith!(
+                        i,
+                        r!(i.b()),
+                        kc!(i.c()),
+                        Shl,
+                        number::shift_left,
+                        reg_const!(i)
+                    ),
+                    Op::SHRK => bit_arith!(
+                        i,
+                        r!(i.b()),
+                        kc!(i.c()),
+                        Shr,
+                        number::shift_right,
+                        reg_const!(i)
+                    ),
+                    Op::KADD => arith!(
+                        i,
+                        kc!(i.b()),
+                        r!(i.c()),
+                        Add,
+                        i64::wrapping_add,
+                        |x: f64, y: f64| x + y,
+                        const_reg!(i)
+                    ),
+                    Op::KSUB => arith!(
+                        i,
+                        kc!(i.b()),
+                        r!(i.c()),
+                        Sub,
+                        i64::wrapping_sub,
+                        |x: f64, y: f64| x - y,
+                        const_reg!(i)
+                    ),
+                    Op::KMUL => arith!(
+                        i,
+                        kc!(i.b()),
+                        r!(i.c()),
+                        Mul,
+                        i64::wrapping_mul,
+                        |x: f64, y: f64| x * y,
+                        const_reg!(i)
+                    ),
+                    Op::KDIV => float_arith!(
+                        i,
+                        kc!(i.b()),
+                        r!(i.c()),
+                        Div,
+                        |x: f64, y: f64| x / y,
+                        const_reg!(i)
+                    ),
 
-                    Op::ADD => arith!(i, r!(i.b()), r!(i.c()), Add, i64::wrapping_add, |x: f64, y: f64| x + y, regs!(i)),
-                    Op::SUB => arith!(i, r!(i.b()), r!(i.c()), Sub, i64::wrapping_sub, |x: f64, y: f64| x - y, regs!(i)),
-                    Op::MUL => arith!(i, r!(i.b()), r!(i.c()), Mul, i64::wrapping_mul, |x: f64, y: f64| x * y, regs!(i)),
-                    Op::MOD => div_arith!(i, r!(i.b()), r!(i.c()), Mod, number::int_mod, number::float_mod, regs!(i)),
-                    Op::POW => float_arith!(i, r!(i.b()), r!(i.c()), Pow, number::float_pow, regs!(i)),
-                    Op::DIV => float_arith!(i, r!(i.b()), r!(i.c()), Div, |x: f64, y: f64| x / y, regs!(i)),
+                    Op::ADD => arith!(
+                        i,
+                        r!(i.b()),
+                        r!(i.c()),
+                        Add,
+                        i64::wrapping_add,
+                        |x: f64, y: f64| x + y,
+                        regs!(i)
+                    ),
+                    Op::SUB => arith!(
+                        i,
+                        r!(i.b()),
+                        r!(i.c()),
+                        Sub,
+                        i64::wrapping_sub,
+                        |x: f64, y: f64| x - y,
+                        regs!(i)
+                    ),
+                    Op::MUL => arith!(
+                        i,
+                        r!(i.b()),
+                        r!(i.c()),
+                        Mul,
+                        i64::wrapping_mul,
+                        |x: f64, y: f64| x * y,
+                        regs!(i)
+                    ),
+                    Op::MOD => div_arith!(
+                        i,
+                        r!(i.b()),
+                        r!(i.c()),
+                        Mod,
+                        number::int_mod,
+                        number::float_mod,
+                        regs!(i)
+                    ),
+                    Op::POW => {
+                        float_arith!(i, r!(i.b()), r!(i.c()), Pow, number::float_pow, regs!(i))
+                    }
+                    Op::DIV => float_arith!(
+                        i,
+                        r!(i.b()),
+                        r!(i.c()),
+                        Div,
+                        |x: f64, y: f64| x / y,
+                        regs!(i)
+                    ),
                     Op::IDIV => {
-                        div_arith!(i, r!(i.b()), r!(i.c()), IDiv, number::int_floor_div, number::float_floor_div, regs!(i))
+                        div_arith!(
+                            i,
+                            r!(i.b()),
+                            r!(i.c()),
+                            IDiv,
+                            number::int_floor_div,
+                            number::float_floor_div,
+                            regs!(i)
+                        )
                     }
                     Op::BAND => bit_arith!(i, r!(i.b()), r!(i.c()), BAnd, |x, y| x & y, regs!(i)),
                     Op::BOR => bit_arith!(i, r!(i.b()), r!(i.c()), BOr, |x, y| x | y, regs!(i)),
                     Op::BXOR => bit_arith!(i, r!(i.b()), r!(i.c()), BXor, |x, y| x ^ y, regs!(i)),
-                    Op::SHL => bit_arith!(i, r!(i.b()), r!(i.c()), Shl, number::shift_left, regs!(i)),
-                    Op::SHR => bit_arith!(i, r!(i.b()), r!(i.c()), Shr, number::shift_right, regs!(i)),
+                    Op::SHL => {
+                        bit_arith!(i, r!(i.b()), r!(i.c()), Shl, number::shift_left, regs!(i))
+                    }
+                    Op::SHR => {
+                        bit_arith!(i, r!(i.b()), r!(i.c()), Shr, number::shift_right, regs!(i))
+                    }
 
                     Op::UNM => {
                         let b = *r!(i.b());
@@ -544,7 +743,10 @@ impl Vm {
                         } else if b.tag == tag::FLOAT {
                             put_float(r!(i.a()), -b.raw_float());
                         } else {
-                            slow_value!(i, (*vm).arith(Event::Unm, b, b, [Operand::Register(i.b()); 2]));
+                            slow_value!(
+                                i,
+                                (*vm).arith(Event::Unm, b, b, [Operand::Register(i.b()); 2])
+                            );
                         }
                     }
                     Op::BNOT => {
@@ -552,7 +754,10 @@ impl Vm {
                         if b.tag == tag::INT {
                             put_int(r!(i.a()), !b.raw_int());
                         } else {
-                            slow_value!(i, (*vm).arith(Event::BNot, b, b, [Operand::Register(i.b()); 2]));
+                            slow_value!(
+                                i,
+                                (*vm).arith(Event::BNot, b, b, [Operand::Register(i.b()); 2])
+                            );
                         }
                     }
                     Op::NOT => {
@@ -602,7 +807,9 @@ impl Vm {
                         let (a, b): (*const Val, *const Val) = (r!(i.a()), r!(i.b()));
                         if (*a).raw_eq(*b) {
                             conditional!(i, true);
-                        } else if (*a).tag == (*b).tag && ((*a).tag == tag::TABLE || (*a).tag == tag::USERDATA) {
+                        } else if (*a).tag == (*b).tag
+                            && ((*a).tag == tag::TABLE || (*a).tag == tag::USERDATA)
+                        {
                             let (a, b) = (*a, *b);
                             slow_condition!(i, (*vm).equals(a, b));
                         } else {
@@ -645,8 +852,11 @@ impl Vm {
                         let th = (*vm).current;
                         let ra = r!(i.a());
                         let b = i.b();
-                        let nargs =
-                            if b != 0 { b - 1 } else { (*th).stack.add((*th).top as usize).offset_from(ra) as usize - 1 };
+                        let nargs = if b != 0 {
+                            b - 1
+                        } else {
+                            (*th).stack.add((*th).top as usize).offset_from(ra) as usize - 1
+                        };
                         let f = frame!();
                         charge_line!(f);
                         if (*ra).tag == tag::LCLOSURE {
@@ -704,8 +914,14 @@ impl Vm {
                             if top + NATIVE_SLOTS > (*th).stack_size as usize {
                                 (*vm).grow_stack(top + NATIVE_SLOTS)?;
                             }
-                            let mut ctx =
-                                Ctx { vm: &mut *vm, func, base: func + 1, nargs, results: top, status: Status::Ok };
+                            let mut ctx = Ctx {
+                                vm: &mut *vm,
+                                func,
+                                base: func + 1,
+                                nargs,
+                                results: top,
+                                status: Status::Ok,
+                            };
                             let action = (def.run)(&mut ctx)?;
                             let kept = ctx.nargs as u32;
                             (*vm).native = NO_NATIVE;
@@ -733,33 +949,65 @@ impl Vm {
                                 continue;
                             }
                             (*vm).native_nargs = kept;
-                            return Ok(Next::Acted { action, func: func as u32, nresults: wanted, flags: 0, framed: false });
+                            if (*vm).quick_switch(action, func as u32, wanted) {
+                                load!();
+                                continue;
+                            }
+                            return Ok(Next::Acted {
+                                action,
+                                func: func as u32,
+                                nresults: wanted,
+                                flags: 0,
+                                framed: false,
+                            });
                         }
                         (*th).top = (func + 1 + nargs) as u32;
                         (*vm).native = NO_NATIVE;
-                        return Ok(Next::Call { func: func as u32, nargs: nargs as u32, nresults: wanted, flags: 0 });
+                        return Ok(Next::Call {
+                            func: func as u32,
+                            nargs: nargs as u32,
+                            nresults: wanted,
+                            flags: 0,
+                        });
                     }
                     Op::TAILCALL => {
                         let th = (*vm).current;
                         let func = frame!().base as usize + i.a();
-                        let nargs = if i.b() != 0 { i.b() - 1 } else { (*th).top as usize - func - 1 };
+                        let nargs = if i.b() != 0 {
+                            i.b() - 1
+                        } else {
+                            (*th).top as usize - func - 1
+                        };
                         let f = frame!();
                         charge_line!(f);
                         if (*r!(i.a())).tag != tag::LCLOSURE {
                             // Natives and callable values: an ordinary call, whose results the RETURN behind it returns.
                             (*th).top = (func + 1 + nargs) as u32;
-                            return Ok(Next::Call { func: func as u32, nargs: nargs as u32, nresults: -1, flags: 0 });
+                            return Ok(Next::Call {
+                                func: func as u32,
+                                nargs: nargs as u32,
+                                nresults: -1,
+                                flags: 0,
+                            });
                         }
                         let frame = *f;
                         if i.c() != 0 {
                             (*vm).close_boxes(frame.base as usize);
                         }
                         for j in 0..=nargs {
-                            set((*th).stack.add(frame.func as usize + j), (*th).stack.add(func + j));
+                            set(
+                                (*th).stack.add(frame.func as usize + j),
+                                (*th).stack.add(func + j),
+                            );
                         }
                         (*th).top = frame.func + 1 + nargs as u32;
                         (*th).frame_count -= 1;
-                        (*vm).push_lua_frame(frame.func, nargs as u32, frame.nresults, frame.flags | TAIL)?;
+                        (*vm).push_lua_frame(
+                            frame.func,
+                            nargs as u32,
+                            frame.nresults,
+                            frame.flags | TAIL,
+                        )?;
                         load!();
                         if (*vm).heap.fuel < 0 {
                             return Ok(Next::SafePoint);
@@ -780,7 +1028,8 @@ impl Vm {
                                 }
                                 pc = pc.sub(1);
                                 save!();
-                                return (*vm).close_before_return(slot, f.base + (i.a() + n) as u32);
+                                return (*vm)
+                                    .close_before_return(slot, f.base + (i.a() + n) as u32);
                             }
                             (*vm).close_boxes(f.base as usize);
                         }
@@ -790,7 +1039,12 @@ impl Vm {
                         let from = r!(i.a());
                         if frame.flags & SLOW_RETURN != 0 {
                             (*th).top = from.offset_from((*th).stack) as u32 + n as u32;
-                            return Ok(Next::Returned { func: frame.func, n: n as u32, nresults: frame.nresults, flags: frame.flags });
+                            return Ok(Next::Returned {
+                                func: frame.func,
+                                n: n as u32,
+                                nresults: frame.nresults,
+                                flags: frame.flags,
+                            });
                         }
                         let to = (*th).stack.add(frame.func as usize);
                         let wanted = frame.nresults;
@@ -817,7 +1071,12 @@ impl Vm {
                         let frame = *f;
                         (*th).frame_count -= 1;
                         if frame.flags & SLOW_RETURN != 0 {
-                            return Ok(Next::Returned { func: frame.func, n: 0, nresults: frame.nresults, flags: frame.flags });
+                            return Ok(Next::Returned {
+                                func: frame.func,
+                                n: 0,
+                                nresults: frame.nresults,
+                                flags: frame.flags,
+                            });
                         }
                         let to = (*th).stack.add(frame.func as usize);
                         if frame.nresults < 0 {
@@ -838,7 +1097,12 @@ impl Vm {
                         (*th).frame_count -= 1;
                         if frame.flags & SLOW_RETURN != 0 {
                             (*th).top = from.offset_from((*th).stack) as u32 + 1;
-                            return Ok(Next::Returned { func: frame.func, n: 1, nresults: frame.nresults, flags: frame.flags });
+                            return Ok(Next::Returned {
+                                func: frame.func,
+                                n: 1,
+                                nresults: frame.nresults,
+                                flags: frame.flags,
+                            });
                         }
                         let to = (*th).stack.add(frame.func as usize);
                         if frame.nresults == 1 {
@@ -884,7 +1148,11 @@ impl Vm {
                             let step = (*ra.add(2)).raw_float();
                             let next = (*ra).raw_float() + step;
                             let limit = (*ra.add(1)).raw_float();
-                            let goes_on = if step > 0.0 { next <= limit } else { limit <= next };
+                            let goes_on = if step > 0.0 {
+                                next <= limit
+                            } else {
+                                limit <= next
+                            };
                             if !goes_on {
                                 continue;
                             }
@@ -933,7 +1201,12 @@ impl Vm {
                             continue;
                         }
                         (*th).top = func + 3;
-                        return Ok(Next::Call { func, nargs: 2, nresults: i.c() as i16, flags: 0 });
+                        return Ok(Next::Call {
+                            func,
+                            nargs: 2,
+                            nresults: i.c() as i16,
+                            flags: 0,
+                        });
                     }
                     Op::TFORLOOP => {
                         let ra = r!(i.a());
@@ -951,7 +1224,11 @@ impl Vm {
                         pc = pc.add(1);
                         save!();
                         let at = frame!().base as usize + i.a();
-                        let n = if i.b() != 0 { i.b() } else { (*th).top as usize - at - 1 };
+                        let n = if i.b() != 0 {
+                            i.b()
+                        } else {
+                            (*th).top as usize - at - 1
+                        };
                         (*vm).set_list(t, start, at + 1, n)?;
                     }
                     Op::CLOSURE => {
@@ -970,7 +1247,12 @@ impl Vm {
     }
 
     /// `R[A] := closure(child n)` with its captures. `R[A]` is written first: a recursive function captures itself.
-    unsafe fn make_closure(&mut self, cl: *const LuaClosure, a: usize, n: usize) -> Result<(), Thrown> {
+    unsafe fn make_closure(
+        &mut self,
+        cl: *const LuaClosure,
+        a: usize,
+        n: usize,
+    ) -> Result<(), Thrown> {
         // SAFETY: `cl` is the running closure; the child and its captures are in range (the compiler's promise).
         unsafe {
             let proto = self.child_proto((*cl).proto, n)?;
@@ -999,7 +1281,9 @@ impl Vm {
 
     /// Copies extra arguments to `R[A]` and on: `wanted`, or all (-1) and sets the top behind them.
     fn copy_varargs(&mut self, a: usize, wanted: i32) -> Result<(), Thrown> {
-        let Some(frame) = self.thread().frames().last().copied() else { unreachable!("a Lua frame is on top") };
+        let Some(frame) = self.thread().frames().last().copied() else {
+            unreachable!("a Lua frame is on top")
+        };
         let have = frame.extra as usize;
         let n = if wanted < 0 { have } else { wanted as usize };
         let to = frame.base as usize + a;
@@ -1018,7 +1302,13 @@ impl Vm {
     }
 
     /// Stores `n` values from stack index `from` into a fresh table, behind `start` entries.
-    fn set_list(&mut self, t: Gc<Table>, start: usize, from: usize, n: usize) -> Result<(), Thrown> {
+    fn set_list(
+        &mut self,
+        t: Gc<Table>,
+        start: usize,
+        from: usize,
+        n: usize,
+    ) -> Result<(), Thrown> {
         self.heap.fuel -= n as i64;
         if start + n > t.array_size as usize {
             let hash = if t.has_nodes() { live_nodes(t) } else { 0 };

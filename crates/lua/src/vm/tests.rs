@@ -12,7 +12,13 @@ use std::rc::Rc;
 
 /// A fresh VM with the libraries, and the source's main function (kept alive by `scratch`).
 pub(crate) fn load(source: &str) -> (Box<Vm>, Gc<LuaClosure>) {
-    let chunk = compile(source.as_bytes(), b"=t", &Options::default(), &mut Unmetered).expect("compiles");
+    let chunk = compile(
+        source.as_bytes(),
+        b"=t",
+        &Options::default(),
+        &mut Unmetered,
+    )
+    .expect("compiles");
     let mut vm = Vm::new(Rc::new(StdHost::default()), usize::MAX / 2, false).expect("memory");
     crate::stdlib::open_all(&mut vm, false).expect("memory");
     vm.heap.set_fuel(i64::MAX / 4);
@@ -31,7 +37,9 @@ pub(crate) fn run(source: &str, stress: bool) -> (Box<Vm>, Result<Vec<Val>, Stri
     t.set(top as usize, Val::lua_closure(closure));
     t.top = top + 1;
     let result = match vm.enter_call(0).expect("enters") {
-        Exit::Done(from) => Ok((from..vm.thread().top as usize).map(|i| vm.thread().get(i)).collect()),
+        Exit::Done(from) => Ok((from..vm.thread().top as usize)
+            .map(|i| vm.thread().get(i))
+            .collect()),
         Exit::Failed => Err(format!("{:?}", vm.thrown)),
         other => Err(format!("{other:?}")),
     };
@@ -80,15 +88,27 @@ fn killed_after_any_number_of_instructions_the_heap_is_sound() {
             vm.heap.set_fuel(fuel);
             let exit = vm.enter_thread(co, 0, Entry::Values);
             let done = matches!(exit, Exit::Done(_));
-            assert!(done || matches!(exit, Exit::Preempted), "{exit:?} {:?}\n{source}", vm.thrown);
+            assert!(
+                done || matches!(exit, Exit::Preempted),
+                "{exit:?} {:?}\n{source}",
+                vm.thrown
+            );
             if !done {
                 vm.terminate(co, 10_000);
                 assert_eq!(co.state, ThreadState::Done);
             }
-            assert_eq!(vm.check_heap(), Vec::<String>::new(), "fuel {fuel}\n{source}");
+            assert_eq!(
+                vm.check_heap(),
+                Vec::<String>::new(),
+                "fuel {fuel}\n{source}"
+            );
             vm.heap.set_fuel(i64::MAX / 4);
             vm.collect_everything();
-            assert_eq!(vm.check_heap(), Vec::<String>::new(), "fuel {fuel}, collected\n{source}");
+            assert_eq!(
+                vm.check_heap(),
+                Vec::<String>::new(),
+                "fuel {fuel}, collected\n{source}"
+            );
             if done {
                 break;
             }
@@ -110,12 +130,22 @@ fn preempted_after_every_few_instructions_the_result_is_the_same() {
                 exit = vm.enter_thread(co, 0, Entry::Again);
                 slices += 1;
             }
-            assert!(matches!(exit, Exit::Done(_)), "{exit:?} {:?}\n{source}", vm.thrown);
+            assert!(
+                matches!(exit, Exit::Done(_)),
+                "{exit:?} {:?}\n{source}",
+                vm.thrown
+            );
             assert!(slices > 4 || slice > 7, "{slices}");
-            let Exit::Done(from) = exit else { unreachable!() };
+            let Exit::Done(from) = exit else {
+                unreachable!()
+            };
             let sliced: Vec<Val> = (from..co.top as usize).map(|i| co.get(i)).collect();
             let (_whole, expected) = run(source, false);
-            assert_eq!(format!("{sliced:?}"), format!("{:?}", expected.expect("runs")), "{source}");
+            assert_eq!(
+                format!("{sliced:?}"),
+                format!("{:?}", expected.expect("runs")),
+                "{source}"
+            );
         }
     }
 }
@@ -131,7 +161,11 @@ fn refused_any_allocation_the_heap_is_sound() {
             let exit = vm.enter_thread(co, 0, Entry::Values);
             let done = matches!(exit, Exit::Done(_));
             assert!(done || matches!(exit, Exit::Failed), "{exit:?}\n{source}");
-            assert_eq!(vm.check_heap(), Vec::<String>::new(), "spare {spare}\n{source}");
+            assert_eq!(
+                vm.check_heap(),
+                Vec::<String>::new(),
+                "spare {spare}\n{source}"
+            );
             assert!(vm.heap.used <= vm.heap.limit);
             if done {
                 break;
@@ -162,17 +196,33 @@ fn every_collection_step_leaves_a_sound_heap() {
 fn check(source: &str, expected: &str) {
     for stress in [false, true] {
         let (vm, result) = run(source, stress);
-        assert_eq!(format!("{result:?}"), expected, "stress: {stress}\n{source}");
+        assert_eq!(
+            format!("{result:?}"),
+            expected,
+            "stress: {stress}\n{source}"
+        );
         assert_eq!(vm.check_heap(), Vec::<String>::new(), "{source}");
     }
 }
 
 #[test]
 fn arithmetic_and_calls() {
-    check("return 1 + 2, 7 // 2, 2^10, 10 / 2, 'a' .. 1 .. 2.5", "Ok([3, 3, 1024.0, 5.0, \"a12.5\"])");
-    check("local function fib(n) if n < 2 then return n end return fib(n-1) + fib(n-2) end return fib(15)", "Ok([610])");
-    check("local function f(...) local a, b = ... return b, a, ... end return f(1, 2, 3)", "Ok([2, 1, 1, 2, 3])");
-    check("local t = {10, 20, 30, x = 1} t.y = 2 t[4] = 40 return #t, t[4], t.x + t.y", "Ok([4, 40, 3])");
+    check(
+        "return 1 + 2, 7 // 2, 2^10, 10 / 2, 'a' .. 1 .. 2.5",
+        "Ok([3, 3, 1024.0, 5.0, \"a12.5\"])",
+    );
+    check(
+        "local function fib(n) if n < 2 then return n end return fib(n-1) + fib(n-2) end return fib(15)",
+        "Ok([610])",
+    );
+    check(
+        "local function f(...) local a, b = ... return b, a, ... end return f(1, 2, 3)",
+        "Ok([2, 1, 1, 2, 3])",
+    );
+    check(
+        "local t = {10, 20, 30, x = 1} t.y = 2 t[4] = 40 return #t, t[4], t.x + t.y",
+        "Ok([4, 40, 3])",
+    );
 }
 
 #[test]
@@ -182,7 +232,10 @@ fn captured_variables() {
          return fs[1](), fs[1](), fs[2](), fs[3]()",
         "Ok([3, 4, 5, 7])",
     );
-    check("local a = 0 local function inc() a = a + 1 end inc() inc() return a", "Ok([2])");
+    check(
+        "local a = 0 local function inc() a = a + 1 end inc() inc() return a",
+        "Ok([2])",
+    );
 }
 
 #[test]
@@ -199,5 +252,8 @@ fn tables_grow_and_shrink() {
 
 #[test]
 fn errors_reach_the_host() {
-    check("local t = nil return t.x", "Err(\"\\\"t:1: attempt to index a nil value (local 't')\\\"\")");
+    check(
+        "local t = nil return t.x",
+        "Err(\"\\\"t:1: attempt to index a nil value (local 't')\\\"\")",
+    );
 }

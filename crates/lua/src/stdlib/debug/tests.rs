@@ -630,3 +630,18 @@ fn hooks_are_remembered() {
         "true rl 10 true c 0 nil",
     );
 }
+
+#[test]
+fn what_is_not_a_variable_cannot_be_replaced() {
+    check_plain(
+        "local hidden for i = 1, 3 do hidden = debug.setlocal(1, 2, 'x') end
+         local in_native, in_table
+         table.sort({3, 1, 2}, function(a, b) in_native = debug.setlocal(2, 1, 'x') or in_native return a < b end)
+         local t = {1, 2, (function() for i = 1, 20 do
+           local n, v = debug.getlocal(2, i) if n == '(temporary)' and type(v) == 'table' then in_table = debug.setlocal(2, i, 5) end
+         end return 3 end)()}
+         local iterator = string.gmatch('a', 'a')
+         return hidden, in_native, in_table, #t, debug.setupvalue(iterator, 1, 5), iterator()",
+        "nil nil nil 3 nil a",
+    );
+}

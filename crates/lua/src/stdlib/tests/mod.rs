@@ -106,7 +106,11 @@ fn run_sliced(vm: &mut Vm, slice: i64) -> Option<Val> {
 }
 
 fn lines(text: &str) -> Vec<String> {
-    text.trim().lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect()
+    text.trim()
+        .lines()
+        .map(|line| line.trim().to_owned())
+        .filter(|line| !line.is_empty())
+        .collect()
 }
 
 /// Checks that a script prints the expected lines, however it is run. Indentation and empty lines do not count.
@@ -119,6 +123,10 @@ fn check_on(host: impl Fn() -> TestHost, script: &str, expected: &str) {
     // Lines are numbered from the first that says something.
     let script = script.trim_start_matches(['\n', ' ']);
     for how in [How::Plain, How::Stress, How::Sliced(7), How::Sliced(1)] {
-        assert_eq!(lines(&output(host(), script, how)), lines(expected), "{how:?}\n{script}");
+        assert_eq!(
+            lines(&output(host(), script, how)),
+            lines(expected),
+            "{how:?}\n{script}"
+        );
     }
 }

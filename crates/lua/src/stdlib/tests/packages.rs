@@ -3,8 +3,14 @@
 use super::{TestHost, check_on};
 
 fn host(files: &[(&str, &str)]) -> TestHost {
-    let files = files.iter().map(|(name, text)| (name.as_bytes().to_vec(), text.as_bytes().to_vec())).collect();
-    TestHost { files, ..TestHost::default() }
+    let files = files
+        .iter()
+        .map(|(name, text)| (name.as_bytes().to_vec(), text.as_bytes().to_vec()))
+        .collect();
+    TestHost {
+        files,
+        ..TestHost::default()
+    }
 }
 
 #[test]
@@ -13,7 +19,10 @@ fn modules_are_found_by_path_and_loaded_once() {
         || {
             host(&[
                 ("./greet.lua", "print('loading', ...) return {hello = 'hi'}"),
-                ("./lib/deep/init.lua", "print('deep', ...) return function() return 'deep' end"),
+                (
+                    "./lib/deep/init.lua",
+                    "print('deep', ...) return function() return 'deep' end",
+                ),
                 ("./nothing.lua", "x = 1"),
                 ("./falsy.lua", "return false"),
                 ("./own.lua", "package.loaded.own = 'set-inside'"),
@@ -72,7 +81,13 @@ fn what_is_missing_is_listed() {
 #[test]
 fn broken_modules_say_where_they_come_from() {
     check_on(
-        || host(&[("./bad.lua", "x ="), ("./fails.lua", "error('at load')"), ("./c.so", "binary")]),
+        || {
+            host(&[
+                ("./bad.lua", "x ="),
+                ("./fails.lua", "error('at load')"),
+                ("./c.so", "binary"),
+            ])
+        },
         r#"
         print(pcall(require, "bad")) print(pcall(require, "fails")) print(pcall(require, "fails"))
         package.cpath = "./?.so" print(pcall(require, "c"))
@@ -91,7 +106,12 @@ fn broken_modules_say_where_they_come_from() {
 #[test]
 fn preloads_searchers_and_yields() {
     check_on(
-        || host(&[("./slow.lua", "local got = coroutine.yield('loading') return {got = got}")]),
+        || {
+            host(&[(
+                "./slow.lua",
+                "local got = coroutine.yield('loading') return {got = got}",
+            )])
+        },
         r#"
         package.preload.pre = function(...) print(...) return nil end print(require("pre")) print(require("pre"))
         local co = coroutine.wrap(function() return require("slow").got end) print(co()) print(co("resumed"))
@@ -117,15 +137,33 @@ fn preloads_searchers_and_yields() {
 #[test]
 fn paths_come_from_the_environment() {
     let with_env = |pairs: &[(&str, &str)]| {
-        let env = pairs.iter().map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec())).collect();
-        TestHost { env, ..TestHost::default() }
+        let env = pairs
+            .iter()
+            .map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()))
+            .collect();
+        TestHost {
+            env,
+            ..TestHost::default()
+        }
     };
     let default = "/usr/local/share/lua/5.4/?.lua;/usr/local/share/lua/5.4/?/init.lua;/usr/local/lib/lua/5.4/?.lua;\
         /usr/local/lib/lua/5.4/?/init.lua;./?.lua;./?/init.lua";
     check_on(|| with_env(&[]), "print(package.path)", default);
-    check_on(|| with_env(&[("LUA_PATH", "a;;b")]), "print(package.path)", &format!("a;{default};b"));
-    check_on(|| with_env(&[("LUA_PATH", "a"), ("LUA_PATH_5_4", "b")]), "print(package.path)", "b");
-    check_on(|| with_env(&[("LUA_CPATH", "c/?.so")]), "print(package.cpath)", "c/?.so");
+    check_on(
+        || with_env(&[("LUA_PATH", "a;;b")]),
+        "print(package.path)",
+        &format!("a;{default};b"),
+    );
+    check_on(
+        || with_env(&[("LUA_PATH", "a"), ("LUA_PATH_5_4", "b")]),
+        "print(package.path)",
+        "b",
+    );
+    check_on(
+        || with_env(&[("LUA_CPATH", "c/?.so")]),
+        "print(package.cpath)",
+        "c/?.so",
+    );
 }
 
 #[test]
@@ -133,7 +171,10 @@ fn files_are_loaded_and_run() {
     check_on(
         || {
             host(&[
-                ("ok.lua", "#!/usr/bin/lua\nlocal a = ... return a, debug.getinfo(1, 'l').currentline, debug.getinfo(1, 'S').source"),
+                (
+                    "ok.lua",
+                    "#!/usr/bin/lua\nlocal a = ... return a, debug.getinfo(1, 'l').currentline, debug.getinfo(1, 'S').source",
+                ),
                 ("bom.lua", "\u{feff}# comment\nreturn 'bom'"),
                 ("env.lua", "return v"),
                 ("bad.lua", "x ="),

@@ -6,7 +6,10 @@ use crate::vm::Vm;
 use std::rc::Rc;
 
 fn sandbox() -> TestHost {
-    TestHost { sandbox: true, ..TestHost::default() }
+    TestHost {
+        sandbox: true,
+        ..TestHost::default()
+    }
 }
 
 #[test]
@@ -46,7 +49,9 @@ fn addresses_are_not_shown() {
         .split("0x")
         .skip(1)
         .map(|rest| {
-            let end = rest.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(rest.len());
+            let end = rest
+                .find(|c: char| !c.is_ascii_hexdigit())
+                .unwrap_or(rest.len());
             u64::from_str_radix(&rest[..end], 16).expect("a number")
         })
         .collect();
@@ -73,9 +78,14 @@ fn code_that_scripts_load_is_charged() {
     t.set(top as usize, crate::value::Val::lua_closure(main));
     t.top = top + 1;
     let exit = vm.enter_call(0).expect("enters");
-    let crate::vm::call::Exit::Done(from) = exit else { panic!("{exit:?} {:?}", vm.thrown) };
+    let crate::vm::call::Exit::Done(from) = exit else {
+        panic!("{exit:?} {:?}", vm.thrown)
+    };
     let (kept, error) = (vm.thread().get(from), vm.thread().get(from + 1));
-    assert!(kept.as_int().is_some_and(|n| (2..60).contains(&n)), "{kept:?}");
+    assert!(
+        kept.as_int().is_some_and(|n| (2..60).contains(&n)),
+        "{kept:?}"
+    );
     assert_eq!(format!("{error:?}"), "\"not enough memory\"");
     assert_eq!(vm.check_heap(), Vec::<String>::new());
 }
@@ -86,8 +96,13 @@ fn a_compilation_that_takes_too_long_is_refused() {
     vm.heap.set_fuel(1000);
     let text = b"x=1 ".repeat(4 << 20);
     let error = vm.load_source(&text, b"=long").err();
-    let Some(crate::vm::load::LoadError::Refused { message, .. }) = error else { panic!("{error:?}") };
-    assert_eq!(String::from_utf8_lossy(&message), "long: chunk has too much code to compile at once");
+    let Some(crate::vm::load::LoadError::Refused { message, .. }) = error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(
+        String::from_utf8_lossy(&message),
+        "long: chunk has too much code to compile at once"
+    );
     assert_eq!(vm.check_heap(), Vec::<String>::new());
 }
 

@@ -47,22 +47,18 @@ pub(crate) fn register_name(code: &FunctionCode, pc: usize, register: usize) -> 
             kind: in_register(instr.b()),
             name: constant_name(code, instr.c()).unwrap_or(UNKNOWN),
         }),
-        // A method whose name is too far among the constants for `SELF`: the name is in the function's register and
-        // the object behind it, which no other expression with a constant key does.
-        Op::GETTABLE
-            if instr.c() == instr.a()
-                && instr.b() == instr.a() + 1
-                && key_name(code, pc, instr.c()) != UNKNOWN =>
-        {
-            Some(Name {
-                kind: "method",
-                name: key_name(code, pc, instr.c()),
-            })
+        Op::GETTABLE => {
+            let name = key_name(code, pc, instr.c());
+            // A method whose name is too far among the constants for `SELF`: the name is in the function's register
+            // and the object behind it.
+            let method = instr.c() == instr.a() && instr.b() == instr.a() + 1 && name != UNKNOWN;
+            let kind = if method {
+                "method"
+            } else {
+                in_register(instr.b())
+            };
+            Some(Name { kind, name })
         }
-        Op::GETTABLE => Some(Name {
-            kind: in_register(instr.b()),
-            name: key_name(code, pc, instr.c()),
-        }),
         Op::GETI => Some(Name {
             kind: "field",
             name: b"integer index",
