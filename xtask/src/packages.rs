@@ -30,7 +30,7 @@ const PACKAGES: [Package; 7] = [
     },
     Package {
         name: "lua-inspect",
-        sign: Sign::File("/usr/share/lua/5.4/inspect.lua"),
+        sign: Sign::File("/usr/share/lua/5.3/inspect.lua"),
         purpose: "a library an example app requires unmodified",
     },
     Package {
