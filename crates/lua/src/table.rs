@@ -794,19 +794,30 @@ impl Vm {
         let old_array_ptr = t.array;
         // SAFETY: fresh allocations of the sizes computed above; entries are copied within both bounds.
         unsafe {
-            if array != old_array {
-                t.array = if array == 0 {
-                    null_mut()
-                } else {
-                    new_array(old_array_ptr, old_array, array)
-                };
-                t.array_size = array as u32;
-            }
-            t.nodes = if hash_slots == 0 {
+            let nodes = if hash_slots == 0 {
                 dummy()
             } else {
                 new_nodes(hash_slots)
             };
+            let moves_array = array != old_array && array > 0;
+            let new_array = if moves_array && !nodes.is_null() {
+                new_array(old_array_ptr, old_array, array)
+            } else {
+                null_mut()
+            };
+            if nodes.is_null() || moves_array && new_array.is_null() {
+                // The system has no memory: the table stays as it was.
+                if !nodes.is_null() {
+                    free_nodes(nodes, hash_slots);
+                }
+                self.heap.uncharge(bytes);
+                return Err(self.throw_memory());
+            }
+            if array != old_array {
+                t.array = new_array;
+                t.array_size = array as u32;
+            }
+            t.nodes = nodes;
             t.mask = hash_slots.saturating_sub(1) as u32;
             t.last_free = hash_slots as u32;
             // Array entries that no longer fit go to the hash part.
@@ -870,7 +881,7 @@ impl Vm {
     }
 }
 
-/// A new array part with the entries of the old one, as many as fit.
+/// A new array part with the entries of the old one, as many as fit; null when the system has no memory.
 ///
 /// # Safety
 /// `old` is an array part of `old_slots` slots (or `old_slots` is 0).
@@ -880,7 +891,7 @@ unsafe fn new_array(old: *mut u8, old_slots: usize, slots: usize) -> *mut u8 {
     unsafe {
         let block = std::alloc::alloc(layout);
         if block.is_null() {
-            std::alloc::handle_alloc_error(layout);
+            return null_mut();
         }
         let array = block.add(slots * 8);
         let kept = old_slots.min(slots);
@@ -893,13 +904,14 @@ unsafe fn new_array(old: *mut u8, old_slots: usize, slots: usize) -> *mut u8 {
     }
 }
 
+/// A new hash part; null when the system has no memory.
 fn new_nodes(count: usize) -> *mut Node {
     let layout = std::alloc::Layout::array::<Node>(count).expect("bounded by MAX_HASH_BITS");
     // SAFETY: the layout is not empty; every node is initialised.
     unsafe {
         let nodes = std::alloc::alloc(layout) as *mut Node;
         if nodes.is_null() {
-            std::alloc::handle_alloc_error(layout);
+            return null_mut();
         }
         for i in 0..count {
             nodes.add(i).write(DUMMY.0);

@@ -415,7 +415,8 @@ impl Vm {
         unsafe {
             let block = std::alloc::alloc(stack_layout(new)) as *mut Val;
             if block.is_null() {
-                std::alloc::handle_alloc_error(stack_layout(new));
+                self.heap.uncharge(new * size_of::<Val>());
+                return Err(self.throw_memory());
             }
             std::ptr::copy_nonoverlapping(t.stack, block, old);
             for i in old..new {
@@ -461,7 +462,8 @@ impl Vm {
         unsafe {
             let block = std::alloc::alloc(frame_layout(new)) as *mut Frame;
             if block.is_null() {
-                std::alloc::handle_alloc_error(frame_layout(new));
+                self.heap.uncharge(new * size_of::<Frame>());
+                return Err(self.throw_memory());
             }
             std::ptr::copy_nonoverlapping(t.frames, block, t.frame_count as usize);
             std::alloc::dealloc(t.frames as *mut u8, frame_layout(old));
