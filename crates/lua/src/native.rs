@@ -647,7 +647,9 @@ impl Buffer {
             ctx.vm.charge_bytes(target - self.charged)?;
             ctx.vm.heap.buffers += target - self.charged;
             self.charged = target;
-            self.bytes.reserve_exact(target - self.bytes.len());
+            // The system may refuse what the limit allows; the charge goes back when the buffer is dropped.
+            let room = self.bytes.try_reserve_exact(target - self.bytes.len());
+            room.map_err(|_| ctx.vm.throw_memory())?;
         }
         Ok(())
     }
