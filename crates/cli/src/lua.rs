@@ -40,7 +40,7 @@ pub fn run(args: Vec<OsString>) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if let Some(file) = &options.disassemble {
-        return disassemble(file, options.strict);
+        return disassemble(file, &options);
     }
     let machine = match Machine::new(&options) {
         Ok(machine) => machine,
@@ -190,7 +190,7 @@ fn reason(e: &std::io::Error) -> String {
         .to_owned()
 }
 
-fn disassemble(file: &std::ffi::OsStr, strict: bool) -> ExitCode {
+fn disassemble(file: &std::ffi::OsStr, options: &Options) -> ExitCode {
     let shown = file.display();
     let text = match std::fs::read(file) {
         Ok(text) => text,
@@ -205,10 +205,10 @@ fn disassemble(file: &std::ffi::OsStr, strict: bool) -> ExitCode {
     };
     let text = rille_lua::skip_first_comment(text);
     let name = format!("@{shown}");
-    let compiled = if strict {
-        rille_lua::compile_strict(text, name)
+    let compiled = if options.strict {
+        rille_lua::compile_strict(text, name, options.dialect)
     } else {
-        rille_lua::compile(text, name)
+        rille_lua::compile_as(text, name, options.dialect)
     };
     match compiled {
         Ok(chunk) => {

@@ -4,14 +4,22 @@
 //! A VM keeps its own constants and caches for a function in side arrays (`function::Proto`)
 //! that it makes when it first runs the function, so a thousand VMs share one copy of the code.
 
+use crate::dialect::Dialect;
 use crate::op::Instr;
 use std::sync::Arc;
 
 /// A compiled source text: its main function and everything nested in it.
 #[derive(Debug)]
 pub struct Chunk {
-    /// The main function. It is vararg, and its upvalue 0 is `_ENV`.
+    /// The main function. It is vararg, and its upvalue 0 is its environment (`_ENV`).
     pub main: Arc<FunctionCode>,
+}
+
+impl Chunk {
+    /// The version of the language it is written in; VMs of others refuse it.
+    pub fn dialect(&self) -> Dialect {
+        self.main.dialect
+    }
 }
 
 /// The code of one function.
@@ -29,6 +37,8 @@ pub struct FunctionCode {
     pub num_params: u8,
     /// Whether the function takes `...`.
     pub is_vararg: bool,
+    /// The version of the language it is written in.
+    pub dialect: Dialect,
     /// Registers the function needs, from 2 to 255.
     pub max_stack: u8,
     /// The chunk name as `load` was given it (`@file`, `=name`, or the source text itself).

@@ -27,6 +27,7 @@
 pub mod api;
 pub mod chunk;
 pub mod compiler;
+pub mod dialect;
 pub mod disasm;
 pub mod function;
 pub mod heap;
@@ -50,9 +51,10 @@ pub use api::{
     LightUserData, LocalBoxFuture, Lua, LuaOptions, LuaString, MetaMethod, MultiValue, Nil, Number,
     Outcome, Profile, RegistryKey, Result, StopReason, Table, TablePairs, TableSequence, Thread,
     ThreadStatus, UserData, UserDataFields, UserDataMethods, UserDataRef, UserDataRefMut,
-    UserDataRegistry, Value, Variadic, WeakLua, compile, compile_strict, prelude,
+    UserDataRegistry, Value, Variadic, WeakLua, compile, compile_as, compile_strict, prelude,
     skip_first_comment,
 };
 pub use chunk::Chunk;
+pub use dialect::{Dialect, UnknownDialect};
 pub use disasm::disassemble;
 pub use host::{Buffering, CivilTime, Host, StdHost, StdStream};

@@ -156,6 +156,11 @@ impl<'a> Ctx<'a> {
     fn check_int_slow(&mut self, i: usize, v: Val) -> Result<i64, Thrown> {
         match to_integer(v) {
             Some(n) => Ok(n),
+            // Without integers, fractions are cut off.
+            None if self.vm.floats => match to_number(v) {
+                Some(n) => Ok(n.to_f64() as i64),
+                None => Err(self.type_error(i, "number")),
+            },
             None if to_number(v).is_some() => {
                 Err(self.arg_error(i, "number has no integer representation"))
             }

@@ -3,6 +3,8 @@
 //! **Invariant:** everything here is pure and total. No input panics, text of any length is read in one pass, and
 //! conversions are correctly rounded, so that `tonumber(tostring(x))` and constants in source agree with the reference.
 
+use crate::dialect::Dialect;
+
 /// A Lua number: the two subtypes are distinct values of one type.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Number {
@@ -34,6 +36,38 @@ pub fn parse(text: &[u8]) -> Option<Number> {
     match digits {
         [b'0', b'x' | b'X', hex @ ..] => parse_hex(hex, negative),
         _ => parse_decimal(digits, negative),
+    }
+}
+
+/// As [`parse`] for dialects without integers: all numbers are floats, and hexadecimal ones do not wrap around.
+pub fn parse_as_float(text: &[u8]) -> Option<f64> {
+    match parse(text)? {
+        Number::Float(value) => Some(value),
+        Number::Int(value) => {
+            let text = trim(text);
+            match text
+                .strip_prefix(b"-")
+                .or(text.strip_prefix(b"+"))
+                .unwrap_or(text)
+            {
+                // Fifteen hexadecimal digits cannot wrap; more are read once more, as a float's mantissa.
+                [b'0', b'x' | b'X', hex @ ..] if hex.len() > 15 => {
+                    let mut mantissa = HexMantissa::default();
+                    for digit in hex.iter().copied().filter_map(hex_digit) {
+                        mantissa.push(digit, false);
+                    }
+                    let value = mantissa.value(0);
+                    Some(if text.first() == Some(&b'-') {
+                        -value
+                    } else {
+                        value
+                    })
+                }
+                // In these dialects "-0" is minus zero.
+                _ if value == 0 && text.first() == Some(&b'-') => Some(-0.0),
+                _ => Some(value as f64),
+            }
+        }
     }
 }
 
@@ -301,7 +335,62 @@ pub fn format_int(value: i64, out: &mut Vec<u8>) {
     out.extend_from_slice(&buffer[start..]);
 }
 
-/// Appends a float as `tostring` shows it: `%.14g`, with `.0` added if that looks like an integer.
+/// Appends a float as `tostring` of a dialect shows it: `%.14g`; from 5.3 on, with `.0` added if that looks like an
+/// integer; from 5.5 on, with as many digits (15, or 17) as it takes to read it back.
+pub fn format_float_in(dialect: Dialect, value: f64, out: &mut Vec<u8>) {
+    let start = out.len();
+    if dialect <= Dialect::Lua54 || !value.is_finite() {
+        format_float(value, out);
+        if !dialect.has_integers() && out.ends_with(b".0") {
+            out.truncate(out.len() - 2);
+        }
+        return;
+    }
+    // Where fourteen digits suffice, fifteen show the same.
+    format_float(value, out);
+    for digits in [15, 17] {
+        if parse(&out[start..]).map(Number::to_f64) == Some(value) {
+            return;
+        }
+        out.truncate(start);
+        format_digits(value, digits, out);
+    }
+}
+
+/// `%.{digits}g`, with `.0` added if that looks like an integer, of a finite value.
+fn format_digits(value: f64, digits: usize, out: &mut Vec<u8>) {
+    let text = format!("{:.*e}", digits - 1, value.abs());
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if value.is_sign_negative() {
+        out.push(b'-');
+    }
+    let all: Vec<u8> = mantissa.bytes().filter(u8::is_ascii_digit).collect();
+    let kept = all.iter().rposition(|d| *d != b'0').map_or(1, |at| at + 1);
+    let all = &all[..kept];
+    if !(-4..digits as i32).contains(&exponent) {
+        out.push(all[0]);
+        if all.len() > 1 {
+            out.push(b'.');
+            out.extend_from_slice(&all[1..]);
+        }
+        let sign = if exponent < 0 { '-' } else { '+' };
+        out.extend_from_slice(format!("e{sign}{:02}", exponent.abs()).as_bytes());
+    } else if exponent < 0 {
+        out.extend_from_slice(b"0.");
+        out.resize(out.len() + (-exponent - 1) as usize, b'0');
+        out.extend_from_slice(all);
+    } else {
+        let whole = exponent as usize + 1;
+        let (before, after) = all.split_at(whole.min(all.len()));
+        out.extend_from_slice(before);
+        out.resize(out.len() + whole - before.len(), b'0');
+        out.push(b'.');
+        out.extend_from_slice(if after.is_empty() { b"0" } else { after });
+    }
+}
+
+/// Appends a float as `tostring` of 5.4 shows it: `%.14g`, with `.0` added if that looks like an integer.
 pub fn format_float(value: f64, out: &mut Vec<u8>) {
     if value.is_nan() {
         out.extend_from_slice(if value.is_sign_negative() {
@@ -514,6 +603,12 @@ pub fn float_mod(a: f64, b: f64) -> f64 {
     }
 }
 
+/// `a % b` as versions 5.1 and 5.2 define it: `a - floor(a / b) * b`, so that `5 % math.huge` is NaN.
+#[inline]
+pub fn float_mod_by_floor(a: f64, b: f64) -> f64 {
+    a - (a / b).floor() * b
+}
+
 /// `a ^ b`. Squaring is common and exact by a multiplication.
 #[inline]
 pub fn float_pow(a: f64, b: f64) -> f64 {
@@ -627,6 +722,27 @@ mod tests {
     }
 
     #[test]
+    fn without_integers_all_numbers_are_floats() {
+        for (text, value) in [
+            ("12", 12.0),
+            (" -7 ", -7.0),
+            ("9223372036854775807", 9223372036854775807.0),
+            ("0x10", 16.0),
+            ("-0xff", -255.0),
+            ("0xffffffffffffffff", 18446744073709551615.0),
+            ("-0x10000000000000000", -18446744073709551616.0),
+            ("+0x1p4", 16.0),
+        ] {
+            assert_eq!(parse_as_float(text.as_bytes()), Some(value), "{text:?}");
+        }
+        assert!(parse_as_float(b"-0").is_some_and(f64::is_sign_negative));
+        assert!(parse_as_float(b"0").is_some_and(f64::is_sign_positive));
+        assert_eq!(parse_as_float(b"0x"), None);
+        assert_eq!(float_mod_by_floor(-6.0, 3.0).to_bits(), 0);
+        assert!(float_mod_by_floor(5.0, f64::INFINITY).is_nan());
+    }
+
+    #[test]
     fn other_texts_are_no_numbers() {
         for text in [
             "", " ", "+", "-", ".", "e1", "1e", "1e+", "0x", "0x.", "0xg", "0x1p", "0x1p+",
@@ -682,6 +798,59 @@ mod tests {
             (123.45678901234568, "123.45678901235"),
         ] {
             assert_eq!(shown(value), text);
+        }
+    }
+
+    #[test]
+    fn dialects_show_floats_differently() {
+        let shown = |dialect, value| {
+            let mut out = Vec::new();
+            format_float_in(dialect, value, &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        for (value, old, middle, new) in [
+            (3.0, "3", "3.0", "3.0"),
+            (-0.0, "-0", "-0.0", "-0.0"),
+            (0.1, "0.1", "0.1", "0.1"),
+            (1e15, "1e+15", "1e+15", "1e+15"),
+            (1e100, "1e+100", "1e+100", "1e+100"),
+            (
+                2f64.powi(53),
+                "9.007199254741e+15",
+                "9.007199254741e+15",
+                "9007199254740992.0",
+            ),
+            (0.1 + 0.2, "0.3", "0.3", "0.30000000000000004"),
+            (
+                1.0 / 3.0,
+                "0.33333333333333",
+                "0.33333333333333",
+                "0.33333333333333331",
+            ),
+            (
+                123456789012345.0,
+                "1.2345678901234e+14",
+                "1.2345678901234e+14",
+                "123456789012345.0",
+            ),
+            (-1.5e-7, "-1.5e-07", "-1.5e-07", "-1.5e-07"),
+            (
+                1.0000000000000002e-5,
+                "1e-05",
+                "1e-05",
+                "1.0000000000000003e-05",
+            ),
+            (
+                0.00012345678901234567,
+                "0.00012345678901235",
+                "0.00012345678901235",
+                "0.00012345678901234567",
+            ),
+            (f64::INFINITY, "inf", "inf", "inf"),
+        ] {
+            assert_eq!(shown(Dialect::Lua51, value), old);
+            assert_eq!(shown(Dialect::Lua53, value), middle);
+            assert_eq!(shown(Dialect::Lua55, value), new);
         }
     }
 

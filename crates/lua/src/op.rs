@@ -204,6 +204,10 @@ opcodes! {
     NOT = ABC, yes;
     /// R[A] := #R[B]
     LEN = ABC, yes;
+    /// R[A] := #R[B], a float (5.1, 5.2: a table's `__len` counts from 5.2 on)
+    LENF = ABC, yes;
+    /// R[A] := R[B] - floor(R[B] / R[C]) * R[C] (5.1, 5.2; the event is __mod)
+    MODF = ABC, yes;
     /// R[A] := R[A] .. ... .. R[A+B-1]; B is at least 2
     CONCAT = ABC, yes;
 
@@ -267,6 +271,8 @@ opcodes! {
     CLOSURE = ABx, yes;
     /// R[A], ..., R[A+C-2] := varargs; C = 0: all of them, results set top
     VARARG = ABC, yes;
+    /// R[A] := {n = number of varargs, varargs}
+    PACKVARARG = ABC, yes;
     /// operand of the previous instruction
     EXTRAARG = Ax, no;
 }

@@ -626,6 +626,7 @@ pub(crate) fn normalise_key(key: Val) -> Result<Val, BadKey> {
 impl Vm {
     /// `t[key] = val` without metamethods, with barrier. The table, key and value must be reachable from a root.
     pub(crate) fn table_set(&mut self, t: Gc<Table>, key: Val, val: Val) -> Result<(), Thrown> {
+        let val = self.script_value(val);
         let key = match normalise_key(key) {
             Ok(key) => key,
             Err(BadKey::Nil) => return Err(self.throw_str("table index is nil")),
@@ -655,6 +656,7 @@ impl Vm {
 
     /// `t[i] = val` without metamethods.
     pub(crate) fn table_set_int(&mut self, t: Gc<Table>, i: i64, val: Val) -> Result<(), Thrown> {
+        let val = self.script_value(val);
         if let Some(slot) = t.find_int(i) {
             slot.set(val);
             self.barrier_table(t, val);
@@ -877,7 +879,7 @@ impl Vm {
         let found = t.entry_from(at, usize::MAX).unwrap_or(None);
         let passed = found.map_or(t.slot_count(), |f| f.0) - at;
         self.heap.fuel -= (passed / 4) as i64;
-        Ok(found.map(|(_, k, v)| (k, v)))
+        Ok(found.map(|(_, k, v)| (self.script_value(k), v)))
     }
 }
 

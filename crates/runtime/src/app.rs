@@ -12,7 +12,7 @@ use crate::kv::Kv;
 use crate::manifest::{self, Manifest};
 use crate::problem::Problem;
 use crate::route::{FileId, Pattern, Router};
-use rille_lua::Chunk;
+use rille_lua::{Chunk, Dialect};
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::Read;
@@ -114,7 +114,7 @@ impl App {
         };
         let files: Vec<CodeFile> = sources
             .into_iter()
-            .map(|source| compile(folder, source))
+            .map(|source| compile(folder, source, manifest.dialect))
             .collect();
         for file in &files {
             if let Err(problem) = &file.code {
@@ -254,9 +254,9 @@ struct Source {
     text: Vec<u8>,
 }
 
-fn compile(folder: &Path, source: Source) -> CodeFile {
+fn compile(folder: &Path, source: Source, dialect: Dialect) -> CodeFile {
     let name = format!("@{}", source.path);
-    let code = rille_lua::compile(&source.text, name.as_bytes()).map_err(|error| {
+    let code = rille_lua::compile_as(&source.text, name.as_bytes(), dialect).map_err(|error| {
         let (line, message) = split_message(&error.to_string(), &source.path);
         let file = folder.join(&source.path).display().to_string();
         match line {

@@ -87,6 +87,7 @@ impl AppVm {
         let log = Rc::new(AppLog::new(log.clone(), app.name(), limits.log));
         let lua = Lua::with_options(LuaOptions {
             profile: Profile::Sandbox,
+            dialect: app.manifest.dialect,
             memory_limit: usize::try_from(limits.memory).unwrap_or(usize::MAX),
             host: Rc::new(SandboxHost::new(app.clone(), log.clone())),
             layered_globals: true,

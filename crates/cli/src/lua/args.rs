@@ -2,6 +2,7 @@
 //!
 //! It is not clap's kind of command line: `-estat` and `-e stat` are the same, `-` is a script, options end at the script.
 
+use rille_lua::{Dialect, UnknownDialect};
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ pub const LIMITS_USAGE: &str = "\
   --max-instructions N    most instructions the script may run
   --timeout TIME          most time the script may take, such as 5s
   --strict                refuse what the reference refuses (for its test suite)
-  --dialect VERSION       the language's version: 5.4
+  --dialect VERSION       the language's version: 5.1, 5.2, 5.3, 5.4 (the default) or 5.5
   --disassemble FILE      show the bytecode of FILE
 A limit that ends the script is exit code 70.
 ";
@@ -58,6 +59,7 @@ pub struct Options {
     pub help: bool,
     pub sandbox: bool,
     pub strict: bool,
+    pub dialect: Dialect,
     pub max_memory_bytes: Option<usize>,
     pub max_instructions: Option<u64>,
     pub timeout: Option<Duration>,
@@ -83,6 +85,7 @@ pub fn parse(args: &[OsString]) -> Result<Options, String> {
         help: false,
         sandbox: false,
         strict: false,
+        dialect: Dialect::default(),
         max_memory_bytes: None,
         max_instructions: None,
         timeout: None,
@@ -219,8 +222,11 @@ fn long_option(options: &mut Options, args: &[OsString], at: usize) -> Result<us
         "--timeout" => {
             options.timeout = Some(rille_runtime::units::parse_duration(&value).map_err(wrong)?)
         }
-        "--dialect" if value == "5.4" => {}
-        "--dialect" => return Err(wrong("not supported yet, only 5.4 is".to_owned())),
+        "--dialect" => {
+            options.dialect = value
+                .parse()
+                .map_err(|e: UnknownDialect| wrong(e.to_string()))?;
+        }
         _ => options.disassemble = Some(OsString::from(&value)),
     }
     Ok(next)
@@ -271,8 +277,8 @@ mod tests {
             (&["-vi"], "unrecognized option '-vi'"),
             (&["--nope"], "unrecognized option '--nope'"),
             (
-                &["--dialect", "5.1"],
-                "'--dialect 5.1': not supported yet, only 5.4 is",
+                &["--dialect", "5.6"],
+                "'--dialect 5.6': the versions are 5.1, 5.2, 5.3, 5.4 and 5.5",
             ),
             (
                 &["--max-instructions", "many"],

@@ -67,6 +67,7 @@ impl Machine {
                 Profile::Full
             },
             strict: options.strict,
+            dialect: options.dialect,
             memory_limit: options.max_memory_bytes.unwrap_or(usize::MAX),
             host: Rc::clone(&host),
             layered_globals: false,

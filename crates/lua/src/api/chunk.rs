@@ -8,6 +8,7 @@ use super::table::Table;
 use super::thread::AsyncCall;
 use crate::chunk::Chunk;
 use crate::compiler::{self, CompileError, Options};
+use crate::dialect::Dialect;
 use crate::function::LuaClosure;
 use crate::heap::Gc;
 use crate::value::Val;
@@ -258,19 +259,34 @@ fn compile_with(source: &[u8], name: &[u8], options: &Options) -> Result<Arc<Chu
 /// # Ok::<(), rille_lua::Error>(())
 /// ```
 pub fn compile(source: impl AsRef<[u8]>, chunk_name: impl AsRef<[u8]>) -> Result<Arc<Chunk>> {
-    compile_with(source.as_ref(), chunk_name.as_ref(), &Options::default())
+    compile_as(source, chunk_name, Dialect::default())
 }
 
-/// As [`compile`], for VMs with the `strict` option: captured variables keep their identity.
+/// As [`compile`], for VMs of a dialect.
+pub fn compile_as(
+    source: impl AsRef<[u8]>,
+    chunk_name: impl AsRef<[u8]>,
+    dialect: Dialect,
+) -> Result<Arc<Chunk>> {
+    let options = Options {
+        by_reference_captures: false,
+        dialect,
+    };
+    compile_with(source.as_ref(), chunk_name.as_ref(), &options)
+}
+
+/// As [`compile_as`], for VMs with the `strict` option: captured variables keep their identity.
 pub fn compile_strict(
     source: impl AsRef<[u8]>,
     chunk_name: impl AsRef<[u8]>,
+    dialect: Dialect,
 ) -> Result<Arc<Chunk>> {
     compile_with(
         source.as_ref(),
         chunk_name.as_ref(),
         &Options {
             by_reference_captures: true,
+            dialect,
         },
     )
 }

@@ -30,7 +30,9 @@ mod userdata;
 mod value;
 
 pub use app_data::{AppDataRef, AppDataRefMut};
-pub use chunk::{AsChunk, ChunkBuilder, ChunkMode, compile, compile_strict, skip_first_comment};
+pub use chunk::{
+    AsChunk, ChunkBuilder, ChunkMode, compile, compile_as, compile_strict, skip_first_comment,
+};
 pub use convert::{FromLua, FromLuaMulti, IntoLua, IntoLuaMulti};
 pub use error::{Error, ErrorContext, ExternalError, ExternalResult, Result, StopReason};
 pub use function::{Function, FunctionInfo};

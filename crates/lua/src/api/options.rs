@@ -1,5 +1,6 @@
 //! How a VM is set up.
 
+use crate::dialect::Dialect;
 use crate::host::{Host, StdHost};
 use std::rc::Rc;
 
@@ -25,6 +26,8 @@ pub enum Profile {
 pub struct LuaOptions {
     /// Which libraries there are.
     pub profile: Profile,
+    /// The version of the language.
+    pub dialect: Dialect,
     /// Refuse what the reference refuses (yields inside a sort comparator, ...) and keep the identity of captured
     /// variables: for the reference's own test suite.
     pub strict: bool,
@@ -40,6 +43,7 @@ impl Default for LuaOptions {
     fn default() -> LuaOptions {
         LuaOptions {
             profile: Profile::Full,
+            dialect: Dialect::default(),
             strict: false,
             memory_limit: usize::MAX,
             host: Rc::new(StdHost::default()),
@@ -52,6 +56,7 @@ impl std::fmt::Debug for LuaOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LuaOptions")
             .field("profile", &self.profile)
+            .field("dialect", &self.dialect)
             .field("strict", &self.strict)
             .field("memory_limit", &self.memory_limit)
             .field("layered_globals", &self.layered_globals)

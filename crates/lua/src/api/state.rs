@@ -16,6 +16,7 @@ use super::error::{Error, Result, StopReason, TRACEBACK_MARK};
 use super::options::LuaOptions;
 use super::userdata::TypeRegistry;
 use super::value::Value;
+use crate::dialect::Dialect;
 use crate::heap::Gc;
 use crate::native::Thrown;
 use crate::thread::Thread as RawThread;
@@ -66,6 +67,8 @@ pub(crate) struct Inner {
     released: RefCell<Vec<u32>>,
     pub(crate) app_data: RefCell<HashMap<TypeId, super::app_data::Shared>>,
     pub(crate) types: TypeRegistry,
+    /// The version of the language.
+    pub(crate) dialect: Dialect,
     /// Instructions for one direct call; `None`: no limit.
     pub(crate) instruction_limit: Cell<Option<u64>>,
     /// Instructions that a call from inside a host function may use beyond the slice it runs in.
@@ -110,6 +113,7 @@ impl Lua {
             Rc::clone(&options.host),
             options.memory_limit,
             options.strict,
+            options.dialect,
         )
         .map_err(|_| Error::MemoryError("not enough memory".to_owned()))?;
         let owner = Box::into_raw(vm);
@@ -120,6 +124,7 @@ impl Lua {
             released: RefCell::new(Vec::new()),
             app_data: RefCell::new(HashMap::new()),
             types: TypeRegistry::default(),
+            dialect: options.dialect,
             instruction_limit: Cell::new(None),
             nested_allowance: Cell::new(DEFAULT_NESTED_ALLOWANCE),
             fuel_used: Cell::new(0),
@@ -275,6 +280,7 @@ impl Lua {
             Value::Nil => Val::NIL,
             Value::Boolean(b) => Val::bool(*b),
             Value::LightUserData(p) => Val::light(p.0 as usize),
+            Value::Integer(i) if !self.0.dialect.has_integers() => Val::float(*i as f64),
             Value::Integer(i) => Val::int(*i),
             Value::Number(n) => Val::float(*n),
             Value::String(s) => self.own(&s.0)?,
@@ -437,10 +443,7 @@ impl Lua {
         }
         if v.is_number() {
             let mut text = Vec::new();
-            match v.as_int() {
-                Some(i) => crate::number::format_int(i, &mut text),
-                None => crate::number::format_float(v.raw_float(), &mut text),
-            }
+            vm.write_number(v, &mut text);
             let mut text = String::from_utf8_lossy(&text).into_owned();
             append_traceback(&mut text, traceback);
             return Error::RuntimeError(text);

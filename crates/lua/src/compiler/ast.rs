@@ -276,6 +276,10 @@ pub(crate) struct Function {
     pub end_line: u32,
     /// Line of the last token: that of the final `RETURN`.
     pub return_line: u32,
+    /// The variable that holds the extra arguments as a table.
+    pub vararg_table: Option<VarId>,
+    /// Whether `...` stands in it.
+    pub uses_varargs: bool,
     /// How many functions it contains directly.
     pub children: u32,
 }
@@ -314,7 +318,8 @@ impl ListItem for Arm {
 /// A `for` statement.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct For {
-    /// The hidden variables first: three of a numeric loop, four of a generic one.
+    /// The hidden variables first: three of a numeric loop, four of a generic one (also where the fourth, the closing
+    /// value, is not part of the language).
     pub vars: List<VarId>,
     /// Start, limit and perhaps step; or the values of the generic loop.
     pub values: List<ExprId>,

@@ -1,7 +1,7 @@
 //! Binary chunks: what `string.dump` writes and `load` reads back.
 //!
-//! The header is the one every Lua 5.4 writes, so that programs that look at it find what they expect; the rest is our
-//! own, behind a mark of our own. Numbers are little-endian.
+//! The header is the one every Lua 5.4 writes, but for the version, so that programs that look at it find what they
+//! expect; the rest is our own, behind a mark of our own. Numbers are little-endian.
 //!
 //! ```text
 //! header  FORMAT_MARK  function
@@ -16,20 +16,21 @@
 
 use super::verify::verify;
 use crate::chunk::{Chunk, Constant, FunctionCode, LocalVar, UpvalueDesc};
+use crate::dialect::Dialect;
 use crate::op::{Instr, Op};
 use std::sync::Arc;
 
 /// What a binary chunk begins with.
 pub const SIGNATURE: &[u8] = b"\x1bLua";
 
-/// Signature, version 5.4, format 0, bytes that text conversions damage, sizes of an instruction, an integer and a
+/// Signature, version (replaced by that of the dialect), format 0, bytes that text conversions damage, sizes of an instruction, an integer and a
 /// float, then an integer and a float to check their encoding by.
 const HEADER: &[u8] = b"\x1bLua\x54\0\x19\x93\r\n\x1a\n\x04\x08\x08\
     \x78\x56\0\0\0\0\0\0\
     \0\0\0\0\0\x28\x77\x40";
 
 /// What tells our code from other implementations'; the number is that of the instruction set.
-const FORMAT_MARK: &[u8] = b"RILLE\x01";
+const FORMAT_MARK: &[u8] = b"RILLE\x02";
 
 const FLAG_VARARG: u8 = 1;
 const FLAG_HAS_SOURCE: u8 = 2;
@@ -59,9 +60,18 @@ impl UndumpError {
     }
 }
 
+/// Where the version is in the header.
+const VERSION_AT: usize = 4;
+
+/// The byte that stands for a dialect: 0x54 for 5.4.
+fn version_byte(dialect: Dialect) -> u8 {
+    0x51 + dialect as u8
+}
+
 /// Writes a function. With `strip`, without lines, names of variables and source.
 pub fn dump(code: &FunctionCode, strip: bool) -> Vec<u8> {
     let mut out = HEADER.to_vec();
+    out[VERSION_AT] = version_byte(code.dialect);
     out.extend_from_slice(FORMAT_MARK);
     write_function(&mut out, code, strip, None);
     out
@@ -142,11 +152,14 @@ fn write_constant(out: &mut Vec<u8>, constant: &Constant) {
     }
 }
 
-/// Reads a binary chunk. A stripped one takes `name` for its source.
+/// Reads a binary chunk of a dialect. A stripped one takes `name` for its source.
 ///
 /// Reading takes time and memory in proportion to the length of `bytes`; the caller charges for it.
-pub fn undump(bytes: &[u8], name: &[u8]) -> Result<Arc<Chunk>, UndumpError> {
-    let mut reader = Reader { rest: bytes };
+pub fn undump(bytes: &[u8], name: &[u8], dialect: Dialect) -> Result<Arc<Chunk>, UndumpError> {
+    let mut reader = Reader {
+        rest: bytes,
+        dialect,
+    };
     reader.header()?;
     let main = reader.function(&Arc::from(name), 0)?;
     // What a verifier says is of use to those who made the chunk only; it is never right to run it.
@@ -158,6 +171,7 @@ pub fn undump(bytes: &[u8], name: &[u8]) -> Result<Arc<Chunk>, UndumpError> {
 
 struct Reader<'a> {
     rest: &'a [u8],
+    dialect: Dialect,
 }
 
 impl<'a> Reader<'a> {
@@ -171,7 +185,9 @@ impl<'a> Reader<'a> {
             (8, "integer format mismatch"),
             (8, "float format mismatch"),
         ];
-        let mut expected = HEADER;
+        let mut header = HEADER.to_vec();
+        header[VERSION_AT] = version_byte(self.dialect);
+        let mut expected = &*header;
         for (length, problem) in parts {
             let (part, rest) = expected.split_at(length);
             expected = rest;
@@ -253,6 +269,7 @@ impl<'a> Reader<'a> {
             })?,
             num_params,
             is_vararg: flags & FLAG_VARARG != 0,
+            dialect: self.dialect,
             max_stack,
             line_defined,
             last_line_defined,

@@ -4,6 +4,7 @@
 //! metamethod is not folded, nor is a result that is NaN or a float zero (whose sign a constant would lose).
 
 use super::ast::{BinOp, Expr, UnOp};
+use crate::dialect::Dialect;
 use crate::number::{self, Number};
 
 /// The value of `op operand`, if it is folded.
@@ -22,7 +23,7 @@ pub(crate) fn unary(op: UnOp, operand: Expr) -> Option<Expr> {
 }
 
 /// The value of `left op right`, if it is folded.
-pub(crate) fn binary(op: BinOp, left: Expr, right: Expr) -> Option<Expr> {
+pub(crate) fn binary(op: BinOp, left: Expr, right: Expr, dialect: Dialect) -> Option<Expr> {
     let (left, right) = (numeral(left)?, numeral(right)?);
     match op {
         BinOp::BitAnd | BinOp::BitOr | BinOp::BitXor | BinOp::ShiftLeft | BinOp::ShiftRight => {
@@ -39,9 +40,9 @@ pub(crate) fn binary(op: BinOp, left: Expr, right: Expr) -> Option<Expr> {
             if let (Number::Int(a), Number::Int(b)) = (left, right) {
                 return integer_arithmetic(op, a, b).map(Expr::Int);
             }
-            float_arithmetic(op, left.to_f64(), right.to_f64())
+            float_arithmetic(op, left.to_f64(), right.to_f64(), dialect)
         }
-        BinOp::Div | BinOp::Pow => float_arithmetic(op, left.to_f64(), right.to_f64()),
+        BinOp::Div | BinOp::Pow => float_arithmetic(op, left.to_f64(), right.to_f64(), dialect),
         _ => None,
     }
 }
@@ -57,7 +58,7 @@ fn integer_arithmetic(op: BinOp, a: i64, b: i64) -> Option<i64> {
     })
 }
 
-fn float_arithmetic(op: BinOp, a: f64, b: f64) -> Option<Expr> {
+fn float_arithmetic(op: BinOp, a: f64, b: f64, dialect: Dialect) -> Option<Expr> {
     float(match op {
         BinOp::Add => a + b,
         BinOp::Sub => a - b,
@@ -65,6 +66,7 @@ fn float_arithmetic(op: BinOp, a: f64, b: f64) -> Option<Expr> {
         BinOp::Pow => number::float_pow(a, b),
         BinOp::Div if b != 0.0 => a / b,
         BinOp::IDiv if b != 0.0 => number::float_floor_div(a, b),
+        BinOp::Mod if b != 0.0 && !dialect.has_integers() => number::float_mod_by_floor(a, b),
         BinOp::Mod if b != 0.0 => number::float_mod(a, b),
         _ => return None,
     })
@@ -95,7 +97,7 @@ mod tests {
     use super::*;
 
     fn int(op: BinOp, a: i64, b: i64) -> Option<i64> {
-        match binary(op, Expr::Int(a), Expr::Int(b))? {
+        match binary(op, Expr::Int(a), Expr::Int(b), Dialect::default())? {
             Expr::Int(value) => Some(value),
             _ => None,
         }
@@ -118,7 +120,7 @@ mod tests {
 
     #[test]
     fn what_is_not_folded() {
-        let float = |op, a, b| binary(op, Expr::Float(a), Expr::Float(b));
+        let float = |op, a, b| binary(op, Expr::Float(a), Expr::Float(b), Dialect::default());
         assert!(float(BinOp::Sub, 1.0, 1.0).is_none());
         assert!(float(BinOp::Div, 1.0, 0.0).is_none());
         assert!(float(BinOp::BitAnd, 1.5, 1.0).is_none());

@@ -26,7 +26,10 @@ mod strings;
 mod tests;
 pub mod verify;
 
+pub(crate) use parser::HIDDEN_ENVIRONMENT;
+
 use crate::chunk::Chunk;
+use crate::dialect::Dialect;
 use std::sync::Arc;
 
 /// How deep statements and expressions may nest; the reference's limit on C levels.
@@ -38,6 +41,8 @@ pub const MAX_CHUNK_ID: usize = 59;
 /// What the caller chooses about a compilation.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
+    /// The version of the language.
+    pub dialect: Dialect,
     /// Capture every variable by reference, so that captured locals keep their identity for `debug.upvalueid`
     /// (strict mode).
     pub by_reference_captures: bool,
@@ -84,7 +89,7 @@ pub fn compile(
     meter: &mut dyn Meter,
 ) -> Result<Arc<Chunk>, CompileError> {
     let mut budget = Budget::new(meter);
-    let parsed = parser::parse(source, chunk_name, None, &mut budget);
+    let parsed = parser::parse(source, chunk_name, options.dialect, None, &mut budget);
     let made = parsed.and_then(|(ast, strings)| {
         codegen::generate(&ast, &strings, chunk_name, options, &mut budget)
     });
@@ -95,7 +100,13 @@ pub fn compile(
                 place: at,
                 message: what,
             };
-            return Err(locate_limit(source, chunk_name, stop, &mut budget));
+            return Err(locate_limit(
+                source,
+                chunk_name,
+                options.dialect,
+                stop,
+                &mut budget,
+            ));
         }
         Err(Fail::Syntax {
             message,
@@ -123,11 +134,12 @@ pub fn compile(
 fn locate_limit(
     source: &[u8],
     chunk_name: &[u8],
+    dialect: Dialect,
     stop: parser::StopAt,
     budget: &mut Budget,
 ) -> CompileError {
     let what = stop.message;
-    match parser::parse(source, chunk_name, Some(stop), budget) {
+    match parser::parse(source, chunk_name, dialect, Some(stop), budget) {
         Err(Fail::Syntax {
             message,
             incomplete,

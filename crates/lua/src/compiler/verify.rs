@@ -129,7 +129,7 @@ impl Checker<'_> {
         // Number of values from `A` on, for an operand that counts them from 1 (0: an open number).
         let run = |count: usize| a + count.max(1) - 1;
         match instr.op() {
-            Op::MOVE | Op::UNM | Op::BNOT | Op::NOT | Op::LEN => self.registers(&[a, b]),
+            Op::MOVE | Op::UNM | Op::BNOT | Op::NOT | Op::LEN | Op::LENF => self.registers(&[a, b]),
             Op::LOADI | Op::LOADF | Op::LOADKX => self.register(a),
             Op::LOADFALSE | Op::LFALSESKIP | Op::LOADTRUE => self.register(a),
             Op::LOADK => self.register(a).and(self.constant(instr.bx(), any)),
@@ -172,7 +172,7 @@ impl Checker<'_> {
             Op::KADD | Op::KSUB | Op::KMUL | Op::KDIV => {
                 self.registers(&[a, c]).and(self.constant(b, number))
             }
-            Op::ADD | Op::SUB | Op::MUL | Op::MOD | Op::POW | Op::DIV | Op::IDIV => {
+            Op::ADD | Op::SUB | Op::MUL | Op::MOD | Op::MODF | Op::POW | Op::DIV | Op::IDIV => {
                 self.registers(&[a, b, c])
             }
             Op::BAND | Op::BOR | Op::BXOR | Op::SHL | Op::SHR => self.registers(&[a, b, c]),
@@ -196,7 +196,10 @@ impl Checker<'_> {
                 Err("child is out of range".into())
             }
             Op::CLOSURE => self.register(a),
-            Op::VARARG if !self.code.is_vararg => Err("not in a vararg function".into()),
+            Op::VARARG | Op::PACKVARARG if !self.code.is_vararg => {
+                Err("not in a vararg function".into())
+            }
+            Op::PACKVARARG => self.register(a),
             Op::VARARG => self.register(run(c.saturating_sub(1))),
         }
     }

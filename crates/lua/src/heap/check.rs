@@ -282,7 +282,13 @@ mod tests {
     use std::rc::Rc;
 
     fn vm() -> Box<Vm> {
-        let vm = Vm::new(Rc::new(StdHost::default()), usize::MAX / 2, false).expect("memory");
+        let vm = Vm::new(
+            Rc::new(StdHost::default()),
+            usize::MAX / 2,
+            false,
+            Default::default(),
+        )
+        .expect("memory");
         assert_eq!(vm.check_heap(), Vec::<String>::new());
         vm
     }

@@ -687,14 +687,12 @@ impl Concat {
         if let Some(s) = v.as_str() {
             ctx.charge(1 + s.len() / 16);
             self.result.push(ctx, s.as_bytes())?;
-        } else if let Some(i) = v.as_int() {
+        } else if v.is_number() {
             ctx.charge(2);
-            self.result
-                .push_with(ctx, 24, |out| crate::number::format_int(i, out))?;
-        } else if let Some(f) = v.as_float() {
-            ctx.charge(2);
-            self.result
-                .push_with(ctx, 32, |out| crate::number::format_float(f, out))?;
+            self.result.reserve(ctx, 32)?;
+            let mut text = Vec::with_capacity(32);
+            ctx.vm.write_number(v, &mut text);
+            self.result.push(ctx, &text)?;
         } else {
             let message = format!(
                 "invalid value ({}) at index {} in table for 'concat'",

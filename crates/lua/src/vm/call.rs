@@ -353,6 +353,15 @@ impl Vm {
         flags: u16,
         framed: bool,
     ) -> Result<Result<Next, Exit>, Thrown> {
+        if self.floats {
+            match action {
+                Action::Return(n) | Action::Yield(n) => self.make_floats(n),
+                Action::Call { nargs } | Action::TailCall { nargs } | Action::Resume { nargs } => {
+                    self.make_floats(nargs)
+                }
+                Action::CloseThread | Action::Await | Action::Pause => {}
+            }
+        }
         if let Action::Return(n) = action {
             if framed {
                 self.thread_mut().frame_count -= 1;

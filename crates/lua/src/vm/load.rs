@@ -69,6 +69,7 @@ impl Vm {
     /// Compiles a text. `name` is a chunk name as `load` takes it; both must be reachable or outside the heap.
     pub(crate) fn compile(&mut self, source: &[u8], name: &[u8]) -> Result<Arc<Chunk>, LoadError> {
         let options = Options {
+            dialect: self.dialect,
             by_reference_captures: self.strict,
         };
         let least_fuel = if self.host.full_access() {
@@ -147,7 +148,7 @@ impl Vm {
         }
         let fuel = self.heap.fuel_left() - (source.len() / 8) as i64;
         self.heap.set_fuel(fuel);
-        let chunk = dump::undump(source, b"=?").map_err(|error| {
+        let chunk = dump::undump(source, b"=?", self.dialect).map_err(|error| {
             let mut message = match name {
                 [b'@' | b'=', name @ ..] => name.to_vec(),
                 name if name.first() == dump::SIGNATURE.first() => b"binary string".to_vec(),
@@ -165,6 +166,12 @@ impl Vm {
 
     /// A chunk's main function, with the VM's environment. The chunk is the host's: its code is not charged.
     pub(crate) fn load_chunk(&mut self, chunk: &Arc<Chunk>) -> Result<Gc<LuaClosure>, Thrown> {
+        if chunk.dialect() != self.dialect {
+            let (chunk, own) = (chunk.dialect(), self.dialect);
+            return Err(self.throw_str(&format!(
+                "a chunk of Lua {chunk} cannot run in a VM of Lua {own}"
+            )));
+        }
         self.instantiate(chunk, false)
     }
 

@@ -6,6 +6,7 @@
 
 use super::debug::Operand;
 use super::{Event, Vm};
+use crate::dialect::Dialect;
 use crate::heap::Gc;
 use crate::native::{Thrown, to_number};
 use crate::number::{self, Number, float_to_int};
@@ -46,6 +47,9 @@ impl Vm {
             t.set(at + 1 + i, *v);
         }
         t.top = (at + 1 + args.len()) as u32;
+        if self.floats {
+            self.make_floats(args.len() as u32);
+        }
         Ok(Next::Call {
             func: at as u32,
             nargs: args.len() as u32,
@@ -56,6 +60,7 @@ impl Vm {
 
     /// Stores a metamethod's result where the interrupted instruction wants it. `func`: where the call was.
     pub(crate) fn finish_instruction(&mut self, func: u32, result: Val) -> Result<Next, Thrown> {
+        let le_by_lt = self.dialect.le_by_lt();
         let t = self.thread_mut();
         let Some(f) = t.top_frame() else {
             unreachable!("metamethods are called from a Lua frame")
@@ -64,6 +69,11 @@ impl Vm {
         let (frame, instr) = unsafe { (*f, *(*f).pc.sub(1)) };
         let base = frame.base as usize;
         match instr.op() {
+            Op::LE | Op::LEI | Op::GEI if le_by_lt => {
+                // Whether it was `__lt` that was called, with the operands swapped, is noted below the call.
+                let negated = t.get(func as usize - 1).truthy();
+                self.finish_condition((result.truthy() != negated) == (instr.c() != 0));
+            }
             Op::EQ | Op::LT | Op::LE | Op::LTI | Op::LEI | Op::GTI | Op::GEI => {
                 self.finish_condition(result.truthy() == (instr.c() != 0));
             }
@@ -257,6 +267,11 @@ impl Vm {
         if let Some(v) = self.arith_numbers(event, a, b)? {
             return Ok(Outcome::Now(v));
         }
+        if self.dialect < Dialect::Lua54
+            && let Some(v) = self.arith_strings(event, a, b)?
+        {
+            return Ok(Outcome::Now(v));
+        }
         let mut handler = self.meta_of(a, event);
         if handler.is_nil() {
             handler = self.meta_of(b, event);
@@ -265,6 +280,24 @@ impl Vm {
             return Err(self.arith_error(event, a, b, on));
         }
         self.call_meta(handler, &[a, b], 1).map(Outcome::Later)
+    }
+
+    /// Arithmetic on numbers and strings that are numerals, before 5.4 a thing of the language itself: strings count as
+    /// floats, but for bitwise operations. `None` if an operand is neither.
+    #[cold]
+    fn arith_strings(&mut self, event: Event, a: Val, b: Val) -> Result<Option<Val>, Thrown> {
+        let (Some(x), Some(y)) = (to_number(a), to_number(b)) else {
+            return Ok(None);
+        };
+        let bitwise = matches!(
+            event,
+            Event::BAnd | Event::BOr | Event::BXor | Event::Shl | Event::Shr | Event::BNot
+        );
+        let value = |n: Number| match n {
+            Number::Int(i) if bitwise => Val::int(i),
+            n => Val::float(n.to_f64()),
+        };
+        self.arith_numbers(event, value(x), value(y))
     }
 
     /// Arithmetic on two numbers; `None` if one is not (or, for bitwise operations, has no integer value).
@@ -297,6 +330,7 @@ impl Vm {
             Event::Add => Some(Val::float(x + y)),
             Event::Sub => Some(Val::float(x - y)),
             Event::Mul => Some(Val::float(x * y)),
+            Event::Mod if self.floats => Some(Val::float(number::float_mod_by_floor(x, y))),
             Event::Mod => Some(Val::float(number::float_mod(x, y))),
             Event::IDiv => Some(Val::float(number::float_floor_div(x, y))),
             Event::Pow => Some(Val::float(number::float_pow(x, y))),
@@ -313,14 +347,24 @@ impl Vm {
     #[cold]
     pub(crate) fn length(&mut self, v: Val, on: Operand) -> Result<Outcome<Val>, Thrown> {
         if let Some(s) = v.as_str() {
-            return Ok(Outcome::Now(Val::int(s.len() as i64)));
+            return Ok(Outcome::Now(self.script_value(Val::int(s.len() as i64))));
         }
-        let handler = self.meta_of(v, Event::Len);
+        // In 5.1 the length of a table is its own.
+        let handler = match v.tag {
+            tag::TABLE if self.dialect < Dialect::Lua52 => Val::NIL,
+            _ => self.meta_of(v, Event::Len),
+        };
         if !handler.is_nil() {
             return self.call_meta(handler, &[v, v], 1).map(Outcome::Later);
         }
         match v.as_table() {
-            Some(mut t) => Ok(Outcome::Now(Val::int(t.border()))),
+            Some(t) => {
+                let mut t = match t.header.extra & KIND_LAYERED {
+                    0 => t,
+                    _ => t.layered_base(),
+                };
+                Ok(Outcome::Now(self.script_value(Val::int(t.border()))))
+            }
             None => Err(self.operand_error("get length of", v, on)),
         }
     }
@@ -334,7 +378,12 @@ impl Vm {
             return Ok(Outcome::Now(false));
         }
         let mut handler = self.meta_of(a, Event::Eq);
-        if handler.is_nil() {
+        if self.dialect < Dialect::Lua53 {
+            // Both must have the same.
+            if !handler.raw_eq(self.meta_of(b, Event::Eq)) {
+                return Ok(Outcome::Now(false));
+            }
+        } else if handler.is_nil() {
             handler = self.meta_of(b, Event::Eq);
         }
         if handler.is_nil() {
@@ -349,14 +398,43 @@ impl Vm {
         if let Some(answer) = self.less_raw(event, a, b) {
             return Ok(Outcome::Now(answer));
         }
-        let mut handler = self.meta_of(a, event);
-        if handler.is_nil() {
-            handler = self.meta_of(b, event);
+        let handler = self.order_method(event, a, b);
+        if !self.dialect.le_by_lt() || event == Event::Lt {
+            if handler.is_nil() {
+                return Err(self.compare_error(a, b));
+            }
+            return self.call_meta(handler, &[a, b], 1).map(Outcome::Later);
         }
+        let negated = handler.is_nil();
+        let handler = match negated {
+            true => self.order_method(Event::Lt, b, a),
+            false => handler,
+        };
         if handler.is_nil() {
             return Err(self.compare_error(a, b));
         }
-        self.call_meta(handler, &[a, b], 1).map(Outcome::Later)
+        // `finish_instruction` finds it below the call.
+        let mark = self.thread().extent();
+        self.ensure_stack(mark + NATIVE_SLOTS)?;
+        let t = self.thread_mut();
+        t.set(mark, Val::bool(negated));
+        t.top = mark as u32 + 1;
+        let args = if negated { [b, a] } else { [a, b] };
+        self.call_meta(handler, &args, 1).map(Outcome::Later)
+    }
+
+    /// The metamethod that orders two values; nil if there is none.
+    fn order_method(&self, event: Event, a: Val, b: Val) -> Val {
+        let handler = self.meta_of(a, event);
+        if self.dialect < Dialect::Lua52 {
+            // Values of one type that have the same method.
+            let same = a.type_of() == b.type_of() && handler.raw_eq(self.meta_of(b, event));
+            return if same { handler } else { Val::NIL };
+        }
+        match handler.is_nil() {
+            true => self.meta_of(b, event),
+            false => handler,
+        }
     }
 
     /// The order of two numbers or two strings; `None` for anything else.

@@ -20,6 +20,7 @@ pub(crate) mod load;
 pub(crate) mod meta;
 pub(crate) mod run;
 
+use crate::dialect::Dialect;
 use crate::function::{NativeDef, Proto, UpBox};
 use crate::heap::collect::HAS_OPEN;
 use crate::heap::{Gc, Heap};
@@ -147,7 +148,10 @@ pub struct Vm {
     pub(crate) in_finalizer: bool,
     /// The reference's refusals (see `vm.md`): for its own test suite.
     pub(crate) strict: bool,
-    /// Loaded sources keep captures by reference.
+    /// The version of the language (see `dialect`).
+    pub(crate) dialect: Dialect,
+    /// The dialect has no integers: nothing that a script can see has the integer tag.
+    pub(crate) floats: bool,
     pub(crate) host: Rc<dyn Host>,
     pub(crate) warnings_on: bool,
     pub(crate) warning_continues: bool,
@@ -162,7 +166,12 @@ pub(crate) const NO_NATIVE: u32 = u32::MAX;
 
 impl Vm {
     /// A VM without any library.
-    pub(crate) fn new(host: Rc<dyn Host>, limit: usize, strict: bool) -> Result<Box<Vm>, Thrown> {
+    pub(crate) fn new(
+        host: Rc<dyn Host>,
+        limit: usize,
+        strict: bool,
+        dialect: Dialect,
+    ) -> Result<Box<Vm>, Thrown> {
         let hash_key = host.random_seed();
         let dangling = std::ptr::dangling_mut::<Table>();
         // SAFETY: the dangling pointers are replaced below, before anything dereferences or marks them: the heap cannot
@@ -196,6 +205,8 @@ impl Vm {
             native: NO_NATIVE,
             in_finalizer: false,
             strict,
+            dialect,
+            floats: !dialect.has_integers(),
             host,
             warnings_on: false,
             warning_continues: false,
@@ -346,7 +357,9 @@ impl Vm {
         }
         if let Some(meta) = meta {
             self.barrier(v.header(), Val::table(meta));
-            if !self.meta_field(meta, Event::Gc).is_nil() {
+            // In 5.1 only userdata are finalized.
+            let finalized = v.tag == tag::USERDATA || self.dialect >= Dialect::Lua52;
+            if finalized && !self.meta_field(meta, Event::Gc).is_nil() {
                 self.register_finalizer(v);
             }
         }
@@ -376,11 +389,37 @@ impl Vm {
     /// The string a number converts to.
     pub(crate) fn number_to_str(&mut self, v: Val) -> Result<Gc<Str>, Thrown> {
         let mut text = Vec::with_capacity(32);
-        match v.as_int() {
-            Some(i) => number::format_int(i, &mut text),
-            None => number::format_float(v.raw_float(), &mut text),
-        }
+        self.write_number(v, &mut text);
         self.new_str(&text)
+    }
+
+    /// Appends what a number converts to: at most 32 bytes.
+    pub(crate) fn write_number(&self, v: Val, out: &mut Vec<u8>) {
+        match v.as_int() {
+            Some(i) => number::format_int(i, out),
+            None => number::format_float_in(self.dialect, v.raw_float(), out),
+        }
+    }
+
+    /// A value as scripts of this VM may see it: a float for an integer where the dialect has none.
+    #[inline(always)]
+    pub(crate) fn script_value(&self, v: Val) -> Val {
+        if v.tag == tag::INT && self.floats {
+            Val::float(v.raw_int() as f64)
+        } else {
+            v
+        }
+    }
+
+    /// Makes the last `n` values of the running coroutine's stack such that scripts may see them.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn make_floats(&mut self, n: u32) {
+        let top = self.thread().top as usize;
+        for i in top - n as usize..top {
+            let v = self.script_value(self.thread().get(i));
+            self.thread_mut().set(i, v);
+        }
     }
 
     // ---- stacks ----

@@ -443,6 +443,20 @@ impl Vm {
                                     put(r!(i.a()), Val::NIL);
                                     continue;
                                 }
+                            } else if (*key).tag == tag::FLOAT {
+                                // The index of an array where numbers have no integer subtype.
+                                let f = (*key).raw_float();
+                                let index = (f as i64 as u64).wrapping_sub(1);
+                                if index < t.array_size as u64 && f as i64 as f64 == f {
+                                    let v = t.array_slot(index as usize).get();
+                                    if !v.is_nil() || t.meta.is_null() {
+                                        put(r!(i.a()), v);
+                                        continue;
+                                    }
+                                } else if t.meta.is_null() {
+                                    put(r!(i.a()), t.get((*vm).heap.hash_key, *key));
+                                    continue;
+                                }
                             } else if t.meta.is_null() {
                                 put(r!(i.a()), t.get((*vm).heap.hash_key, *key));
                                 continue;
@@ -488,6 +502,11 @@ impl Vm {
                         };
                         if key.tag == tag::INT {
                             set_int_key!(obj, key.raw_int(), v, Operand::Register(i.a()))
+                        } else if key.tag == tag::FLOAT
+                            && key.raw_float() as i64 as f64 == key.raw_float()
+                            && (key.raw_float() as i64) < i64::MAX
+                        {
+                            set_int_key!(obj, key.raw_float() as i64, v, Operand::Register(i.a()))
                         } else if key.tag == tag::STR {
                             set_string_key!(obj, key, v, Operand::Register(i.a()))
                         } else {
@@ -774,6 +793,24 @@ impl Vm {
                             slow_value!(i, (*vm).length(b, Operand::Register(i.b())));
                         }
                     }
+                    Op::LENF => {
+                        let b = *r!(i.b());
+                        if b.tag == tag::TABLE && b.raw_gc::<Table>().meta.is_null() {
+                            put_float(r!(i.a()), b.raw_gc::<Table>().border() as f64);
+                        } else {
+                            slow_value!(i, (*vm).length(b, Operand::Register(i.b())));
+                        }
+                    }
+                    Op::MODF => {
+                        let (b, c): (*const Val, *const Val) = (r!(i.b()), r!(i.c()));
+                        if (*b).tag == tag::FLOAT && (*c).tag == tag::FLOAT {
+                            let (x, y) = ((*b).raw_float(), (*c).raw_float());
+                            put_float(r!(i.a()), number::float_mod_by_floor(x, y));
+                        } else {
+                            let (b, c) = (*b, *c);
+                            slow_value!(i, (*vm).arith(Event::Mod, b, c, regs!(i)));
+                        }
+                    }
                     Op::CONCAT => {
                         save!();
                         let at = frame!().base as usize + i.a();
@@ -926,6 +963,9 @@ impl Vm {
                             let kept = ctx.nargs as u32;
                             (*vm).native = NO_NATIVE;
                             if let Action::Return(n) = action {
+                                if (*vm).floats {
+                                    (*vm).make_floats(n);
+                                }
                                 let th = (*vm).current;
                                 base = (*th).stack.add(frame!().base as usize);
                                 let to = (*th).stack.add(func);
@@ -1240,6 +1280,10 @@ impl Vm {
                         (*vm).copy_varargs(i.a(), i.c() as i32 - 1)?;
                         base = (*(*vm).current).stack.add(frame!().base as usize);
                     }
+                    Op::PACKVARARG => {
+                        save!();
+                        (*vm).pack_varargs(i.a())?;
+                    }
                     Op::EXTRAARG => unreachable!("an operand word is never executed"),
                 }
             }
@@ -1299,6 +1343,20 @@ impl Vm {
             t.top = (to + n) as u32;
         }
         Ok(())
+    }
+
+    /// `R[A] := {n = number of varargs, varargs}`
+    fn pack_varargs(&mut self, a: usize) -> Result<(), Thrown> {
+        let Some(frame) = self.thread().frames().last().copied() else {
+            unreachable!("a Lua frame is on top")
+        };
+        let n = frame.extra as usize;
+        let t = self.new_table()?;
+        let base = frame.base as usize;
+        self.thread_mut().set(base + a, Val::table(t));
+        self.table_resize(t, n, 1)?;
+        self.set_list(t, 0, base - n, n)?;
+        self.set_field(t, "n", Val::int(n as i64))
     }
 
     /// Stores `n` values from stack index `from` into a fresh table, behind `start` entries.

@@ -19,7 +19,13 @@ pub(crate) fn load(source: &str) -> (Box<Vm>, Gc<LuaClosure>) {
         &mut Unmetered,
     )
     .expect("compiles");
-    let mut vm = Vm::new(Rc::new(StdHost::default()), usize::MAX / 2, false).expect("memory");
+    let mut vm = Vm::new(
+        Rc::new(StdHost::default()),
+        usize::MAX / 2,
+        false,
+        Default::default(),
+    )
+    .expect("memory");
     crate::stdlib::open_all(&mut vm, false).expect("memory");
     vm.heap.set_fuel(i64::MAX / 4);
     let closure = vm.load_chunk(&chunk).expect("memory");

@@ -11,6 +11,7 @@ mod reader;
 
 use crate::problem::Problem;
 use reader::{Reader, Section};
+use rille_lua::Dialect;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub const MAX_BYTES: u64 = 1 << 20;
 pub struct Manifest {
     /// Lower-case letters, digits, `-`, `_` and `.`; the `<name>` of `<name>.localhost`.
     pub name: String,
+    /// The version of Lua that the app is written in.
+    pub dialect: Dialect,
     /// The hosts that reach the app besides `<name>.localhost`.
     pub hosts: Vec<HostPattern>,
     /// Whether requests of the app may interleave between waits.
@@ -114,6 +117,7 @@ impl Manifest {
     pub fn default_for(folder: &str) -> Manifest {
         Manifest {
             name: name_from_folder(folder),
+            dialect: Dialect::default(),
             hosts: Vec::new(),
             preempt: Preempt::Vm,
             debug: false,
@@ -170,7 +174,13 @@ fn read_root<'a>(reader: &mut Reader<'a>, root: Section<'a>, manifest: &mut Mani
         }
     }
     if let Some((version, line)) = reader.string(&root, "lua") {
-        read_version(reader, &version, line);
+        match version.parse() {
+            Ok(dialect) => manifest.dialect = dialect,
+            Err(_) => reader.problem(
+                line,
+                format!("lua is one of \"5.1\" to \"5.5\", not \"{version}\""),
+            ),
+        }
     }
     for (host, line) in reader.strings(&root, "hosts") {
         match parse_host(&host) {
@@ -208,23 +218,6 @@ fn read_root<'a>(reader: &mut Reader<'a>, root: Section<'a>, manifest: &mut Mani
             task.line,
             "[[task]] is not supported yet: this version serves requests only; remove it",
         );
-    }
-}
-
-/// A version that exists but is not there yet is told apart from one that does not exist.
-fn read_version(reader: &mut Reader<'_>, version: &str, line: u32) {
-    match version {
-        "5.4" => {}
-        "5.1" | "5.2" | "5.3" | "5.5" => {
-            reader.problem(
-                line,
-                format!("lua = \"{version}\" is not supported yet; this version runs \"5.4\""),
-            );
-        }
-        other => reader.problem(
-            line,
-            format!("lua is one of \"5.1\" to \"5.5\", not \"{other}\""),
-        ),
     }
 }
 

@@ -18,7 +18,7 @@ fn every_key_of_this_version() {
     let manifest = good(
         r#"
 name = "store"
-lua = "5.4"
+lua = "5.1"
 hosts = ["shop.example.com", "*.Shop.dev", "[::1]"]
 shared_dicts = {}
 preempt = "coroutine"
@@ -46,6 +46,7 @@ content = "gone.lua"
 "#,
     );
     assert_eq!(manifest.name, "store");
+    assert_eq!(manifest.dialect, Dialect::Lua51);
     assert_eq!(manifest.hosts[1], HostPattern::Suffix(".shop.dev".into()));
     assert_eq!(manifest.preempt, Preempt::Coroutine);
     assert!(manifest.debug);
@@ -106,10 +107,6 @@ fn wrong_types_and_impossible_values() {
         (
             "preempt = \"always\"",
             "1: preempt is \"vm\" or \"coroutine\", not \"always\"",
-        ),
-        (
-            "lua = \"5.1\"",
-            "1: lua = \"5.1\" is not supported yet; this version runs \"5.4\"",
         ),
         (
             "lua = \"6\"",

@@ -101,7 +101,10 @@ impl Generator<'_, '_, '_> {
         }
         if info.values.len() == 2 {
             let step = self.reserve(1)?;
-            self.emit_int(step, 1)?;
+            match self.options.dialect.has_integers() {
+                true => self.emit_int(step, 1)?,
+                false => self.emit_float(step, 1.0)?,
+            }
         }
         self.activate_some(info.vars, 0..3)?;
         self.line = info.do_line;
@@ -133,7 +136,14 @@ impl Generator<'_, '_, '_> {
         self.open_loop(true);
         let base = self.free_register();
         let last = self.expressions(info.values)?;
-        self.adjust(HIDDEN, info.values.len(), last)?;
+        if self.options.dialect.has_attributes() {
+            self.adjust(HIDDEN, info.values.len(), last)?;
+        } else {
+            // There is no closing value: a fourth one is dropped like any that is too many.
+            self.adjust(HIDDEN - 1, info.values.len(), last)?;
+            let closing = self.reserve(1)?;
+            self.emit_nil(closing, 1)?;
+        }
         self.activate_some(info.vars, 0..HIDDEN)?;
         self.check_stack(CALL)?;
         self.line = info.do_line;

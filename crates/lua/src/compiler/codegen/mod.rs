@@ -24,7 +24,7 @@ use super::ast::*;
 use super::strings::{StrId, Strings};
 use super::{Budget, Fail, Options, Place};
 use crate::chunk::{Constant, FunctionCode, LocalVar, UpvalueDesc};
-use crate::op::Instr;
+use crate::op::{Instr, Op};
 use emit::ConstantKey;
 use jumps::Jumps;
 use std::collections::HashMap;
@@ -135,6 +135,14 @@ impl Generator<'_, '_, '_> {
             self.reserve(1)?;
             self.activate(var)?;
         }
+        if let Some(var) = function.vararg_table {
+            let reg = self.reserve(1)?;
+            match function.uses_varargs {
+                true => self.emit_nil(reg, 1)?,
+                false => self.emit_abc(Op::PACKVARARG, reg, 0, 0).map(drop)?,
+            }
+            self.activate(var)?;
+        }
         self.statements(function.body)?;
         self.line = function.return_line;
         self.emit_return(0, 0)?;
@@ -153,6 +161,7 @@ impl Generator<'_, '_, '_> {
             upvalues,
             num_params: function.params.len() as u8,
             is_vararg: function.is_vararg,
+            dialect: self.options.dialect,
             max_stack: made.max_stack as u8,
             source: self.source.clone(),
             line_defined: function.line,
@@ -179,6 +188,10 @@ impl Generator<'_, '_, '_> {
 
     /// Whether closures capture the variable by reference: only if its value may change after they are made.
     fn by_reference(&self, var: VarId) -> bool {
+        if var == ENV_VAR && !self.options.dialect.has_env_variable() {
+            // Each function has its own environment: a copy of its maker's.
+            return false;
+        }
         let var = self.ast.var(var);
         var.captured && (var.assigned || self.options.by_reference_captures)
     }

@@ -85,10 +85,15 @@ impl Exp {
         matches!(self.kind, Kind::Int(_) | Kind::Float(_)) && !self.has_jumps()
     }
 
-    /// The value of a small integer constant that fits a signed operand.
-    pub fn small_int(&self) -> Option<i8> {
+    /// The value of a small integer constant that fits a signed operand. `floats`: all numbers are floats.
+    pub fn small_int(&self, floats: bool) -> Option<i8> {
         match self.kind {
             Kind::Int(value) if !self.has_jumps() => i8::try_from(value).ok(),
+            // In a dialect without integers operands are floats, to which an instruction converts what it holds.
+            Kind::Float(value) if floats && !self.has_jumps() => {
+                let small = value as i8;
+                (f64::from(small).to_bits() == value.to_bits()).then_some(small)
+            }
             _ => None,
         }
     }
@@ -326,6 +331,16 @@ impl Generator<'_, '_, '_> {
                 table,
                 key: value as u8,
             },
+            (None, Kind::Float(value))
+                if !self.options.dialect.has_integers()
+                    && !key.has_jumps()
+                    && f64::from(value as u8).to_bits() == value.to_bits() =>
+            {
+                Kind::IndexedInt {
+                    table,
+                    key: value as u8,
+                }
+            }
             _ => Kind::Indexed {
                 table,
                 key: self.put_in_any(key)?,

@@ -46,6 +46,11 @@ fn forms(op: BinOp) -> Option<Forms> {
 }
 
 impl Generator<'_, '_, '_> {
+    /// Whether all numbers are floats.
+    fn floats(&self) -> bool {
+        !self.options.dialect.has_integers()
+    }
+
     /// Generates a unary operator written on `line`.
     pub(super) fn unary(&mut self, op: UnOp, exp: &mut Exp, line: u32) -> Result<(), Fail> {
         self.discharge_variables(exp)?;
@@ -53,6 +58,7 @@ impl Generator<'_, '_, '_> {
             UnOp::Not => return self.not(exp),
             UnOp::Minus => Op::UNM,
             UnOp::BitNot => Op::BNOT,
+            UnOp::Length if self.floats() => Op::LENF,
             UnOp::Length => Op::LEN,
         };
         let operand = self.put_in_any(exp)?;
@@ -92,7 +98,7 @@ impl Generator<'_, '_, '_> {
             BinOp::Concat => return self.put_in_next(left).map(drop),
             BinOp::Equal | BinOp::NotEqual => left.constant_key().is_some(),
             BinOp::Less | BinOp::LessEqual | BinOp::Greater | BinOp::GreaterEqual => {
-                left.small_int().is_some()
+                left.small_int(self.floats()).is_some()
             }
             _ => left.is_numeral(),
         };
@@ -163,6 +169,13 @@ impl Generator<'_, '_, '_> {
         right: &mut Exp,
         line: u32,
     ) -> Result<Exp, Fail> {
+        if op == BinOp::Mod && self.floats() {
+            let (b, c) = self.two_registers(left, right)?;
+            self.free_exps(left, right);
+            let result = self.emit_abc(Op::MODF, 0, b, c)?;
+            self.fix_line(line);
+            return Ok(Kind::Reloc(result).into());
+        }
         let Some(forms) = forms(op) else {
             unreachable!("the other operators have their own cases");
         };
@@ -171,7 +184,7 @@ impl Generator<'_, '_, '_> {
             BinOp::Sub => Some(Op::SUBI),
             _ => None,
         };
-        let instr = if let (Some(op), Some(value)) = (immediate, right.small_int()) {
+        let instr = if let (Some(op), Some(value)) = (immediate, right.small_int(self.floats())) {
             Instr::abc(op, 0, self.put_in_any(left)?, value as u8)
         } else if let Some(constant) = self.numeric_operand(right, forms.integer)? {
             let left = self.put_in_any(left)?;
@@ -202,11 +215,11 @@ impl Generator<'_, '_, '_> {
 
     /// `left < right` or `left <= right`.
     fn order(&mut self, op: Op, mut left: Exp, mut right: Exp) -> Result<Exp, Fail> {
-        let (op, a, b) = if let Some(value) = right.small_int() {
+        let (op, a, b) = if let Some(value) = right.small_int(self.floats()) {
             let left = self.put_in_any(&mut left)?;
             let op = if op == Op::LT { Op::LTI } else { Op::LEI };
             (op, left, value as u8)
-        } else if let Some(value) = left.small_int() {
+        } else if let Some(value) = left.small_int(self.floats()) {
             let right = self.put_in_any(&mut right)?;
             let op = if op == Op::LT { Op::GTI } else { Op::GEI };
             (op, right, value as u8)
@@ -241,7 +254,7 @@ impl Generator<'_, '_, '_> {
             Kind::Float(value) if !right.has_jumps() && f64::from(value as i8) == value => {
                 Some(value as i8)
             }
-            _ => right.small_int(),
+            _ => right.small_int(self.floats()),
         };
         let (op, b) = if let Some(value) = immediate {
             (Op::EQI, value as u8)

@@ -10,6 +10,7 @@ pub(crate) use token::{Spanned, Token};
 
 use super::strings::{STRING_OVERHEAD, StrId, Strings};
 use super::{Budget, Fail, chunk_id};
+use crate::dialect::Dialect;
 use crate::number::{self, Number};
 
 /// Reads tokens off a source text.
@@ -19,6 +20,7 @@ pub(crate) struct Lexer<'s, 'b, 'm> {
     /// Line of the end of the last token read.
     pub line: u32,
     chunk_name: &'s [u8],
+    pub dialect: Dialect,
     pub strings: Strings,
     pub budget: &'b mut Budget<'m>,
     /// Text of the string being read.
@@ -32,12 +34,18 @@ enum Near<'a> {
 }
 
 impl<'s, 'b, 'm> Lexer<'s, 'b, 'm> {
-    pub fn new(source: &'s [u8], chunk_name: &'s [u8], budget: &'b mut Budget<'m>) -> Self {
+    pub fn new(
+        source: &'s [u8],
+        chunk_name: &'s [u8],
+        dialect: Dialect,
+        budget: &'b mut Budget<'m>,
+    ) -> Self {
         Lexer {
             source,
             position: 0,
             line: 1,
             chunk_name,
+            dialect,
             strings: Strings::default(),
             budget,
             text: Vec::new(),
@@ -106,11 +114,18 @@ impl<'s, 'b, 'm> Lexer<'s, 'b, 'm> {
     fn symbol(&self, byte: u8) -> (Token, usize) {
         use Token::*;
         let next = self.peek_at(1);
+        // Bitwise operators and floor division came with integers.
+        let with_integers = self.dialect.has_integers();
         match (byte, next) {
+            (b'~', Some(b'=')) => (NotEqual, 2),
+            (b'/', _) if !with_integers => (Slash, 1),
+            (b'<' | b'>', Some(b'<' | b'>')) if !with_integers => {
+                (if byte == b'<' { Less } else { Greater }, 1)
+            }
+            (b'~' | b'&' | b'|', _) if !with_integers => (Byte(byte), 1),
             (b'.', Some(b'.')) if self.peek_at(2) == Some(b'.') => (DotDotDot, 3),
             (b'.', Some(b'.')) => (DotDot, 2),
             (b'=', Some(b'=')) => (Equal, 2),
-            (b'~', Some(b'=')) => (NotEqual, 2),
             (b'<', Some(b'=')) => (LessEqual, 2),
             (b'<', Some(b'<')) => (ShiftLeft, 2),
             (b'>', Some(b'=')) => (GreaterEqual, 2),
@@ -180,6 +195,10 @@ impl<'s, 'b, 'm> Lexer<'s, 'b, 'm> {
         let name = &rest[..length];
         self.position += length;
         match Token::keyword(name) {
+            // In 5.1 the parser decides: there it is a word only where a name follows.
+            Some(Token::Goto) if self.dialect == Dialect::Lua51 => {
+                Ok(Token::Name(self.intern(name)?))
+            }
             Some(keyword) => Ok(keyword),
             None => Ok(Token::Name(self.intern(name)?)),
         }
@@ -219,6 +238,12 @@ impl<'s, 'b, 'm> Lexer<'s, 'b, 'm> {
         }
         let source = self.source;
         let text = &source[start..self.position];
+        if !self.dialect.has_integers() {
+            return match number::parse_as_float(text) {
+                Some(value) => Ok(Token::Float(value)),
+                None => Err(self.error("malformed number", Near::Text(text))),
+            };
+        }
         match number::parse(text) {
             Some(Number::Int(value)) => Ok(Token::Int(value)),
             Some(Number::Float(value)) => Ok(Token::Float(value)),
@@ -231,6 +256,7 @@ impl<'s, 'b, 'm> Lexer<'s, 'b, 'm> {
         text.extend_from_slice(b" near ");
         match near {
             Near::Text(near) => quote_visible(&mut text, near),
+            Near::Eof if self.dialect == Dialect::Lua51 => text.extend_from_slice(b"'<eof>'"),
             Near::Eof => text.extend_from_slice(b"<eof>"),
         }
         Fail::Syntax {
@@ -243,6 +269,16 @@ impl<'s, 'b, 'm> Lexer<'s, 'b, 'm> {
         let mut text = chunk_id(self.chunk_name);
         text.extend_from_slice(format!(":{}: {message}", self.line).as_bytes());
         text
+    }
+
+    /// How a message of this dialect names a token.
+    pub fn described(&self, token: Token) -> String {
+        let name = token.described();
+        // 5.1 quotes all of them.
+        match self.dialect {
+            Dialect::Lua51 if name.starts_with('<') => format!("'{name}'"),
+            _ => name,
+        }
     }
 
     /// An error at a token.
@@ -271,7 +307,7 @@ impl<'s, 'b, 'm> Lexer<'s, 'b, 'm> {
                 near.extend_from_slice(&written[written.len() - delimiter..]);
                 quote_visible(&mut text, &near);
             }
-            other => text.extend_from_slice(other.described().as_bytes()),
+            other => text.extend_from_slice(self.described(other).as_bytes()),
         }
         Fail::Syntax {
             message: text,
@@ -305,7 +341,7 @@ mod tests {
     fn tokens(source: &[u8]) -> Vec<Token> {
         let mut meter = Unmetered;
         let mut budget = Budget::new(&mut meter);
-        let mut lexer = Lexer::new(source, b"=t", &mut budget);
+        let mut lexer = Lexer::new(source, b"=t", Dialect::default(), &mut budget);
         let mut list = Vec::new();
         loop {
             let spanned = lexer.next_token().expect("tokens");
@@ -319,7 +355,7 @@ mod tests {
     fn string(source: &[u8]) -> Vec<u8> {
         let mut meter = Unmetered;
         let mut budget = Budget::new(&mut meter);
-        let mut lexer = Lexer::new(source, b"=t", &mut budget);
+        let mut lexer = Lexer::new(source, b"=t", Dialect::default(), &mut budget);
         match lexer.next_token().expect("a token").token {
             Token::Str(id) => lexer.strings.get(id).to_vec(),
             other => panic!("{other:?}"),
@@ -384,7 +420,7 @@ c""#
         let mut meter = Unmetered;
         let mut budget = Budget::new(&mut meter);
         let source = b"--[==[ a\n]] ]==] --[ short\r\n--[=x\n\r  x";
-        let mut lexer = Lexer::new(source, b"=t", &mut budget);
+        let mut lexer = Lexer::new(source, b"=t", Dialect::default(), &mut budget);
         assert!(matches!(
             lexer.next_token().expect("x").token,
             Token::Name(_)

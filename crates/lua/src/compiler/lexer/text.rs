@@ -4,6 +4,7 @@ use super::token::Token;
 use super::{Lexer, Near};
 use crate::compiler::Fail;
 use crate::compiler::strings::StrId;
+use crate::dialect::Dialect;
 use crate::number;
 
 impl Lexer<'_, '_, '_> {
@@ -145,7 +146,8 @@ impl Lexer<'_, '_, '_> {
                 let low = self.hex_digit(quote, start)?;
                 (high << 4 | low) as u8
             }
-            b'u' => return self.unicode_escape(quote, start),
+            // 5.1 has this one and the two above from LuaJIT.
+            b'u' if self.dialect != Dialect::Lua52 => return self.unicode_escape(quote, start),
             b'z' => {
                 self.position += 1;
                 while let Some(b) = self.peek().filter(|&b| number::is_space(b)) {
@@ -169,15 +171,16 @@ impl Lexer<'_, '_, '_> {
                 match u8::try_from(value) {
                     Ok(byte) => return self.collect(&[byte]),
                     Err(_) => {
-                        return Err(self.string_error(
-                            quote,
-                            start,
-                            "decimal escape too large",
-                            true,
-                        ));
+                        let message = match self.dialect {
+                            Dialect::Lua51 => "escape sequence too large",
+                            _ => "decimal escape too large",
+                        };
+                        return Err(self.string_error(quote, start, message, true));
                     }
                 }
             }
+            // Any other character stood for itself.
+            _ if self.dialect == Dialect::Lua51 => byte,
             _ => return Err(self.string_error(quote, start, "invalid escape sequence", true)),
         };
         self.position += 1;
@@ -192,7 +195,16 @@ impl Lexer<'_, '_, '_> {
         }
     }
 
-    /// Reads `u{XXX}`, a code point of up to 31 bits.
+    /// The largest number that `\u{}` takes.
+    fn largest_code_point(&self) -> u32 {
+        if self.dialect >= Dialect::Lua54 {
+            0x7FFF_FFFF
+        } else {
+            0x10_FFFF
+        }
+    }
+
+    /// Reads `u{XXX}`, a code point.
     fn unicode_escape(&mut self, quote: u8, start: usize) -> Result<(), Fail> {
         self.position += 1;
         if self.peek() != Some(b'{') {
@@ -202,10 +214,13 @@ impl Lexer<'_, '_, '_> {
         let mut value = self.hex_digit(quote, start)?;
         self.position += 1;
         while let Some(digit) = self.peek().and_then(|b| (b as char).to_digit(16)) {
-            if value > 0x7FFF_FFFF >> 4 {
+            if value > self.largest_code_point() >> 4 {
                 return Err(self.string_error(quote, start, "UTF-8 value too large", true));
             }
             value = value << 4 | digit;
+            if value > self.largest_code_point() {
+                return Err(self.string_error(quote, start, "UTF-8 value too large", true));
+            }
             self.position += 1;
         }
         if self.peek() != Some(b'}') {

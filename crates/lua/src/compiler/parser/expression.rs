@@ -5,6 +5,7 @@ use crate::compiler::Fail;
 use crate::compiler::ast::*;
 use crate::compiler::fold;
 use crate::compiler::lexer::Token;
+use crate::dialect::Dialect;
 
 /// How tightly a unary operator binds.
 const UNARY_PRIORITY: u8 = 12;
@@ -101,7 +102,7 @@ impl Parser<'_, '_, '_> {
                 }
                 _ => Ok(right),
             },
-            _ => match fold::binary(op, a, b) {
+            _ => match fold::binary(op, a, b, self.dialect) {
                 Some(value) => self.push_expr(value, self.last_line),
                 None => self.push_expr(Expr::Binary { op, left, right }, line),
             },
@@ -120,6 +121,8 @@ impl Parser<'_, '_, '_> {
                 if !self.ast.function(self.scopes.current()).is_vararg {
                     return Err(self.error("cannot use '...' outside a vararg function"));
                 }
+                let function = self.scopes.current();
+                self.ast.function_mut(function).uses_varargs = true;
                 Expr::Vararg {
                     line_before: self.last_line,
                 }
@@ -202,6 +205,10 @@ impl Parser<'_, '_, '_> {
         let line = self.line();
         let arguments = match self.token.token {
             Token::LeftParen => {
+                if self.dialect == Dialect::Lua51 && line != self.last_line {
+                    let message = "ambiguous syntax (function call x new statement)";
+                    return Err(self.error(message));
+                }
                 self.advance()?;
                 let list = match self.token.token {
                     Token::RightParen => List::EMPTY,

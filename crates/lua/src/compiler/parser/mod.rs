@@ -11,12 +11,16 @@ use super::lexer::{Lexer, Spanned, Token};
 use super::resolve::{GotoError, Meaning, Scopes, TooMany};
 use super::strings::{StrId, Strings};
 use super::{Budget, Fail, MAX_DEPTH, Place};
+use crate::dialect::Dialect;
 
 /// Where to stop with an error that only the code generator sees: see [`super::locate_limit`].
 pub(crate) struct StopAt {
     pub place: Place,
     pub message: &'static str,
 }
+
+/// The name of a function's environment in 5.1, where no variable holds it: one that no program can write.
+pub(crate) const HIDDEN_ENVIRONMENT: &[u8] = b"(environment)";
 
 /// Most functions written directly in one function: what `CLOSURE` can name.
 const MAX_CHILDREN: u32 = u16::MAX as u32;
@@ -25,13 +29,18 @@ const MAX_CHILDREN: u32 = u16::MAX as u32;
 pub(crate) fn parse(
     source: &[u8],
     chunk_name: &[u8],
+    dialect: Dialect,
     stop: Option<StopAt>,
     budget: &mut Budget,
 ) -> Result<(Ast, Strings), Fail> {
-    let mut lexer = Lexer::new(source, chunk_name, budget);
-    let environment_name = lexer.intern(b"_ENV")?;
+    let mut lexer = Lexer::new(source, chunk_name, dialect, budget);
+    let environment_name = lexer.intern(match dialect.has_env_variable() {
+        true => b"_ENV",
+        false => HIDDEN_ENVIRONMENT,
+    })?;
     let self_name = lexer.intern(b"self")?;
-    let hidden_name = lexer.intern(b"(for state)")?;
+    let goto_name = lexer.intern(b"goto")?;
+    let arg_name = lexer.intern(b"arg")?;
     let first = lexer.next_token()?;
     let mut parser = Parser {
         lexer,
@@ -41,9 +50,11 @@ pub(crate) fn parse(
         ahead: None,
         last_line: 1,
         depth: 0,
+        dialect,
         environment_name,
         self_name,
-        hidden_name,
+        goto_name,
+        arg_name,
         named_constant: None,
         environment: None,
         stop,
@@ -74,9 +85,11 @@ struct Parser<'s, 'b, 'm> {
     /// Line of the last token consumed.
     last_line: u32,
     depth: usize,
+    dialect: Dialect,
     environment_name: StrId,
     self_name: StrId,
-    hidden_name: StrId,
+    goto_name: StrId,
+    arg_name: StrId,
     /// The last expression that was the name of a compile-time constant: it is no target for an assignment.
     named_constant: Option<(ExprId, StrId)>,
     /// The node for `_ENV` that globals share while it means the same.
@@ -107,6 +120,8 @@ impl Parser<'_, '_, '_> {
             line: 0,
             end_line: 0,
             return_line: 0,
+            vararg_table: None,
+            uses_varargs: false,
             children: 0,
         });
         self.scopes.open_function(MAIN);
@@ -153,7 +168,14 @@ impl Parser<'_, '_, '_> {
     }
 
     fn error_expected(&self, token: Token) -> Fail {
-        self.error(&format!("{} expected", token.described()))
+        self.error(&format!("{} expected", self.lexer.described(token)))
+    }
+
+    fn error_name_expected(&self) -> Fail {
+        self.error(match self.dialect {
+            Dialect::Lua51 => "'<name>' expected",
+            _ => "<name> expected",
+        })
     }
 
     fn check(&self, token: Token) -> Result<(), Fail> {
@@ -189,14 +211,14 @@ impl Parser<'_, '_, '_> {
         }
         Err(self.error(&format!(
             "{} expected (to close {} at line {line})",
-            close.described(),
-            open.described()
+            self.lexer.described(close),
+            self.lexer.described(open)
         )))
     }
 
     fn expect_name(&mut self) -> Result<StrId, Fail> {
         let Token::Name(name) = self.token.token else {
-            return Err(self.error("<name> expected"));
+            return Err(self.error_name_expected());
         };
         self.advance()?;
         Ok(name)
@@ -347,9 +369,15 @@ impl Parser<'_, '_, '_> {
             line,
             end_line: 0,
             return_line: 0,
+            vararg_table: None,
+            uses_varargs: false,
             children: 0,
         });
         self.scopes.open_function(id);
+        if !self.dialect.has_env_variable() {
+            // Each function has its own environment, upvalue 0, and begins with that of the function that makes it.
+            self.resolve(self.environment_name)?;
+        }
         self.expect(Token::LeftParen)?;
         self.parameters(id, is_method)?;
         self.expect(Token::RightParen)?;
@@ -407,6 +435,12 @@ impl Parser<'_, '_, '_> {
         let params = self.take_vars(start);
         self.ast.function_mut(function).params = params;
         self.activate(params);
+        if self.dialect == Dialect::Lua51 && self.ast.function(function).is_vararg {
+            // The extra arguments as a table: how they were had before `...` was an expression.
+            let var = self.declare(self.arg_name, VarKind::Regular)?;
+            self.scopes.activate(&self.ast, var);
+            self.ast.function_mut(function).vararg_table = Some(var);
+        }
         Ok(())
     }
 

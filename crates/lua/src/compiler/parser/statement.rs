@@ -5,6 +5,7 @@ use crate::compiler::Fail;
 use crate::compiler::ast::*;
 use crate::compiler::lexer::Token;
 use crate::compiler::strings::StrId;
+use crate::dialect::Dialect;
 
 impl Parser<'_, '_, '_> {
     /// Whether the current token ends a block; `until` does so only where its condition sees the block's variables.
@@ -92,17 +93,25 @@ impl Parser<'_, '_, '_> {
                 }
                 self.push_stmt(Stmt::Break, line)?;
             }
-            Token::Goto => {
-                self.advance()?;
-                let name_line = self.line();
-                let name = self.expect_name()?;
-                let id = self.scopes.add_goto(&mut self.ast, name, name_line);
-                self.push_stmt(Stmt::Goto(id), line)?;
+            Token::Goto => self.goto_statement(line)?,
+            Token::Name(name) if self.dialect == Dialect::Lua51 => {
+                match name == self.goto_name && matches!(self.look_ahead()?, Token::Name(_)) {
+                    true => self.goto_statement(line)?,
+                    false => self.expression_statement(line)?,
+                }
             }
             _ => self.expression_statement(line)?,
         }
         self.leave();
         Ok(())
+    }
+
+    fn goto_statement(&mut self, line: u32) -> Result<(), Fail> {
+        self.advance()?;
+        let name_line = self.line();
+        let name = self.expect_name()?;
+        let id = self.scopes.add_goto(&mut self.ast, name, name_line);
+        self.push_stmt(Stmt::Goto(id), line)
     }
 
     fn if_statement(&mut self, line: u32) -> Result<(), Fail> {
@@ -172,7 +181,10 @@ impl Parser<'_, '_, '_> {
 
     fn numeric_for(&mut self, name: StrId, line: u32) -> Result<ForId, Fail> {
         let start = self.scratch.vars.len();
-        self.declare_hidden(3)?;
+        self.declare_hidden(match self.dialect >= Dialect::Lua54 {
+            true => &["(for state)"; 3],
+            false => &["(for index)", "(for limit)", "(for step)"],
+        })?;
         let var = self.declare(name, VarKind::Regular)?;
         self.scratch.vars.push(var);
         self.expect(Token::Assign)?;
@@ -189,9 +201,19 @@ impl Parser<'_, '_, '_> {
 
     fn generic_for(&mut self, name: StrId) -> Result<ForId, Fail> {
         let start = self.scratch.vars.len();
-        self.declare_hidden(4)?;
+        self.declare_hidden(match self.dialect >= Dialect::Lua54 {
+            true => &["(for state)"; 4],
+            false => &[
+                "(for generator)",
+                "(for state)",
+                "(for control)",
+                "(for unused)",
+            ],
+        })?;
         // The fourth hidden value is closed when the loop ends.
-        if let Some(&closing) = self.scratch.vars.last() {
+        if let Some(&closing) = self.scratch.vars.last()
+            && self.dialect.has_attributes()
+        {
             self.ast.var_mut(closing).kind = VarKind::Close;
         }
         let mut name = name;
@@ -209,9 +231,10 @@ impl Parser<'_, '_, '_> {
         self.for_body(start, 4, values, line)
     }
 
-    fn declare_hidden(&mut self, count: usize) -> Result<(), Fail> {
-        for _ in 0..count {
-            let var = self.declare(self.hidden_name, VarKind::Regular)?;
+    fn declare_hidden(&mut self, names: &[&str]) -> Result<(), Fail> {
+        for name in names {
+            let name = self.lexer.intern(name.as_bytes())?;
+            let var = self.declare(name, VarKind::Regular)?;
             self.scratch.vars.push(var);
         }
         Ok(())
@@ -313,7 +336,7 @@ impl Parser<'_, '_, '_> {
 
     /// Parses `<const>`, `<close>` or nothing.
     fn attribute(&mut self) -> Result<VarKind, Fail> {
-        if !self.accept(Token::Less)? {
+        if !self.dialect.has_attributes() || !self.accept(Token::Less)? {
             return Ok(VarKind::Regular);
         }
         let name = self.expect_name()?;

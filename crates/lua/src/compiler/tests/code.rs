@@ -13,6 +13,7 @@ fn listing(code: &FunctionCode) -> String {
             upvalues: code.upvalues.clone(),
             num_params: code.num_params,
             is_vararg: code.is_vararg,
+            dialect: Default::default(),
             max_stack: code.max_stack,
             source: code.source.clone(),
             line_defined: code.line_defined,
@@ -275,6 +276,7 @@ fn captures_of_assigned_variables_are_by_reference() {
 fn strict_mode_captures_by_reference() {
     let strict = Options {
         by_reference_captures: true,
+        ..Options::default()
     };
     let chunk = compiled_with("local x = 1; local function f() return x, y end", &strict);
     assert!(!chunk.main.upvalues[0].by_value);

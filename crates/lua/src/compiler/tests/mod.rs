@@ -207,10 +207,10 @@ fn dumped_code_comes_back() {
         let chunk = compiled(source);
         let bytes = dump::dump(&chunk.main, false);
         assert!(bytes.starts_with(dump::SIGNATURE));
-        let back = dump::undump(&bytes, b"=other").expect("reads back");
+        let back = dump::undump(&bytes, b"=other", Default::default()).expect("reads back");
         assert!(same_code(&chunk.main, &back.main), "{source}");
         let stripped = dump::dump(&chunk.main, true);
-        let bare = dump::undump(&stripped, b"=?").expect("reads back");
+        let bare = dump::undump(&stripped, b"=?", Default::default()).expect("reads back");
         assert_eq!(&*bare.main.source, b"=?");
         assert!(bare.main.lines.is_empty() && bare.main.locals.is_empty());
         assert_eq!(bare.main.code, chunk.main.code);
@@ -226,7 +226,7 @@ fn damaged_chunks_are_refused_or_harmless() {
         .collect();
     let bytes = dump::dump(&compiled(&functions).main, false);
     for end in 0..bytes.len() {
-        let error = dump::undump(&bytes[..end], b"=?").expect_err("truncated");
+        let error = dump::undump(&bytes[..end], b"=?", Default::default()).expect_err("truncated");
         assert_eq!(error, dump::UndumpError::Truncated, "at {end}");
     }
     // Whatever is accepted has been verified; the disassembler then walks every operand.
@@ -235,7 +235,7 @@ fn damaged_chunks_are_refused_or_harmless() {
         for change in [1, 0x10, 0x80, 0xFF] {
             let mut damaged = bytes.clone();
             damaged[position] ^= change;
-            if let Ok(chunk) = dump::undump(&damaged, b"=?") {
+            if let Ok(chunk) = dump::undump(&damaged, b"=?", Default::default()) {
                 assert!(
                     position >= 32,
                     "a damaged header at {position} was accepted"

@@ -12,11 +12,11 @@ mod read;
 #[cfg(test)]
 mod tests;
 
+use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::heap::{Gc, Header};
 use crate::host::{Buffering, StdStream};
 use crate::native::{Ctx, NativeResult, Thrown};
-use crate::number;
 use crate::table::Table;
 use crate::userdata::UserDataObject;
 use crate::value::{Val, tag};
@@ -535,12 +535,13 @@ fn write(ctx: &mut Ctx<'_>, stream: &mut Stream, file: Val, first: usize) -> Nat
         let v = ctx.arg(i);
         let written = if v.is_number() {
             let mut text = Vec::with_capacity(32);
-            match v.as_int() {
-                Some(n) => number::format_int(n, &mut text),
-                None => number::format_float(v.raw_float(), &mut text),
-            }
-            // Unlike `tostring`, the reference writes floats without the mark that they are.
-            stream.write(text.strip_suffix(b".0").unwrap_or(&text))
+            ctx.vm.write_number(v, &mut text);
+            // Unlike `tostring`, the reference writes floats without the mark that they are; 5.5 writes what it shows.
+            let marked = ctx.vm.dialect >= Dialect::Lua55;
+            stream.write(match text.strip_suffix(b".0") {
+                Some(bare) if !marked => bare,
+                _ => &text,
+            })
         } else {
             let text = ctx.check_str(i)?;
             ctx.charge(text.len() / 16);

@@ -56,7 +56,7 @@ enum How {
 fn output(host: TestHost, script: &str, how: How) -> String {
     let host = Rc::new(host);
     let sandbox = host.sandbox;
-    let mut vm = Vm::new(host.clone(), usize::MAX / 2, false).expect("memory");
+    let mut vm = Vm::new(host.clone(), usize::MAX / 2, false, Default::default()).expect("memory");
     vm.heap.set_fuel(i64::MAX / 4);
     super::open_all(&mut vm, sandbox).expect("memory");
     let main = vm.load_source(script.as_bytes(), b"=t").expect("compiles");

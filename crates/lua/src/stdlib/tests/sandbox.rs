@@ -63,7 +63,7 @@ fn addresses_are_not_shown() {
 
 #[test]
 fn code_that_scripts_load_is_charged() {
-    let mut vm = Vm::new(Rc::new(sandbox()), 2 << 20, false).expect("memory");
+    let mut vm = Vm::new(Rc::new(sandbox()), 2 << 20, false, Default::default()).expect("memory");
     super::super::open_all(&mut vm, true).expect("memory");
     vm.heap.set_fuel(i64::MAX / 4);
     let script = r#"
@@ -92,7 +92,13 @@ fn code_that_scripts_load_is_charged() {
 
 #[test]
 fn a_compilation_that_takes_too_long_is_refused() {
-    let mut vm = Vm::new(Rc::new(sandbox()), usize::MAX / 2, false).expect("memory");
+    let mut vm = Vm::new(
+        Rc::new(sandbox()),
+        usize::MAX / 2,
+        false,
+        Default::default(),
+    )
+    .expect("memory");
     vm.heap.set_fuel(1000);
     let text = b"x=1 ".repeat(4 << 20);
     let error = vm.load_source(&text, b"=long").err();
@@ -109,7 +115,13 @@ fn a_compilation_that_takes_too_long_is_refused() {
 #[test]
 fn a_vm_is_small_and_opens_fast() {
     let vm = {
-        let mut vm = Vm::new(Rc::new(sandbox()), usize::MAX / 2, false).expect("memory");
+        let mut vm = Vm::new(
+            Rc::new(sandbox()),
+            usize::MAX / 2,
+            false,
+            Default::default(),
+        )
+        .expect("memory");
         super::super::open_all(&mut vm, true).expect("memory");
         vm
     };

@@ -8,6 +8,7 @@
 //! index for each register move it follows, and at most as many moves as there are registers.
 
 use crate::chunk::{Constant, FunctionCode};
+use crate::compiler::HIDDEN_ENVIRONMENT;
 use crate::op::{Instr, Op};
 
 /// What a message says about a value or a function: a kind such as `local` or `method`, and a name.
@@ -103,7 +104,7 @@ fn metamethod_of(op: Op) -> Option<&'static str> {
         Op::SUB | Op::SUBI | Op::SUBK | Op::KSUB => "sub",
         Op::MUL | Op::MULK | Op::KMUL => "mul",
         Op::DIV | Op::DIVK | Op::KDIV => "div",
-        Op::MOD | Op::MODK => "mod",
+        Op::MOD | Op::MODK | Op::MODF => "mod",
         Op::POW | Op::POWK => "pow",
         Op::IDIV | Op::IDIVK => "idiv",
         Op::BAND | Op::BANDK => "band",
@@ -113,7 +114,7 @@ fn metamethod_of(op: Op) -> Option<&'static str> {
         Op::SHR | Op::SHRK => "shr",
         Op::UNM => "unm",
         Op::BNOT => "bnot",
-        Op::LEN => "len",
+        Op::LEN | Op::LENF => "len",
         Op::CONCAT => "concat",
         Op::EQ => "eq",
         Op::LT | Op::LTI | Op::GTI => "lt",
@@ -185,7 +186,7 @@ fn origin_name(code: &FunctionCode, pc: usize, register: usize) -> Option<&[u8]>
 
 /// How to call a field of a table with this name.
 fn access_kind(table: Option<&[u8]>) -> &'static str {
-    if table == Some(ENV) {
+    if table == Some(ENV) || table == Some(HIDDEN_ENVIRONMENT) {
         "global"
     } else {
         "field"
