@@ -47,7 +47,8 @@ pub struct FunctionCode {
     pub line_defined: u32,
     /// Line of the closing `end`; in a main function the last line is not recorded (0).
     pub last_line_defined: u32,
-    /// Line of each instruction, parallel to `code`; empty when stripped.
+    /// Line of each instruction, parallel to `code`; empty when stripped. 0: the instruction belongs to the next one
+    /// that has a line.
     pub lines: Box<[u32]>,
     /// Names and live ranges of local variables, in order of `start_pc`; empty when stripped.
     pub locals: Box<[LocalVar]>,
@@ -96,7 +97,16 @@ pub struct LocalVar {
 impl FunctionCode {
     /// The source line of the instruction at `pc`; `None` when stripped.
     pub fn line(&self, pc: usize) -> Option<u32> {
-        self.lines.get(pc).copied()
+        self.lines
+            .get(pc..)?
+            .iter()
+            .copied()
+            .find(|line| *line != 0)
+    }
+
+    /// Whether the instruction at `pc` is a part of the next one, as far as a script that looks at lines can see.
+    pub(crate) fn belongs_to_next(&self, pc: usize) -> bool {
+        self.lines.get(pc) == Some(&0)
     }
 
     /// How many registers hold variables that are live at `pc`; `None` when stripped.

@@ -13,6 +13,7 @@ use crate::native::{Cont, Status};
 use crate::op::Instr;
 use crate::table::Table;
 use crate::value::{Val, tag};
+use crate::vm::hook::Hook;
 
 /// One activation.
 #[repr(C)]
@@ -56,6 +57,8 @@ pub(crate) mod frame_flags {
     pub const CLOSING: u16 = 256;
     /// The function was tail called (for tracebacks).
     pub const TAIL: u16 = 512;
+    /// A debug hook's activation: results are dropped, and the function it was called for goes on.
+    pub const HOOK: u16 = 2048;
     /// A finalizer's activation: results are dropped, errors become warnings.
     pub const FINALIZER: u16 = 1024;
     /// Native with CATCH: the bottom of a coroutine that is being closed.
@@ -68,7 +71,7 @@ pub(crate) mod frame_flags {
     pub const PASSES_STATUS: u16 = 32768;
     /// Any of these: returning takes the slow path.
     pub const SLOW_RETURN: u16 =
-        TO_NATIVE | META | BOUNDARY | BOTTOM | IN_HANDLER | FINALIZER | CLOSER;
+        TO_NATIVE | META | BOUNDARY | BOTTOM | IN_HANDLER | FINALIZER | CLOSER | HOOK;
 }
 
 /// Bits of a coroutine's `header.extra`.
@@ -113,6 +116,8 @@ pub struct Thread {
     pub(crate) leaf: *mut Thread,
     /// The coroutine's own globals over the app's; null: none.
     pub(crate) globals: *mut Table,
+    /// The debug hook.
+    pub(crate) hook: Option<Box<Hook>>,
     /// Stack indices of the pending to-be-closed variables, lowest first.
     pub(crate) to_close: Vec<u32>,
     pub(crate) state: ThreadState,
@@ -190,12 +195,18 @@ impl Thread {
             _ => top,
         }
     }
-    /// Bytes of both stacks.
+    /// Bytes of both stacks and the hook.
     pub(crate) fn stack_bytes(&self) -> usize {
+        let hook = if self.hook.is_some() {
+            size_of::<Hook>()
+        } else {
+            0
+        };
         self.stack_size as usize * size_of::<Val>()
             + self.frame_capacity as usize * size_of::<Frame>()
+            + hook
     }
-    /// Frees both stacks; returns their bytes.
+    /// Frees both stacks and the hook; returns their bytes.
     pub(crate) fn release_stacks(&mut self) -> usize {
         let bytes = self.stack_bytes();
         // SAFETY: both were allocated with these layouts (`Vm::new_thread`, `grow_stack`, `grow_frames`).
@@ -213,6 +224,7 @@ impl Thread {
                 );
             }
         }
+        self.hook = None;
         self.stack_size = 0;
         self.frame_capacity = 0;
         self.frame_count = 0;

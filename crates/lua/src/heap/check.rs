@@ -208,6 +208,9 @@ impl Check<'_> {
         }
         self.pointer(t.globals, tag::TABLE, "coroutine's globals");
         self.pointer(t.resumer, tag::THREAD, "resumer");
+        if let Some(hook) = &t.hook {
+            self.value(hook.function, "hook");
+        }
         let mut open = t.open;
         let mut above = usize::MAX;
         while !open.is_null() {

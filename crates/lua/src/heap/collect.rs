@@ -303,6 +303,10 @@ impl Heap {
             self.mark_object(t.globals);
             self.mark_object(t.resumer);
             self.mark_object(t.leaf);
+            if let Some(hook) = &t.hook {
+                let function = hook.function;
+                self.mark(function);
+            }
         }
         let extent = match self.gc.live_end {
             Some((thread, end)) if thread == t.as_ptr() => end.min(t.stack_size as usize),

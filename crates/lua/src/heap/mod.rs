@@ -539,6 +539,7 @@ impl Vm {
                 resumer: null_mut(),
                 leaf: null_mut(),
                 globals: null_mut(),
+                hook: None,
                 to_close: Vec::new(),
                 state: ThreadState::Fresh,
                 status: crate::native::Status::Ok,

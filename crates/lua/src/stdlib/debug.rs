@@ -19,6 +19,7 @@ use crate::value::{Val, tag};
 use crate::vm::Vm;
 use crate::vm::debug::traceback::{frame_code, short_source};
 use crate::vm::debug::{Activation, names};
+use crate::vm::hook::mask;
 use crate::vm::load::LoadError;
 
 static DEBUG: NativeDef = def("debug", debug, Cost::Steps);
@@ -45,8 +46,6 @@ const fn def(name: &'static str, run: fn(&mut Ctx<'_>) -> NativeResult, cost: Co
 
 /// Registry key of the hooks by coroutine (weak keys), as in the reference.
 const HOOKS: &str = "_HOOKKEY";
-/// Registry key of the hooks' masks and counts by coroutine.
-const HOOK_MASKS: &str = "_HOOKMASK";
 
 /// Sets the global `debug`.
 pub(crate) fn open(vm: &mut Vm, full_access: bool) -> Result<(), Thrown> {
@@ -166,8 +165,10 @@ fn getinfo(ctx: &mut Ctx<'_>) -> NativeResult {
         info.name(ctx)?;
     }
     if has(b'r') {
-        info.set_int(ctx, "ftransfer", 0)?;
-        info.set_int(ctx, "ntransfer", 0)?;
+        let frame = activation.and_then(|a| a.frame);
+        let (first, count) = frame.map_or((0, 0), |i| thread.transferred(i));
+        info.set_int(ctx, "ftransfer", first.into())?;
+        info.set_int(ctx, "ntransfer", count.into())?;
     }
     if has(b't') {
         let tail = activation.is_some_and(|a| ctx.vm.is_tail_call(&thread, a));
@@ -249,7 +250,7 @@ impl Info {
         ctx.charge(code.lines.len());
         let lines = ctx.new_table(0, 0)?;
         ctx.push(Val::table(lines));
-        for line in &code.lines {
+        for line in code.lines.iter().filter(|line| **line != 0) {
             ctx.raw_set_int(lines, *line as i64, Val::TRUE)?;
         }
         ctx.set_field(self.t, "activelines", Val::table(lines))
@@ -308,6 +309,9 @@ fn find_local(vm: &Vm, thread: Gc<Thread>, activation: Activation, n: i64) -> Op
     if let (Some(_), Some(code)) = (lua, frame_code(&thread, activation.func)) {
         // Beyond the registers is what the interpreter keeps for an instruction in the middle of its work.
         end = end.min(base + code.max_stack as usize);
+        // An open number of values that a return passes to a hook may go further.
+        let (first, count) = activation.frame.map_or((0, 0), |i| thread.transferred(i));
+        end = end.max(base + (first + count).saturating_sub(1) as usize);
     }
     let slot = base.checked_add(n - 1).filter(|slot| *slot < end)?;
     let (name, settable): (&[u8], bool) = if lua.is_some() {
@@ -543,45 +547,43 @@ fn setcstacklimit(ctx: &mut Ctx<'_>) -> NativeResult {
 
 // ---- hooks ----
 
-/// Remembers a hook. Hooks are not called yet; `gethook` tells what was set.
+/// Sets or removes the hook of a coroutine. The interpreter keeps it (see `vm::hook`); the registry shows it.
 fn sethook(ctx: &mut Ctx<'_>) -> NativeResult {
     let (thread, at) = thread_argument(ctx);
-    let key = Val::thread(thread);
-    let (hook, mask) = if ctx.is_none_or_nil(at) {
-        (Val::NIL, Val::NIL)
-    } else {
+    let (mut hook, mut mask, mut count) = (Val::NIL, 0, 0);
+    if !ctx.is_none_or_nil(at) {
         let wanted = ctx.check_str(at + 1)?;
-        let hook = ctx.check_function(at)?;
-        let count = ctx.opt_int(at + 2, 0)?.max(0);
-        let mut mask: Vec<u8> = b"crl"
-            .iter()
-            .copied()
-            .filter(|c| wanted.as_bytes().contains(c))
-            .collect();
-        if mask.is_empty() && count == 0 {
-            (Val::NIL, Val::NIL)
-        } else {
-            mask.extend_from_slice(format!(":{count}").as_bytes());
-            ctx.push_str(&mask)?;
-            (hook, ctx.at(ctx.top() - 1))
+        hook = ctx.check_function(at)?;
+        let asked = ctx.opt_int(at + 2, 0)?;
+        for (letter, bit) in [(b'c', mask::CALL), (b'r', mask::RETURN), (b'l', mask::LINE)] {
+            if wanted.as_bytes().contains(&letter) {
+                mask |= bit;
+            }
         }
-    };
-    for (name, v) in [(HOOKS, hook), (HOOK_MASKS, mask)] {
-        let t = hook_table(ctx, name)?;
-        ctx.raw_set(t, key, v)?;
+        if asked > 0 {
+            mask |= mask::COUNT;
+            count = u32::try_from(asked).unwrap_or(u32::MAX);
+        }
+        if mask == 0 {
+            hook = Val::NIL;
+        }
     }
-    ctx.ret0()
+    let t = hook_table(ctx)?;
+    ctx.raw_set(t, Val::thread(thread), hook)?;
+    ctx.vm.set_hook(thread, hook, mask, count)?;
+    // The interpreter's loop takes the form that is now right when it is entered again.
+    ctx.pause(|ctx| ctx.ret0())
 }
 
-/// A registry table with coroutines as weak keys.
-fn hook_table(ctx: &mut Ctx<'_>, name: &str) -> Result<Gc<Table>, Thrown> {
+/// The registry's table of hooks, with coroutines as weak keys.
+fn hook_table(ctx: &mut Ctx<'_>) -> Result<Gc<Table>, Thrown> {
     let registry = ctx.vm.registry;
-    let key = ctx.new_str(name.as_bytes())?;
+    let key = ctx.new_str(HOOKS.as_bytes())?;
     if let Some(t) = ctx.raw_get(registry, Val::str(key)).as_table() {
         return Ok(t);
     }
     let t = ctx.new_table(0, 0)?;
-    ctx.set_field(registry, name, Val::table(t))?;
+    ctx.set_field(registry, HOOKS, Val::table(t))?;
     let mode = ctx.new_str(b"k")?;
     ctx.set_field(t, "__mode", Val::str(mode))?;
     ctx.vm.set_metatable(Val::table(t), Some(t));
@@ -590,17 +592,18 @@ fn hook_table(ctx: &mut Ctx<'_>, name: &str) -> Result<Gc<Table>, Thrown> {
 
 fn gethook(ctx: &mut Ctx<'_>) -> NativeResult {
     let (thread, _) = thread_argument(ctx);
-    let key = Val::thread(thread);
-    let (hooks, masks) = (hook_table(ctx, HOOKS)?, hook_table(ctx, HOOK_MASKS)?);
-    let hook = ctx.raw_get(hooks, key);
-    let Some(mask) = ctx.raw_get(masks, key).as_str() else {
+    let Some(hook) = thread.hook.as_ref().filter(|hook| hook.mask != 0) else {
         return ctx.ret(Val::NIL);
     };
-    let text = String::from_utf8_lossy(mask.as_bytes());
-    let (events, count) = text.split_once(':').unwrap_or((&text, "0"));
-    let count = count.parse().unwrap_or(0);
-    ctx.push(hook);
-    ctx.push_str(events.as_bytes())?;
+    let (function, count) = (hook.function, i64::from(hook.count));
+    let bits = hook.mask;
+    let events: Vec<u8> = [(b'c', mask::CALL), (b'r', mask::RETURN), (b'l', mask::LINE)]
+        .into_iter()
+        .filter(|(_, bit)| bits & bit != 0)
+        .map(|(letter, _)| letter)
+        .collect();
+    ctx.push(function);
+    ctx.push_str(&events)?;
     ctx.push(Val::int(count));
     ctx.ret_from(ctx.top() - 3)
 }

@@ -29,6 +29,7 @@ use crate::thread::frame_flags::*;
 use crate::thread::{Frame, MAX_STACK, Thread, ThreadState};
 use crate::value::{Val, tag};
 use crate::vm::Event;
+use crate::vm::hook::{return_hooked_results, run_hooked_native};
 
 /// What is to be done next.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +62,8 @@ pub(crate) enum Next {
     Continue { results: u32, status: Status },
     /// Close the next pending variable of the catching frame on top, or deliver its error.
     CloseCaught,
+    /// The Lua function whose frame is on top of a coroutine with a hook has just been called.
+    Entered,
     /// The loop stopped at a safe point: collection work is due, or the slice is used up.
     SafePoint,
 }
@@ -112,7 +115,11 @@ impl Vm {
 
     fn run_top_frame(&mut self) -> Result<Next, Thrown> {
         self.native = NO_NATIVE;
-        self.run_lua()
+        if self.thread().hook.is_some() {
+            self.run_lua::<true>()
+        } else {
+            self.run_lua::<false>()
+        }
     }
 
     /// Works until a Lua frame is on top (`None`) or the host is to be told something.
@@ -160,6 +167,7 @@ impl Vm {
                     }
                 }
                 Next::CloseCaught => self.close_caught()?,
+                Next::Entered => self.hook_entry()?,
                 Next::SafePoint => match self.safe_point()? {
                     Ok(n) => n,
                     Err(exit) => return Ok(Some(exit)),
@@ -181,6 +189,9 @@ impl Vm {
             match f.tag {
                 tag::LCLOSURE => {
                     self.push_lua_frame(func, nargs, nresults, flags)?;
+                    if self.thread().hook.is_some() && flags & HOOK == 0 {
+                        return Ok(Next::Entered);
+                    }
                     return Ok(if self.heap.fuel < 0 {
                         Next::SafePoint
                     } else {
@@ -188,6 +199,11 @@ impl Vm {
                     });
                 }
                 tag::NATIVE | tag::NCLOSURE => {
+                    if self.thread().hook.is_some() && self.hooks_native_call() {
+                        self.thread_mut().top = func + 1 + nargs;
+                        self.push_native_frame(func, nargs, nresults, flags, run_hooked_native)?;
+                        return self.hook_native_call(nargs);
+                    }
                     let action = self.run_native(f, func, nargs)?;
                     if flags == 0 && self.quick_switch(action, func, nresults) {
                         return Ok(Next::Run);
@@ -363,6 +379,19 @@ impl Vm {
             }
         }
         if let Action::Return(n) = action {
+            if self.thread().hook.is_some() && flags & FINALIZER == 0 && self.hooks_native_return()
+            {
+                if framed {
+                    let t = self.thread_mut();
+                    let f = t.frame(t.frame_count as usize - 1);
+                    // SAFETY: the native's own frame is on top.
+                    unsafe { (*f).pc = return_hooked_results as Cont as *const Instr };
+                } else {
+                    let cont = return_hooked_results;
+                    self.push_native_frame(func, n, nresults, flags, cont)?;
+                }
+                return self.hook_native_return(n).map(Ok);
+            }
             if framed {
                 self.thread_mut().frame_count -= 1;
             }
@@ -443,7 +472,11 @@ impl Vm {
     ) -> Result<Result<Next, Exit>, Thrown> {
         if flags & SLOW_RETURN == 0 {
             self.move_results(func, n, nresults);
+            self.note_return();
             return Ok(Ok(Next::Run));
+        }
+        if flags & HOOK != 0 {
+            return Ok(Ok(self.hook_returned()));
         }
         if flags & (CLOSER | FINALIZER) != 0 {
             // Results are dropped and the top is as it was before the call.
@@ -472,6 +505,7 @@ impl Vm {
             return Err(Thrown::Handled);
         }
         if flags & META != 0 {
+            self.note_return();
             let top = self.thread().top;
             let result = if n == 0 {
                 Val::NIL
@@ -636,6 +670,7 @@ impl Vm {
         while t.frame_count > 0 && t.frames()[t.frame_count as usize - 1].func >= func {
             t.frame_count -= 1;
         }
+        t.settle_hook();
         t.to_close.retain(|slot| *slot < func);
         t.top = func;
         self.next_future = None;
@@ -649,6 +684,7 @@ impl Vm {
         self.forget_finalizer();
         self.current = outer;
         co.frame_count = 0;
+        co.settle_hook();
         co.top = 1;
         co.to_close.clear();
         co.paused = None;
@@ -688,6 +724,7 @@ impl Vm {
         co.state = ThreadState::Active;
         self.close_boxes(1);
         co.frame_count = 0;
+        co.settle_hook();
         while let Some(slot) = co.to_close.pop() {
             if self.heap.fuel_left() < 0 {
                 break;
@@ -932,6 +969,9 @@ impl Vm {
         {
             return false; // it is being closed
         }
+        if self.thread().in_hook() {
+            return false;
+        }
         if self.strict && self.thread().frames().iter().any(|f| self.blocks_yield(f)) {
             return false;
         }
@@ -1069,6 +1109,8 @@ impl Vm {
             },
         };
         if from.frame_count == from.frame_capacity
+            || from.hook.is_some()
+            || to.hook.is_some()
             || !to.leaf.is_null()
             || !pass_values(from, first, n, to)
         {
@@ -1128,6 +1170,7 @@ impl Vm {
         co.state = ThreadState::Active;
         // All frames go; a catching frame at the bottom closes what is pending and reports.
         co.frame_count = 0;
+        co.settle_hook();
         co.set(0, Val::native(&HOST_ENTRY));
         self.close_boxes(1);
         self.push_native_frame(
@@ -1272,6 +1315,7 @@ impl Vm {
         let t = self.thread_mut();
         t.handler_depth = 0;
         t.frame_count = at as u32 + 1;
+        t.settle_hook();
         let keep = error_slot(&frame);
         t.set(keep as usize, error);
         // Everything above the highest pending variable is dead.

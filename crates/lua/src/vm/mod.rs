@@ -6,6 +6,7 @@
 //! | [`mod@call`] | calls, returns, coroutine switches, errors: everything between two runs of the loop |
 //! | [`mod@meta`] | instructions that the loop does not finish itself: metamethods, conversions, concatenation |
 //! | [`mod@load`] | compiling and making main functions |
+//! | [`mod@hook`] | debug hooks |
 //! | [`mod@debug`] | names, lines and levels, for messages and tracebacks |
 //!
 //! **Invariants**
@@ -16,6 +17,7 @@
 
 pub(crate) mod call;
 pub(crate) mod debug;
+pub(crate) mod hook;
 pub(crate) mod load;
 pub(crate) mod meta;
 pub(crate) mod run;

@@ -66,9 +66,9 @@ unsafe fn number_of(v: *const Val) -> Option<f64> {
 }
 
 impl Vm {
-    /// Runs the Lua frame on top until something else is to be done.
+    /// Runs the Lua frame on top until something else is to be done. `HOOKED`: the coroutine has a debug hook.
     #[allow(clippy::cognitive_complexity)]
-    pub(crate) fn run_lua(&mut self) -> Result<Next, Thrown> {
+    pub(crate) fn run_lua<const HOOKED: bool>(&mut self) -> Result<Next, Thrown> {
         let vm: *mut Vm = self;
         // SAFETY: the whole loop works on raw pointers into the current coroutine's stacks, which `load!` takes from the
         // top frame and every call that may move them is followed by a `load!` or `rebase!`; operand indices are
@@ -374,6 +374,12 @@ impl Vm {
 
             load!();
             loop {
+                if HOOKED {
+                    save!();
+                    if let Some(next) = (*vm).before_instruction(pc)? {
+                        return Ok(next);
+                    }
+                }
                 let i = *pc;
                 pc = pc.add(1);
                 match i.op() {
@@ -896,6 +902,16 @@ impl Vm {
                         };
                         let f = frame!();
                         charge_line!(f);
+                        if HOOKED {
+                            let func = ra.offset_from((*th).stack) as u32;
+                            (*th).top = func + 1 + nargs as u32;
+                            return Ok(Next::Call {
+                                func,
+                                nargs: nargs as u32,
+                                nresults: i.c() as i16 - 1,
+                                flags: 0,
+                            });
+                        }
                         if (*ra).tag == tag::LCLOSURE {
                             let callee = (*ra).payload as *const LuaClosure;
                             let p = (*callee).proto;
@@ -1048,6 +1064,9 @@ impl Vm {
                             frame.nresults,
                             frame.flags | TAIL,
                         )?;
+                        if HOOKED {
+                            return Ok(Next::Entered);
+                        }
                         load!();
                         if (*vm).heap.fuel < 0 {
                             return Ok(Next::SafePoint);
@@ -1072,6 +1091,10 @@ impl Vm {
                                     .close_before_return(slot, f.base + (i.a() + n) as u32);
                             }
                             (*vm).close_boxes(f.base as usize);
+                        }
+                        if HOOKED && (*vm).hooks_return() {
+                            save!();
+                            return (*vm).hook_return(i.a(), n);
                         }
                         charge_line!(f);
                         let frame = *f;
@@ -1103,8 +1126,15 @@ impl Vm {
                             }
                         }
                         load!();
+                        if HOOKED {
+                            (*vm).note_return();
+                        }
                     }
                     Op::RETURN0 => {
+                        if HOOKED && (*vm).hooks_return() {
+                            save!();
+                            return (*vm).hook_return(i.a(), 0);
+                        }
                         let th = (*vm).current;
                         let f = frame!();
                         charge_line!(f);
@@ -1127,8 +1157,15 @@ impl Vm {
                             }
                         }
                         load!();
+                        if HOOKED {
+                            (*vm).note_return();
+                        }
                     }
                     Op::RETURN1 => {
+                        if HOOKED && (*vm).hooks_return() {
+                            save!();
+                            return (*vm).hook_return(i.a(), 1);
+                        }
                         let th = (*vm).current;
                         let f = frame!();
                         charge_line!(f);
@@ -1157,6 +1194,9 @@ impl Vm {
                             }
                         }
                         load!();
+                        if HOOKED {
+                            (*vm).note_return();
+                        }
                     }
 
                     Op::FORPREP => {
@@ -1209,7 +1249,8 @@ impl Vm {
                     }
                     Op::TFORCALL => {
                         let ra = r!(i.a());
-                        if (*ra).tag == tag::NATIVE
+                        if !HOOKED
+                            && (*ra).tag == tag::NATIVE
                             && (*ra).payload == &raw const crate::stdlib::NEXT as u64
                             && (*ra.add(1)).tag == tag::TABLE
                             && (*ra.add(1)).raw_gc::<Table>().header.extra == 0
@@ -1235,7 +1276,7 @@ impl Vm {
                         let func = ra.add(4).offset_from((*th).stack) as u32;
                         let f = frame!();
                         charge_line!(f);
-                        if (*ra.add(4)).tag == tag::LCLOSURE {
+                        if !HOOKED && (*ra.add(4)).tag == tag::LCLOSURE {
                             (*vm).push_lua_frame(func, 2, i.c() as i16, 0)?;
                             load!();
                             continue;

@@ -62,7 +62,12 @@ impl Generator<'_, '_, '_> {
                 self.line = node.line;
                 self.see(id);
                 let mut object = self.variable(self.ast.expr(environment).expr);
+                let before = self.pc();
                 self.make_indexable(&mut object)?;
+                if self.pc() > before {
+                    // Reading the environment has no line of its own: the access to its field has.
+                    self.fix_line(0);
+                }
                 self.indexed(&mut object, &mut Kind::Str(name).into())?;
                 Ok(object)
             }

@@ -37,6 +37,12 @@ impl Vm {
             Some(i) => (frames[i].flags, i.checked_sub(1)?),
             None => (0, frames.len().checked_sub(1)?),
         };
+        if flags & frame_flags::HOOK != 0 {
+            return Some(Name {
+                kind: "hook",
+                name: b"?",
+            });
+        }
         if flags & frame_flags::TAIL != 0 {
             return None;
         }
