@@ -4,6 +4,7 @@
 
 mod asan;
 mod bench;
+mod metering;
 mod packages;
 mod scripts;
 mod shell;
@@ -20,6 +21,7 @@ usage: cargo xtask COMMAND
   stress [--with CMD] [FILTER]                  the scripts, with a collection at every allocation and freed objects poisoned
   asan [FILTER]                                 the VM's tests and the scripts under AddressSanitizer (nightly toolchain)
   bench [ARGS...]                               the benchmarks under benches/
+  metering PLACE...                             what counting instructions costs, over the programs in folders or files
 
 CMD is a command line that takes a script, such as `lua5.4` or `target/release/rille lua`; the default builds and runs
 the release binary.";
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         "stress" => scripts::stress(&words),
         "asan" => asan::run(&words),
         "bench" => bench::run(&words),
+        "metering" => metering::run(&words),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
             Ok(true)

@@ -752,7 +752,7 @@ impl Vm {
             count_int(extra.raw_int(), &mut counts);
         }
         int_keys += array_used;
-        self.heap.fuel -= (t.slot_count() / 8) as i64;
+        self.heap.spend((t.slot_count() / 8) as i64);
         // The largest n (a power of two) such that more than n/2 of the slots 1..n would be in use.
         let (mut best, mut in_array, mut seen) = (0usize, 0u32, 0u32);
         for (bit, n) in counts.iter().enumerate() {
@@ -791,7 +791,7 @@ impl Vm {
             0
         } + hash_slots * size_of::<Node>();
         self.charge_bytes(bytes)?;
-        self.heap.fuel -= ((array + hash_slots) / 8) as i64;
+        self.heap.spend(((array + hash_slots) / 8) as i64);
         let (old_nodes, old_count) = (t.nodes, t.node_count());
         let old_array_ptr = t.array;
         // SAFETY: fresh allocations of the sizes computed above; entries are copied within both bounds.
@@ -878,7 +878,7 @@ impl Vm {
         };
         let found = t.entry_from(at, usize::MAX).unwrap_or(None);
         let passed = found.map_or(t.slot_count(), |f| f.0) - at;
-        self.heap.fuel -= (passed / 4) as i64;
+        self.heap.spend((passed / 4) as i64);
         Ok(found.map(|(_, k, v)| (self.script_value(k), v)))
     }
 }

@@ -295,7 +295,7 @@ impl Vm {
         }
         let top = (func + 1 + nargs) as usize;
         self.ensure_stack(top + 2)?;
-        self.heap.fuel -= (nargs / 4) as i64;
+        self.heap.spend((nargs / 4) as i64);
         let t = self.thread_mut();
         for i in (func as usize..top).rev() {
             let v = t.get(i);
@@ -303,7 +303,7 @@ impl Vm {
         }
         t.set(func as usize, handler);
         t.top = top as u32 + 1;
-        self.heap.fuel -= 1;
+        self.heap.spend(1);
         Ok(nargs + 1)
     }
 
@@ -535,7 +535,7 @@ impl Vm {
     /// Moves the last `n` values to `func`, as many as wanted (-1: all, and the top is set behind them).
     #[inline]
     pub(crate) fn move_results(&mut self, func: u32, n: u32, wanted: i16) {
-        self.heap.fuel -= (n / 4) as i64;
+        self.heap.spend((n / 4) as i64);
         let t = self.thread_mut();
         let from = (t.top - n) as usize;
         let to = func as usize;
@@ -876,7 +876,7 @@ impl Vm {
             return Ok(self.refuse_resume(from));
         }
         self.barrier_thread(co);
-        self.heap.fuel -= 4 + nargs as i64;
+        self.heap.spend(4 + nargs as i64);
         co.resumer = resumer.as_ptr();
         self.current = if co.leaf.is_null() {
             co.as_ptr()
@@ -1049,7 +1049,7 @@ impl Vm {
         }
         co.top = from;
         resumer.top = at + n;
-        self.heap.fuel -= 4 + n as i64;
+        self.heap.spend(4 + n as i64);
         Ok(Next::Continue {
             results: at,
             status,
@@ -1141,7 +1141,7 @@ impl Vm {
             from.resumer = std::ptr::null_mut();
         }
         self.current = to.as_ptr();
-        self.heap.fuel -= 4 + n as i64;
+        self.heap.spend(4 + n as i64);
         true
     }
 

@@ -202,7 +202,7 @@ impl Vm {
     fn charge_for_names(&mut self, thread: &Thread) {
         if let Some(i) = thread.frames().len().checked_sub(1) {
             let read = self.instruction_index(thread, i);
-            self.heap.fuel -= (read / 8) as i64;
+            self.heap.spend((read / 8) as i64);
         }
     }
 

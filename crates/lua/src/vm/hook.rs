@@ -227,7 +227,18 @@ impl Vm {
             };
         }
         self.move_pc(-1);
-        Next::Run
+        match after {
+            After::Entry => self.run_from_start(),
+            _ => Next::Run,
+        }
+    }
+
+    /// The Lua function on top is at its first instruction, which is a safe point.
+    fn run_from_start(&self) -> Next {
+        match self.heap.fuel < 0 {
+            true => Next::SafePoint,
+            false => Next::Run,
+        }
     }
 
     /// Moves the saved program counter of the Lua frame on top.
@@ -244,7 +255,7 @@ impl Vm {
 
     /// Before the instruction at `pc` of a coroutine with a hook. `Some`: the loop is to be left for that.
     pub(crate) fn before_instruction(&mut self, pc: *const Instr) -> Result<Option<Next>, Thrown> {
-        self.heap.fuel -= 1;
+        self.heap.spend(1);
         let in_finalizer = self.in_finalizer;
         let t = self.thread_mut();
         if t.hook.is_none() {
@@ -311,7 +322,7 @@ impl Vm {
             unreachable!("a Lua frame is on top")
         };
         if !self.hooked(mask::CALL) {
-            return Ok(Next::Run);
+            return Ok(self.run_from_start());
         }
         let params = match self.thread().get(frame.func as usize).as_lua_closure() {
             Some(closure) => closure.proto().num_params as u32,

@@ -107,7 +107,7 @@ impl Vm {
                 0
             }
         };
-        self.heap.fuel -= charge;
+        self.heap.spend(charge);
     }
 
     // ---- indexing ----
@@ -180,7 +180,7 @@ impl Vm {
                 }
                 h
             };
-            self.heap.fuel -= 1;
+            self.heap.spend(1);
             if handler.is_function() {
                 return self.call_meta(handler, &[obj, key], 1).map(Outcome::Later);
             }
@@ -243,7 +243,7 @@ impl Vm {
                 }
                 h
             };
-            self.heap.fuel -= 1;
+            self.heap.spend(1);
             if handler.is_function() {
                 return self.call_meta(handler, &[obj, key, v], 0).map(Some);
             }
@@ -448,7 +448,7 @@ impl Vm {
             });
         }
         let (x, y) = (a.as_str()?, b.as_str()?);
-        self.heap.fuel -= (x.len().min(y.len()) / 16) as i64;
+        self.heap.spend((x.len().min(y.len()) / 16) as i64);
         let order = x.as_bytes().cmp(y.as_bytes());
         Some(if event == Event::Lt {
             order == Ordering::Less

@@ -114,7 +114,7 @@ impl Vm {
             macro_rules! charge_line {
                 ($f:expr) => {{
                     let distance = pc as isize - (*$f).pc as isize;
-                    (*vm).heap.fuel -= 1 + (distance.max(0) >> 2) as i64;
+                    (*vm).heap.spend(1 + (distance.max(0) >> 2) as i64);
                     (*$f).pc = pc;
                 }};
             }
@@ -163,7 +163,7 @@ impl Vm {
             }
             macro_rules! back_edge {
                 ($distance:expr) => {{
-                    (*vm).heap.fuel -= $distance;
+                    (*vm).heap.spend($distance);
                     if (*vm).heap.fuel < 0 {
                         leave!(Ok(Next::SafePoint));
                     }
@@ -1373,7 +1373,7 @@ impl Vm {
         let n = if wanted < 0 { have } else { wanted as usize };
         let to = frame.base as usize + a;
         self.ensure_stack(to + n + NATIVE_SLOTS)?;
-        self.heap.fuel -= n as i64;
+        self.heap.spend(n as i64);
         let from = frame.base as usize - have;
         let t = self.thread_mut();
         for i in 0..n {
@@ -1408,7 +1408,7 @@ impl Vm {
         from: usize,
         n: usize,
     ) -> Result<(), Thrown> {
-        self.heap.fuel -= n as i64;
+        self.heap.spend(n as i64);
         if start + n > t.array_size as usize {
             let hash = if t.has_nodes() { live_nodes(t) } else { 0 };
             self.table_resize(t, start + n, hash)?;

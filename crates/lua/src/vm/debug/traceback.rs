@@ -64,7 +64,7 @@ impl Vm {
         let loaded = self.registry.get_interned(key).as_table()?;
         let mut left = MAX_LOOKED_AT;
         let found = search(loaded, f, &mut left);
-        self.heap.fuel -= (MAX_LOOKED_AT - left) as i64;
+        self.heap.spend((MAX_LOOKED_AT - left) as i64);
         found
     }
 
@@ -82,7 +82,7 @@ impl Vm {
         }
         text.extend_from_slice(b"stack traceback:");
         let all: usize = self.activations(&thread).count();
-        self.heap.fuel -= (all / 8) as i64;
+        self.heap.spend((all / 8) as i64);
         let shown = all.saturating_sub(level);
         let skipped = if shown > FIRST_LEVELS + LAST_LEVELS + 1 {
             shown - FIRST_LEVELS - LAST_LEVELS
