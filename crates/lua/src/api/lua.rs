@@ -274,6 +274,12 @@ impl Lua {
         self.0.nested_allowance.set(instructions);
     }
 
+    /// Sets how many instructions the finalizers may take, all together, that are called when the VM goes. A host that has
+    /// stopped a script chooses few: what the script leaves behind should not outlive it by much.
+    pub fn set_closing_fuel(&self, instructions: u64) {
+        self.0.closing_fuel.set(instructions);
+    }
+
     /// Instructions that scripts of this VM have used, natives' and the collector's work included.
     pub fn fuel_used(&self) -> u64 {
         self.0.fuel_used.get()

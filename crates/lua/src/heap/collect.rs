@@ -1052,6 +1052,16 @@ impl Vm {
         gc.sweep_at = 0;
     }
 
+    /// Gives up a mark under way, so that the next cycle to begin sees what is garbage now. The result is the count of
+    /// completed cycles at which a whole one is over.
+    pub(crate) fn begin_full_cycle(&mut self) -> u64 {
+        if self.heap.gc.phase == Phase::Mark {
+            self.abandon_mark();
+        }
+        let sweeping = self.heap.gc.phase != Phase::Pause;
+        self.heap.gc.cycles + 1 + u64::from(sweeping)
+    }
+
     /// A full collection: gives up a mark under way (or finishes a sweep) and runs one whole cycle. Calls no finalizer (they are
     /// queued), so it may happen inside any allocation.
     pub(crate) fn collect_everything(&mut self) {

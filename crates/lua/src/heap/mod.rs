@@ -20,7 +20,7 @@ use crate::chunk::{Constant, FunctionCode};
 use crate::function::{LuaClosure, NativeClosure, NativeDef, Proto, UpBox};
 use crate::native::Thrown;
 use crate::string::{INTERNED_FLAG, Interner, MAX_INTERNED, MAX_LEN, STR_DATA, Str, hash_bytes};
-use crate::table::Table;
+use crate::table::{Table, int_seed};
 use crate::thread::{
     FIRST_FRAMES, FIRST_STACK, Frame, Thread, ThreadState, frame_layout, stack_layout,
 };
@@ -140,6 +140,8 @@ pub struct Heap {
     trigger: usize,
     /// The VM's random key for hashes.
     pub(crate) hash_key: u64,
+    /// What tables keep of it for integer keys.
+    int_seed: u32,
     pub(crate) pages: Pages,
     /// Objects too large for a page.
     pub(crate) large: Vec<*mut Header>,
@@ -168,6 +170,7 @@ impl Heap {
             limit,
             trigger: 0,
             hash_key,
+            int_seed: int_seed(hash_key),
             pages: Pages::new(),
             large: Vec::new(),
             strings,
@@ -294,14 +297,38 @@ impl Vm {
 
     #[cold]
     fn allocate_large(&mut self, size: usize) -> *mut Header {
-        let layout =
-            std::alloc::Layout::from_size_align(size, 16).expect("object sizes are bounded");
+        if self.heap.large.try_reserve(1).is_err() {
+            return null_mut();
+        }
         // SAFETY: the layout is not empty.
-        let block = unsafe { std::alloc::alloc(layout) } as *mut Header;
+        let block = unsafe { std::alloc::alloc(block_layout(size)) } as *mut Header;
         if !block.is_null() {
             self.heap.large.push(block);
         }
         block
+    }
+
+    /// Makes a block of exactly `STR_DATA + len` bytes (more than [`page::MAX_CELL`], charged already) a string object, which
+    /// owns it from then on: the pointer is set to null.
+    pub(crate) fn adopt_long_str(&mut self, block: &mut *mut u8, len: usize) -> Result<(), Thrown> {
+        debug_assert!(STR_DATA + len > page::MAX_CELL && len <= MAX_LEN);
+        if self.heap.large.try_reserve(1).is_err() {
+            return Err(self.throw_memory());
+        }
+        let s = std::mem::replace(block, null_mut()) as *mut Str;
+        // SAFETY: the block has room for the fixed part, which is written here, and has the bytes.
+        unsafe {
+            (&raw mut (*s).header).write(Header {
+                kind: tag::STR,
+                mark: self.heap.gc.white,
+                flags: 0,
+                extra: 0,
+                aux: len as u32,
+            });
+            (*s).hash = 0;
+        }
+        self.heap.large.push(s as *mut Header);
+        Ok(())
     }
 
     /// A string with these bytes.
@@ -399,7 +426,7 @@ impl Vm {
     /// An empty table.
     #[inline]
     pub(crate) fn new_table(&mut self) -> Result<Gc<Table>, Thrown> {
-        let t = self.allocate(tag::TABLE, size_of::<Table>(), 0)? as *mut Table;
+        let t = self.allocate(tag::TABLE, size_of::<Table>(), self.heap.int_seed)? as *mut Table;
         // SAFETY: fresh cell of a table's size.
         unsafe {
             (*t).initialise();
@@ -608,6 +635,11 @@ impl Vm {
         }
         Ok(())
     }
+}
+
+/// The layout of an object with a block of its own; sizes are bounded.
+pub(crate) fn block_layout(size: usize) -> std::alloc::Layout {
+    std::alloc::Layout::from_size_align(size, 16).expect("object sizes are bounded")
 }
 
 /// The size in bytes that an object was allocated with (without its parts).

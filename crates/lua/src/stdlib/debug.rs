@@ -120,10 +120,17 @@ fn traceback(ctx: &mut Ctx<'_>) -> NativeResult {
     let here = thread == ctx.vm.current_gc();
     let level = ctx.opt_int(at + 1, here as i64)?;
     let level = usize::try_from(level).unwrap_or(usize::MAX);
-    let message = text.map(Gc::as_bytes);
-    let text = ctx.vm.traceback(thread, message, level);
-    ctx.charge(text.len() / 16);
-    ctx.ret_str(&text)
+    let lines = ctx.vm.traceback(thread, None, level);
+    ctx.charge(lines.len() / 16);
+    match text {
+        None => ctx.ret_str(&lines),
+        Some(message) => {
+            let pieces = [message.as_bytes(), b"\n", &lines[..]];
+            let len = pieces.iter().map(|piece| piece.len()).sum();
+            let whole = ctx.vm.concat_str(len, &pieces)?;
+            ctx.ret(Val::str(whole))
+        }
+    }
 }
 
 fn getinfo(ctx: &mut Ctx<'_>) -> NativeResult {

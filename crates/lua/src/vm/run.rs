@@ -805,6 +805,9 @@ impl Vm {
 
                     Op::EQ => {
                         let (a, b): (*const Val, *const Val) = (r!(i.a()), r!(i.b()));
+                        if (*a).tag == tag::STR && (*a).payload != (*b).payload {
+                            (*vm).charge_equality(*a, *b);
+                        }
                         if (*a).raw_eq(*b) {
                             conditional!(i, true);
                         } else if (*a).tag == (*b).tag
@@ -818,7 +821,16 @@ impl Vm {
                     }
                     Op::LT => compare!(i, Lt, <),
                     Op::LE => compare!(i, Le, <=),
-                    Op::EQK => conditional!(i, (*r!(i.a())).raw_eq(*kc!(i.b()))),
+                    Op::EQK => {
+                        let (a, b): (*const Val, *const Val) = (r!(i.a()), kc!(i.b()));
+                        if (*a).tag == tag::STR
+                            && (*a).payload != (*b).payload
+                            && !(*a).raw_gc::<Str>().is_interned()
+                        {
+                            (*vm).charge_equality(*a, *b);
+                        }
+                        conditional!(i, (*a).raw_eq(*b));
+                    }
                     Op::EQI => {
                         let a: *const Val = r!(i.a());
                         let imm = i.sb() as i64;

@@ -11,6 +11,9 @@ use crate::value::Val;
 /// Bytes that a plain search looks at before it checks whether it should pause.
 const PLAIN_CHUNK: usize = 1 << 18;
 
+/// Bytes of a long text to search for that the searcher gets.
+const MAX_HEAD: usize = 1024;
+
 pub(super) static FIND: NativeDef = NativeDef {
     name: "find",
     run: find,
@@ -82,24 +85,35 @@ fn found(ctx: &mut Ctx<'_>, found: &Match<'_>, progress: Progress) -> NativeResu
 /// A search for the text itself, a piece of the subject at a time.
 fn find_plainly(ctx: &mut Ctx<'_>, subject: &[u8], needle: &[u8], init: usize) -> NativeResult {
     let mut at = init;
-    // Each piece makes a searcher anew: it must be long compared with what is searched for.
-    let chunk = PLAIN_CHUNK.max(needle.len().saturating_mul(4));
+    // A searcher is made anew for each piece, at a cost that grows with the text it searches for: of a long one it gets
+    // the beginning, and where that is found the rest is compared.
+    let head = &needle[..needle.len().min(MAX_HEAD)];
+    let tail = &needle[head.len()..];
     loop {
         let rest = &subject[at..];
-        let piece = &rest[..rest.len().min(chunk.saturating_add(needle.len()))];
+        let piece = &rest[..rest.len().min(PLAIN_CHUNK + head.len())];
         ctx.charge(if piece.len() < 64 {
             1
         } else {
-            piece.len().min(chunk) / 64
+            piece.len().min(PLAIN_CHUNK) / 64 + head.len() / 4
         });
-        if let Some(found) = plain_position(piece, needle) {
-            let start = (at + found) as i64;
-            return ctx.ret2(Val::int(start + 1), Val::int(start + needle.len() as i64));
+        match plain_position(piece, head) {
+            Some(found) => {
+                let start = at + found;
+                let behind = &subject[start + head.len()..];
+                ctx.charge(tail.len() / 16);
+                if behind.starts_with(tail) {
+                    let end = start + needle.len();
+                    return ctx.ret2(Val::int(start as i64 + 1), Val::int(end as i64));
+                }
+                if behind.len() < tail.len() {
+                    return ctx.ret(Val::NIL);
+                }
+                at = start + 1;
+            }
+            None if piece.len() == rest.len() => return ctx.ret(Val::NIL),
+            None => at += PLAIN_CHUNK,
         }
-        if piece.len() == rest.len() {
-            return ctx.ret(Val::NIL);
-        }
-        at += chunk;
         if ctx.should_pause() {
             ctx.resize_args(3)?;
             ctx.set_arg(2, Val::int(at as i64));
@@ -247,6 +261,5 @@ pub(super) fn reserve_results(ctx: &mut Ctx<'_>, n: usize, what: &str) -> Result
     if n > crate::thread::MAX_STACK - ctx.top().min(crate::thread::MAX_STACK) {
         return Err(ctx.error(&format!("stack overflow ({what})")));
     }
-    ctx.charge(n);
     ctx.reserve(n)
 }
