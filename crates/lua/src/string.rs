@@ -186,12 +186,10 @@ impl Interner {
         }
     }
 
-    /// Adds a string that is not there. Growth has been charged by the caller.
+    /// Adds a string that is not there. The caller has grown the table when that was due.
     #[inline]
     pub(crate) fn insert(&mut self, s: Gc<Str>) {
-        if self.growth_due() != 0 {
-            self.resize(self.slots.len() * 2);
-        }
+        debug_assert!(self.live + 1 < self.slots.len());
         self.place(entry(s), s.hash as usize & self.mask);
         self.live += 1;
     }
@@ -205,13 +203,21 @@ impl Interner {
         self.slots[i] = slot;
     }
 
+    /// Doubles the table; false, with nothing changed, when the system has no memory. Charged by the caller.
     #[cold]
-    fn resize(&mut self, len: usize) {
-        let old = std::mem::replace(&mut self.slots, vec![EMPTY; len].into_boxed_slice());
+    pub(crate) fn grow(&mut self) -> bool {
+        let len = self.slots.len() * 2;
+        let mut slots = Vec::new();
+        if slots.try_reserve_exact(len).is_err() {
+            return false;
+        }
+        slots.resize(len, EMPTY);
+        let old = std::mem::replace(&mut self.slots, slots.into_boxed_slice());
         self.mask = len - 1;
         for slot in old.into_iter().filter(|s| *s != EMPTY) {
             self.place(slot, string_of(slot).hash as usize & self.mask);
         }
+        true
     }
 
     /// The slot a string would be in if nothing else were; the stamp tells it for all but large tables.

@@ -360,6 +360,17 @@ impl Lua {
         let _ = self.enter(|vm| vm.heap.quarantine = on);
     }
 
+    /// Refuses the `n`th allocation from now on, as at the memory limit; 0: none. For tests. The result is how many were
+    /// still to come before the one that was to be refused.
+    pub fn fail_allocation(&self, n: u64) -> u64 {
+        self.enter(|vm| {
+            let left = std::mem::replace(&mut vm.heap.fail_in, n);
+            vm.heap.update_trigger();
+            left
+        })
+        .unwrap_or(0)
+    }
+
     /// Everything that is wrong with the heap; for tests. Takes time proportional to the heap.
     pub fn check_heap(&self) -> Result<Vec<String>> {
         self.enter(|vm| vm.check_heap())

@@ -16,6 +16,7 @@
 
 use super::{Gc, Header, Heap, object_size};
 use crate::function::{LuaClosure, NativeClosure, Proto, UpBox};
+use crate::native::Thrown;
 use crate::string::Str;
 use crate::table::{Node, Table};
 use crate::thread::{Thread, ThreadState};
@@ -395,6 +396,14 @@ impl Heap {
                 });
             }
         }
+    }
+
+    /// Brings the charge for the lists of objects with finalizers in line with what they take.
+    fn recount_lists(&mut self) {
+        let slots = self.gc.finalizable.capacity() + self.gc.to_finalize.capacity();
+        let bytes = slots * size_of::<Val>();
+        self.used = self.used + bytes - self.lists;
+        self.lists = bytes;
     }
 
     fn drain_gray(&mut self) -> usize {
@@ -943,6 +952,7 @@ impl Vm {
         let (dead, alive): (Vec<Val>, Vec<Val>) =
             all.into_iter().partition(|v| is_white(v.header()));
         self.heap.gc.finalizable = alive;
+        self.heap.recount_lists();
         for v in dead.into_iter().rev() {
             self.heap.mark(v);
             self.heap.gc.to_finalize.push_back(v);
@@ -1093,7 +1103,24 @@ impl Vm {
         }
     }
 
-    /// Registers an object whose metatable has `__gc`.
+    /// Makes room on the list of objects with finalizers for one more.
+    pub(crate) fn reserve_finalizer(&mut self) -> Result<(), Thrown> {
+        let list = &self.heap.gc.finalizable;
+        if list.len() < list.capacity() {
+            return Ok(());
+        }
+        let more = list.capacity().max(4);
+        let bytes = more * size_of::<Val>();
+        self.charge_bytes(bytes)?;
+        self.heap.lists += bytes;
+        let list = &mut self.heap.gc.finalizable;
+        let room = list.try_reserve_exact(more);
+        // The charge may have collected, and left another list.
+        self.heap.recount_lists();
+        room.map_err(|_| self.throw_memory())
+    }
+
+    /// Registers an object whose metatable has `__gc`; there is room (see [`Vm::reserve_finalizer`]).
     pub(crate) fn register_finalizer(&mut self, v: Val) {
         // SAFETY: `v` is a live object.
         unsafe {

@@ -147,6 +147,10 @@ pub struct Heap {
     pub(crate) large: Vec<*mut Header>,
     pub(crate) strings: Interner,
     pub(crate) gc: Collector,
+    /// Allocations until the one that is refused; 0: none is (tests).
+    pub(crate) fail_in: u64,
+    /// Bytes charged for the lists that the collector keeps between cycles.
+    pub(crate) lists: usize,
     /// Collect at every allocation.
     pub(crate) stress: bool,
     /// Check the whole heap after every collection step (tests).
@@ -175,6 +179,8 @@ impl Heap {
             large: Vec::new(),
             strings,
             gc: Collector::new(),
+            fail_in: 0,
+            lists: 0,
             stress: false,
             verify: false,
             quarantine: false,
@@ -184,7 +190,7 @@ impl Heap {
     }
 
     pub(crate) fn update_trigger(&mut self) {
-        self.trigger = if self.stress {
+        self.trigger = if self.stress || self.fail_in > 0 {
             0
         } else {
             self.gc.threshold.min(self.limit)
@@ -198,7 +204,11 @@ impl Heap {
             self.held_fuel = self.fuel;
             self.fuel = INTERRUPT_FUEL;
         }
-        self.trigger = if self.stress { 0 } else { self.limit };
+        self.trigger = if self.stress || self.fail_in > 0 {
+            0
+        } else {
+            self.limit
+        };
     }
 
     /// Takes the interrupt back: true if one was pending. Fuel is then what is really left.
@@ -254,6 +264,13 @@ impl Vm {
     fn charge_slow(&mut self, bytes: usize) -> Result<(), Thrown> {
         if self.heap.stress {
             self.collect_everything();
+        }
+        if self.heap.fail_in > 0 {
+            self.heap.fail_in -= 1;
+            if self.heap.fail_in == 0 {
+                self.heap.update_trigger();
+                return Err(self.throw_memory());
+            }
         }
         if bytes > self.heap.limit || self.heap.used > self.heap.limit - bytes {
             self.collect_everything();
@@ -348,17 +365,13 @@ impl Vm {
             self.heap.gc.revive(&mut s.header);
             return Ok(s);
         }
-        let growth = self.heap.strings.growth_due();
-        if growth > 0 {
-            self.charge_bytes(growth)?;
+        if self.heap.strings.growth_due() > 0 {
+            self.grow_strings()?;
         }
-        let allocated = self.allocate(tag::STR, STR_DATA + bytes.len(), bytes.len() as u32);
-        if growth > 0 {
-            self.heap.uncharge(growth);
-        }
+        let cell = self.allocate(tag::STR, STR_DATA + bytes.len(), bytes.len() as u32)?;
         // SAFETY: the cell has room for the fixed part and the bytes.
         let s = unsafe {
-            let s = allocated? as *mut Str;
+            let s = cell as *mut Str;
             (*s).hash = hash;
             (*s).header.flags = INTERNED_FLAG;
             std::ptr::copy_nonoverlapping(
@@ -368,11 +381,23 @@ impl Vm {
             );
             Gc::from_ptr(s)
         };
-        let before = self.heap.strings.bytes();
         self.heap.strings.insert(s);
-        let after = self.heap.strings.bytes();
-        self.heap.used = self.heap.used + after - before;
         Ok(s)
+    }
+
+    /// Makes room in the intern table.
+    #[cold]
+    fn grow_strings(&mut self) -> Result<(), Thrown> {
+        self.charge_bytes(self.heap.strings.growth_due())?;
+        // The charge may have collected: what it was for is looked at again.
+        let before = self.heap.strings.bytes();
+        let grown = self.heap.strings.grow();
+        self.heap.uncharge(if grown { before } else { before * 2 });
+        if grown {
+            Ok(())
+        } else {
+            Err(self.throw_memory())
+        }
     }
 
     #[cold]
@@ -536,9 +561,30 @@ impl Vm {
     pub(crate) fn new_thread(&mut self) -> Result<Gc<Thread>, Thrown> {
         let stack_bytes = FIRST_STACK * size_of::<Val>() + FIRST_FRAMES * size_of::<Frame>();
         self.charge_bytes(stack_bytes)?;
-        let cell = match self.allocate(tag::THREAD, size_of::<Thread>(), 0) {
+        // SAFETY: the layouts are not empty. `alloc` gives null or a block of the layout that it is freed with.
+        let (stack, frames) = unsafe {
+            (
+                std::alloc::alloc(stack_layout(FIRST_STACK)) as *mut Val,
+                std::alloc::alloc(frame_layout(FIRST_FRAMES)) as *mut Frame,
+            )
+        };
+        let cell = if stack.is_null() || frames.is_null() {
+            Err(self.throw_memory())
+        } else {
+            self.allocate(tag::THREAD, size_of::<Thread>(), 0)
+        };
+        let cell = match cell {
             Ok(cell) => cell as *mut Thread,
             Err(e) => {
+                // SAFETY: as above.
+                unsafe {
+                    if !stack.is_null() {
+                        std::alloc::dealloc(stack as *mut u8, stack_layout(FIRST_STACK));
+                    }
+                    if !frames.is_null() {
+                        std::alloc::dealloc(frames as *mut u8, frame_layout(FIRST_FRAMES));
+                    }
+                }
                 self.heap.uncharge(stack_bytes);
                 return Err(e);
             }
@@ -546,11 +592,6 @@ impl Vm {
         // SAFETY: fresh cell and fresh blocks of the sizes named; every field is written.
         unsafe {
             let header = (*cell).header;
-            let stack = std::alloc::alloc(stack_layout(FIRST_STACK)) as *mut Val;
-            let frames = std::alloc::alloc(frame_layout(FIRST_FRAMES)) as *mut Frame;
-            if stack.is_null() || frames.is_null() {
-                std::alloc::handle_alloc_error(stack_layout(FIRST_STACK));
-            }
             for i in 0..FIRST_STACK {
                 stack.add(i).write(Val::NIL);
             }
@@ -589,8 +630,15 @@ impl Vm {
         let children = function.children.len();
         let side_bytes = constants * size_of::<Val>() + children * size_of::<*mut Proto>();
         self.charge_bytes(side_bytes)?;
-        let cell = match self.allocate(tag::PROTO, size_of::<Proto>(), 0) {
-            Ok(cell) => cell as *mut Proto,
+        let sides = boxed(Val::NIL, constants).zip(boxed(null_mut::<Proto>(), children));
+        let made = match sides {
+            Some(sides) => self
+                .allocate(tag::PROTO, size_of::<Proto>(), 0)
+                .map(|cell| (sides, cell as *mut Proto)),
+            None => Err(self.throw_memory()),
+        };
+        let ((constants_of, children_of), cell) = match made {
+            Ok(made) => made,
             Err(e) => {
                 self.heap.uncharge(side_bytes);
                 return Err(e);
@@ -602,13 +650,12 @@ impl Vm {
             cell.write(Proto {
                 header,
                 code: function.code.as_ptr(),
-                constants: Box::into_raw(vec![Val::NIL; constants].into_boxed_slice()) as *mut Val,
+                constants: Box::into_raw(constants_of) as *mut Val,
                 num_params: function.num_params,
                 max_stack: function.max_stack,
                 is_vararg: function.is_vararg,
                 constant_count: constants as u32,
-                children: Box::into_raw(vec![null_mut::<Proto>(); children].into_boxed_slice())
-                    as *mut *mut Proto,
+                children: Box::into_raw(children_of) as *mut *mut Proto,
                 function: Arc::clone(function),
                 private,
             });
@@ -635,6 +682,14 @@ impl Vm {
         }
         Ok(())
     }
+}
+
+/// So many values of a kind; `None` when the system has no memory.
+fn boxed<T: Copy>(v: T, count: usize) -> Option<Box<[T]>> {
+    let mut all = Vec::new();
+    all.try_reserve_exact(count).ok()?;
+    all.resize(count, v);
+    Some(all.into_boxed_slice())
 }
 
 /// The layout of an object with a block of its own; sizes are bounded.

@@ -477,7 +477,7 @@ fn setmetatable(ctx: &mut Ctx<'_>) -> NativeResult {
     if !ctx.vm.meta_of(Val::table(t), Event::Metatable).is_nil() {
         return Err(ctx.error("cannot change a protected metatable"));
     }
-    ctx.vm.set_metatable(Val::table(t), meta.as_table());
+    ctx.vm.set_metatable(Val::table(t), meta.as_table())?;
     ctx.ret(Val::table(t))
 }
 

@@ -510,7 +510,7 @@ fn setmetatable(ctx: &mut Ctx<'_>) -> NativeResult {
         return Err(ctx.type_error(1, "nil or table"));
     }
     let v = ctx.arg(0);
-    ctx.vm.set_metatable(v, meta.as_table());
+    ctx.vm.set_metatable(v, meta.as_table())?;
     ctx.ret(v)
 }
 
@@ -591,7 +591,7 @@ fn hook_table(ctx: &mut Ctx<'_>, name: &str) -> Result<Gc<Table>, Thrown> {
     ctx.set_field(registry, name, Val::table(t))?;
     let mode = ctx.new_str(b"k")?;
     ctx.set_field(t, "__mode", Val::str(mode))?;
-    ctx.vm.set_metatable(Val::table(t), Some(t));
+    ctx.vm.set_metatable(Val::table(t), Some(t))?;
     Ok(t)
 }
 

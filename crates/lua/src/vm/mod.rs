@@ -346,8 +346,14 @@ impl Vm {
         }
     }
 
-    /// Gives a table or userdata a metatable (or takes it away) and registers a finalizer if it has one.
-    pub(crate) fn set_metatable(&mut self, v: Val, meta: Option<Gc<Table>>) {
+    /// Gives a table or userdata a metatable (or takes it away) and registers a finalizer if it has one. Both must be
+    /// reachable.
+    pub(crate) fn set_metatable(&mut self, v: Val, meta: Option<Gc<Table>>) -> Result<(), Thrown> {
+        if let Some(meta) = meta
+            && !self.meta_field(meta, Event::Gc).is_nil()
+        {
+            self.reserve_finalizer()?;
+        }
         let pointer = meta.map_or(null_mut(), Gc::as_ptr);
         match v.tag {
             tag::TABLE => {
@@ -360,7 +366,7 @@ impl Vm {
             tag::USERDATA => v.raw_gc::<crate::userdata::UserDataObject>().meta = pointer,
             _ => {
                 self.metatables[v.type_of() as usize] = pointer;
-                return;
+                return Ok(());
             }
         }
         if let Some(meta) = meta {
@@ -369,6 +375,7 @@ impl Vm {
                 self.register_finalizer(v);
             }
         }
+        Ok(())
     }
 
     /// Charges for hashing and comparing a key that is a string too long to be interned.
@@ -527,6 +534,9 @@ impl Vm {
             }
             if !open.is_null() && (*open).location == location {
                 return Ok(open);
+            }
+            if self.heap.gc.open_threads.try_reserve(1).is_err() {
+                return Err(self.throw_memory());
             }
             let made = self.new_open_box(location, open)?;
             if prev.is_null() {

@@ -1344,6 +1344,9 @@ impl Vm {
         if self.meta_of(v, Event::Close).is_nil() {
             return Err(self.not_closable_error(a));
         }
+        if self.thread_mut().to_close.try_reserve(1).is_err() {
+            return Err(self.throw_memory());
+        }
         self.thread_mut().to_close.push(slot as u32);
         Ok(())
     }

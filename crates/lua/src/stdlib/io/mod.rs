@@ -144,10 +144,10 @@ pub(super) fn freeze(vm: &mut Vm) -> Result<(), Thrown> {
 fn new_file(vm: &mut Vm, stream: Option<Stream>) -> Result<Gc<UserDataObject>, Thrown> {
     let file = vm.new_userdata(Box::new(LuaFile { stream }))?;
     vm.scratch.push(Val::userdata(file));
-    let meta = registry_get(vm, METATABLE);
+    let done = registry_get(vm, METATABLE)
+        .and_then(|meta| vm.set_metatable(Val::userdata(file), meta.as_table()));
     vm.scratch.pop();
-    vm.set_metatable(Val::userdata(file), meta?.as_table());
-    Ok(file)
+    done.map(|()| file)
 }
 
 fn registry_get(vm: &mut Vm, key: &str) -> Result<Val, Thrown> {

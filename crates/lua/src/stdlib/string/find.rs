@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** a search that has to pause leaves its state in a userdata in an argument slot; the subject stays argument 0.
 
+use super::long_needle;
 use super::pattern::{Progress, has_specials};
 use super::search::{Found, Match, Search, Wanted, search};
 use crate::function::{Cost, NativeDef};
@@ -11,8 +12,8 @@ use crate::value::Val;
 /// Bytes that a plain search looks at before it checks whether it should pause.
 const PLAIN_CHUNK: usize = 1 << 18;
 
-/// Bytes of a long text to search for that the searcher gets.
-const MAX_HEAD: usize = 1024;
+/// Longer texts are searched for by their hash: the searcher's preparation of a text is one step.
+const LONG_NEEDLE: usize = 1 << 14;
 
 pub(super) static FIND: NativeDef = NativeDef {
     name: "find",
@@ -84,36 +85,27 @@ fn found(ctx: &mut Ctx<'_>, found: &Match<'_>, progress: Progress) -> NativeResu
 
 /// A search for the text itself, a piece of the subject at a time.
 fn find_plainly(ctx: &mut Ctx<'_>, subject: &[u8], needle: &[u8], init: usize) -> NativeResult {
+    if needle.len() > LONG_NEEDLE {
+        return long_needle::find(ctx, init);
+    }
     let mut at = init;
-    // A searcher is made anew for each piece, at a cost that grows with the text it searches for: of a long one it gets
-    // the beginning, and where that is found the rest is compared.
-    let head = &needle[..needle.len().min(MAX_HEAD)];
-    let tail = &needle[head.len()..];
     loop {
         let rest = &subject[at..];
-        let piece = &rest[..rest.len().min(PLAIN_CHUNK + head.len())];
+        let piece = &rest[..rest.len().min(PLAIN_CHUNK + needle.len())];
+        // Each piece makes a searcher anew, at a cost that grows with the text it searches for.
         ctx.charge(if piece.len() < 64 {
             1
         } else {
-            piece.len().min(PLAIN_CHUNK) / 64 + head.len() / 4
+            piece.len().min(PLAIN_CHUNK) / 64 + needle.len() / 4
         });
-        match plain_position(piece, head) {
-            Some(found) => {
-                let start = at + found;
-                let behind = &subject[start + head.len()..];
-                ctx.charge(tail.len() / 16);
-                if behind.starts_with(tail) {
-                    let end = start + needle.len();
-                    return ctx.ret2(Val::int(start as i64 + 1), Val::int(end as i64));
-                }
-                if behind.len() < tail.len() {
-                    return ctx.ret(Val::NIL);
-                }
-                at = start + 1;
-            }
-            None if piece.len() == rest.len() => return ctx.ret(Val::NIL),
-            None => at += PLAIN_CHUNK,
+        if let Some(found) = plain_position(piece, needle) {
+            let start = (at + found) as i64;
+            return ctx.ret2(Val::int(start + 1), Val::int(start + needle.len() as i64));
         }
+        if piece.len() == rest.len() {
+            return ctx.ret(Val::NIL);
+        }
+        at += PLAIN_CHUNK;
         if ctx.should_pause() {
             ctx.resize_args(3)?;
             ctx.set_arg(2, Val::int(at as i64));

@@ -6,6 +6,7 @@
 //! | `find`, `gsub`, `search` | the functions that take patterns, over [`pattern`] |
 //! | `formatting` | `format`, over [`format`](mod@format) |
 //! | `packing` | `pack packsize unpack`, over [`pack`] |
+//! | `long_needle` | `find` for a long text |
 //! | `joining` | what the instruction `..` calls for long texts |
 //! | `arithmetic` | the string metatable's arithmetic |
 //!
@@ -18,6 +19,7 @@ pub mod format;
 mod formatting;
 mod gsub;
 mod joining;
+mod long_needle;
 pub mod pack;
 mod packing;
 pub mod pattern;
