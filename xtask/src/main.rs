@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod asan;
+mod attacks;
 mod bench;
 mod metering;
 mod packages;
@@ -19,6 +20,7 @@ usage: cargo xtask COMMAND
   golden [--with CMD] [--bless] [FILTER]        the scripts under tests/lua; --bless rewrites what they should print
   official [--with CMD] [FILE...]               the official Lua 5.4 suite, file by file
   stress [--with CMD] [FILTER]                  the scripts, with a collection at every allocation and freed objects poisoned
+  attacks [--write | FILTER]                    the attacks, each in its process with 256 KiB of native stack, and their table
   asan [FILTER]                                 the VM's tests and the scripts under AddressSanitizer (nightly toolchain)
   bench [ARGS...]                               the benchmarks under benches/
   metering PLACE...                             what counting instructions costs, over the programs in folders or files
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         "golden" => scripts::golden(&words),
         "official" => scripts::official(&words),
         "stress" => scripts::stress(&words),
+        "attacks" => attacks::run(&words),
         "asan" => asan::run(&words),
         "bench" => bench::run(&words),
         "metering" => metering::run(&words),

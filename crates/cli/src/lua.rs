@@ -6,6 +6,7 @@
 //! | `args` | the command line |
 //! | `machine` | the VM, its limits, and running a function under them |
 //! | `prompt` | interactive input |
+//! | `report` | what a run has used, for `cargo xtask attacks` |
 //!
 //! **Invariant:** whatever a script does, this ends with an exit code: 0, 1 the script failed, 2 usage, 3 the heap checker found
 //! something (test runs), 70 a limit ended it.
@@ -13,6 +14,7 @@
 mod args;
 mod machine;
 mod prompt;
+mod report;
 
 use args::{Action, Options, Source};
 use machine::{Failure, Machine};

@@ -25,6 +25,7 @@
 //! The other modules are the VM itself; `ARCHITECTURE.md` is their map.
 
 pub mod api;
+pub mod buffer;
 pub mod chunk;
 pub mod compiler;
 pub mod dialect;

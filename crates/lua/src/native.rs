@@ -16,7 +16,8 @@
 //!   chunks: when [`Ctx::should_pause`] says so it stores its state in its argument slots and returns [`Ctx::pause`].
 //! - Results are the last values pushed: `Action::Return(n)`.
 
-use crate::heap::{Gc, Heap};
+pub use crate::buffer::Buffer;
+use crate::heap::Gc;
 use crate::number::{self, Number};
 use crate::string::Str;
 use crate::table::Table;
@@ -154,6 +155,7 @@ impl<'a> Ctx<'a> {
     }
     #[cold]
     fn check_int_slow(&mut self, i: usize, v: Val) -> Result<i64, Thrown> {
+        self.charge_numeral(v);
         match to_integer(v) {
             Some(n) => Ok(n),
             // Without integers, fractions are cut off.
@@ -178,17 +180,14 @@ impl<'a> Ctx<'a> {
     /// Argument `i` as a float (integers and numeric strings are converted).
     #[inline]
     pub fn check_num(&mut self, i: usize) -> Result<f64, Thrown> {
-        match self
-            .arg(i)
-            .as_number()
-            .or_else(|| to_number(self.arg(i)).map(Number::to_f64))
-        {
+        match self.arg(i).as_number() {
             Some(f) => Ok(f),
-            None => Err(self.type_error(i, "number")),
+            None => self.check_number(i).map(Number::to_f64),
         }
     }
     /// Argument `i` as a number that keeps its subtype (numeric strings are converted).
     pub fn check_number(&mut self, i: usize) -> Result<Number, Thrown> {
+        self.charge_numeral(self.arg(i));
         match to_number(self.arg(i)) {
             Some(n) => Ok(n),
             None => Err(self.type_error(i, "number")),
@@ -259,7 +258,8 @@ impl<'a> Ctx<'a> {
         match options.iter().position(|o| o.as_bytes() == s.as_bytes()) {
             Some(n) => Ok(n),
             None => {
-                let message = format!("invalid option '{}'", String::from_utf8_lossy(s.as_bytes()));
+                let shown = &s.as_bytes()[..s.len().min(MAX_SHOWN)];
+                let message = format!("invalid option '{}'", String::from_utf8_lossy(shown));
                 Err(self.arg_error(i, &message))
             }
         }
@@ -371,11 +371,7 @@ impl<'a> Ctx<'a> {
     }
     /// A buffer for bytes whose growth is charged to the VM's memory limit.
     pub fn buffer(&mut self) -> Buffer {
-        Buffer {
-            bytes: Vec::new(),
-            charged: 0,
-            heap: &raw mut self.vm.heap,
-        }
+        Buffer::new(&raw mut self.vm.heap)
     }
 
     // ---- tables, without metamethods ----
@@ -436,6 +432,16 @@ impl<'a> Ctx<'a> {
         if cfg!(not(feature = "unmetered")) {
             self.vm.heap.fuel = self.vm.heap.fuel.saturating_sub(fuel.min(1 << 60) as i64);
         }
+    }
+    /// Charges for finding out what number a value is, if it is a string.
+    pub(crate) fn charge_numeral(&mut self, v: Val) {
+        if let Some(s) = v.as_str() {
+            self.charge(s.len().min(MAX_NUMERAL) / 4);
+        }
+    }
+    /// Charges for finding a key, if it is a string whose bytes have to be hashed or compared for that.
+    pub(crate) fn charge_key(&mut self, key: Val) {
+        self.vm.charge_key(key);
     }
     /// Whether the slice is used up (or collection work is due), so that a long loop should `pause`.
     #[inline(always)]
@@ -541,9 +547,8 @@ impl<'a> Ctx<'a> {
     /// As `error`.
     #[cold]
     pub fn error_bytes(&mut self, message: &[u8]) -> Thrown {
-        let mut text = self.vm.where_is(1);
-        text.extend_from_slice(message);
-        self.vm.throw_bytes(&text)
+        let place = self.vm.where_is(1);
+        self.vm.throw_joined(&[&place, message])
     }
     /// Throws any value as it is.
     #[cold]
@@ -601,12 +606,21 @@ pub(crate) fn return_results(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.ret_from(ctx.results)
 }
 
-/// The number that a value is or, being a string, converts to.
+/// Bytes of an invalid option that its message shows.
+const MAX_SHOWN: usize = 1024;
+
+/// Longer strings are no numerals: reading one is a single step, and must not take long.
+pub const MAX_NUMERAL: usize = 1 << 16;
+
+/// The number that a value is or, being a string (of at most [`MAX_NUMERAL`] bytes), converts to.
 pub fn to_number(v: Val) -> Option<Number> {
     match v.tag {
         tag::INT => Some(Number::Int(v.raw_int())),
         tag::FLOAT => Some(Number::Float(v.raw_float())),
-        tag::STR => number::parse(v.raw_gc::<Str>().as_bytes()),
+        tag::STR => match v.raw_gc::<Str>().as_bytes() {
+            text if text.len() <= MAX_NUMERAL => number::parse(text),
+            _ => None,
+        },
         _ => None,
     }
 }
@@ -616,84 +630,6 @@ pub fn to_integer(v: Val) -> Option<i64> {
     match to_number(v)? {
         Number::Int(i) => Some(i),
         Number::Float(f) => number::float_to_int(f),
-    }
-}
-
-/// Bytes being put together by a native, charged to the VM's memory limit as they grow.
-///
-/// A native that keeps one across a pause or call keeps it in a userdata. It must not outlive the VM.
-pub struct Buffer {
-    bytes: Vec<u8>,
-    charged: usize,
-    /// The VM's heap, for its counts of charged bytes.
-    heap: *mut Heap,
-}
-
-impl Buffer {
-    /// The bytes so far.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-    /// How many bytes so far.
-    pub fn len(&self) -> usize {
-        self.bytes.len()
-    }
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-    /// Makes room for `n` more bytes, charging for it first (1 fuel for 16 bytes, and the memory).
-    pub fn reserve(&mut self, ctx: &mut Ctx<'_>, n: usize) -> Result<(), Thrown> {
-        let needed = self.bytes.len().saturating_add(n);
-        if needed > self.charged {
-            let target = needed.max(self.bytes.capacity().saturating_mul(2)).max(64);
-            ctx.charge(n / 16);
-            if needed > crate::string::MAX_LEN {
-                return Err(ctx.error("resulting string too large"));
-            }
-            ctx.vm.charge_bytes(target - self.charged)?;
-            ctx.vm.heap.buffers += target - self.charged;
-            self.charged = target;
-            // The system may refuse what the limit allows; the charge goes back when the buffer is dropped.
-            let room = self.bytes.try_reserve_exact(target - self.bytes.len());
-            room.map_err(|_| ctx.vm.throw_memory())?;
-        }
-        Ok(())
-    }
-    /// Appends bytes.
-    #[inline]
-    pub fn push(&mut self, ctx: &mut Ctx<'_>, bytes: &[u8]) -> Result<(), Thrown> {
-        if self.bytes.len() + bytes.len() > self.charged {
-            self.reserve(ctx, bytes.len())?;
-        }
-        self.bytes.extend_from_slice(bytes);
-        Ok(())
-    }
-    /// Appends what `write` appends; at most `n` bytes.
-    pub fn push_with(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        n: usize,
-        write: impl FnOnce(&mut Vec<u8>),
-    ) -> Result<(), Thrown> {
-        self.reserve(ctx, n)?;
-        write(&mut self.bytes);
-        debug_assert!(self.bytes.len() <= self.charged);
-        Ok(())
-    }
-    /// Makes the string and gives the buffer's memory back.
-    pub fn finish(self, ctx: &mut Ctx<'_>) -> Result<Gc<Str>, Thrown> {
-        ctx.new_str(&self.bytes)
-    }
-}
-
-impl Drop for Buffer {
-    fn drop(&mut self) {
-        // SAFETY: the VM is boxed and outlives its natives' buffers (rule of the type).
-        unsafe {
-            (*self.heap).used -= self.charged;
-            (*self.heap).buffers -= self.charged;
-        }
     }
 }
 

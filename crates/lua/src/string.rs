@@ -66,15 +66,20 @@ impl Gc<Str> {
     }
 }
 
+/// The two halves of the product of two words, folded: every bit of the result depends on every bit of both.
+#[inline(always)]
+pub(crate) fn fold(a: u64, b: u64) -> u64 {
+    let wide = (a as u128).wrapping_mul(b as u128);
+    wide as u64 ^ (wide >> 64) as u64
+}
+
 /// Hash of a byte string under the VM's random key: 16 bytes at a time through a widening multiplication
 /// whose halves are folded (the wyhash construction).
+///
+/// The key is in *both* factors of every multiplication. With a known constant as one, a script could choose bytes that
+/// make it zero, and all else is forgotten: any number of strings with one hash, whatever the key.
 #[inline]
 pub(crate) fn hash_bytes(key: u64, bytes: &[u8]) -> u32 {
-    #[inline(always)]
-    fn fold(a: u64, b: u64) -> u64 {
-        let wide = (a as u128).wrapping_mul(b as u128);
-        wide as u64 ^ (wide >> 64) as u64
-    }
     #[inline(always)]
     fn read8(b: &[u8]) -> u64 {
         u64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]])
@@ -86,6 +91,7 @@ pub(crate) fn hash_bytes(key: u64, bytes: &[u8]) -> u32 {
     const P0: u64 = 0x9E37_79B9_7F4A_7C15;
     const P1: u64 = 0xD6E8_FEB8_6659_FD93;
     let len = bytes.len();
+    let other_key = key.rotate_left(32) ^ P1;
     let mut h = key ^ (len as u64).wrapping_mul(P0);
     let (a, b) = if len <= 16 {
         if len >= 8 {
@@ -103,7 +109,7 @@ pub(crate) fn hash_bytes(key: u64, bytes: &[u8]) -> u32 {
     } else {
         let mut rest = bytes;
         while rest.len() > 16 {
-            h = fold(read8(rest) ^ P0 ^ h, read8(&rest[8..]) ^ P1);
+            h = fold(read8(rest) ^ P0 ^ h, read8(&rest[8..]) ^ other_key);
             rest = &rest[16..];
         }
         (read8(&bytes[len - 16..]), read8(&bytes[len - 8..]))
@@ -180,12 +186,10 @@ impl Interner {
         }
     }
 
-    /// Adds a string that is not there. Growth has been charged by the caller.
+    /// Adds a string that is not there. The caller has grown the table when that was due.
     #[inline]
     pub(crate) fn insert(&mut self, s: Gc<Str>) {
-        if self.growth_due() != 0 {
-            self.resize(self.slots.len() * 2);
-        }
+        debug_assert!(self.live + 1 < self.slots.len());
         self.place(entry(s), s.hash as usize & self.mask);
         self.live += 1;
     }
@@ -199,13 +203,21 @@ impl Interner {
         self.slots[i] = slot;
     }
 
+    /// Doubles the table; false, with nothing changed, when the system has no memory. Charged by the caller.
     #[cold]
-    fn resize(&mut self, len: usize) {
-        let old = std::mem::replace(&mut self.slots, vec![EMPTY; len].into_boxed_slice());
+    pub(crate) fn grow(&mut self) -> bool {
+        let len = self.slots.len() * 2;
+        let mut slots = Vec::new();
+        if slots.try_reserve_exact(len).is_err() {
+            return false;
+        }
+        slots.resize(len, EMPTY);
+        let old = std::mem::replace(&mut self.slots, slots.into_boxed_slice());
         self.mask = len - 1;
         for slot in old.into_iter().filter(|s| *s != EMPTY) {
             self.place(slot, string_of(slot).hash as usize & self.mask);
         }
+        true
     }
 
     /// The slot a string would be in if nothing else were; the stamp tells it for all but large tables.
@@ -273,5 +285,21 @@ mod tests {
             );
         }
         assert_ne!(hash_bytes(1, b""), hash_bytes(1, b"\0"));
+    }
+
+    /// Strings that collided under every key while one factor of each multiplication was a constant.
+    #[test]
+    fn no_piece_of_a_string_makes_the_rest_count_for_nothing() {
+        for factor in [0x9E37_79B9_7F4A_7C15u64, 0xD6E8_FEB8_6659_FD93, 0] {
+            let hashes: std::collections::HashSet<u32> = (0..1000u64)
+                .map(|n| {
+                    let mut bytes = n.to_le_bytes().to_vec();
+                    bytes.extend(factor.to_le_bytes());
+                    bytes.extend(b"the same end of all");
+                    hash_bytes(0x0123_4567_89AB_CDEF, &bytes)
+                })
+                .collect();
+            assert!(hashes.len() > 990, "{} of 1000", hashes.len());
+        }
     }
 }

@@ -19,7 +19,7 @@
 use crate::heap::{Gc, Header};
 use crate::native::Thrown;
 use crate::number::float_to_int;
-use crate::string::Str;
+use crate::string::{Str, fold};
 use crate::value::{Val, tag};
 use crate::vm::Vm;
 use std::ptr::null_mut;
@@ -65,7 +65,7 @@ const MAX_HASH_BITS: u32 = 30;
 /// A table object.
 #[repr(C)]
 pub struct Table {
-    /// `flags`: absent metamethods; `extra`: the `KIND_*` bits.
+    /// `flags`: absent metamethods; `extra`: the `KIND_*` bits; `aux`: the VM's [`int_seed`].
     pub(crate) header: Header,
     pub(crate) array: *mut u8,
     pub(crate) nodes: *mut Node,
@@ -126,13 +126,27 @@ impl Slot {
     }
 }
 
-#[inline(always)]
-fn hash_int(i: i64) -> u32 {
-    ((i as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32
+/// What a VM's key is to integer keys: half a word, which fits the header of each table, so that a look-up needs nothing
+/// but the table.
+pub(crate) fn int_seed(hash_key: u64) -> u32 {
+    (fold(hash_key ^ 0x8EBC_6AF0_9C88_C6E3, 0xD6E8_FEB8_6659_FD93) >> 16) as u32
 }
 
-fn hash_word(w: u64) -> u32 {
-    ((w ^ w >> 32).wrapping_mul(0xD6E8_FEB8_6659_FD93) >> 32) as u32
+/// A plain multiplication would not do: keys that differ in their upper bits only would collide whatever the key of the
+/// VM is, and a script (or a request with numbers in it) could make every look-up walk one long chain.
+#[inline(always)]
+fn hash_int(seed: u32, i: i64) -> u32 {
+    const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+    let h = fold(i as u64 ^ (seed as u64).wrapping_mul(SPREAD), SPREAD);
+    (h ^ h >> 32) as u32
+}
+
+fn hash_word(hash_key: u64, w: u64) -> u32 {
+    let h = fold(
+        w ^ hash_key,
+        hash_key.rotate_left(32) ^ 0xD6E8_FEB8_6659_FD93,
+    );
+    (h ^ h >> 32) as u32
 }
 
 impl Table {
@@ -220,7 +234,7 @@ impl Table {
 
     #[inline]
     fn find_int_node(&self, i: i64) -> Option<Slot> {
-        let mut n = self.node(hash_int(i) & self.mask);
+        let mut n = self.node(hash_int(self.header.aux, i) & self.mask);
         loop {
             // SAFETY: chains stay inside the node array.
             unsafe {
@@ -269,7 +283,7 @@ impl Table {
     }
 
     fn find_generic(&self, hash_key: u64, key: Val) -> Option<Slot> {
-        let mut n = self.node(hash_val(hash_key, key) & self.mask);
+        let mut n = self.node(self.hash_of(hash_key, key) & self.mask);
         loop {
             // SAFETY: chains stay inside the node array; only nodes with an equal tag are compared, and a key
             // that may be freed has the tag DEAD_KEY.
@@ -412,7 +426,7 @@ impl Table {
         if !key.is_object() {
             return None;
         }
-        let mut n = self.node(hash_val(hash_key, key) & self.mask);
+        let mut n = self.node(self.hash_of(hash_key, key) & self.mask);
         loop {
             // SAFETY: chains stay inside the node array.
             unsafe {
@@ -469,6 +483,17 @@ impl Table {
         unsafe { (*n).val_tag == tag::NIL }
     }
 
+    /// The hash of any key that is not nil (floats that are integers must have been normalised).
+    fn hash_of(&self, hash_key: u64, key: Val) -> u32 {
+        match key.tag {
+            tag::INT => hash_int(self.header.aux, key.raw_int()),
+            tag::STR => key.raw_gc::<Str>().hash_with(hash_key),
+            tag::FALSE => 1,
+            tag::TRUE => 2,
+            _ => hash_word(hash_key, key.payload),
+        }
+    }
+
     fn main_position(&self, hash_key: u64, n: *mut Node) -> *mut Node {
         // SAFETY: `n` is a live node with a value, so its key is alive.
         let key = unsafe {
@@ -477,7 +502,7 @@ impl Table {
                 tag: (*n).key_tag,
             }
         };
-        self.node(hash_val(hash_key, key) & self.mask)
+        self.node(self.hash_of(hash_key, key) & self.mask)
     }
 
     fn take_free(&mut self) -> Option<*mut Node> {
@@ -498,7 +523,7 @@ impl Table {
             return Placed::NoRoom;
         }
         let mut placed = Placed::Here;
-        let mut at = self.node(hash_val(hash_key, key) & self.mask);
+        let mut at = self.node(self.hash_of(hash_key, key) & self.mask);
         // SAFETY: all pointers stay inside the node array.
         unsafe {
             if !Self::is_empty_slot(at) {
@@ -561,18 +586,6 @@ impl Table {
         }
         self.last_free = self.node_count() as u32;
         self.len_hint = 0;
-    }
-}
-
-/// The hash of any key that is not nil (floats that are integers must have been normalised).
-pub(crate) fn hash_val(hash_key: u64, key: Val) -> u32 {
-    match key.tag {
-        tag::INT => hash_int(key.raw_int()),
-        tag::STR => key.raw_gc::<Str>().hash_with(hash_key),
-        tag::FLOAT => hash_word(key.payload ^ hash_key),
-        tag::FALSE => 1,
-        tag::TRUE => 2,
-        _ => hash_word((key.payload >> 4) ^ hash_key),
     }
 }
 
@@ -791,7 +804,9 @@ impl Vm {
             0
         } + hash_slots * size_of::<Node>();
         self.charge_bytes(bytes)?;
-        self.heap.spend(((array + hash_slots) / 8) as i64);
+        // Entries move one by one, each to a place of its own in a part that may be larger than any cache.
+        let moved = t.node_count() + array.abs_diff(old_array);
+        self.heap.spend((moved + (array + hash_slots) / 8) as i64);
         let (old_nodes, old_count) = (t.nodes, t.node_count());
         let old_array_ptr = t.array;
         // SAFETY: fresh allocations of the sizes computed above; entries are copied within both bounds.
@@ -883,6 +898,10 @@ impl Vm {
     }
 }
 
+/// Parts of this many bytes come zeroed from the system, which is all nil and touches no page before it is used; smaller
+/// ones are filled here.
+const UNTOUCHED: usize = 128 * 1024;
+
 /// A new array part with the entries of the old one, as many as fit; null when the system has no memory.
 ///
 /// # Safety
@@ -891,7 +910,10 @@ unsafe fn new_array(old: *mut u8, old_slots: usize, slots: usize) -> *mut u8 {
     let layout = array_layout(slots);
     // SAFETY: the layout is not empty; the copies stay within both blocks.
     unsafe {
-        let block = std::alloc::alloc(layout);
+        let block = match layout.size() {
+            UNTOUCHED.. => std::alloc::alloc_zeroed(layout),
+            _ => std::alloc::alloc(layout),
+        };
         if block.is_null() {
             return null_mut();
         }
@@ -901,7 +923,9 @@ unsafe fn new_array(old: *mut u8, old_slots: usize, slots: usize) -> *mut u8 {
             std::ptr::copy_nonoverlapping(old.sub(kept * 8), array.sub(kept * 8), kept * 8);
             std::ptr::copy_nonoverlapping(old, array, kept);
         }
-        std::ptr::write_bytes(array.add(kept), tag::NIL, slots - kept);
+        if layout.size() < UNTOUCHED {
+            std::ptr::write_bytes(array.add(kept), tag::NIL, slots - kept);
+        }
         array
     }
 }
@@ -909,8 +933,11 @@ unsafe fn new_array(old: *mut u8, old_slots: usize, slots: usize) -> *mut u8 {
 /// A new hash part; null when the system has no memory.
 fn new_nodes(count: usize) -> *mut Node {
     let layout = std::alloc::Layout::array::<Node>(count).expect("bounded by MAX_HASH_BITS");
-    // SAFETY: the layout is not empty; every node is initialised.
+    // SAFETY: the layout is not empty; every node is initialised (all of the empty node is zero).
     unsafe {
+        if layout.size() >= UNTOUCHED {
+            return std::alloc::alloc_zeroed(layout) as *mut Node;
+        }
         let nodes = std::alloc::alloc(layout) as *mut Node;
         if nodes.is_null() {
             return null_mut();

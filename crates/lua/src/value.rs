@@ -15,6 +15,7 @@ use crate::userdata::UserDataObject;
 /// Type tags. `FALSE` and below are falsy; `STR` and above are heap objects.
 pub mod tag {
     #![allow(missing_docs)]
+    /// Zero: fresh memory of stacks and tables is all nil.
     pub const NIL: u8 = 0;
     pub const FALSE: u8 = 1;
     pub const TRUE: u8 = 2;

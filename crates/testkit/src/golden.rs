@@ -173,7 +173,8 @@ pub fn bless(engine: &Engine, folder: &Path, relative: &Path) -> Result<bool, St
     Ok(true)
 }
 
-fn run(
+/// Runs a script as its header says.
+pub fn run(
     engine: &Engine,
     folder: &Path,
     relative: &Path,
@@ -190,7 +191,7 @@ fn run(
 }
 
 /// What is wrong with an outcome, or `None`.
-fn complaints(script: &Script, outcome: &Outcome) -> Option<String> {
+pub fn complaints(script: &Script, outcome: &Outcome) -> Option<String> {
     let mut report = String::new();
     if outcome.exit != Exit::Code(script.exit_code) {
         report.push_str(&format!(

@@ -6,6 +6,7 @@
 //! reference interpreter and Rille alike.
 #![forbid(unsafe_code)]
 
+pub mod attacks;
 pub mod diff;
 pub mod golden;
 pub mod harness;

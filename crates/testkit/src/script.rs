@@ -20,6 +20,7 @@
 //! | `only: rille` | not portable to the reference interpreter |
 //! | `timeout: N s` | the time limit, 20 s unless said |
 //! | `rss: N MiB` | the resident set must stay below this |
+//! | `attack: K or M` | how the attack must end (see [`crate::attacks`]) |
 //! | `stress: skip, REASON` | too slow where a collection runs at every allocation |
 //!
 //! **Invariant:** the expected output stands at the end and nowhere else, so that rewriting it never moves a line of
@@ -48,6 +49,8 @@ pub struct Script {
     pub timeout: Duration,
     pub rss_limit_bytes: Option<u64>,
     pub stress_skip: Option<String>,
+    /// The ends an attack may have.
+    pub attack: Vec<String>,
     pub stdout: Vec<String>,
 }
 
@@ -72,6 +75,7 @@ impl Script {
             timeout: DEFAULT_TIMEOUT,
             rss_limit_bytes: None,
             stress_skip: None,
+            attack: Vec::new(),
             stdout: Vec::new(),
         };
         let mut at_title = true;
@@ -127,6 +131,7 @@ impl Script {
                     .and_then(|n| n.trim().parse::<u64>().ok());
                 self.rss_limit_bytes = Some(mib.ok_or("rss takes `N MiB`")? << 20);
             }
+            "attack" => self.attack = value.split(" or ").map(str::to_owned).collect(),
             "stress" => {
                 let reason = value.strip_prefix("skip,").map(str::trim);
                 let reason = reason.filter(|r| !r.is_empty());
@@ -224,7 +229,7 @@ mod tests {
         let script = parse(concat!(
             "-- title: with a colon\n-- Prose: with a colon.\n-- expect: exit 70\n-- stderr: a: b\n-- stderr: c\n",
             "-- args: 1 two\n-- flags: --max-memory 64MiB\n-- only: rille\n-- timeout: 3 s\n",
-            "-- rss: 96 MiB\n-- stdin: a\\nb\n-- env: K=v=w\n-- stress: skip, slow\n",
+            "-- rss: 96 MiB\n-- attack: K or M\n-- stdin: a\\nb\n-- env: K=v=w\n-- stress: skip, slow\n",
             "print(1) -- expect: exit 9\n--> not the tail\nprint(2)\n--> 1\n-->\n-->  two\n"
         ))
         .unwrap();
@@ -235,6 +240,7 @@ mod tests {
         assert!(script.only_rille);
         assert_eq!(script.timeout, Duration::from_secs(3));
         assert_eq!(script.rss_limit_bytes, Some(96 << 20));
+        assert_eq!(script.attack, ["K", "M"]);
         assert_eq!(script.stdin, "a\nb");
         assert_eq!(script.env, [("K".to_owned(), "v=w".to_owned())]);
         assert_eq!(script.stress_skip.as_deref(), Some("slow"));

@@ -1,7 +1,8 @@
 -- An endless loop inside pcall inside an endless loop: the kill is not catchable.
 -- only: rille
 -- expect: exit 70
--- flags: --max-memory 64MiB --max-instructions 20000000
+-- attack: K
+-- flags: --sandbox --max-memory 64MiB --max-instructions 20000000
 -- timeout: 20 s
 -- stress: skip, ends by its limits
 while true do pcall(function() while true do end end) end

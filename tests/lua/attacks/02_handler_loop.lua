@@ -1,7 +1,8 @@
 -- An error handler that loops for ever.
 -- only: rille
 -- expect: exit 70
--- flags: --max-memory 64MiB --max-instructions 20000000
+-- attack: K
+-- flags: --sandbox --max-memory 64MiB --max-instructions 20000000
 -- timeout: 20 s
 -- stress: skip, ends by its limits
 xpcall(function() while true do end end, function() while true do end end)

@@ -2,7 +2,8 @@
 -- only: rille
 -- expect: exit 1
 -- stderr: (error object is a table value)
--- flags: --max-memory 64MiB --max-instructions 20000000
+-- attack: E
+-- flags: --sandbox --max-memory 64MiB --max-instructions 20000000
 -- timeout: 20 s
 -- stress: skip, ends by its limits
 error(setmetatable({}, {__tostring = function() while true do end end}))

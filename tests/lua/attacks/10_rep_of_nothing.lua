@@ -1,6 +1,7 @@
 -- Repeating the empty string is free.
 -- only: rille
--- flags: --max-memory 64MiB --max-instructions 20000000
+-- attack: done
+-- flags: --sandbox --max-memory 64MiB --max-instructions 20000000
 -- timeout: 5 s
 -- stress: skip, ends by its limits
 print(#string.rep("", 1 << 62), #(""):rep(math.maxinteger, ""))

@@ -1,8 +1,8 @@
 -- A string that cannot fit is refused before it is allocated.
 -- only: rille
--- flags: --max-memory 64MiB --max-instructions 20000000
+-- attack: E
+-- flags: --sandbox --max-memory 64MiB --max-instructions 20000000
 -- timeout: 5 s
--- rss: 64 MiB
 -- stress: skip, ends by its limits
 print(pcall(string.rep, "x", 1 << 40))
 print(pcall(string.rep, "x", 1 << 62))

@@ -1,9 +1,9 @@
 -- table.concat of many references to one long string.
 -- only: rille
 -- expect: exit 70
--- flags: --max-memory 64MiB --max-instructions 20000000
+-- attack: M
+-- flags: --sandbox --max-memory 64MiB --max-instructions 20000000
 -- timeout: 20 s
--- rss: 128 MiB
 -- stress: skip, ends by its limits
 local s = ("x"):rep(2 ^ 20)
 local t = {}

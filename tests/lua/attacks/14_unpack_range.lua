@@ -1,6 +1,7 @@
 -- unpack over the whole range of integers.
 -- only: rille
--- flags: --max-memory 64MiB --max-instructions 20000000
+-- attack: E
+-- flags: --sandbox --max-memory 64MiB --max-instructions 20000000
 -- timeout: 5 s
 -- stress: skip, ends by its limits
 print(pcall(table.unpack, {}, math.mininteger, math.maxinteger))

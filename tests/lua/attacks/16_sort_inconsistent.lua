@@ -1,6 +1,7 @@
 -- A comparator that is always true, on many elements: an error or an end, no crash.
 -- only: rille
--- flags: --max-memory 64MiB --max-instructions 200000000
+-- attack: E
+-- flags: --sandbox --max-memory 64MiB --max-instructions 200000000
 -- timeout: 20 s
 -- stress: skip, ends by its limits
 local t = {}

@@ -1,6 +1,7 @@
 -- Nesting without end in the source.
 -- only: rille
--- flags: --max-memory 64MiB --max-instructions 20000000
+-- attack: E
+-- flags: --sandbox --max-memory 64MiB --max-instructions 20000000
 -- timeout: 10 s
 -- stress: skip, ends by its limits
 for _, open in ipairs {"(", "{", "[", "a.", "not ", "- ", "f(", "function() ", "if x then ", "x = {", "a[", "do ", "while x do ", "::l", "for i = 1, "} do

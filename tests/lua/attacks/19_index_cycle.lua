@@ -1,6 +1,7 @@
 -- An __index cycle.
 -- only: rille
--- flags: --max-memory 64MiB --max-instructions 20000000
+-- attack: E
+-- flags: --sandbox --max-memory 64MiB --max-instructions 20000000
 -- timeout: 10 s
 -- stress: skip, ends by its limits
 local t = {}

@@ -1,8 +1,8 @@
 -- Coroutines that resume coroutines without end.
 -- only: rille
--- flags: --max-memory 64MiB --max-instructions 200000000
+-- attack: E
+-- flags: --sandbox --max-memory 64MiB --max-instructions 200000000
 -- timeout: 20 s
--- rss: 128 MiB
 -- stress: skip, ends by its limits
 local function f() return coroutine.wrap(f)() end
 print((pcall(f)))

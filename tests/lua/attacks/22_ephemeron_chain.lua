@@ -1,6 +1,7 @@
 -- A chain of ephemerons is collected in linear time.
 -- only: rille
--- flags: --max-memory 256MiB --max-instructions 200000000
+-- attack: done
+-- flags: --sandbox --max-memory 256MiB --max-instructions 200000000
 -- timeout: 20 s
 -- stress: skip, ends by its limits
 local e = setmetatable({}, {__mode = "k"})

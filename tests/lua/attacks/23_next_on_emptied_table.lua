@@ -1,7 +1,8 @@
 -- next on a large table that was emptied pays for what it skips.
 -- only: rille
 -- expect: exit 70
--- flags: --max-memory 256MiB --max-instructions 50000000
+-- attack: K
+-- flags: --sandbox --max-memory 256MiB --max-instructions 50000000
 -- timeout: 30 s
 -- stress: skip, ends by its limits
 local t = {}

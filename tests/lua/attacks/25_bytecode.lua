@@ -1,5 +1,6 @@
 -- Precompiled chunks are refused in the sandbox, and none can be made there.
 -- only: rille
+-- attack: E
 -- flags: --max-memory 64MiB --max-instructions 20000000 --sandbox
 -- timeout: 10 s
 -- stress: skip, ends by its limits

@@ -1,9 +1,9 @@
 -- A string that doubles for ever.
 -- only: rille
 -- expect: exit 70
--- flags: --sandbox --max-memory 64MiB
+-- attack: M
+-- flags: --sandbox --max-memory 64MiB --max-instructions 20000000
 -- timeout: 20 s
--- rss: 96 MiB
 -- stderr: not enough memory
 -- stress: skip, ends by its limits
 local s = "x"

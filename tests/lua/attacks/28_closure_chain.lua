@@ -1,9 +1,9 @@
 -- An endless chain of closures hits the limit, and is freed without deep recursion.
 -- only: rille
 -- expect: exit 70
--- flags: --max-memory 64MiB --max-instructions 20000000
+-- attack: M
+-- flags: --sandbox --max-memory 64MiB --max-instructions 20000000
 -- timeout: 20 s
--- rss: 128 MiB
 -- stress: skip, ends by its limits
 local f = print
 while true do

@@ -1,9 +1,9 @@
 -- pcall nested in itself, each level adding a result: moving the results is work that fuel has to see.
 -- only: rille
 -- expect: exit 70
--- flags: --max-memory 64MiB --max-instructions 20000000
+-- attack: K
+-- flags: --sandbox --max-memory 64MiB --max-instructions 20000000
 -- timeout: 20 s
--- rss: 128 MiB
 -- stress: skip, ends by its limits
 local function nest() return pcall(nest) end
 local function nest2() return pcall(pcall, nest2) end

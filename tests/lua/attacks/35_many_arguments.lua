@@ -1,8 +1,8 @@
 -- Calls with more arguments and results than a stack should hold.
 -- only: rille
--- flags: --max-memory 64MiB --max-instructions 20000000
+-- attack: E
+-- flags: --sandbox --max-memory 64MiB --max-instructions 20000000
 -- timeout: 10 s
--- rss: 128 MiB
 -- stress: skip, ends by its limits
 local t = table.pack(pcall(table.unpack, {}, 1, 900000))
 -- Either fits or is refused with an ordinary error.

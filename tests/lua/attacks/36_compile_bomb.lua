@@ -2,9 +2,9 @@
 -- only: rille
 -- expect: exit 1
 -- stderr: not enough memory
--- flags: --max-memory 64MiB --max-instructions 20000000
+-- attack: M
+-- flags: --sandbox --max-memory 64MiB --max-instructions 20000000
 -- timeout: 20 s
--- rss: 160 MiB
 -- stress: skip, ends by its limits
 local s = "t = {" .. ("1,"):rep(1000) .. "}\n"
 while true do assert(load(s)) s = s .. s end

@@ -1,3 +1,7 @@
+-- Sizes and positions at the ends of their ranges overflow nothing.
+-- only: rille
+-- attack: E
+-- flags: --sandbox --max-memory 64MiB --max-instructions 20000000
 for _, f in ipairs {
   function() return string.packsize("c9223372036854775807c10") end,
   function() return string.pack("c9223372036854775807", "x") end,

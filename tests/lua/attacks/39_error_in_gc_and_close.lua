@@ -1,6 +1,7 @@
 -- Errors in finalizers and close methods, in every order, leave a script that works.
 -- only: rille
--- flags: --max-memory 64MiB --max-instructions 20000000
+-- attack: done
+-- flags: --sandbox --max-memory 64MiB --max-instructions 20000000
 -- timeout: 10 s
 -- stress: skip, ends by its limits
 for i = 1, 100 do

@@ -48,6 +48,7 @@ pub struct Machine {
     max_instructions: Option<u64>,
     deadline: Option<(Instant, Duration)>,
     check_heap: bool,
+    report: bool,
     stopped: Cell<bool>,
 }
 
@@ -81,6 +82,7 @@ impl Machine {
             max_instructions: options.max_instructions,
             deadline: options.timeout.map(|t| (Instant::now() + t, t)),
             check_heap: on("RILLE_GC_CHECK"),
+            report: on("RILLE_REPORT"),
             stopped: Cell::new(false),
         })
     }
@@ -125,6 +127,7 @@ impl Machine {
             self.stopped.set(true);
             let position = thread.current_line();
             thread.terminate(reason, CLOSING_FUEL);
+            self.lua().set_closing_fuel(CLOSING_FUEL);
             Err(Failure::Limit(match position {
                 Some((chunk, line)) => format!("{chunk}:{line}: {text}"),
                 None => text,
@@ -240,7 +243,12 @@ impl Machine {
                 code = 3;
             }
         }
+        let fuel_used = self.lua().fuel_used();
         drop(self.lua.take());
+        if self.report {
+            let line = super::report::line(fuel_used, self.max_instructions);
+            let _ = self.host.write_err(line.as_bytes());
+        }
         let _ = self.host.flush_out();
         code
     }

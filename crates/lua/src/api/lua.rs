@@ -274,6 +274,12 @@ impl Lua {
         self.0.nested_allowance.set(instructions);
     }
 
+    /// Sets how many instructions the finalizers may take, all together, that are called when the VM goes. A host that has
+    /// stopped a script chooses few: what the script leaves behind should not outlive it by much.
+    pub fn set_closing_fuel(&self, instructions: u64) {
+        self.0.closing_fuel.set(instructions);
+    }
+
     /// Instructions that scripts of this VM have used, natives' and the collector's work included.
     pub fn fuel_used(&self) -> u64 {
         self.0.fuel_used.get()
@@ -352,6 +358,17 @@ impl Lua {
     /// Switches the collector to poisoning what it frees and never using it again.
     pub fn set_gc_quarantine(&self, on: bool) {
         let _ = self.enter(|vm| vm.heap.quarantine = on);
+    }
+
+    /// Refuses the `n`th allocation from now on, as at the memory limit; 0: none. For tests. The result is how many were
+    /// still to come before the one that was to be refused.
+    pub fn fail_allocation(&self, n: u64) -> u64 {
+        self.enter(|vm| {
+            let left = std::mem::replace(&mut vm.heap.fail_in, n);
+            vm.heap.update_trigger();
+            left
+        })
+        .unwrap_or(0)
     }
 
     /// Everything that is wrong with the heap; for tests. Takes time proportional to the heap.

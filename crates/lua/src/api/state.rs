@@ -13,7 +13,7 @@
 //! a `Drop` during a collection. Handles hold the VM weakly: one that outlives it gives errors.
 
 use super::error::{Error, Result, StopReason, TRACEBACK_MARK};
-use super::options::LuaOptions;
+use super::options::{LuaOptions, Profile};
 use super::userdata::TypeRegistry;
 use super::value::Value;
 use crate::dialect::Dialect;
@@ -77,6 +77,8 @@ pub(crate) struct Inner {
     pub(crate) fuel_used: Cell<u64>,
     /// Why a nested run was stopped, until the outermost one reports it.
     pub(crate) stop_reason: Cell<Option<StopReason>>,
+    /// Fuel for the finalizers that are called when the VM goes.
+    pub(crate) closing_fuel: Cell<u64>,
     /// Set when the last `Lua` is gone and finalizers have been given their chance.
     closing: Cell<bool>,
 }
@@ -87,8 +89,10 @@ pub(crate) const UNLIMITED_FUEL: i64 = 1 << 60;
 pub(crate) const DEFAULT_NESTED_ALLOWANCE: u64 = 20_000_000;
 /// Instructions for the `__tostring` of an error object that nobody caught: it could go on for ever.
 const ERROR_TEXT_FUEL: u64 = 100_000;
-/// Fuel for all finalizers that are called when a VM goes.
-const CLOSING_FUEL: i64 = 100_000_000;
+/// Fuel for all finalizers that are called when a VM goes, unless the host says otherwise.
+const CLOSING_FUEL: u64 = 100_000_000;
+/// The same where scripts are not trusted: about a millisecond.
+const SANDBOX_CLOSING_FUEL: u64 = 1_000_000;
 /// Slot of values that need no root.
 const NO_SLOT: u32 = u32::MAX;
 
@@ -129,6 +133,10 @@ impl Lua {
             nested_allowance: Cell::new(DEFAULT_NESTED_ALLOWANCE),
             fuel_used: Cell::new(0),
             stop_reason: Cell::new(None),
+            closing_fuel: Cell::new(match options.profile {
+                Profile::Full => CLOSING_FUEL,
+                Profile::Sandbox => SANDBOX_CLOSING_FUEL,
+            }),
             closing: Cell::new(false),
         }));
         let link: Box<dyn Any> = Box::new(WeakLua(Rc::downgrade(&lua.0)));
@@ -191,7 +199,8 @@ impl Lua {
             return;
         }
         let _ = self.enter(|vm| {
-            vm.heap.set_fuel(CLOSING_FUEL);
+            let fuel = self.0.closing_fuel.get().min(UNLIMITED_FUEL as u64);
+            vm.heap.set_fuel(fuel as i64);
             vm.finalize_everything();
         });
     }

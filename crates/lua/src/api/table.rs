@@ -273,8 +273,7 @@ impl Table {
         };
         lua.try_enter(|vm| {
             writable(vm, self.gc())?;
-            vm.set_metatable(self.0.val, meta);
-            Ok(())
+            vm.set_metatable(self.0.val, meta)
         })
     }
 

@@ -12,6 +12,7 @@ use super::thread::Thread;
 use super::userdata::AnyUserData;
 use crate::heap::Gc;
 use crate::native::Thrown;
+use crate::stdlib::access::identity;
 use crate::string::Str;
 use crate::value::{Val, tag};
 use crate::vm::{Event, Vm};
@@ -120,7 +121,8 @@ impl Value {
         let v = lua.val_of(self)?;
         let method = lua.enter(|vm| vm.meta_of(v, Event::ToString))?;
         if method.is_nil() {
-            return lua.enter(|vm| format!("{}: {:#x}", vm.type_name_for_message(v), v.payload));
+            return lua
+                .enter(|vm| format!("{}: {:#x}", vm.type_name_for_message(v), identity(vm, v)));
         }
         lua.balanced(|_| {
             lua.enter(|vm| {

@@ -67,7 +67,8 @@ impl Vm {
         }
         check.roots();
         check.strings(&objects);
-        let expected = check.bytes + self.heap.strings.bytes() + self.heap.buffers;
+        let expected =
+            check.bytes + self.heap.strings.bytes() + self.heap.buffers + self.heap.lists;
         if expected != self.heap.used {
             check.problems.push(format!(
                 "{} bytes are charged, {} are in use",

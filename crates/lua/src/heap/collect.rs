@@ -16,6 +16,7 @@
 
 use super::{Gc, Header, Heap, object_size};
 use crate::function::{LuaClosure, NativeClosure, Proto, UpBox};
+use crate::native::Thrown;
 use crate::string::Str;
 use crate::table::{Node, Table};
 use crate::thread::{Thread, ThreadState};
@@ -399,6 +400,14 @@ impl Heap {
                 });
             }
         }
+    }
+
+    /// Brings the charge for the lists of objects with finalizers in line with what they take.
+    fn recount_lists(&mut self) {
+        let slots = self.gc.finalizable.capacity() + self.gc.to_finalize.capacity();
+        let bytes = slots * size_of::<Val>();
+        self.used = self.used + bytes - self.lists;
+        self.lists = bytes;
     }
 
     fn drain_gray(&mut self) -> usize {
@@ -947,6 +956,7 @@ impl Vm {
         let (dead, alive): (Vec<Val>, Vec<Val>) =
             all.into_iter().partition(|v| is_white(v.header()));
         self.heap.gc.finalizable = alive;
+        self.heap.recount_lists();
         for v in dead.into_iter().rev() {
             self.heap.mark(v);
             self.heap.gc.to_finalize.push_back(v);
@@ -1056,6 +1066,16 @@ impl Vm {
         gc.sweep_at = 0;
     }
 
+    /// Gives up a mark under way, so that the next cycle to begin sees what is garbage now. The result is the count of
+    /// completed cycles at which a whole one is over.
+    pub(crate) fn begin_full_cycle(&mut self) -> u64 {
+        if self.heap.gc.phase == Phase::Mark {
+            self.abandon_mark();
+        }
+        let sweeping = self.heap.gc.phase != Phase::Pause;
+        self.heap.gc.cycles + 1 + u64::from(sweeping)
+    }
+
     /// A full collection: gives up a mark under way (or finishes a sweep) and runs one whole cycle. Calls no finalizer (they are
     /// queued), so it may happen inside any allocation.
     pub(crate) fn collect_everything(&mut self) {
@@ -1087,7 +1107,24 @@ impl Vm {
         }
     }
 
-    /// Registers an object whose metatable has `__gc`.
+    /// Makes room on the list of objects with finalizers for one more.
+    pub(crate) fn reserve_finalizer(&mut self) -> Result<(), Thrown> {
+        let list = &self.heap.gc.finalizable;
+        if list.len() < list.capacity() {
+            return Ok(());
+        }
+        let more = list.capacity().max(4);
+        let bytes = more * size_of::<Val>();
+        self.charge_bytes(bytes)?;
+        self.heap.lists += bytes;
+        let list = &mut self.heap.gc.finalizable;
+        let room = list.try_reserve_exact(more);
+        // The charge may have collected, and left another list.
+        self.heap.recount_lists();
+        room.map_err(|_| self.throw_memory())
+    }
+
+    /// Registers an object whose metatable has `__gc`; there is room (see [`Vm::reserve_finalizer`]).
     pub(crate) fn register_finalizer(&mut self, v: Val) {
         // SAFETY: `v` is a live object.
         unsafe {

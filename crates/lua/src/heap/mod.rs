@@ -20,7 +20,7 @@ use crate::chunk::{Constant, FunctionCode};
 use crate::function::{LuaClosure, NativeClosure, NativeDef, Proto, UpBox};
 use crate::native::Thrown;
 use crate::string::{INTERNED_FLAG, Interner, MAX_INTERNED, MAX_LEN, STR_DATA, Str, hash_bytes};
-use crate::table::Table;
+use crate::table::{Table, int_seed};
 use crate::thread::{
     FIRST_FRAMES, FIRST_STACK, Frame, Thread, ThreadState, frame_layout, stack_layout,
 };
@@ -140,11 +140,17 @@ pub struct Heap {
     trigger: usize,
     /// The VM's random key for hashes.
     pub(crate) hash_key: u64,
+    /// What tables keep of it for integer keys.
+    int_seed: u32,
     pub(crate) pages: Pages,
     /// Objects too large for a page.
     pub(crate) large: Vec<*mut Header>,
     pub(crate) strings: Interner,
     pub(crate) gc: Collector,
+    /// Allocations until the one that is refused; 0: none is (tests).
+    pub(crate) fail_in: u64,
+    /// Bytes charged for the lists that the collector keeps between cycles.
+    pub(crate) lists: usize,
     /// Collect at every allocation.
     pub(crate) stress: bool,
     /// Check the whole heap after every collection step (tests).
@@ -168,10 +174,13 @@ impl Heap {
             limit,
             trigger: 0,
             hash_key,
+            int_seed: int_seed(hash_key),
             pages: Pages::new(),
             large: Vec::new(),
             strings,
             gc: Collector::new(),
+            fail_in: 0,
+            lists: 0,
             stress: false,
             verify: false,
             quarantine: false,
@@ -181,7 +190,7 @@ impl Heap {
     }
 
     pub(crate) fn update_trigger(&mut self) {
-        self.trigger = if self.stress {
+        self.trigger = if self.stress || self.fail_in > 0 {
             0
         } else {
             self.gc.threshold.min(self.limit)
@@ -195,7 +204,11 @@ impl Heap {
             self.held_fuel = self.fuel;
             self.fuel = INTERRUPT_FUEL;
         }
-        self.trigger = if self.stress { 0 } else { self.limit };
+        self.trigger = if self.stress || self.fail_in > 0 {
+            0
+        } else {
+            self.limit
+        };
     }
 
     /// Takes the interrupt back: true if one was pending. Fuel is then what is really left.
@@ -261,6 +274,13 @@ impl Vm {
         if self.heap.stress {
             self.collect_everything();
         }
+        if self.heap.fail_in > 0 {
+            self.heap.fail_in -= 1;
+            if self.heap.fail_in == 0 {
+                self.heap.update_trigger();
+                return Err(self.throw_memory());
+            }
+        }
         if bytes > self.heap.limit || self.heap.used > self.heap.limit - bytes {
             self.collect_everything();
             if bytes > self.heap.limit || self.heap.used > self.heap.limit - bytes {
@@ -303,14 +323,38 @@ impl Vm {
 
     #[cold]
     fn allocate_large(&mut self, size: usize) -> *mut Header {
-        let layout =
-            std::alloc::Layout::from_size_align(size, 16).expect("object sizes are bounded");
+        if self.heap.large.try_reserve(1).is_err() {
+            return null_mut();
+        }
         // SAFETY: the layout is not empty.
-        let block = unsafe { std::alloc::alloc(layout) } as *mut Header;
+        let block = unsafe { std::alloc::alloc(block_layout(size)) } as *mut Header;
         if !block.is_null() {
             self.heap.large.push(block);
         }
         block
+    }
+
+    /// Makes a block of exactly `STR_DATA + len` bytes (more than [`page::MAX_CELL`], charged already) a string object, which
+    /// owns it from then on: the pointer is set to null.
+    pub(crate) fn adopt_long_str(&mut self, block: &mut *mut u8, len: usize) -> Result<(), Thrown> {
+        debug_assert!(STR_DATA + len > page::MAX_CELL && len <= MAX_LEN);
+        if self.heap.large.try_reserve(1).is_err() {
+            return Err(self.throw_memory());
+        }
+        let s = std::mem::replace(block, null_mut()) as *mut Str;
+        // SAFETY: the block has room for the fixed part, which is written here, and has the bytes.
+        unsafe {
+            (&raw mut (*s).header).write(Header {
+                kind: tag::STR,
+                mark: self.heap.gc.white,
+                flags: 0,
+                extra: 0,
+                aux: len as u32,
+            });
+            (*s).hash = 0;
+        }
+        self.heap.large.push(s as *mut Header);
+        Ok(())
     }
 
     /// A string with these bytes.
@@ -330,17 +374,13 @@ impl Vm {
             self.heap.gc.revive(&mut s.header);
             return Ok(s);
         }
-        let growth = self.heap.strings.growth_due();
-        if growth > 0 {
-            self.charge_bytes(growth)?;
+        if self.heap.strings.growth_due() > 0 {
+            self.grow_strings()?;
         }
-        let allocated = self.allocate(tag::STR, STR_DATA + bytes.len(), bytes.len() as u32);
-        if growth > 0 {
-            self.heap.uncharge(growth);
-        }
+        let cell = self.allocate(tag::STR, STR_DATA + bytes.len(), bytes.len() as u32)?;
         // SAFETY: the cell has room for the fixed part and the bytes.
         let s = unsafe {
-            let s = allocated? as *mut Str;
+            let s = cell as *mut Str;
             (*s).hash = hash;
             (*s).header.flags = INTERNED_FLAG;
             std::ptr::copy_nonoverlapping(
@@ -350,11 +390,23 @@ impl Vm {
             );
             Gc::from_ptr(s)
         };
-        let before = self.heap.strings.bytes();
         self.heap.strings.insert(s);
-        let after = self.heap.strings.bytes();
-        self.heap.used = self.heap.used + after - before;
         Ok(s)
+    }
+
+    /// Makes room in the intern table.
+    #[cold]
+    fn grow_strings(&mut self) -> Result<(), Thrown> {
+        self.charge_bytes(self.heap.strings.growth_due())?;
+        // The charge may have collected: what it was for is looked at again.
+        let before = self.heap.strings.bytes();
+        let grown = self.heap.strings.grow();
+        self.heap.uncharge(if grown { before } else { before * 2 });
+        if grown {
+            Ok(())
+        } else {
+            Err(self.throw_memory())
+        }
     }
 
     #[cold]
@@ -408,7 +460,7 @@ impl Vm {
     /// An empty table.
     #[inline]
     pub(crate) fn new_table(&mut self) -> Result<Gc<Table>, Thrown> {
-        let t = self.allocate(tag::TABLE, size_of::<Table>(), 0)? as *mut Table;
+        let t = self.allocate(tag::TABLE, size_of::<Table>(), self.heap.int_seed)? as *mut Table;
         // SAFETY: fresh cell of a table's size.
         unsafe {
             (*t).initialise();
@@ -518,9 +570,30 @@ impl Vm {
     pub(crate) fn new_thread(&mut self) -> Result<Gc<Thread>, Thrown> {
         let stack_bytes = FIRST_STACK * size_of::<Val>() + FIRST_FRAMES * size_of::<Frame>();
         self.charge_bytes(stack_bytes)?;
-        let cell = match self.allocate(tag::THREAD, size_of::<Thread>(), 0) {
+        // SAFETY: the layouts are not empty. `alloc` gives null or a block of the layout that it is freed with.
+        let (stack, frames) = unsafe {
+            (
+                std::alloc::alloc(stack_layout(FIRST_STACK)) as *mut Val,
+                std::alloc::alloc(frame_layout(FIRST_FRAMES)) as *mut Frame,
+            )
+        };
+        let cell = if stack.is_null() || frames.is_null() {
+            Err(self.throw_memory())
+        } else {
+            self.allocate(tag::THREAD, size_of::<Thread>(), 0)
+        };
+        let cell = match cell {
             Ok(cell) => cell as *mut Thread,
             Err(e) => {
+                // SAFETY: as above.
+                unsafe {
+                    if !stack.is_null() {
+                        std::alloc::dealloc(stack as *mut u8, stack_layout(FIRST_STACK));
+                    }
+                    if !frames.is_null() {
+                        std::alloc::dealloc(frames as *mut u8, frame_layout(FIRST_FRAMES));
+                    }
+                }
                 self.heap.uncharge(stack_bytes);
                 return Err(e);
             }
@@ -528,11 +601,6 @@ impl Vm {
         // SAFETY: fresh cell and fresh blocks of the sizes named; every field is written.
         unsafe {
             let header = (*cell).header;
-            let stack = std::alloc::alloc(stack_layout(FIRST_STACK)) as *mut Val;
-            let frames = std::alloc::alloc(frame_layout(FIRST_FRAMES)) as *mut Frame;
-            if stack.is_null() || frames.is_null() {
-                std::alloc::handle_alloc_error(stack_layout(FIRST_STACK));
-            }
             for i in 0..FIRST_STACK {
                 stack.add(i).write(Val::NIL);
             }
@@ -572,8 +640,15 @@ impl Vm {
         let children = function.children.len();
         let side_bytes = constants * size_of::<Val>() + children * size_of::<*mut Proto>();
         self.charge_bytes(side_bytes)?;
-        let cell = match self.allocate(tag::PROTO, size_of::<Proto>(), 0) {
-            Ok(cell) => cell as *mut Proto,
+        let sides = boxed(Val::NIL, constants).zip(boxed(null_mut::<Proto>(), children));
+        let made = match sides {
+            Some(sides) => self
+                .allocate(tag::PROTO, size_of::<Proto>(), 0)
+                .map(|cell| (sides, cell as *mut Proto)),
+            None => Err(self.throw_memory()),
+        };
+        let ((constants_of, children_of), cell) = match made {
+            Ok(made) => made,
             Err(e) => {
                 self.heap.uncharge(side_bytes);
                 return Err(e);
@@ -585,13 +660,12 @@ impl Vm {
             cell.write(Proto {
                 header,
                 code: function.code.as_ptr(),
-                constants: Box::into_raw(vec![Val::NIL; constants].into_boxed_slice()) as *mut Val,
+                constants: Box::into_raw(constants_of) as *mut Val,
                 num_params: function.num_params,
                 max_stack: function.max_stack,
                 is_vararg: function.is_vararg,
                 constant_count: constants as u32,
-                children: Box::into_raw(vec![null_mut::<Proto>(); children].into_boxed_slice())
-                    as *mut *mut Proto,
+                children: Box::into_raw(children_of) as *mut *mut Proto,
                 function: Arc::clone(function),
                 private,
             });
@@ -618,6 +692,19 @@ impl Vm {
         }
         Ok(())
     }
+}
+
+/// So many values of a kind; `None` when the system has no memory.
+fn boxed<T: Copy>(v: T, count: usize) -> Option<Box<[T]>> {
+    let mut all = Vec::new();
+    all.try_reserve_exact(count).ok()?;
+    all.resize(count, v);
+    Some(all.into_boxed_slice())
+}
+
+/// The layout of an object with a block of its own; sizes are bounded.
+pub(crate) fn block_layout(size: usize) -> std::alloc::Layout {
+    std::alloc::Layout::from_size_align(size, 16).expect("object sizes are bounded")
 }
 
 /// The size in bytes that an object was allocated with (without its parts).

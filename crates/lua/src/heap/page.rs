@@ -151,6 +151,9 @@ impl Pages {
         let class = &mut self.classes[index];
         let bytes = (class.next_page as usize / cell).max(2) * cell;
         class.next_page = (class.next_page * 4).min(FULL_PAGE as u32);
+        if self.vacant.is_empty() && self.pages.try_reserve(1).is_err() {
+            return false;
+        }
         // SAFETY: the layout is not empty.
         let memory = unsafe { alloc(page_layout(bytes)) };
         if memory.is_null() {

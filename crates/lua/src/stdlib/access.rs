@@ -33,6 +33,7 @@ fn push_call(ctx: &mut Ctx<'_>, values: &[Val]) -> Access {
 /// `object[key]`. The object and the key must be reachable.
 pub(crate) fn index(ctx: &mut Ctx<'_>, object: Val, key: Val) -> Result<Access, Thrown> {
     let mut object = object;
+    ctx.charge_key(key);
     for _ in 0..MAX_CHAIN {
         let handler = if let Some(t) = object.as_table() {
             if t.header.extra & KIND_LAYERED != 0 {
@@ -70,6 +71,7 @@ pub(crate) fn index(ctx: &mut Ctx<'_>, object: Val, key: Val) -> Result<Access, 
 /// `object[key] = v`. All three must be reachable.
 pub(crate) fn assign(ctx: &mut Ctx<'_>, object: Val, key: Val, v: Val) -> Result<Access, Thrown> {
     let mut object = object;
+    ctx.charge_key(key);
     for _ in 0..MAX_CHAIN {
         let handler = if let Some(mut t) = object.as_table() {
             if t.header.extra & KIND_FROZEN != 0 {
@@ -125,6 +127,7 @@ pub(crate) fn length(ctx: &mut Ctx<'_>, object: Val) -> Result<Access, Thrown> {
 /// The integer that `__len` gave.
 pub(crate) fn length_value(ctx: &mut Ctx<'_>, v: Val) -> Result<i64, Thrown> {
     // Unlike arithmetic, a length that is a numeric string counts, as in the reference.
+    ctx.charge_numeral(v);
     to_integer(v).ok_or_else(|| ctx.error("object length is not an integer"))
 }
 
@@ -155,7 +158,7 @@ pub(crate) fn check_tablelike(ctx: &mut Ctx<'_>, i: usize, needed: &[Event]) -> 
 /// The number that tells an object (or native, or light userdata) from others: its address, or in a sandbox, where that
 /// would tell an attacker where to aim, the address under a permutation that depends on the VM's secret key.
 pub(crate) fn identity(vm: &Vm, v: Val) -> u64 {
-    if vm.host.full_access() {
+    if vm.full_access() {
         return v.payload;
     }
     let mix = |n: u64| {

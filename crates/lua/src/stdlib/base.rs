@@ -6,7 +6,7 @@
 use super::access::{self, Access};
 use crate::function::{Cost, NativeDef};
 use crate::heap::Gc;
-use crate::native::{Action, Ctx, NativeResult, Status, Thrown, to_number};
+use crate::native::{Action, Ctx, MAX_NUMERAL, NativeResult, Status, Thrown, to_number};
 use crate::number::{Number, is_space};
 use crate::table::{KIND_FROZEN, KIND_LAYERED, Table};
 use crate::value::{Type, Val};
@@ -48,15 +48,13 @@ fn raise(ctx: &mut Ctx<'_>, message: Val, level: i64) -> Thrown {
     let Some(text) = message.as_str().filter(|_| level > 0) else {
         return ctx.throw(message);
     };
-    let mut whole = ctx
+    let place = ctx
         .vm
         .where_is(usize::try_from(level).unwrap_or(usize::MAX));
-    if whole.is_empty() {
+    if place.is_empty() {
         return ctx.throw(message);
     }
-    ctx.charge(text.len() / 16);
-    whole.extend_from_slice(text.as_bytes());
-    ctx.vm.throw_bytes(&whole)
+    ctx.vm.throw_joined(&[&place, text.as_bytes()])
 }
 
 pub(super) static PCALL: NativeDef = NativeDef {
@@ -106,7 +104,9 @@ fn warn(ctx: &mut Ctx<'_>) -> NativeResult {
     let last = ctx.nargs() - 1;
     for i in 0..=last {
         if let Some(piece) = ctx.arg(i).as_str() {
-            ctx.charge(piece.len() / 16);
+            if ctx.vm.warnings_on {
+                ctx.charge(piece.len() / 16);
+            }
             ctx.vm.warn(piece.as_bytes(), i < last);
         }
     }
@@ -198,9 +198,7 @@ static TONUMBER: NativeDef = NativeDef {
 fn tonumber(ctx: &mut Ctx<'_>) -> NativeResult {
     if ctx.is_none_or_nil(1) {
         let v = ctx.check_any(0)?;
-        if let Some(s) = v.as_str() {
-            ctx.charge(s.len() / 16);
-        }
+        ctx.charge_numeral(v);
         return match to_number(v) {
             Some(Number::Int(i)) => ctx.ret(Val::int(i)),
             Some(Number::Float(f)) => ctx.ret(Val::float(f)),
@@ -214,7 +212,10 @@ fn tonumber(ctx: &mut Ctx<'_>) -> NativeResult {
     if !(2..=36).contains(&base) {
         return Err(ctx.arg_error(1, "base out of range"));
     }
-    ctx.charge(s.len() / 16);
+    if s.len() > MAX_NUMERAL {
+        return ctx.ret(Val::NIL);
+    }
+    ctx.charge(s.len() / 4);
     ctx.ret(parse_in_base(s.as_bytes(), base as u64).map_or(Val::NIL, Val::int))
 }
 
@@ -259,6 +260,7 @@ fn type_of(ctx: &mut Ctx<'_>) -> NativeResult {
 pub(crate) fn next(ctx: &mut Ctx<'_>) -> NativeResult {
     let t = ctx.check_table(0)?;
     let key = ctx.arg(1);
+    ctx.charge_key(key);
     let found = match t.header.extra & KIND_LAYERED {
         0 => ctx.vm.table_next(t, key)?,
         _ => next_layered(ctx, t, key)?,
@@ -407,6 +409,7 @@ static RAWGET: NativeDef = NativeDef {
 fn rawget(ctx: &mut Ctx<'_>) -> NativeResult {
     let t = ctx.check_table(0)?;
     let key = ctx.check_any(1)?;
+    ctx.charge_key(key);
     if t.header.extra & KIND_LAYERED != 0 {
         let v = ctx
             .vm
@@ -426,6 +429,7 @@ static RAWSET: NativeDef = NativeDef {
 fn rawset(ctx: &mut Ctx<'_>) -> NativeResult {
     let mut t = ctx.check_table(0)?;
     let (key, v) = (ctx.check_any(1)?, ctx.check_any(2)?);
+    ctx.charge_key(key);
     if t.header.extra & KIND_FROZEN != 0 {
         return Err(ctx.error("attempt to modify a read-only table"));
     }
@@ -473,7 +477,7 @@ fn setmetatable(ctx: &mut Ctx<'_>) -> NativeResult {
     if !ctx.vm.meta_of(Val::table(t), Event::Metatable).is_nil() {
         return Err(ctx.error("cannot change a protected metatable"));
     }
-    ctx.vm.set_metatable(Val::table(t), meta.as_table());
+    ctx.vm.set_metatable(Val::table(t), meta.as_table())?;
     ctx.ret(Val::table(t))
 }
 

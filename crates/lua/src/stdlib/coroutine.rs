@@ -155,7 +155,6 @@ fn rethrow(ctx: &mut Ctx<'_>) -> NativeResult {
     let error = ctx.result(0);
     match error.as_str() {
         Some(message) if message != ctx.vm.memory_message => {
-            ctx.charge(message.len() / 16);
             Err(ctx.error_bytes(message.as_bytes()))
         }
         _ => Err(ctx.throw(error)),

@@ -125,9 +125,25 @@ const DIGITS: &[u8] = b"deHImMSuUVwWy";
 
 /// Appends `t` formatted as `strftime` does in the C locale. `Err`: where in `format` an invalid conversion starts
 /// (behind its `%`).
+#[cfg(test)]
 pub(crate) fn format(t: &CivilTime, format: &[u8], out: &mut Vec<u8>) -> Result<(), usize> {
-    let mut i = 0;
-    while i < format.len() {
+    let mut at = 0;
+    while at < format.len() {
+        at = format_some(t, format, at, out)?;
+    }
+    Ok(())
+}
+
+/// As `format`, from offset `from` of the format on and for about [`PIECE`] bytes more; the result is where to go on.
+pub(crate) fn format_some(
+    t: &CivilTime,
+    format: &[u8],
+    from: usize,
+    out: &mut Vec<u8>,
+) -> Result<usize, usize> {
+    let mut i = from;
+    let end = out.len() + PIECE;
+    while i < format.len() && out.len() < end {
         if format[i] != b'%' {
             out.push(format[i]);
             i += 1;
@@ -145,8 +161,11 @@ pub(crate) fn format(t: &CivilTime, format: &[u8], out: &mut Vec<u8>) -> Result<
         }
         i = at + 1;
     }
-    Ok(())
+    Ok(i)
 }
+
+/// Bytes made at once of a long format.
+const PIECE: usize = 1024;
 
 fn convert(t: &CivilTime, conversion: u8, out: &mut Vec<u8>) {
     let day_name = DAYS[t.weekday.rem_euclid(7) as usize];

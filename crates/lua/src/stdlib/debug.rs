@@ -119,10 +119,17 @@ fn traceback(ctx: &mut Ctx<'_>) -> NativeResult {
     let here = thread == ctx.vm.current_gc();
     let level = ctx.opt_int(at + 1, here as i64)?;
     let level = usize::try_from(level).unwrap_or(usize::MAX);
-    let message = text.map(Gc::as_bytes);
-    let text = ctx.vm.traceback(thread, message, level);
-    ctx.charge(text.len() / 16);
-    ctx.ret_str(&text)
+    let lines = ctx.vm.traceback(thread, None, level);
+    ctx.charge(lines.len() / 16);
+    match text {
+        None => ctx.ret_str(&lines),
+        Some(message) => {
+            let pieces = [message.as_bytes(), b"\n", &lines[..]];
+            let len = pieces.iter().map(|piece| piece.len()).sum();
+            let whole = ctx.vm.concat_str(len, &pieces)?;
+            ctx.ret(Val::str(whole))
+        }
+    }
 }
 
 fn getinfo(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -507,7 +514,7 @@ fn setmetatable(ctx: &mut Ctx<'_>) -> NativeResult {
         return Err(ctx.type_error(1, "nil or table"));
     }
     let v = ctx.arg(0);
-    ctx.vm.set_metatable(v, meta.as_table());
+    ctx.vm.set_metatable(v, meta.as_table())?;
     ctx.ret(v)
 }
 
@@ -586,7 +593,7 @@ fn hook_table(ctx: &mut Ctx<'_>) -> Result<Gc<Table>, Thrown> {
     ctx.set_field(registry, HOOKS, Val::table(t))?;
     let mode = ctx.new_str(b"k")?;
     ctx.set_field(t, "__mode", Val::str(mode))?;
-    ctx.vm.set_metatable(Val::table(t), Some(t));
+    ctx.vm.set_metatable(Val::table(t), Some(t))?;
     Ok(t)
 }
 

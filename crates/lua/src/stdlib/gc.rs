@@ -1,6 +1,6 @@
 //! `collectgarbage`.
 //!
-//! A full collection also calls the finalizers of what it found dead before it returns: the native pauses, the safe
+//! A full collection is done in pieces, like any other: other coroutines may run in between. It also calls the finalizers of what it found dead before it returns: the native pauses, the safe
 //! point that follows runs the next finalizer, and continues the native.
 
 use crate::function::{Cost, NativeDef};
@@ -28,6 +28,8 @@ const OPTIONS: [&str; 10] = [
 
 /// Work of the smallest step, in the collector's units (about 16 bytes each).
 const SMALL_STEP: usize = 1024;
+/// Work between two looks at whether to pause.
+const PIECE: usize = 16 * 1024;
 /// Units of work that a step is given for each KiB it is asked for.
 const UNITS_PER_KIB: usize = 64;
 /// The reference's pause is what the heap grows to, in percent; the collector's is what it grows by.
@@ -42,20 +44,26 @@ fn collectgarbage(ctx: &mut Ctx<'_>) -> NativeResult {
     match option {
         "collect" => {
             forget_temporaries(ctx);
-            ctx.vm.collect_everything();
-            finish(ctx, Val::int(0))
+            ctx.resize_args(2)?;
+            let cycles = ctx.vm.begin_full_cycle();
+            ctx.set_arg(0, Val::int(0));
+            ctx.set_arg(1, Val::int(cycles as i64));
+            collect_on(ctx)
         }
         "step" => {
             let kib = ctx.opt_int(1, 0)?.clamp(0, 1 << 40) as usize;
             forget_temporaries(ctx);
-            let ended = ctx.vm.collect_some(SMALL_STEP + kib * UNITS_PER_KIB);
-            finish(ctx, Val::bool(ended))
+            let units = SMALL_STEP + kib * UNITS_PER_KIB;
+            ctx.resize_args(2)?;
+            ctx.set_arg(0, Val::FALSE);
+            ctx.set_arg(1, Val::int(units as i64));
+            step_on(ctx)
         }
         "count" => ctx.ret(Val::float(ctx.vm.heap.used as f64 / 1024.0)),
         "isrunning" => ctx.ret(Val::bool(!ctx.vm.heap.gc.stopped)),
         "stop" => {
             // Without trust in the script it has no effect: the memory of others is at stake too.
-            if ctx.vm.host.full_access() {
+            if ctx.vm.full_access() {
                 ctx.vm.heap.gc.stopped = true;
             }
             ctx.ret(Val::int(0))
@@ -89,13 +97,36 @@ fn forget_temporaries(ctx: &mut Ctx<'_>) {
     }
 }
 
-/// Lets the safe point run what finalizers there are, then returns the value (in argument 0 meanwhile).
-fn finish(ctx: &mut Ctx<'_>, result: Val) -> NativeResult {
-    ctx.resize_args(1)?;
-    ctx.set_arg(0, result);
+/// Collects in pieces, until so many cycles (argument 1) have ended: a whole one after the call.
+fn collect_on(ctx: &mut Ctx<'_>) -> NativeResult {
+    let cycles = ctx.arg(1).as_int().unwrap_or(0) as u64;
+    while ctx.vm.heap.gc.cycles < cycles {
+        if ctx.should_pause() {
+            return ctx.pause(collect_on);
+        }
+        ctx.vm.collect_some(PIECE);
+    }
     run_finalizers(ctx)
 }
 
+/// Does what is left of a step (argument 1), in pieces, or up to the end of a cycle.
+fn step_on(ctx: &mut Ctx<'_>) -> NativeResult {
+    let mut left = ctx.arg(1).as_int().unwrap_or(0);
+    while left > 0 {
+        if ctx.should_pause() {
+            ctx.set_arg(1, Val::int(left));
+            return ctx.pause(step_on);
+        }
+        if ctx.vm.collect_some((left as usize).min(PIECE)) {
+            ctx.set_arg(0, Val::TRUE);
+            break;
+        }
+        left -= PIECE as i64;
+    }
+    run_finalizers(ctx)
+}
+
+/// Lets the safe point run what finalizers there are, then returns argument 0.
 fn run_finalizers(ctx: &mut Ctx<'_>) -> NativeResult {
     if ctx.vm.heap.gc.to_finalize.is_empty() {
         return ctx.ret(ctx.arg(0));

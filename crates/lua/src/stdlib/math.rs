@@ -229,6 +229,7 @@ static TOINTEGER: NativeDef = NativeDef {
 
 fn tointeger(ctx: &mut Ctx<'_>) -> NativeResult {
     let v = ctx.check_any(0)?;
+    ctx.charge_numeral(v);
     ctx.ret(to_integer(v).map_or(Val::NIL, Val::int))
 }
 

@@ -20,7 +20,7 @@ pub(crate) mod utf8;
 use crate::function::{Cost, NativeDef};
 use crate::heap::Gc;
 use crate::native::{Action, Ctx, NativeResult, Status, Thrown};
-use crate::table::Table;
+use crate::table::{KIND_FROZEN, Table};
 use crate::value::Val;
 use crate::vm::{Vm, call};
 
@@ -76,6 +76,7 @@ pub(crate) fn lets_yield(def: &'static NativeDef) -> bool {
 
 /// Opens all libraries. In a sandbox, what reaches the host or could forge code is left out.
 pub(crate) fn open_all(vm: &mut Vm, sandbox: bool) -> Result<(), Thrown> {
+    vm.sandbox |= sandbox;
     let globals = vm.globals;
     vm.table_resize(globals, 0, GLOBALS)?;
     package::make_loaded(vm)?;
@@ -95,8 +96,41 @@ pub(crate) fn open_all(vm: &mut Vm, sandbox: bool) -> Result<(), Thrown> {
         let library = globals.get(vm.heap.hash_key, Val::str(key));
         vm.set_field(loaded, name, library)?;
     }
+    if sandbox {
+        freeze(vm)?;
+    }
     Ok(())
 }
+
+/// Makes read-only what all coroutines of a sandboxed VM share and none of them owns: one request must not give the next
+/// another `string.format`. The globals and `package` stay the script's own.
+fn freeze(vm: &mut Vm) -> Result<(), Thrown> {
+    let loaded = package::loaded(vm)?;
+    for name in SHARED_LIBRARIES {
+        let key = vm.new_str(name.as_bytes())?;
+        if let Some(mut library) = loaded.get(vm.heap.hash_key, Val::str(key)).as_table() {
+            library.header.extra |= KIND_FROZEN;
+        }
+    }
+    for meta in vm.metatables {
+        if let Some(mut meta) = Gc::from_nullable(meta) {
+            meta.header.extra |= KIND_FROZEN;
+        }
+    }
+    io::freeze(vm)
+}
+
+/// The libraries that are read-only in a sandbox.
+const SHARED_LIBRARIES: [&str; 8] = [
+    "coroutine",
+    "debug",
+    "io",
+    "math",
+    "os",
+    "string",
+    "table",
+    "utf8",
+];
 
 /// Globals that there is room for without growing: ours, and some of the script's.
 const GLOBALS: usize = 64;

@@ -10,7 +10,7 @@ use super::date::{self, CivilTime};
 use super::io::{file_result, io_error, os_str};
 use crate::function::{Cost, NativeDef};
 use crate::heap::Gc;
-use crate::native::{Ctx, NativeResult, Thrown, to_integer};
+use crate::native::{Buffer, Ctx, NativeResult, Thrown, to_integer};
 use crate::table::Table;
 use crate::value::{Val, tag};
 use crate::vm::{Event, Vm};
@@ -56,8 +56,15 @@ fn clock(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.ret(Val::float(seconds))
 }
 
+/// No variable's name is longer.
+const MAX_VARIABLE: usize = 64 * 1024;
+
 fn getenv(ctx: &mut Ctx<'_>) -> NativeResult {
     let name = ctx.check_str(0)?;
+    ctx.charge(name.len().min(MAX_VARIABLE) / 16);
+    if name.len() > MAX_VARIABLE {
+        return ctx.ret(Val::NIL);
+    }
     match ctx.vm.host.env_var(name.as_bytes()) {
         Some(value) => ctx.ret_str(&value),
         None => ctx.ret(Val::NIL),
@@ -102,17 +109,56 @@ fn os_date(ctx: &mut Ctx<'_>) -> NativeResult {
         set_fields(ctx, t, &when)?;
         return ctx.ret_from(ctx.top() - 1);
     }
-    // A conversion of two bytes makes at most a few dozen (`%c`, or a zone's name).
-    ctx.charge(format.len());
-    let mut text = Vec::new();
-    if let Err(at) = date::format(&when, format, &mut text) {
-        let mut message = b"invalid conversion specifier '%".to_vec();
-        message.extend_from_slice(&format[at..]);
-        message.push(b'\'');
-        return Err(ctx.vm.arg_error(0, &message));
-    }
-    ctx.ret_str(&text)
+    let state = Dating {
+        when,
+        at: 0,
+        result: ctx.buffer(),
+    };
+    ctx.resize_args(2)?;
+    let state = ctx.vm.new_userdata(Box::new(state))?;
+    ctx.set_arg(1, Val::userdata(state));
+    date_on(ctx)
 }
+
+/// A date being formatted; the format is argument 0, if any.
+struct Dating {
+    when: CivilTime,
+    /// Where to read on in the format, behind its `!`.
+    at: usize,
+    result: Buffer,
+}
+
+fn date_on(ctx: &mut Ctx<'_>) -> NativeResult {
+    let state = ctx.arg(1).as_userdata();
+    let Some(state) = state.and_then(|state| ctx.userdata_mut::<Dating>(state)) else {
+        return ctx.ret(Val::NIL);
+    };
+    let format = ctx.opt_str(0)?.map_or(&b"%c"[..], Gc::as_bytes);
+    let format = format.strip_prefix(b"!").unwrap_or(format);
+    while state.at < format.len() {
+        if ctx.should_pause() {
+            return ctx.pause(date_on);
+        }
+        let mut text = Vec::new();
+        let end = match date::format_some(&state.when, format, state.at, &mut text) {
+            Ok(end) => end,
+            Err(at) => {
+                let shown = &format[at..format.len().min(at + MAX_SHOWN)];
+                let message = [b"invalid conversion specifier '%", shown, b"'"].concat();
+                return Err(ctx.vm.arg_error(0, &message));
+            }
+        };
+        ctx.charge(1 + text.len());
+        state.result.push(ctx, &text)?;
+        state.at = end;
+    }
+    let result = std::mem::replace(&mut state.result, ctx.buffer());
+    let s = result.finish(ctx)?;
+    ctx.ret(Val::str(s))
+}
+
+/// Bytes of an invalid format that the message shows.
+const MAX_SHOWN: usize = 1024;
 
 /// Stores a time's fields in a table that is reachable.
 fn set_fields(ctx: &mut Ctx<'_>, t: Gc<Table>, when: &CivilTime) -> Result<(), Thrown> {
@@ -183,6 +229,7 @@ fn date_field(
     bias: i64,
 ) -> Result<i64, Thrown> {
     let v = field(ctx, t, name)?;
+    ctx.charge_numeral(v);
     let Some(n) = to_integer(v) else {
         return match default {
             Some(n) if v.is_nil() => Ok(n),

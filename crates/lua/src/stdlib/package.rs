@@ -177,7 +177,7 @@ fn search(ctx: &mut Ctx<'_>, name: &[u8], path: &[u8]) -> Search {
     let mut message = Vec::new();
     for template in path.split(|b| *b == b';') {
         let file = replace(template, b"?", name);
-        ctx.charge(64 + file.len());
+        ctx.charge(64 + file.len() / 4);
         match ctx.vm.host.read_source(&file) {
             Some(Ok(text)) => return Search::Found(file, Ok(text)),
             Some(Err(e)) if e.kind() == std::io::ErrorKind::IsADirectory => {
@@ -239,7 +239,7 @@ fn searchpath(ctx: &mut Ctx<'_>) -> NativeResult {
 }
 
 /// The product of the lengths of a name and a path up to which files are searched: the work is that large.
-const MAX_PATH_WORK: usize = 16 << 20;
+const MAX_PATH_WORK: usize = 1 << 20;
 
 static SEARCH_PRELOAD: NativeDef = NativeDef {
     name: "searcher_preload",

@@ -34,7 +34,7 @@ pub(super) static SORT: NativeDef = NativeDef {
 /// The most elements, as in the reference.
 const MAX_ELEMENTS: i64 = i32::MAX as i64;
 /// Elements sorted at once, in well under a millisecond.
-const RUN: i64 = 8192;
+const RUN: i64 = 4096;
 /// Text in a run, in bytes; with more, a single comparison may be long, and each is charged by itself.
 const MAX_RUN_TEXT: usize = 1 << 20;
 /// Elements merged or copied before a look at whether to pause.
@@ -127,9 +127,21 @@ fn sort_with(ctx: &mut Ctx<'_>, size: i64) -> NativeResult {
 fn sort_run(ctx: &mut Ctx<'_>, t: Gc<Table>, first: i64, last: i64) -> Result<bool, Thrown> {
     let count = (last - first + 1) as usize;
     let bytes = count * size_of::<Val>();
-    ctx.charge(count * (count.ilog2() as usize + 1) / 4);
+    // Numbers compare in line; strings lie anywhere.
+    let strings = t.get_int(first).is_str();
+    let comparisons = count * (count.ilog2() as usize + 1);
+    ctx.charge(if strings {
+        comparisons
+    } else {
+        comparisons / 4
+    });
     ctx.vm.charge_bytes(bytes)?;
-    let mut elements: Vec<Val> = (first..=last).map(|i| t.get_int(i)).collect();
+    let mut elements: Vec<Val> = Vec::new();
+    if elements.try_reserve_exact(count).is_err() {
+        ctx.vm.heap.uncharge(bytes);
+        return Err(ctx.vm.throw_memory());
+    }
+    elements.extend((first..=last).map(|i| t.get_int(i)));
     let sortable = sort_elements(&mut elements);
     let mut stored = Ok(());
     if sortable {

@@ -444,15 +444,49 @@ pub(super) fn taken_length(ctx: &mut Ctx<'_>) -> Result<i64, Thrown> {
 
 fn pack(ctx: &mut Ctx<'_>) -> NativeResult {
     let count = ctx.nargs();
-    ctx.charge(count);
     let t = ctx.new_table(count, 1)?;
     ctx.push(Val::table(t));
-    for i in 0..count {
+    ctx.set_field(t, "n", Val::int(count as i64))?;
+    if count <= CHUNK as usize {
+        pack_some(ctx, t, 0, count)?;
+        return Ok(Action::Return(1));
+    }
+    // Behind the arguments: the table, and how many are in it.
+    let t = ctx.pop();
+    ctx.vm.scratch.push(t);
+    let room = ctx.resize_args(count + 2);
+    ctx.vm.scratch.pop();
+    room?;
+    ctx.set_arg(count, t);
+    ctx.set_arg(count + 1, Val::int(0));
+    pack_on(ctx)
+}
+
+fn pack_on(ctx: &mut Ctx<'_>) -> NativeResult {
+    let count = ctx.nargs() - 2;
+    let mut next = int_slot(ctx, count + 1) as usize;
+    let Some(t) = ctx.arg(count).as_table() else {
+        return ctx.ret(Val::NIL);
+    };
+    while next < count {
+        if ctx.should_pause() {
+            ctx.set_arg(count + 1, Val::int(next as i64));
+            return ctx.pause(pack_on);
+        }
+        let end = (next + CHUNK as usize).min(count);
+        pack_some(ctx, t, next, end)?;
+        next = end;
+    }
+    ctx.ret(Val::table(t))
+}
+
+fn pack_some(ctx: &mut Ctx<'_>, t: Gc<Table>, from: usize, to: usize) -> Result<(), Thrown> {
+    ctx.charge(to - from);
+    for i in from..to {
         let v = ctx.arg(i);
         ctx.raw_set_int(t, i as i64 + 1, v)?;
     }
-    ctx.set_field(t, "n", Val::int(count as i64))?;
-    Ok(Action::Return(1))
+    Ok(())
 }
 
 fn unpack(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -498,8 +532,10 @@ fn unpack_range(ctx: &mut Ctx<'_>, first: i64, last: i64) -> NativeResult {
     // Slot 1: the next index; slot 2: how many are left. The results pile up above.
     ctx.resize_args(3)?;
     ctx.reserve(count)?;
-    ctx.charge(count / 4);
-    if let Some(t) = plain(ctx.arg(0)) {
+    if let Some(t) = plain(ctx.arg(0))
+        && count <= CHUNK as usize
+    {
+        ctx.charge(count / 2);
         for i in 0..count as i64 {
             ctx.push(t.get_int(first.wrapping_add(i)));
         }
@@ -514,6 +550,16 @@ fn unpack_on(ctx: &mut Ctx<'_>) -> NativeResult {
     while int_slot(ctx, 2) > 0 {
         if ctx.should_pause() {
             return ctx.pause(unpack_on);
+        }
+        if let Some(t) = plain(ctx.arg(0)) {
+            let count = int_slot(ctx, 2).min(CHUNK);
+            ctx.charge(count as usize / 2);
+            ctx.reserve(count as usize)?;
+            for _ in 0..count {
+                let v = t.get_int(int_slot(ctx, 1));
+                unpack_push(ctx, v);
+            }
+            continue;
         }
         ctx.charge(1);
         let (t, key) = (ctx.arg(0), ctx.arg(1));
@@ -547,11 +593,17 @@ fn unpack_push(ctx: &mut Ctx<'_>, v: Val) {
 
 /// Slots of the arguments, and of the state once it has to be kept.
 const CONCAT_STATE: usize = 4;
+/// The slot of a long element: that of the last index, which the state has.
+const ELEMENT: usize = 3;
+/// Elements up to this length are copied at once.
+const LONG_ELEMENT: usize = 1 << 18;
 
 struct Concat {
     result: Buffer,
     next: i64,
     last: i64,
+    /// A separator is due before the next element.
+    begun: bool,
 }
 
 enum Stop {
@@ -594,6 +646,7 @@ fn concat_with(ctx: &mut Ctx<'_>, size: i64) -> NativeResult {
         result: ctx.buffer(),
         next,
         last,
+        begun: false,
     };
     match state.advance(ctx)? {
         Stop::Done => state.finish(ctx),
@@ -650,7 +703,7 @@ impl Concat {
             return self.advance_plainly(ctx, t, separator);
         }
         while self.next <= self.last {
-            if ctx.should_pause() {
+            if ctx.should_pause() || !self.result.settle(ctx) {
                 return Ok(Stop::Pause);
             }
             let (t, key) = (ctx.arg(0), Val::int(self.next));
@@ -659,11 +712,19 @@ impl Concat {
                 Access::Now(v) => {
                     ctx.push(v);
                     self.append(ctx, v, separator)?;
-                    ctx.pop();
+                    drop_pushed(ctx);
                 }
             }
         }
-        Ok(Stop::Done)
+        Ok(self.settled(ctx))
+    }
+
+    fn settled(&mut self, ctx: &mut Ctx<'_>) -> Stop {
+        if self.result.settle(ctx) {
+            Stop::Done
+        } else {
+            Stop::Pause
+        }
     }
 
     fn advance_plainly(
@@ -673,20 +734,34 @@ impl Concat {
         separator: &[u8],
     ) -> Result<Stop, Thrown> {
         while self.next <= self.last {
-            if ctx.should_pause() {
+            if ctx.should_pause() || !self.result.settle(ctx) {
                 return Ok(Stop::Pause);
             }
             let v = t.get_int(self.next);
             self.append(ctx, v, separator)?;
         }
-        Ok(Stop::Done)
+        Ok(self.settled(ctx))
     }
 
     /// Appends one element and, unless it is the last, the separator. The element is reachable.
     fn append(&mut self, ctx: &mut Ctx<'_>, v: Val, separator: &[u8]) -> Result<(), Thrown> {
+        if self.begun && !separator.is_empty() {
+            ctx.charge(separator.len() / 16);
+            self.result.push(ctx, separator)?;
+        }
+        self.begun = true;
         if let Some(s) = v.as_str() {
             ctx.charge(1 + s.len() / 16);
-            self.result.push(ctx, s.as_bytes())?;
+            if s.len() <= LONG_ELEMENT {
+                self.result.push(ctx, s.as_bytes())?;
+            } else {
+                // It is copied in pieces, and its table may lose it meanwhile: an argument keeps it.
+                if ctx.nargs() < CONCAT_STATE {
+                    ctx.resize_args(CONCAT_STATE)?;
+                }
+                ctx.set_arg(ELEMENT, v);
+                self.result.push_argument(ctx, ELEMENT, 0, s.len())?;
+            }
         } else if v.is_number() {
             ctx.charge(2);
             self.result.reserve(ctx, 32)?;
@@ -700,10 +775,6 @@ impl Concat {
                 self.next
             );
             return Err(ctx.error(&message));
-        }
-        if self.next < self.last && !separator.is_empty() {
-            ctx.charge(separator.len() / 16);
-            self.result.push(ctx, separator)?;
         }
         if self.next == self.last {
             // One more might not be an integer any more: an empty range says that all is done.

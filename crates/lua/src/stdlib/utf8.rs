@@ -131,7 +131,11 @@ fn position(given: i64, len: usize) -> i64 {
 fn char_(ctx: &mut Ctx<'_>) -> NativeResult {
     let count = ctx.nargs();
     ctx.charge(count);
-    let mut result = Vec::with_capacity(count.min(16) * 6);
+    let mut result = Vec::new();
+    // At most six bytes for each of the arguments, whose number the stack bounds.
+    if result.try_reserve(count * 3).is_err() {
+        return Err(ctx.vm.throw_memory());
+    }
     for i in 0..count {
         let code = ctx.check_int(i)? as u64;
         if code > MAX_CODE {
@@ -153,9 +157,25 @@ fn codepoint(ctx: &mut Ctx<'_>) -> NativeResult {
     if last > text.len() as i64 {
         return Err(ctx.arg_error(2, "out of bounds"));
     }
-    let from = ctx.top();
-    let mut at = first as usize - 1;
+    // While it pauses: where to go on, the end, lax. The results pile up above.
+    ctx.resize_args(4)?;
+    ctx.set_arg(1, Val::int(first - 1));
+    ctx.set_arg(2, Val::int(last));
+    ctx.set_arg(3, Val::bool(lax));
+    codepoint_on(ctx)
+}
+
+fn codepoint_on(ctx: &mut Ctx<'_>) -> NativeResult {
+    let text = ctx.check_str(0)?.as_bytes();
+    let int = |i: usize| ctx.arg(i).as_int().unwrap_or(0);
+    let (mut at, last) = (int(1) as usize, int(2));
+    let lax = ctx.arg(3).truthy();
+    let from = ctx.base + ctx.nargs();
     while (at as i64) < last {
+        if ctx.should_pause() {
+            ctx.set_arg(1, Val::int(at as i64));
+            return ctx.pause(codepoint_on);
+        }
         // At most as many results as bytes: the stack bounds both.
         if ctx.top() - from >= crate::thread::MAX_STACK - from.min(crate::thread::MAX_STACK) {
             return Err(ctx.error("stack overflow (string slice too long)"));
@@ -243,11 +263,20 @@ fn offset(ctx: &mut Ctx<'_>) -> NativeResult {
 
 /// The start of the character that byte `at` is in. A run of continuation bytes can be long in text that is not UTF-8.
 fn offset_of_start(ctx: &mut Ctx<'_>, text: &[u8], mut at: usize) -> NativeResult {
+    let least = at.saturating_sub(CHUNK);
     let before = at;
-    while at > 0 && text.get(at).is_some_and(|byte| is_continuation(*byte)) {
+    while at > least && text.get(at).is_some_and(|byte| is_continuation(*byte)) {
         at -= 1;
     }
     ctx.charge((before - at) / 8);
+    if at == least && at > 0 && text.get(at).is_some_and(|byte| is_continuation(*byte)) {
+        ctx.set_arg(2, Val::int(at as i64));
+        return ctx.pause(|ctx| {
+            let text = ctx.check_str(0)?.as_bytes();
+            let at = ctx.arg(2).as_int().unwrap_or(0) as usize;
+            offset_of_start(ctx, text, at)
+        });
+    }
     ctx.ret(Val::int(at as i64 + 1))
 }
 
@@ -309,7 +338,9 @@ fn codes(ctx: &mut Ctx<'_>) -> NativeResult {
 /// The iterator: (text, position of the last character) to the next position and its code.
 fn next_code(ctx: &mut Ctx<'_>, lax: bool) -> NativeResult {
     let text = ctx.check_str(0)?.as_bytes();
-    let last = crate::native::to_integer(ctx.arg(1)).unwrap_or(0) as u64;
+    let last = ctx.arg(1);
+    ctx.charge_numeral(last);
+    let last = crate::native::to_integer(last).unwrap_or(0) as u64;
     let Ok(mut at) = usize::try_from(last) else {
         return ctx.ret0();
     };

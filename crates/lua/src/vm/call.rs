@@ -1587,7 +1587,7 @@ fn close_finished(ctx: &mut Ctx<'_>) -> NativeResult {
 }
 
 /// Fuel that a cascade of returns into natives may use up beyond the slice.
-const OVERDRAFT: i64 = 200_000;
+const OVERDRAFT: i64 = 100_000;
 /// Free slots that a native finds above its arguments.
 pub(crate) const NATIVE_SLOTS: usize = 24;
 /// Runs of the loop inside one another (each is a host callback that calls Lua).

@@ -193,6 +193,7 @@ impl Vm {
 
     fn throw_pieces(&mut self, mut text: Vec<u8>, pieces: &[&[u8]]) -> Thrown {
         for piece in pieces {
+            self.heap.spend((piece.len() / 16) as i64);
             text.extend_from_slice(piece);
         }
         self.throw_bytes(&text)

@@ -36,8 +36,15 @@ impl From<Thrown> for LoadError {
     }
 }
 
-/// Fuel that an untrusted script's compilation may use beyond its slice: some tenths of a second.
-const MAX_DEBT: i64 = 16 << 20;
+/// What the compiler's units of work (about one for a byte of source or an instruction made) cost in fuel: they take that much
+/// longer than an instruction.
+const FUEL_FOR_WORK: u64 = 8;
+/// The compiler's memory is vectors that double when they grow: as much again may be unused.
+const BYTES_FOR_BYTE: usize = 2;
+/// Fuel that an untrusted script's compilation may use beyond its slice: some 60 milliseconds. It cannot be interrupted.
+const MAX_DEBT: i64 = 8 << 20;
+/// The same where the host has asked, and no script waits.
+const MAX_HOST_DEBT: i64 = 128 << 20;
 
 /// Charges the compiler's work and memory to a VM.
 struct VmMeter<'a> {
@@ -51,6 +58,8 @@ struct VmMeter<'a> {
 
 impl Meter for VmMeter<'_> {
     fn charge(&mut self, fuel: u64, bytes: usize) -> Result<(), Stop> {
+        let fuel = fuel.saturating_mul(FUEL_FOR_WORK);
+        let bytes = bytes.saturating_mul(BYTES_FOR_BYTE);
         let left = self.vm.heap.fuel_left().saturating_sub_unsigned(fuel);
         self.vm.heap.set_fuel(left);
         if left < self.least_fuel {
@@ -72,10 +81,15 @@ impl Vm {
             dialect: self.dialect,
             by_reference_captures: self.strict,
         };
-        let least_fuel = if self.host.full_access() {
+        let least_fuel = if self.full_access() {
             i64::MIN
         } else {
-            self.heap.fuel_left().min(0) - MAX_DEBT
+            let debt = if self.run_depth > 0 {
+                MAX_DEBT
+            } else {
+                MAX_HOST_DEBT
+            };
+            self.heap.fuel_left().min(0) - debt
         };
         let mut meter = VmMeter {
             vm: self,
@@ -133,7 +147,7 @@ impl Vm {
             ("text", b't')
         };
         // Nobody is to be tempted to run code that no compiler has made where scripts are not trusted.
-        let refused = binary && !self.host.full_access();
+        let refused = binary && !self.full_access();
         if refused || !mode.contains(&letter) {
             let mut message = format!("attempt to load a {kind} chunk (mode is '").into_bytes();
             message.extend_from_slice(if refused { b"t" } else { mode });

@@ -8,7 +8,7 @@ use super::debug::Operand;
 use super::{Event, Vm};
 use crate::dialect::Dialect;
 use crate::heap::Gc;
-use crate::native::{Thrown, to_number};
+use crate::native::{MAX_NUMERAL, Thrown, to_number};
 use crate::number::{self, Number, float_to_int};
 use crate::op::Op;
 use crate::string::Str;
@@ -145,6 +145,7 @@ impl Vm {
         key: Val,
         operand: Operand,
     ) -> Result<Outcome<Val>, Thrown> {
+        self.charge_key(key);
         let mut obj = obj;
         for link in 0..MAX_CHAIN {
             let handler = if let Some(t) = obj.as_table() {
@@ -213,6 +214,7 @@ impl Vm {
         v: Val,
         operand: Operand,
     ) -> Result<Option<Next>, Thrown> {
+        self.charge_key(key);
         let mut obj = obj;
         for link in 0..MAX_CHAIN {
             let handler = if let Some(mut t) = obj.as_table() {
@@ -466,6 +468,9 @@ impl Vm {
             if !is_text(a) || !is_text(b) {
                 return self.concat_meta(at, n, a, b);
             }
+            if let Some(next) = self.concat_long(at, n)? {
+                return Ok(next);
+            }
             n = self.concat_run(at, n)?;
         }
         Ok(Next::Run)
@@ -556,6 +561,10 @@ impl Vm {
         limit: Val,
         step: Val,
     ) -> Result<Option<[Val; 3]>, Thrown> {
+        for v in [start, limit, step] {
+            let text = v.as_str().map_or(0, |s| s.len());
+            self.heap.spend((text.min(MAX_NUMERAL) / 4) as i64);
+        }
         if let (Some(i), Some(s)) = (start.as_int(), step.as_int()) {
             if s == 0 {
                 return Err(self.throw_str("'for' step is zero"));

@@ -107,6 +107,8 @@ pub(crate) const EVENT_NAMES: [&str; 29] = [
     "__pairs",
 ];
 const CACHED_EVENTS: u8 = 8;
+/// Bytes of a `__name` that are shown: messages are made without being charged by the byte.
+const MAX_TYPE_NAME: usize = 256;
 
 /// The virtual machine.
 pub struct Vm {
@@ -154,6 +156,8 @@ pub struct Vm {
     pub(crate) dialect: Dialect,
     /// The dialect has no integers: nothing that a script can see has the integer tag.
     pub(crate) floats: bool,
+    /// Opened with the sandbox's libraries: whatever the host allows, its scripts are not trusted.
+    pub(crate) sandbox: bool,
     pub(crate) host: Rc<dyn Host>,
     pub(crate) warnings_on: bool,
     pub(crate) warning_continues: bool,
@@ -209,10 +213,11 @@ impl Vm {
             strict,
             dialect,
             floats: !dialect.has_integers(),
+            sandbox: false,
             host,
             warnings_on: false,
             warning_continues: false,
-            random_state: [hash_key, hash_key.rotate_left(17), 0xFF, 0],
+            random_state: [1, 0, 0xFF, 0], // `math` seeds it: never from the hash key
             api_link: None,
         });
         for (i, name) in EVENT_NAMES.iter().enumerate() {
@@ -258,6 +263,12 @@ impl Vm {
         unsafe { Gc::from_ptr(self.current) }
     }
 
+    /// Whether scripts may reach the process, load binary chunks and see addresses: the libraries that were opened and the
+    /// host must both say so.
+    pub(crate) fn full_access(&self) -> bool {
+        !self.sandbox && self.host.full_access()
+    }
+
     // ---- errors ----
 
     /// Throws a value.
@@ -265,6 +276,15 @@ impl Vm {
     pub(crate) fn throw_val(&mut self, v: Val) -> Thrown {
         self.thrown = v;
         Thrown::Error
+    }
+    /// Throws a message made of pieces, which may be long.
+    #[cold]
+    pub(crate) fn throw_joined(&mut self, pieces: &[&[u8]]) -> Thrown {
+        let len = pieces.iter().map(|piece| piece.len()).sum();
+        match self.concat_str(len, pieces) {
+            Ok(s) => self.throw_val(Val::str(s)),
+            Err(e) => e,
+        }
     }
     /// Throws a message as it is, without position.
     #[cold]
@@ -340,8 +360,14 @@ impl Vm {
         }
     }
 
-    /// Gives a table or userdata a metatable (or takes it away) and registers a finalizer if it has one.
-    pub(crate) fn set_metatable(&mut self, v: Val, meta: Option<Gc<Table>>) {
+    /// Gives a table or userdata a metatable (or takes it away) and registers a finalizer if it has one. Both must be
+    /// reachable.
+    pub(crate) fn set_metatable(&mut self, v: Val, meta: Option<Gc<Table>>) -> Result<(), Thrown> {
+        if let Some(meta) = meta
+            && !self.meta_field(meta, Event::Gc).is_nil()
+        {
+            self.reserve_finalizer()?;
+        }
         let pointer = meta.map_or(null_mut(), Gc::as_ptr);
         match v.tag {
             tag::TABLE => {
@@ -354,7 +380,7 @@ impl Vm {
             tag::USERDATA => v.raw_gc::<crate::userdata::UserDataObject>().meta = pointer,
             _ => {
                 self.metatables[v.type_of() as usize] = pointer;
-                return;
+                return Ok(());
             }
         }
         if let Some(meta) = meta {
@@ -364,6 +390,28 @@ impl Vm {
             if finalized && !self.meta_field(meta, Event::Gc).is_nil() {
                 self.register_finalizer(v);
             }
+        }
+        Ok(())
+    }
+
+    /// Charges for hashing and comparing a key that is a string too long to be interned.
+    #[inline]
+    pub(crate) fn charge_key(&mut self, key: Val) {
+        if let Some(s) = key.as_str()
+            && !s.is_interned()
+        {
+            self.heap.spend((s.len() / 8) as i64);
+        }
+    }
+
+    /// Charges for comparing two strings that are not the same object: only long ones have to be looked at.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn charge_equality(&mut self, a: Val, b: Val) {
+        if let (Some(a), Some(b)) = (a.as_str(), b.as_str())
+            && a.len() == b.len()
+        {
+            self.heap.spend((a.len() / 16) as i64);
         }
     }
 
@@ -454,15 +502,13 @@ impl Vm {
         self.charge_bytes(new * size_of::<Val>())?;
         // SAFETY: the old block has `old` values and this layout; the new one is filled; open variables are redirected.
         unsafe {
-            let block = std::alloc::alloc(stack_layout(new)) as *mut Val;
+            // Zero is nil: of a large stack, what is not used is not touched.
+            let block = std::alloc::alloc_zeroed(stack_layout(new)) as *mut Val;
             if block.is_null() {
                 self.heap.uncharge(new * size_of::<Val>());
                 return Err(self.throw_memory());
             }
             std::ptr::copy_nonoverlapping(t.stack, block, old);
-            for i in old..new {
-                block.add(i).write(Val::NIL);
-            }
             let mut open = t.open;
             while !open.is_null() {
                 (*open).location = block.offset((*open).location.offset_from(t.stack));
@@ -531,6 +577,9 @@ impl Vm {
             if !open.is_null() && (*open).location == location {
                 return Ok(open);
             }
+            if self.heap.gc.open_threads.try_reserve(1).is_err() {
+                return Err(self.throw_memory());
+            }
             let made = self.new_open_box(location, open)?;
             if prev.is_null() {
                 t.open = made;
@@ -590,7 +639,8 @@ impl Vm {
         if let Some(meta) = self.metatable_of(v)
             && let Some(name) = meta.get_interned(self.event_name(Event::Name)).as_str()
         {
-            return String::from_utf8_lossy(name.as_bytes()).into_owned();
+            let shown = &name.as_bytes()[..name.len().min(MAX_TYPE_NAME)];
+            return String::from_utf8_lossy(shown).into_owned();
         }
         if v.tag == tag::LIGHT {
             "light userdata".to_owned()

@@ -848,6 +848,9 @@ impl Vm {
 
                     Op::EQ => {
                         let (a, b): (*const Val, *const Val) = (r!(i.a()), r!(i.b()));
+                        if (*a).tag == tag::STR && (*a).payload != (*b).payload {
+                            (*vm).charge_equality(*a, *b);
+                        }
                         if (*a).raw_eq(*b) {
                             conditional!(i, true);
                         } else if (*a).tag == (*b).tag
@@ -861,7 +864,16 @@ impl Vm {
                     }
                     Op::LT => compare!(i, Lt, <),
                     Op::LE => compare!(i, Le, <=),
-                    Op::EQK => conditional!(i, (*r!(i.a())).raw_eq(*kc!(i.b()))),
+                    Op::EQK => {
+                        let (a, b): (*const Val, *const Val) = (r!(i.a()), kc!(i.b()));
+                        if (*a).tag == tag::STR
+                            && (*a).payload != (*b).payload
+                            && !(*a).raw_gc::<Str>().is_interned()
+                        {
+                            (*vm).charge_equality(*a, *b);
+                        }
+                        conditional!(i, (*a).raw_eq(*b));
+                    }
                     Op::EQI => {
                         let a: *const Val = r!(i.a());
                         let imm = i.sb() as i64;
@@ -1430,6 +1442,9 @@ impl Vm {
         }
         if self.meta_of(v, Event::Close).is_nil() {
             return Err(self.not_closable_error(a));
+        }
+        if self.thread_mut().to_close.try_reserve(1).is_err() {
+            return Err(self.throw_memory());
         }
         self.thread_mut().to_close.push(slot as u32);
         Ok(())

@@ -306,7 +306,7 @@ impl Lua {
         self.try_enter(|vm| {
             let u = Val::userdata(vm.new_userdata(data)?);
             let handle = self.handle(vm, u);
-            vm.set_metatable(u, meta);
+            vm.set_metatable(u, meta)?;
             Ok(AnyUserData(handle))
         })
     }

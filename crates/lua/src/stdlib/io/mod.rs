@@ -17,10 +17,10 @@ use crate::function::{Cost, NativeDef};
 use crate::heap::{Gc, Header};
 use crate::host::{Buffering, StdStream};
 use crate::native::{Ctx, NativeResult, Thrown};
-use crate::table::Table;
+use crate::table::{KIND_FROZEN, Table};
 use crate::userdata::UserDataObject;
 use crate::value::{Val, tag};
-use crate::vm::Vm;
+use crate::vm::{Event, Vm};
 use file::{Closed, Stream};
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
@@ -128,14 +128,26 @@ fn fill(vm: &mut Vm, meta: Gc<Table>, full_access: bool) -> Result<(), Thrown> {
     vm.set_field(globals, "io", Val::table(library))
 }
 
+/// Makes the metatable of files and the table of their methods read-only.
+pub(super) fn freeze(vm: &mut Vm) -> Result<(), Thrown> {
+    if let Some(mut meta) = registry_get(vm, METATABLE)?.as_table() {
+        meta.header.extra |= KIND_FROZEN;
+        let methods = vm.meta_field(meta, Event::Index);
+        if let Some(mut methods) = methods.as_table() {
+            methods.header.extra |= KIND_FROZEN;
+        }
+    }
+    Ok(())
+}
+
 /// A file's userdata. Push it (or store it) before the next allocation.
 fn new_file(vm: &mut Vm, stream: Option<Stream>) -> Result<Gc<UserDataObject>, Thrown> {
     let file = vm.new_userdata(Box::new(LuaFile { stream }))?;
     vm.scratch.push(Val::userdata(file));
-    let meta = registry_get(vm, METATABLE);
+    let done = registry_get(vm, METATABLE)
+        .and_then(|meta| vm.set_metatable(Val::userdata(file), meta.as_table()));
     vm.scratch.pop();
-    vm.set_metatable(Val::userdata(file), meta?.as_table());
-    Ok(file)
+    done.map(|()| file)
 }
 
 fn registry_get(vm: &mut Vm, key: &str) -> Result<Val, Thrown> {

@@ -52,7 +52,7 @@ pub(super) static METAMETHODS: [NativeDef; 8] = [
 ];
 
 fn number_value(ctx: &mut Ctx<'_>, v: Val) -> Option<Val> {
-    ctx.charge(v.as_str().map_or(0, |s| s.len() / 8));
+    ctx.charge_numeral(v);
     Some(match to_number(v)? {
         Number::Int(i) => Val::int(i),
         Number::Float(f) => Val::float(f),

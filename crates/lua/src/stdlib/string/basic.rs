@@ -12,6 +12,8 @@ use crate::value::Val;
 
 /// Bytes made before a look at whether to pause.
 const CHUNK: usize = 1 << 18;
+/// Results pushed before a look at whether to pause.
+const RESULTS: usize = 1 << 14;
 /// Results up to this length are put together on the native stack.
 const SMALL: usize = 128;
 
@@ -97,8 +99,29 @@ fn sub(ctx: &mut Ctx<'_>) -> NativeResult {
     if start == 1 && end == len {
         return ctx.ret(Val::str(s));
     }
-    ctx.charge((end - start) as usize / 16);
-    ctx.ret_str(&s.as_bytes()[start as usize - 1..end as usize])
+    let (from, to) = (start as usize - 1, end as usize);
+    if to - from > CHUNK {
+        let mut result = ctx.buffer();
+        result.push_argument(ctx, 0, from, to)?;
+        return sub_pieces(ctx, Making { result });
+    }
+    ctx.charge((to - from) / 16);
+    ctx.ret_str(&s.as_bytes()[from..to])
+}
+
+fn sub_on(ctx: &mut Ctx<'_>) -> NativeResult {
+    match take_making(ctx) {
+        Some(making) => sub_pieces(ctx, making),
+        None => ctx.ret(Val::NIL),
+    }
+}
+
+fn sub_pieces(ctx: &mut Ctx<'_>, mut making: Making) -> NativeResult {
+    if !making.result.settle(ctx) {
+        return pause(ctx, making, sub_on);
+    }
+    let s = making.result.finish(ctx)?;
+    ctx.ret(Val::str(s))
 }
 
 fn byte(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -114,12 +137,33 @@ fn byte(ctx: &mut Ctx<'_>) -> NativeResult {
     if let [byte] = bytes {
         return ctx.ret(Val::int(i64::from(*byte)));
     }
+    // While it pauses: where to go on, and the end. The results pile up above.
+    ctx.resize_args(3)?;
     reserve_results(ctx, bytes.len(), "string slice too long")?;
-    let from = ctx.top();
-    for byte in bytes {
-        ctx.push(Val::int(i64::from(*byte)));
+    ctx.set_arg(1, Val::int(start - 1));
+    ctx.set_arg(2, Val::int(end));
+    byte_on(ctx)
+}
+
+fn byte_on(ctx: &mut Ctx<'_>) -> NativeResult {
+    let bytes = ctx.check_str(0)?.as_bytes();
+    let int = |i: usize| ctx.arg(i).as_int().unwrap_or(0) as usize;
+    let (mut at, end) = (int(1), int(2));
+    while at < end {
+        if ctx.should_pause() {
+            ctx.set_arg(1, Val::int(at as i64));
+            return ctx.pause(byte_on);
+        }
+        let piece = &bytes[at..end.min(at + RESULTS)];
+        ctx.charge(piece.len());
+        ctx.reserve(piece.len())?;
+        for byte in piece {
+            ctx.push(Val::int(i64::from(*byte)));
+        }
+        at += piece.len();
     }
-    ctx.ret_from(from)
+    let first = ctx.base + ctx.nargs();
+    ctx.ret_from(first)
 }
 
 fn char_(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -131,6 +175,9 @@ fn char_(ctx: &mut Ctx<'_>) -> NativeResult {
         &mut small[..count]
     } else {
         // No longer than the stack, which is bounded.
+        if long.try_reserve_exact(count).is_err() {
+            return Err(ctx.vm.throw_memory());
+        }
         long.resize(count, 0);
         &mut long[..]
     };
@@ -313,8 +360,9 @@ fn rep_pieces(ctx: &mut Ctx<'_>, mut making: Making) -> NativeResult {
         let piece = (total - done).min(CHUNK);
         ctx.charge(piece / 16);
         making.result.push_with(ctx, piece, |out| {
-            out.resize(done + piece, 0);
-            fill(&mut out[done..], done, text, separator);
+            let from = out.len();
+            out.resize(from + piece, 0);
+            fill(&mut out[from..], done, text, separator);
         })?;
     }
     let s = making.result.finish(ctx)?;

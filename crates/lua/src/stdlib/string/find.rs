@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** a search that has to pause leaves its state in a userdata in an argument slot; the subject stays argument 0.
 
+use super::long_needle;
 use super::pattern::{Progress, has_specials};
 use super::search::{Found, Match, Search, Wanted, search};
 use crate::function::{Cost, NativeDef};
@@ -10,6 +11,9 @@ use crate::value::Val;
 
 /// Bytes that a plain search looks at before it checks whether it should pause.
 const PLAIN_CHUNK: usize = 1 << 18;
+
+/// Longer texts are searched for by their hash: the searcher's preparation of a text is one step.
+const LONG_NEEDLE: usize = 1 << 14;
 
 pub(super) static FIND: NativeDef = NativeDef {
     name: "find",
@@ -81,16 +85,18 @@ fn found(ctx: &mut Ctx<'_>, found: &Match<'_>, progress: Progress) -> NativeResu
 
 /// A search for the text itself, a piece of the subject at a time.
 fn find_plainly(ctx: &mut Ctx<'_>, subject: &[u8], needle: &[u8], init: usize) -> NativeResult {
+    if needle.len() > LONG_NEEDLE {
+        return long_needle::find(ctx, init);
+    }
     let mut at = init;
-    // Each piece makes a searcher anew: it must be long compared with what is searched for.
-    let chunk = PLAIN_CHUNK.max(needle.len().saturating_mul(4));
     loop {
         let rest = &subject[at..];
-        let piece = &rest[..rest.len().min(chunk.saturating_add(needle.len()))];
+        let piece = &rest[..rest.len().min(PLAIN_CHUNK + needle.len())];
+        // Each piece makes a searcher anew, at a cost that grows with the text it searches for.
         ctx.charge(if piece.len() < 64 {
             1
         } else {
-            piece.len().min(chunk) / 64
+            piece.len().min(PLAIN_CHUNK) / 64 + needle.len() / 4
         });
         if let Some(found) = plain_position(piece, needle) {
             let start = (at + found) as i64;
@@ -99,7 +105,7 @@ fn find_plainly(ctx: &mut Ctx<'_>, subject: &[u8], needle: &[u8], init: usize) -
         if piece.len() == rest.len() {
             return ctx.ret(Val::NIL);
         }
-        at += chunk;
+        at += PLAIN_CHUNK;
         if ctx.should_pause() {
             ctx.resize_args(3)?;
             ctx.set_arg(2, Val::int(at as i64));
@@ -247,6 +253,5 @@ pub(super) fn reserve_results(ctx: &mut Ctx<'_>, n: usize, what: &str) -> Result
     if n > crate::thread::MAX_STACK - ctx.top().min(crate::thread::MAX_STACK) {
         return Err(ctx.error(&format!("stack overflow ({what})")));
     }
-    ctx.charge(n);
     ctx.reserve(n)
 }

@@ -17,6 +17,8 @@ pub(super) static FORMAT: NativeDef = NativeDef {
 
 /// No conversion of a number is longer: `%.99f` of the largest float with a sign.
 const MAX_NUMBER: usize = 512;
+/// Bytes of the format looked through before a look at whether to pause.
+const PIECE: usize = 1 << 18;
 /// Texts longer than this are not padded, and written whole if no precision is given, as in the reference.
 const MAX_PADDED: usize = 100;
 
@@ -131,15 +133,21 @@ impl Formatting {
     fn advance(&mut self, ctx: &mut Ctx<'_>) -> Result<Stop, Thrown> {
         let format = ctx.check_str(0)?.as_bytes();
         loop {
-            if ctx.should_pause() {
+            if ctx.should_pause() || !self.result.settle(ctx) {
                 return Ok(Stop::Pause);
             }
             let rest = &format[self.at..];
-            let Some(literal) = memchr::memchr(b'%', rest) else {
-                ctx.charge(rest.len() / 16);
-                self.result.push(ctx, rest)?;
-                self.at = format.len();
+            if rest.is_empty() {
                 return Ok(Stop::Done);
+            }
+            let literal = memchr::memchr(b'%', &rest[..rest.len().min(PIECE)]);
+            let Some(literal) = literal else {
+                // The end of the format, or a long way to the next conversion.
+                let to = self.at + rest.len().min(PIECE);
+                ctx.charge(1 + (to - self.at) / 16);
+                self.result.push_argument(ctx, 0, self.at, to)?;
+                self.at = to;
+                continue;
             };
             ctx.charge(1 + literal / 16);
             self.result.push(ctx, &rest[..literal])?;
@@ -207,6 +215,12 @@ impl Formatting {
             }
             Conversion::Text => {
                 let v = ctx.arg(self.arg);
+                if let Some(text) = v.as_str()
+                    && spec.is_plain()
+                {
+                    self.result.push_argument(ctx, self.arg, 0, text.len())?;
+                    return Ok(None);
+                }
                 match access::text(ctx, v)? {
                     Access::Now(text) => {
                         ctx.push(text);

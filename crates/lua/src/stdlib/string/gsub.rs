@@ -39,6 +39,8 @@ struct Gsub {
     /// Some match was replaced: otherwise the result is the subject itself.
     changed: bool,
     finished: bool,
+    /// What is behind the last match is in the result, or on its way there.
+    ended: bool,
 }
 
 /// Why `advance` came back.
@@ -71,6 +73,7 @@ fn gsub(ctx: &mut Ctx<'_>) -> NativeResult {
         max,
         changed: false,
         finished,
+        ended: false,
     };
     run(ctx, state)
 }
@@ -164,18 +167,18 @@ impl Gsub {
         let subject = subject(ctx);
         let replacement = ctx.arg(2);
         while !self.finished {
-            if ctx.should_pause() {
+            if ctx.should_pause() || !self.result.settle(ctx) {
                 return Ok(Stop::Pause);
             }
             match self.search.step(ctx, subject)? {
                 Progress::Paused => return Ok(Stop::Pause),
                 Progress::NoMatch => self.finished = true,
                 Progress::Match { start, end } => {
-                    self.result.push(ctx, &subject[self.copied..start])?;
+                    self.result.push_argument(ctx, 0, self.copied, start)?;
                     self.span = (start, end);
                     self.count += 1;
                     if let Some(text) = replacement.as_str() {
-                        self.expand(ctx, subject, text.as_bytes())?;
+                        self.expand(ctx, text.as_bytes())?;
                         self.search_on();
                         continue;
                     }
@@ -186,7 +189,16 @@ impl Gsub {
                 }
             }
         }
-        Ok(Stop::Done)
+        if self.changed && !self.ended {
+            self.ended = true;
+            self.result
+                .push_argument(ctx, 0, self.copied, subject.len())?;
+        }
+        if self.result.settle(ctx) {
+            Ok(Stop::Done)
+        } else {
+            Ok(Stop::Pause)
+        }
     }
 
     /// The match is dealt with: prepares the search for the next one.
@@ -239,30 +251,30 @@ impl Gsub {
             self.changed = true;
         } else {
             let (start, end) = self.span;
-            self.result.push(ctx, &subject(ctx)[start..end])?;
+            self.result.push_argument(ctx, 0, start, end)?;
         }
         self.search_on();
         Ok(())
     }
 
     /// Appends a replacement text, with `%0` to `%9` and `%%` expanded.
-    fn expand(&mut self, ctx: &mut Ctx<'_>, subject: &[u8], mut text: &[u8]) -> Result<(), Thrown> {
+    fn expand(&mut self, ctx: &mut Ctx<'_>, whole: &[u8]) -> Result<(), Thrown> {
         self.changed = true;
-        ctx.charge(1 + text.len() / 16);
+        ctx.charge(1 + whole.len() / 16);
+        let subject = subject(ctx);
+        let mut text = whole;
         while let Some(at) = memchr::memchr(b'%', text) {
             self.result.push(ctx, &text[..at])?;
             match text.get(at + 1) {
                 Some(b'%') => self.result.push(ctx, b"%")?,
-                Some(b'0') => self.push_span(ctx, subject, self.span)?,
+                Some(b'0') => self.push_span(ctx, self.span)?,
                 Some(digit @ b'1'..=b'9') => {
                     match self.search.view(subject).capture(
                         ctx,
                         usize::from(digit - b'1'),
                         self.span,
                     )? {
-                        Capture::Span { start, end } => {
-                            self.push_span(ctx, subject, (start, end))?
-                        }
+                        Capture::Span { start, end } => self.push_span(ctx, (start, end))?,
                         Capture::Position(at) => {
                             let write =
                                 |out: &mut Vec<u8>| crate::number::format_int(at as i64 + 1, out);
@@ -274,17 +286,13 @@ impl Gsub {
             }
             text = &text[at + 2..];
         }
-        self.result.push(ctx, text)
+        self.result
+            .push_argument(ctx, 2, whole.len() - text.len(), whole.len())
     }
 
-    fn push_span(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        subject: &[u8],
-        (start, end): (usize, usize),
-    ) -> Result<(), Thrown> {
+    fn push_span(&mut self, ctx: &mut Ctx<'_>, (start, end): (usize, usize)) -> Result<(), Thrown> {
         ctx.charge((end - start) / 16);
-        self.result.push(ctx, &subject[start..end])
+        self.result.push_argument(ctx, 0, start, end)
     }
 
     fn finish(&mut self, ctx: &mut Ctx<'_>) -> NativeResult {
@@ -293,8 +301,6 @@ impl Gsub {
             let v = ctx.arg(0);
             return ctx.ret2(v, count);
         }
-        let rest = &subject(ctx)[self.copied..];
-        self.result.push(ctx, rest)?;
         let text = std::mem::replace(&mut self.result, ctx.buffer());
         let s: crate::heap::Gc<Str> = text.finish(ctx)?;
         ctx.ret2(Val::str(s), count)

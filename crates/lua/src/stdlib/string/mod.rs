@@ -6,6 +6,8 @@
 //! | `find`, `gsub`, `search` | the functions that take patterns, over [`pattern`] |
 //! | `formatting` | `format`, over [`format`](mod@format) |
 //! | `packing` | `pack packsize unpack`, over [`pack`] |
+//! | `long_needle` | `find` for a long text |
+//! | `joining` | what the instruction `..` calls for long texts |
 //! | `arithmetic` | the string metatable's arithmetic |
 //!
 //! [`pattern`], [`format`](mod@format) and [`pack`] know nothing of the VM: they work on bytes.
@@ -16,6 +18,8 @@ mod find;
 pub mod format;
 mod formatting;
 mod gsub;
+mod joining;
+mod long_needle;
 pub mod pack;
 mod packing;
 pub mod pattern;

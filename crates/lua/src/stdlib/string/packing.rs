@@ -29,6 +29,9 @@ pub(super) static UNPACK: NativeDef = NativeDef {
 /// The largest size that `packsize` reports, as in the reference.
 const MAX_SIZE: usize = i32::MAX as usize;
 
+/// Zero bytes written before a look at whether to pause.
+const CHUNK: usize = 1 << 18;
+
 #[cold]
 fn pack_error(ctx: &mut Ctx<'_>, error: PackError) -> Thrown {
     if error.is_argument_error() {
@@ -42,6 +45,8 @@ struct Packing {
     reader: Reader,
     result: Buffer,
     total: usize,
+    /// Zero bytes that are still to be written.
+    padding: usize,
     arg: usize,
     given: usize,
 }
@@ -52,6 +57,7 @@ fn pack_(ctx: &mut Ctx<'_>) -> NativeResult {
         reader: Reader::new(),
         result: ctx.buffer(),
         total: 0,
+        padding: 0,
         arg: 0,
         given: ctx.nargs(),
     };
@@ -87,7 +93,15 @@ impl Packing {
     /// Packs to the end of the format (true), or until it should pause.
     fn advance(&mut self, ctx: &mut Ctx<'_>) -> Result<bool, Thrown> {
         let format = ctx.check_str(0)?.as_bytes();
-        while !ctx.should_pause() {
+        while !ctx.should_pause() && self.result.settle(ctx) {
+            if self.padding > 0 {
+                let piece = self.padding.min(CHUNK);
+                ctx.charge(piece / 16);
+                self.result
+                    .push_with(ctx, piece, |out| out.resize(out.len() + piece, 0))?;
+                self.padding -= piece;
+                continue;
+            }
             ctx.charge(1);
             let step = match self.reader.next(format, self.total) {
                 Ok(Some(step)) => step,
@@ -140,12 +154,10 @@ impl Packing {
                 if text.len() > size {
                     return Err(ctx.arg_error(arg, "string longer than given size"));
                 }
-                ctx.charge(size / 16);
-                self.result.push_with(ctx, size, |out| {
-                    let end = out.len() + size;
-                    out.extend_from_slice(text);
-                    out.resize(end, 0);
-                })
+                self.result.reserve(ctx, size)?;
+                self.result.push_argument(ctx, arg, 0, text.len())?;
+                self.padding = size - text.len();
+                Ok(())
             }
             Item::Counted => {
                 let text = ctx.check_str(arg)?.as_bytes();
@@ -157,8 +169,7 @@ impl Packing {
                     pack::pack_int(len as i64, size, false, little, out)
                 })?;
                 self.total += len;
-                ctx.charge(len / 16);
-                self.result.push(ctx, text)
+                self.result.push_argument(ctx, arg, 0, len)
             }
             _ => {
                 let text = ctx.check_str(arg)?.as_bytes();
@@ -167,8 +178,8 @@ impl Packing {
                     return Err(ctx.arg_error(arg, "string contains zeros"));
                 }
                 self.total += text.len() + 1;
-                self.result.push(ctx, text)?;
-                self.result.push(ctx, &[0])
+                self.padding = 1;
+                self.result.push_argument(ctx, arg, 0, text.len())
             }
         }
     }
@@ -255,6 +266,18 @@ fn unpack_from(ctx: &mut Ctx<'_>, mut reader: Reader, mut at: usize) -> NativeRe
     ctx.pause(unpack_on)
 }
 
+/// The first zero byte; charged for what it looks at.
+fn find_zero(ctx: &mut Ctx<'_>, text: &[u8]) -> Option<usize> {
+    for (i, piece) in text.chunks(CHUNK).enumerate() {
+        let found = memchr::memchr(0, piece);
+        ctx.charge(found.unwrap_or(piece.len()) / 64);
+        if let Some(at) = found {
+            return Some(i * CHUNK + at);
+        }
+    }
+    None
+}
+
 /// Pushes the value of one item at `at`, if it has one; gives the offset behind it.
 fn unpack_item(
     ctx: &mut Ctx<'_>,
@@ -292,7 +315,7 @@ fn unpack_item(
             return Ok(at + size + len);
         }
         Item::Terminated => {
-            let Some(len) = memchr::memchr(0, rest) else {
+            let Some(len) = find_zero(ctx, rest) else {
                 return Err(ctx.arg_error(1, "unfinished string for format 'z'"));
             };
             ctx.charge(len / 16);

@@ -157,7 +157,10 @@ impl Match<'_> {
         span: (usize, usize),
     ) -> Result<Val, Thrown> {
         match self.capture(ctx, index, span)? {
-            Capture::Span { start, end } => ctx.new_str(&self.subject[start..end]).map(Val::str),
+            Capture::Span { start, end } => {
+                ctx.charge((end - start) / 16);
+                ctx.new_str(&self.subject[start..end]).map(Val::str)
+            }
             Capture::Position(at) => Ok(Val::int(at as i64 + 1)),
         }
     }
