@@ -3,6 +3,7 @@
 //! A full collection is done in pieces, like any other: other coroutines may run in between. It also calls the finalizers of what it found dead before it returns: the native pauses, the safe
 //! point that follows runs the next finalizer, and continues the native.
 
+use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::native::{Ctx, NativeResult};
 use crate::value::Val;
@@ -25,7 +26,33 @@ const OPTIONS: [&str; 10] = [
     "setpause",
     "setstepmul",
 ];
+/// The options of 5.1; LuaJIT has the last too.
+const OPTIONS_5_1: [&str; 8] = [
+    "collect",
+    "stop",
+    "restart",
+    "count",
+    "step",
+    "setpause",
+    "setstepmul",
+    "isrunning",
+];
+const OPTIONS_5_2: [&str; 11] = [
+    "collect",
+    "stop",
+    "restart",
+    "count",
+    "step",
+    "setpause",
+    "setstepmul",
+    "setmajorinc",
+    "isrunning",
+    "generational",
+    "incremental",
+];
 
+/// What `setmajorinc` of 5.2 says it was.
+const MAJOR_INCREMENT: i64 = 200;
 /// Work of the smallest step, in the collector's units (about 16 bytes each).
 const SMALL_STEP: usize = 1024;
 /// Work between two looks at whether to pause.
@@ -36,7 +63,12 @@ const UNITS_PER_KIB: usize = 64;
 const PAUSE_BASE: usize = 100;
 
 fn collectgarbage(ctx: &mut Ctx<'_>) -> NativeResult {
-    let option = OPTIONS[ctx.check_option(0, Some(0), &OPTIONS)?];
+    let options: &[&'static str] = match ctx.vm.dialect {
+        Dialect::Lua51 => &OPTIONS_5_1,
+        Dialect::Lua52 => &OPTIONS_5_2,
+        _ => &OPTIONS,
+    };
+    let option = options[ctx.check_option(0, Some(0), options)?];
     if ctx.vm.in_finalizer {
         // The collector is not reentrant: finalizers get nothing of it, as in the reference.
         return ctx.ret(Val::NIL);
@@ -58,6 +90,16 @@ fn collectgarbage(ctx: &mut Ctx<'_>) -> NativeResult {
             ctx.set_arg(0, Val::FALSE);
             ctx.set_arg(1, Val::int(units as i64));
             step_on(ctx)
+        }
+        "count" if ctx.vm.dialect == Dialect::Lua52 => {
+            let used = ctx.vm.heap.used;
+            let rest = (used % 1024) as f64;
+            ctx.ret2(Val::float(used as f64 / 1024.0), Val::float(rest))
+        }
+        "setmajorinc" => {
+            // The generational mode changes nothing, and neither does when it collects everything.
+            ctx.opt_int(1, 0)?;
+            ctx.ret(Val::int(MAJOR_INCREMENT))
         }
         "count" => ctx.ret(Val::float(ctx.vm.heap.used as f64 / 1024.0)),
         "isrunning" => ctx.ret(Val::bool(!ctx.vm.heap.gc.stopped)),
@@ -84,6 +126,10 @@ fn collectgarbage(ctx: &mut Ctx<'_>) -> NativeResult {
             let percent = ctx.opt_int(1, 0)?;
             let old = set_step(ctx, percent);
             ctx.ret(Val::int(old))
+        }
+        mode if ctx.vm.dialect == Dialect::Lua52 => {
+            ctx.vm.heap.gc.generational = mode == "generational";
+            ctx.ret(Val::int(0))
         }
         mode => set_mode(ctx, mode == "generational"),
     }

@@ -38,7 +38,7 @@ mod slot {
 
 const BOTH_MODES: &[u8] = b"bt";
 
-fn load(ctx: &mut Ctx<'_>) -> NativeResult {
+pub(super) fn load(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.opt_str(slot::MODE)?;
     let env_given = !ctx.is_none(slot::ENV);
     let chunk = ctx.arg(slot::CHUNK);

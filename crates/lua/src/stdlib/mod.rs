@@ -7,6 +7,7 @@ pub mod date;
 pub(crate) mod debug;
 mod gc;
 pub(crate) mod io;
+pub(crate) mod legacy;
 pub(crate) mod load;
 mod math;
 pub(crate) mod os;
@@ -89,13 +90,16 @@ pub(crate) fn open_all(vm: &mut Vm, sandbox: bool) -> Result<(), Thrown> {
     os::open(vm, !sandbox)?;
     string::open(vm, !sandbox)?;
     table::open(vm)?;
-    utf8::open(vm)?;
+    if vm.dialect.has_integers() {
+        utf8::open(vm)?;
+    }
     let loaded = package::loaded(vm)?;
     for name in ["_G", "debug", "io", "os", "string", "table", "utf8"] {
         let key = vm.new_str(name.as_bytes())?;
         let library = globals.get(vm.heap.hash_key, Val::str(key));
         vm.set_field(loaded, name, library)?;
     }
+    legacy::open_libraries(vm)?;
     if sandbox {
         freeze(vm)?;
     }

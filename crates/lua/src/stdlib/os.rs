@@ -8,6 +8,7 @@
 
 use super::date::{self, CivilTime};
 use super::io::{file_result, io_error, os_str};
+use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::heap::Gc;
 use crate::native::{Buffer, Ctx, NativeResult, Thrown, to_integer};
@@ -85,6 +86,10 @@ fn setlocale(ctx: &mut Ctx<'_>) -> NativeResult {
 // ---- time ----
 
 fn difftime(ctx: &mut Ctx<'_>) -> NativeResult {
+    if ctx.vm.floats {
+        let (later, earlier) = (ctx.check_num(0)?, ctx.opt_num(1, 0.0)?);
+        return ctx.ret(Val::float(later - earlier));
+    }
     let (later, earlier) = (ctx.check_int(0)?, ctx.check_int(1)?);
     ctx.ret(Val::float(later as f64 - earlier as f64))
 }
@@ -142,6 +147,11 @@ fn date_on(ctx: &mut Ctx<'_>) -> NativeResult {
         let mut text = Vec::new();
         let end = match date::format_some(&state.when, format, state.at, &mut text) {
             Ok(end) => end,
+            // What is no conversion stood for itself, as the C library has it.
+            Err(at) if ctx.vm.dialect < Dialect::Lua52 => {
+                text.push(b'%');
+                at
+            }
             Err(at) => {
                 let shown = &format[at..format.len().min(at + MAX_SHOWN)];
                 let message = [b"invalid conversion specifier '%", shown, b"'"].concat();
@@ -216,7 +226,10 @@ fn time(ctx: &mut Ctx<'_>) -> NativeResult {
     let (Some(unix_s), Some(normal)) = (unix_s, unix_s.and_then(|s| host.local_time(s))) else {
         return Err(ctx.error("time result cannot be represented in this installation"));
     };
-    set_fields(ctx, t, &normal)?;
+    // The table gets what the fields come to from 5.3 on.
+    if ctx.vm.dialect >= Dialect::Lua53 {
+        set_fields(ctx, t, &normal)?;
+    }
     ctx.ret(Val::int(unix_s))
 }
 
@@ -230,7 +243,18 @@ fn date_field(
 ) -> Result<i64, Thrown> {
     let v = field(ctx, t, name)?;
     ctx.charge_numeral(v);
-    let Some(n) = to_integer(v) else {
+    // Before 5.3 fractions are cut off, and what is no number counts as absent.
+    let n = match ctx.vm.floats {
+        true => ctx.vm.number_of(v).map(|n| n.to_f64() as i64),
+        false => to_integer(v),
+    };
+    let Some(n) = n else {
+        if ctx.vm.floats && !v.is_nil() {
+            return match default {
+                Some(n) => Ok(n),
+                None => Err(ctx.error(&format!("field '{name}' missing in date table"))),
+            };
+        }
         return match default {
             Some(n) if v.is_nil() => Ok(n),
             None if v.is_nil() => Err(ctx.error(&format!("field '{name}' missing in date table"))),
@@ -269,11 +293,20 @@ fn field(ctx: &mut Ctx<'_>, t: Gc<Table>, name: &str) -> Result<Val, Thrown> {
 fn execute(ctx: &mut Ctx<'_>) -> NativeResult {
     let Some(command) = ctx.opt_str(0)? else {
         let shell = Command::new("/bin/sh").args(["-c", ":"]).status();
-        return ctx.ret(Val::bool(shell.is_ok_and(|s| s.success())));
+        let there = shell.is_ok_and(|s| s.success());
+        return ctx.ret(match ctx.vm.dialect < Dialect::Lua52 {
+            true => Val::int(i64::from(there)),
+            false => Val::bool(there),
+        });
     };
     flush_all(ctx.vm);
     let done = shell(command.as_bytes()).and_then(|mut c| c.status());
     match done {
+        // 5.1 returns what the C function does: the wait status.
+        done if ctx.vm.dialect < Dialect::Lua52 => {
+            let status = done.map_or(-1, |status| status.into_raw());
+            ctx.ret(Val::int(i64::from(status)))
+        }
         Ok(status) => exec_result(ctx, status),
         Err(e) => file_result(ctx, Err(e), None),
     }
@@ -379,7 +412,8 @@ fn rename(ctx: &mut Ctx<'_>) -> NativeResult {
     let (from, to) = (ctx.check_str(0)?, ctx.check_str(1)?);
     let renamed =
         os_str(from.as_bytes()).and_then(|from| std::fs::rename(from, os_str(to.as_bytes())?));
-    file_result(ctx, renamed, None)
+    let name = (ctx.vm.dialect < Dialect::Lua52).then(|| from.as_bytes());
+    file_result(ctx, renamed, name)
 }
 
 /// Makes an empty file with a name nobody else has, and returns the name.

@@ -15,6 +15,7 @@ pub(crate) mod traceback;
 
 use super::{Event, NO_NATIVE, Vm};
 use crate::chunk::FunctionCode;
+use crate::dialect::Dialect;
 use crate::native::Thrown;
 use crate::op::{Instr, Op};
 use crate::thread::{Frame, Thread, frame_flags};
@@ -183,6 +184,8 @@ impl Vm {
         }
         let name = match called {
             Some(called) => called.name.to_vec(),
+            // 5.1 does not look for functions among the loaded modules.
+            None if self.dialect < Dialect::Lua52 => b"?".to_vec(),
             None => self
                 .module_name(thread.get(activation.func))
                 .unwrap_or_else(|| b"?".to_vec()),
@@ -230,10 +233,30 @@ impl Vm {
             }),
             Operand::Constant(_) | Operand::None => None,
         };
-        name.map_or_else(Vec::new, described)
+        name.map_or_else(Vec::new, |name| self.described(name))
     }
 
-    /// "attempt to {what} a nil value (local 'x')".
+    /// A name as this dialect's messages say it: `" (global 'x')"`, or before 5.3 `"global 'x'"`.
+    fn described(&self, name: Name<'_>) -> Vec<u8> {
+        if self.dialect >= Dialect::Lua53 {
+            return described(name);
+        }
+        if name.kind == "constant" && self.dialect < Dialect::Lua52 {
+            return Vec::new();
+        }
+        let name = Name {
+            name: if name.name == b"integer index" {
+                b"?"
+            } else {
+                name.name
+            },
+            ..name
+        };
+        let text = described(name);
+        text[2..text.len() - 1].to_vec()
+    }
+
+    /// "attempt to {what} a nil value (local 'x')"; before 5.3 "attempt to {what} local 'x' (a nil value)".
     #[cold]
     pub(crate) fn operand_error(&mut self, what: &str, v: Val, operand: Operand) -> Thrown {
         if operand != Operand::None {
@@ -247,6 +270,11 @@ impl Vm {
     fn kind_error(&mut self, what: &str, v: Val, name: &[u8]) -> Thrown {
         let kind = self.type_name_for_message(v);
         let mut text = self.where_is(0);
+        if self.dialect < Dialect::Lua53 && !name.is_empty() {
+            text.extend_from_slice(format!("attempt to {what} ").as_bytes());
+            let kind = format!(" (a {kind} value)");
+            return self.throw_pieces(text, &[name, kind.as_bytes()]);
+        }
         text.extend_from_slice(format!("attempt to {what} a {kind} value").as_bytes());
         self.throw_pieces(text, &[name])
     }
@@ -276,7 +304,12 @@ impl Vm {
             return self.closing_error(f);
         }
         let name = names::called_name(code, self.instruction_index(&thread, top));
-        let name = name.map_or_else(Vec::new, described);
+        let name = name
+            // Before 5.4 what a metamethod or an iterator is has no name here.
+            .filter(|n| {
+                self.dialect >= Dialect::Lua54 || !matches!(n.kind, "metamethod" | "for iterator")
+            })
+            .map_or_else(Vec::new, |name| self.described(name));
         self.kind_error("call", f, &name)
     }
 
@@ -305,11 +338,12 @@ impl Vm {
             text.extend_from_slice(b"number");
             return self.throw_pieces(text, &[&name, b" has no integer representation"]);
         }
-        let (v, operand) = if a.is_number() {
-            (b, on[1])
-        } else {
-            (a, on[0])
+        // Before 5.4 it is the language that makes numbers of strings.
+        let good = match self.dialect < Dialect::Lua54 && !bitwise {
+            true => self.number_of(a).is_some(),
+            false => a.is_number(),
         };
+        let (v, operand) = if good { (b, on[1]) } else { (a, on[0]) };
         let what = if bitwise {
             "perform bitwise operation on"
         } else {
@@ -332,6 +366,9 @@ impl Vm {
     /// The error of a numeric loop whose initial value, limit or step is not a number.
     #[cold]
     pub(crate) fn loop_error(&mut self, what: &str, v: Val) -> Thrown {
+        if self.dialect < Dialect::Lua54 {
+            return self.throw_str(&format!("'for' {what} must be a number"));
+        }
         let kind = self.type_name_for_message(v);
         self.throw_str(&format!("bad 'for' {what} (number expected, got {kind})"))
     }

@@ -12,6 +12,7 @@
 
 use super::pattern::{Capture, Progress};
 use super::search::Search;
+use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::native::{Buffer, Ctx, NativeResult, Thrown};
 use crate::stdlib::access::{self, Access};
@@ -41,6 +42,8 @@ struct Gsub {
     finished: bool,
     /// What is behind the last match is in the result, or on its way there.
     ended: bool,
+    /// Before 5.3: a match may end where the one before it ended.
+    touching: bool,
 }
 
 /// Why `advance` came back.
@@ -58,6 +61,9 @@ fn gsub(ctx: &mut Ctx<'_>) -> NativeResult {
         tag::INT | tag::FLOAT => drop(ctx.check_str(2)?),
         tag::STR | tag::TABLE => {}
         _ if ctx.arg(2).is_function() => {}
+        _ if ctx.vm.dialect < Dialect::Lua54 => {
+            return Err(ctx.arg_error(2, "string/function/table expected"));
+        }
         _ => return Err(ctx.type_error(2, "string/function/table")),
     }
     let max = ctx.opt_int(3, subject.len() as i64 + 1)?;
@@ -74,6 +80,7 @@ fn gsub(ctx: &mut Ctx<'_>) -> NativeResult {
         changed: false,
         finished,
         ended: false,
+        touching: ctx.vm.dialect < Dialect::Lua53,
     };
     run(ctx, state)
 }
@@ -177,6 +184,10 @@ impl Gsub {
                     self.result.push_argument(ctx, 0, self.copied, start)?;
                     self.span = (start, end);
                     self.count += 1;
+                    // Behind an empty match, the next one begins a byte later.
+                    if self.touching && start == end && end == subject.len() {
+                        self.max = self.count;
+                    }
                     if let Some(text) = replacement.as_str() {
                         self.expand(ctx, text.as_bytes())?;
                         self.search_on();
@@ -205,8 +216,13 @@ impl Gsub {
     fn search_on(&mut self) {
         self.copied = self.span.1;
         self.finished = self.search.is_anchored() || self.count >= self.max;
-        if !self.finished {
-            self.search.go_on(self.span.1);
+        if self.finished {
+            return;
+        }
+        let (start, end) = self.span;
+        match self.touching {
+            true => self.search.go_on_touching(end + (start == end) as usize),
+            false => self.search.go_on(end),
         }
     }
 
@@ -281,6 +297,14 @@ impl Gsub {
                             self.result.push_with(ctx, 20, write)?;
                         }
                     }
+                }
+                // In 5.1 what follows stands for itself, even if it is nothing.
+                Some(other) if ctx.vm.dialect < Dialect::Lua52 => {
+                    self.result.push(ctx, &[*other])?
+                }
+                None if ctx.vm.dialect < Dialect::Lua52 => {
+                    self.result.push(ctx, &[0])?;
+                    return Ok(());
                 }
                 _ => return Err(ctx.error("invalid use of '%' in replacement string")),
             }

@@ -262,6 +262,12 @@ impl Search {
         self.matcher.begin(&self.program, end, Some(end));
     }
 
+    /// As `go_on`, by the rules before 5.3: the next match may end where the last one did.
+    pub(super) fn go_on_touching(&mut self, from: usize) {
+        (self.init, self.not_ending_at) = (from, None);
+        self.matcher.begin(&self.program, from, None);
+    }
+
     /// Passes over a match that ends at `end` in the search that has just been prepared.
     pub(super) fn pass_over(&mut self, end: Option<usize>) {
         self.not_ending_at = end;
@@ -336,5 +342,14 @@ impl Drop for Search {
 
 #[cold]
 fn pattern_error(ctx: &mut Ctx<'_>, error: PatternError) -> Thrown {
-    ctx.error(&error.to_string())
+    use crate::dialect::Dialect;
+    match error {
+        PatternError::InvalidIndex(_) if ctx.vm.dialect < Dialect::Lua52 => {
+            ctx.error("invalid capture index")
+        }
+        PatternError::MissingBalance if ctx.vm.dialect < Dialect::Lua52 => {
+            ctx.error("unbalanced pattern")
+        }
+        error => ctx.error(&error.to_string()),
+    }
 }
