@@ -19,6 +19,7 @@ pub(crate) mod debug;
 pub(crate) mod load;
 pub(crate) mod meta;
 pub(crate) mod run;
+mod vararg;
 
 use crate::dialect::Dialect;
 use crate::function::{NativeDef, Proto, UpBox};

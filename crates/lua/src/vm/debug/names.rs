@@ -227,7 +227,9 @@ fn last_setter(code: &[Instr], end: usize, register: usize) -> Option<usize> {
             Op::LOADNIL => (a..=a + instr.b()).contains(&register),
             Op::TFORCALL => register >= a + 2,
             Op::CALL | Op::TAILCALL => register >= a,
-            Op::VARARG => register >= a && (instr.c() == 0 || register < a + instr.c() - 1),
+            Op::VARARG | Op::UNPACKVARARG => {
+                register >= a && (instr.c() == 0 || register < a + instr.c() - 1)
+            }
             Op::SELF => register == a || register == a + 1,
             op => op.sets_a() && register == a,
         };
