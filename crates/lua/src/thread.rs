@@ -58,6 +58,8 @@ pub(crate) mod frame_flags {
     pub const TAIL: u16 = 512;
     /// A finalizer's activation: results are dropped, errors become warnings.
     pub const FINALIZER: u16 = 1024;
+    /// Reached through `__call` metamethods (5.5): `nresults` also holds how many (see `vm::dialects`).
+    pub const VIA_CALL: u16 = 2048;
     /// Native with CATCH: the bottom of a coroutine that is being closed.
     pub const CLOSE_THREAD: u16 = 4096;
     /// A `__close` metamethod's activation: results are dropped and the top is kept.
@@ -68,7 +70,7 @@ pub(crate) mod frame_flags {
     pub const PASSES_STATUS: u16 = 32768;
     /// Any of these: returning takes the slow path.
     pub const SLOW_RETURN: u16 =
-        TO_NATIVE | META | BOUNDARY | BOTTOM | IN_HANDLER | FINALIZER | CLOSER;
+        TO_NATIVE | META | BOUNDARY | BOTTOM | IN_HANDLER | FINALIZER | CLOSER | VIA_CALL;
 }
 
 /// Bits of a coroutine's `header.extra`.

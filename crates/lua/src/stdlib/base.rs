@@ -4,6 +4,7 @@
 //! coroutine's own globals have, then what the app's have.
 
 use super::access::{self, Access};
+use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::heap::Gc;
 use crate::native::{Action, Ctx, NativeResult, Status, Thrown, to_number};
@@ -301,15 +302,27 @@ fn pairs(ctx: &mut Ctx<'_>) -> NativeResult {
     let v = ctx.check_any(0)?;
     let handler = ctx.vm.meta_of(v, Event::Pairs);
     if handler.is_nil() {
-        return ret3(ctx, [Val::native(&super::NEXT), v, Val::NIL]);
+        return ret_iteration(ctx, [Val::native(&super::NEXT), v, Val::NIL, Val::NIL]);
     }
     ctx.push(handler);
     ctx.push(v);
     ctx.call(1, |ctx| {
-        let three = [ctx.result(0), ctx.result(1), ctx.result(2)];
+        let values = [0, 1, 2, 3].map(|i| ctx.result(i));
         ctx.set_top(ctx.results());
-        ret3(ctx, three)
+        ret_iteration(ctx, values)
     })
+}
+
+/// Returns what `pairs` gives to a loop: three values, from 5.5 on also the one to close.
+fn ret_iteration(ctx: &mut Ctx<'_>, [f, state, control, closing]: [Val; 4]) -> NativeResult {
+    if ctx.vm.dialect < Dialect::Lua55 {
+        return ret3(ctx, [f, state, control]);
+    }
+    ctx.push(f);
+    ctx.push(state);
+    ctx.push(control);
+    ctx.push(closing);
+    Ok(Action::Return(4))
 }
 
 fn ret3(ctx: &mut Ctx<'_>, values: [Val; 3]) -> NativeResult {
@@ -538,6 +551,6 @@ pub(crate) fn open(vm: &mut Vm, sandbox: bool) -> Result<(), Thrown> {
         vm.register(globals, &[&super::load::DOFILE, &super::load::LOADFILE])?;
     }
     vm.set_field(globals, "_G", Val::table(globals))?;
-    let version = vm.new_str(b"Lua 5.4")?;
+    let version = vm.new_str(vm.dialect.version().as_bytes())?;
     vm.set_field(globals, "_VERSION", Val::str(version))
 }

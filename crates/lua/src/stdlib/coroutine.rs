@@ -4,6 +4,7 @@
 //! **Invariant:** only coroutines that are fresh or suspended are resumed or closed, so the chain of resumers has no
 //! cycle.
 
+use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::heap::Gc;
 use crate::native::{Action, Ctx, NativeResult, Status, Thrown};
@@ -200,9 +201,29 @@ fn running(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.ret2(Val::thread(co), Val::bool(is_main))
 }
 
+/// From 5.5 on, the argument may be missing: the running coroutine.
+fn optional_thread(ctx: &mut Ctx<'_>) -> Result<Gc<Thread>, Thrown> {
+    match ctx.is_none(0) && ctx.vm.dialect >= Dialect::Lua55 {
+        true => Ok(ctx.vm.current_gc()),
+        false => check_thread(ctx, 0),
+    }
+}
+
 fn close(ctx: &mut Ctx<'_>) -> NativeResult {
-    let mut co = check_thread(ctx, 0)?;
+    let mut co = optional_thread(ctx)?;
     match co.state {
+        ThreadState::Active
+            if co.as_ptr() == ctx.vm.current && ctx.vm.dialect >= Dialect::Lua55 =>
+        {
+            if ctx.vm.is_main(co) {
+                return Err(ctx.error("cannot close main thread"));
+            }
+            if !ctx.vm.can_close_itself() {
+                return Err(ctx.error("cannot close a running coroutine"));
+            }
+            ctx.push(Val::thread(co));
+            ctx.close_thread(close_done)
+        }
         ThreadState::Active => {
             let name = status_name(ctx, co);
             Err(ctx.error(&format!("cannot close a {name} coroutine")))

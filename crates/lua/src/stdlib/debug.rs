@@ -10,9 +10,11 @@
 //! checked against the frames as they are, and what is not a variable of a script (a native's arguments and upvalues,
 //! a loop's hidden state, a table being constructed) can be looked at but not replaced.
 
+use crate::dialect::Dialect;
 use crate::function::{Cost, LuaClosure, NativeDef, UpBox};
 use crate::heap::Gc;
 use crate::native::{Ctx, NativeResult, Status, Thrown};
+use crate::op::Op;
 use crate::table::Table;
 use crate::thread::Thread;
 use crate::value::{Val, tag};
@@ -172,6 +174,10 @@ fn getinfo(ctx: &mut Ctx<'_>) -> NativeResult {
     if has(b't') {
         let tail = activation.is_some_and(|a| ctx.vm.is_tail_call(&thread, a));
         ctx.set_field(t, "istailcall", Val::bool(tail))?;
+        if ctx.vm.dialect >= Dialect::Lua55 {
+            let extra = activation.map_or(0, |a| ctx.vm.extra_arguments(&thread, a));
+            info.set_int(ctx, "extraargs", i64::from(extra))?;
+        }
     }
     if has(b'L') {
         info.active_lines(ctx)?;
@@ -276,6 +282,11 @@ fn find_local(vm: &Vm, thread: Gc<Thread>, activation: Activation, n: i64) -> Op
         .map_or(activation.func + 1, |i| frames[i].base as usize);
     if n < 0 {
         let extra = lua?.extra as usize;
+        // From 5.5 on, those that are in a table are nowhere else.
+        let first = frame_code(&thread, activation.func)?.code.first()?;
+        if vm.dialect >= Dialect::Lua55 && first.op() == Op::PACKVARARG {
+            return None;
+        }
         let i = usize::try_from(n.checked_neg()?).ok()?;
         let slot = (base - extra).checked_add(i - 1).filter(|_| i <= extra)?;
         return Some(Local {

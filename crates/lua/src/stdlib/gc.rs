@@ -3,6 +3,7 @@
 //! A full collection also calls the finalizers of what it found dead before it returns: the native pauses, the safe
 //! point that follows runs the next finalizer, and continues the native.
 
+use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::native::{Ctx, NativeResult};
 use crate::value::Val;
@@ -13,28 +14,48 @@ pub(super) static COLLECTGARBAGE: NativeDef = NativeDef {
     cost: Cost::Steps,
 };
 
-const OPTIONS: [&str; 10] = [
+/// What there is in every version from 5.2 on; then what 5.4 has, then what 5.5 has instead of the last two.
+const OPTIONS: [&str; 11] = [
     "collect",
     "stop",
     "restart",
     "count",
     "step",
     "isrunning",
-    "incremental",
-    "generational",
     "setpause",
     "setstepmul",
+    "incremental",
+    "generational",
+    "param",
 ];
+
+/// The options of a version.
+fn has_option(dialect: Dialect, option: &str) -> bool {
+    match option {
+        "setpause" | "setstepmul" => dialect < Dialect::Lua55,
+        "incremental" | "generational" => dialect != Dialect::Lua53,
+        "param" => dialect >= Dialect::Lua55,
+        _ => true,
+    }
+}
 
 /// Work of the smallest step, in the collector's units (about 16 bytes each).
 const SMALL_STEP: usize = 1024;
 /// Units of work that a step is given for each KiB it is asked for.
 const UNITS_PER_KIB: usize = 64;
+const BYTES_PER_UNIT: usize = 16;
+/// Bytes for which a step is made at least, where they are counted one by one.
+const SMALLEST_STEP: usize = 256;
 /// The reference's pause is what the heap grows to, in percent; the collector's is what it grows by.
 const PAUSE_BASE: usize = 100;
 
 fn collectgarbage(ctx: &mut Ctx<'_>) -> NativeResult {
-    let option = OPTIONS[ctx.check_option(0, Some(0), &OPTIONS)?];
+    let dialect = ctx.vm.dialect;
+    let options: Vec<&str> = OPTIONS
+        .into_iter()
+        .filter(|option| has_option(dialect, option))
+        .collect();
+    let option = options[ctx.check_option(0, Some(0), &options)?];
     if ctx.vm.in_finalizer {
         // The collector is not reentrant: finalizers get nothing of it, as in the reference.
         return ctx.ret(Val::NIL);
@@ -46,9 +67,21 @@ fn collectgarbage(ctx: &mut Ctx<'_>) -> NativeResult {
             finish(ctx, Val::int(0))
         }
         "step" => {
-            let kib = ctx.opt_int(1, 0)?.clamp(0, 1 << 40) as usize;
+            let size = ctx.opt_int(1, 0)?.clamp(0, 1 << 40) as usize;
+            // From 5.5 on, the size is in bytes, and what is too little to begin with is saved up.
+            let work = match dialect >= Dialect::Lua55 {
+                true => {
+                    let owed = &mut ctx.vm.heap.gc.owed;
+                    *owed = owed.saturating_add(size);
+                    if size > 0 && *owed < SMALLEST_STEP {
+                        return ctx.ret(Val::FALSE);
+                    }
+                    std::mem::take(owed) / BYTES_PER_UNIT
+                }
+                false => size * UNITS_PER_KIB,
+            };
             forget_temporaries(ctx);
-            let ended = ctx.vm.collect_some(SMALL_STEP + kib * UNITS_PER_KIB);
+            let ended = ctx.vm.collect_some(SMALL_STEP + work);
             finish(ctx, Val::bool(ended))
         }
         "count" => ctx.ret(Val::float(ctx.vm.heap.used as f64 / 1024.0)),
@@ -77,7 +110,67 @@ fn collectgarbage(ctx: &mut Ctx<'_>) -> NativeResult {
             let old = set_step(ctx, percent);
             ctx.ret(Val::int(old))
         }
+        "param" => parameter_by_name(ctx),
         mode => set_mode(ctx, mode == "generational"),
+    }
+}
+
+const PARAMETERS: [&str; 6] = [
+    "minormul",
+    "majorminor",
+    "minormajor",
+    "pause",
+    "stepmul",
+    "stepsize",
+];
+/// The values that the reference begins with.
+const DEFAULTS: [u32; 6] = [20, 50, 70, 250, 200, 9600];
+
+pub(crate) fn default_parameters() -> [u8; 6] {
+    DEFAULTS.map(code_parameter)
+}
+
+/// `collectgarbage("param", name [, value])`: the old value. Pause and step size steer the collector, the others are
+/// kept only.
+fn parameter_by_name(ctx: &mut Ctx<'_>) -> NativeResult {
+    let which = ctx.check_option(1, None, &PARAMETERS)?;
+    let value = ctx.opt_int(2, -1)? as i32;
+    let old = decode_parameter(ctx.vm.heap.gc.parameters[which]);
+    if let Ok(value) = u32::try_from(value) {
+        ctx.vm.heap.gc.parameters[which] = code_parameter(value);
+        match PARAMETERS[which] {
+            "pause" => drop(set_pause(ctx, i64::from(value))),
+            "stepmul" => drop(set_step(ctx, i64::from(value))),
+            _ => {}
+        }
+    }
+    ctx.ret(Val::int(old))
+}
+
+/// A percentage in one byte, rounded up: four bits of exponent and four of mantissa, as the reference keeps it, so that
+/// a script reads the same value back.
+fn code_parameter(percent: u32) -> u8 {
+    if u64::from(percent) >= (0x1F << (0xF - 7 - 1)) * 100 {
+        return 0xFF;
+    }
+    let scaled = (u64::from(percent) * 128).div_ceil(100) as u32;
+    if scaled < 0x10 {
+        return scaled as u8;
+    }
+    // Five significant bits are kept, the first of them implied.
+    let shift = (scaled + 1).next_power_of_two().trailing_zeros() - 5;
+    (((scaled >> shift) - 0x10) | ((shift + 1) << 4)) as u8
+}
+
+fn decode_parameter(coded: u8) -> i64 {
+    let (mantissa, exponent) = (i64::from(coded & 0xF), i32::from(coded >> 4));
+    let (mantissa, exponent) = match exponent {
+        0 => (mantissa, -7),
+        _ => (mantissa + 0x10, exponent - 1 - 7),
+    };
+    match exponent {
+        0.. => (100 * mantissa) << exponent,
+        _ => (100 * mantissa) >> -exponent,
     }
 }
 
@@ -137,4 +230,27 @@ fn set_pause(ctx: &mut Ctx<'_>, percent: i64) -> i64 {
 fn set_step(ctx: &mut Ctx<'_>, percent: i64) -> i64 {
     let step = &mut ctx.vm.heap.gc.step_percent;
     std::mem::replace(step, parameter(percent)) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_read_back_as_the_reference_rounds_them() {
+        for (given, read) in [
+            (0, 0),
+            (7, 7),
+            (20, 20),
+            (50, 50),
+            (70, 68),
+            (100, 100),
+            (250, 250),
+            (1000, 1000),
+            (9600, 9600),
+            (123_456_789, 396_800),
+        ] {
+            assert_eq!(decode_parameter(code_parameter(given)), read, "{given}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ pub(crate) mod base;
 mod coroutine;
 pub mod date;
 pub(crate) mod debug;
-mod gc;
+pub(crate) mod gc;
 pub(crate) mod io;
 pub(crate) mod load;
 mod math;
@@ -16,6 +16,7 @@ mod sort;
 pub mod string;
 pub(crate) mod table;
 pub(crate) mod utf8;
+mod versions;
 
 use crate::function::{Cost, NativeDef};
 use crate::heap::Gc;
@@ -95,7 +96,7 @@ pub(crate) fn open_all(vm: &mut Vm, sandbox: bool) -> Result<(), Thrown> {
         let library = globals.get(vm.heap.hash_key, Val::str(key));
         vm.set_field(loaded, name, library)?;
     }
-    Ok(())
+    versions::adapt(vm)
 }
 
 /// Globals that there is room for without growing: ours, and some of the script's.

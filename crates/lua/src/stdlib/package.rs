@@ -21,6 +21,7 @@ const PRELOAD: &str = "_PRELOAD";
 /// A true value under this registry key: environment variables are not looked at (`lua -E`).
 const NO_ENV: &str = "LUA_NOENV";
 
+/// Of 5.4; other versions have their own number in it.
 const DEFAULT_PATH: &str = "/usr/local/share/lua/5.4/?.lua;/usr/local/share/lua/5.4/?/init.lua;\
     /usr/local/lib/lua/5.4/?.lua;/usr/local/lib/lua/5.4/?/init.lua;./?.lua;./?/init.lua";
 const DEFAULT_CPATH: &str = "/usr/local/lib/lua/5.4/?.so;/usr/local/lib/lua/5.4/loadall.so;./?.so";
@@ -439,7 +440,9 @@ pub(crate) fn open(vm: &mut Vm, sandbox: bool) -> Result<(), Thrown> {
 fn path_from_env(vm: &mut Vm, variable: &str, default: &str) -> Result<Vec<u8>, Thrown> {
     let key = vm.new_str(NO_ENV.as_bytes())?;
     let ignored = vm.registry.get(vm.heap.hash_key, Val::str(key)).tag > tag::FALSE;
-    let versioned = format!("{variable}_5_4");
+    let version = vm.dialect.number();
+    let default = &*default.replace("5.4", version);
+    let versioned = format!("{variable}_{}", version.replace('.', "_"));
     let set = if ignored {
         None
     } else {

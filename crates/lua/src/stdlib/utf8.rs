@@ -3,6 +3,7 @@
 //! **Invariant:** text is read as bytes; nothing assumes that it is valid. Long texts are read in pieces that are charged
 //! before they are read, and the native pauses between them.
 
+use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::native::{Ctx, NativeResult, Thrown};
 use crate::value::Val;
@@ -248,7 +249,27 @@ fn offset_of_start(ctx: &mut Ctx<'_>, text: &[u8], mut at: usize) -> NativeResul
         at -= 1;
     }
     ctx.charge((before - at) / 8);
-    ctx.ret(Val::int(at as i64 + 1))
+    found_offset(ctx, text, at)
+}
+
+/// The position of the character at byte `at`; from 5.5 on, that of its last byte as well.
+fn found_offset(ctx: &mut Ctx<'_>, text: &[u8], at: usize) -> NativeResult {
+    let first = Val::int(at as i64 + 1);
+    if ctx.vm.dialect < Dialect::Lua55 {
+        return ctx.ret(first);
+    }
+    let mut last = at;
+    if text.get(at).is_some_and(|byte| *byte >= 0x80) {
+        if is_continuation(text[at]) {
+            return Err(ctx.error("initial position is a continuation byte"));
+        }
+        last += text[at + 1..]
+            .iter()
+            .take_while(|byte| is_continuation(**byte))
+            .count();
+        ctx.charge((last - at) / 8);
+    }
+    ctx.ret2(first, Val::int(last as i64 + 1))
 }
 
 fn offset_on(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -278,13 +299,12 @@ fn offset_on(ctx: &mut Ctx<'_>) -> NativeResult {
             n -= i64::from(!continues(at));
         } else {
             at -= 1;
-            n += i64::from(!continues(at));
+            n += i64::from(at == 0 || !continues(at));
         }
     }
     ctx.charge((CHUNK - left) / 4);
-    // A run of continuation bytes that is cut off by the text's end or start leaves a character to pass.
     if n == 1 || n == 0 {
-        ctx.ret(Val::int(at as i64 + 1))
+        found_offset(ctx, text, at)
     } else {
         ctx.ret(Val::NIL)
     }

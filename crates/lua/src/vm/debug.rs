@@ -15,6 +15,7 @@ pub(crate) mod traceback;
 
 use super::{Event, NO_NATIVE, Vm};
 use crate::chunk::FunctionCode;
+use crate::dialect::Dialect;
 use crate::native::Thrown;
 use crate::op::{Instr, Op};
 use crate::thread::{Frame, Thread, frame_flags};
@@ -154,6 +155,9 @@ impl Vm {
         if line.is_none() && level > 0 {
             return Vec::new();
         }
+        if line.is_none() && self.dialect >= Dialect::Lua55 {
+            return b"?:?: ".to_vec();
+        }
         position(code, line)
     }
 
@@ -169,10 +173,19 @@ impl Vm {
         };
         self.charge_for_names(&thread);
         let called = self.call_name(&thread, activation);
+        let extra = self.extra_arguments(&thread, activation) as usize;
+        let argument = match number <= extra {
+            true => "extra argument",
+            false => "argument",
+        };
+        if argument == "argument" {
+            number -= extra;
+        }
         if let Some(Name {
             kind: "method",
             name,
         }) = called
+            && argument == "argument"
         {
             // The object in front does not count.
             number -= 1;
@@ -187,7 +200,7 @@ impl Vm {
                 .module_name(thread.get(activation.func))
                 .unwrap_or_else(|| b"?".to_vec()),
         };
-        text.extend_from_slice(format!("bad argument #{number} to '").as_bytes());
+        text.extend_from_slice(format!("bad {argument} #{number} to '").as_bytes());
         self.throw_pieces(text, &[&name, b"' (", message, b")"])
     }
 

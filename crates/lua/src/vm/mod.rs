@@ -16,6 +16,7 @@
 
 pub(crate) mod call;
 pub(crate) mod debug;
+mod dialects;
 pub(crate) mod load;
 pub(crate) mod meta;
 pub(crate) mod run;
@@ -151,6 +152,8 @@ pub struct Vm {
     pub(crate) strict: bool,
     /// The version of the language (see `dialect`).
     pub(crate) dialect: Dialect,
+    /// The place of the last function that was reached through `__call` metamethods, and how many (5.5).
+    pub(crate) last_call_chain: (u32, u8),
     /// The dialect has no integers: nothing that a script can see has the integer tag.
     pub(crate) floats: bool,
     pub(crate) host: Rc<dyn Host>,
@@ -207,6 +210,7 @@ impl Vm {
             in_finalizer: false,
             strict,
             dialect,
+            last_call_chain: (NO_NATIVE, 0),
             floats: !dialect.has_integers(),
             host,
             warnings_on: false,
@@ -579,6 +583,9 @@ impl Vm {
             let private = (*parent).private.clone();
             let made = self.new_proto(&function, private)?;
             *slot = made.as_ptr();
+            if self.strict {
+                self.share_long_constants(&*parent, made);
+            }
             self.barrier(parent as *mut _, Val::object(made.header(), tag::PROTO));
             Ok(made.as_ptr())
         }

@@ -13,6 +13,7 @@
 use super::names::{self, Name};
 use super::{Activation, Vm};
 use crate::chunk::FunctionCode;
+use crate::dialect::Dialect;
 use crate::heap::Gc;
 use crate::table::{KIND_LAYERED, Table};
 use crate::thread::{Thread, frame_flags};
@@ -109,11 +110,17 @@ impl Vm {
             text.extend_from_slice(format!("{line}:").as_bytes());
         }
         text.extend_from_slice(b" in ");
-        if let Some(name) = self.module_name(f) {
+        let called = self.call_name(&thread, activation);
+        // From 5.5 on, what the calling code says comes first.
+        let module = match called.is_some() && self.dialect >= Dialect::Lua55 {
+            true => None,
+            false => self.module_name(f),
+        };
+        if let Some(name) = module {
             text.extend_from_slice(b"function '");
             text.extend_from_slice(&name);
             text.push(b'\'');
-        } else if let Some(name) = self.call_name(&thread, activation) {
+        } else if let Some(name) = called {
             text.extend_from_slice(format!("{} '", name.kind).as_bytes());
             text.extend_from_slice(name.name);
             text.push(b'\'');
