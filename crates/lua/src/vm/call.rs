@@ -1547,7 +1547,7 @@ pub(crate) enum Entry {
 }
 
 /// The end of closing a coroutine: nothing, or the error of its last failed `__close` (or of the coroutine itself).
-pub(super) fn close_finished(ctx: &mut Ctx<'_>) -> NativeResult {
+fn close_finished(ctx: &mut Ctx<'_>) -> NativeResult {
     match ctx.status() {
         Status::Ok => ctx.ret0(),
         Status::Error => {

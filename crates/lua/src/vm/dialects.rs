@@ -4,19 +4,18 @@
 //! metamethods that led to it, which `debug.getinfo` tells as its `extraargs`; [`wanted_results`] takes them apart. Such
 //! frames exist from 5.5 on only, and returning from them takes the slow path.
 
-use super::call::{Next, close_finished};
+use super::call::{HOST_ENTRY, Next};
 use super::debug::Activation;
 use super::{Event, Vm};
 use crate::chunk::Constant;
 use crate::dialect::Dialect;
 use crate::function::Proto;
 use crate::heap::Gc;
-use crate::native::{Status, Thrown};
+use crate::native::{Ctx, NativeResult, Status, Thrown};
 use crate::string::MAX_INTERNED;
 use crate::thread::frame_flags::{BOTTOM, BOUNDARY, CATCH, CLOSE_THREAD, CLOSING, VIA_CALL};
 use crate::thread::{Thread, ThreadState};
 use crate::value::Val;
-use crate::vm::call::HOST_ENTRY;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -142,10 +141,21 @@ impl Vm {
             1,
             -1,
             BOTTOM | CATCH | CLOSING | CLOSE_THREAD,
-            close_finished,
+            closed_itself,
         )?;
         co.status = Status::Ok;
         co.set(1, Val::NIL);
         Ok(Next::CloseCaught)
+    }
+}
+
+/// The end of a coroutine that closed itself: no values, or the error of its last `__close` that failed.
+fn closed_itself(ctx: &mut Ctx<'_>) -> NativeResult {
+    match ctx.status() {
+        Status::Ok => ctx.ret0(),
+        Status::Error => {
+            let error = ctx.result(0);
+            Err(ctx.throw(error))
+        }
     }
 }

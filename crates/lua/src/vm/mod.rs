@@ -451,6 +451,10 @@ impl Vm {
             MAX_STACK
         };
         if size > limit {
+            if t.handler_depth > 0 && old > MAX_STACK {
+                // Not the first overflow: this one happened while the first was being handled.
+                return Err(self.throw_bytes(b"error in error handling"));
+            }
             return Err(self.throw_str("stack overflow"));
         }
         let new = size.max((old * 2).min(limit));

@@ -46,7 +46,7 @@ impl Parser<'_, '_, '_> {
         match self.attribute(default)? {
             VarKind::Close => {
                 let message = "global variables cannot be to-be-closed";
-                Err(self.lexer.error_plain(message))
+                Err(self.error_plain(message))
             }
             VarKind::Const => Ok(VarKind::Global { read_only: true }),
             kind => Ok(kind),

@@ -257,9 +257,18 @@ impl Parser<'_, '_, '_> {
         ))
     }
 
+    /// An error without a token: on the line that the lexer has reached, from 5.5 on on that of the last token used.
+    fn error_plain(&self, message: &str) -> Fail {
+        let line = match self.dialect >= Dialect::Lua55 {
+            true => self.last_line,
+            false => self.line(),
+        };
+        self.lexer.error_plain(message, line)
+    }
+
     /// An error without a token, about a name: `before`, the name, `after`.
     fn error_about(&self, before: &str, name: StrId, after: &str) -> Fail {
-        let mut fail = self.lexer.error_plain(before);
+        let mut fail = self.error_plain(before);
         if let Fail::Syntax { message, .. } = &mut fail {
             message.extend_from_slice(self.lexer.strings.get(name));
             message.extend_from_slice(after.as_bytes());
@@ -295,9 +304,9 @@ impl Parser<'_, '_, '_> {
                 let rest = format!("' for <goto> at line {line}");
                 self.error_about("no visible label '", label, &rest)
             }
-            GotoError::Unresolved { label: None, line } => self
-                .lexer
-                .error_plain(&format!("break outside loop at line {line}")),
+            GotoError::Unresolved { label: None, line } => {
+                self.error_plain(&format!("break outside loop at line {line}"))
+            }
         }
     }
 

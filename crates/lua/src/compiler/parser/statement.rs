@@ -4,8 +4,12 @@ use super::Parser;
 use crate::compiler::Fail;
 use crate::compiler::ast::*;
 use crate::compiler::lexer::Token;
+use crate::compiler::resolve::TooMany;
 use crate::compiler::strings::StrId;
 use crate::dialect::Dialect;
+
+/// Most values that a `return` may list (5.5; before, registers are what limits them).
+const MAX_RETURNS: usize = 254;
 
 impl Parser<'_, '_, '_> {
     /// Whether the current token ends a block; `until` does so only where its condition sees the block's variables.
@@ -191,6 +195,9 @@ impl Parser<'_, '_, '_> {
     fn numeric_for(&mut self, name: StrId, line: u32) -> Result<ForId, Fail> {
         let start = self.scratch.vars.len();
         self.declare_hidden(match self.dialect >= Dialect::Lua54 {
+            true if self.dialect >= Dialect::Lua55 => {
+                &["(for state)", "(for state)", "(for control)"]
+            }
             true => &["(for state)"; 3],
             false => &["(for index)", "(for limit)", "(for step)"],
         })?;
@@ -211,6 +218,10 @@ impl Parser<'_, '_, '_> {
     fn generic_for(&mut self, name: StrId) -> Result<ForId, Fail> {
         let start = self.scratch.vars.len();
         self.declare_hidden(match self.dialect >= Dialect::Lua54 {
+            // The control variable is hidden here only: in 5.5, the first variable of the script is it.
+            true if self.dialect >= Dialect::Lua55 => {
+                &["(for state)", "(for state)", "(for control)", "(for state)"]
+            }
             true => &["(for state)"; 4],
             false => &[
                 "(for generator)",
@@ -333,7 +344,7 @@ impl Parser<'_, '_, '_> {
             if matches!(kind, VarKind::Close) {
                 if closes {
                     let message = "multiple to-be-closed variables in local list";
-                    return Err(self.lexer.error_plain(message));
+                    return Err(self.error_plain(message));
                 }
                 closes = true;
             }
@@ -410,6 +421,14 @@ impl Parser<'_, '_, '_> {
         } else {
             self.expression_list()?
         };
+        if self.dialect >= Dialect::Lua55 && values.len() > MAX_RETURNS {
+            let function = self.ast.function(self.scopes.current());
+            return Err(self.too_many(TooMany {
+                what: "returns",
+                limit: MAX_RETURNS + 1,
+                line: function.line,
+            }));
+        }
         self.push_stmt(Stmt::Return(values), line)?;
         self.accept(Token::Semicolon)?;
         Ok(())

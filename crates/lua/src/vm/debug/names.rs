@@ -9,6 +9,7 @@
 
 use crate::chunk::{Constant, FunctionCode};
 use crate::compiler::HIDDEN_ENVIRONMENT;
+use crate::dialect::Dialect;
 use crate::op::{Instr, Op};
 
 /// What a message says about a value or a function: a kind such as `local` or `method`, and a name.
@@ -52,7 +53,10 @@ pub(crate) fn register_name(code: &FunctionCode, pc: usize, register: usize) -> 
             let name = key_name(code, pc, instr.c());
             // A method whose name is too far among the constants for `SELF`: the name is in the function's register
             // and the object behind it.
-            let method = instr.c() == instr.a() && instr.b() == instr.a() + 1 && name != UNKNOWN;
+            let method = code.dialect < Dialect::Lua55
+                && instr.c() == instr.a()
+                && instr.b() == instr.a() + 1
+                && name != UNKNOWN;
             let kind = if method {
                 "method"
             } else {
