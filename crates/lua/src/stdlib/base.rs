@@ -343,7 +343,7 @@ static IPAIRS_STEP: NativeDef = NativeDef {
     cost: Cost::Constant,
 };
 
-fn ipairs(ctx: &mut Ctx<'_>) -> NativeResult {
+pub(super) fn ipairs(ctx: &mut Ctx<'_>) -> NativeResult {
     let v = ctx.check_any(0)?;
     ret3(ctx, [Val::native(&IPAIRS_STEP), v, Val::int(0)])
 }
@@ -406,7 +406,13 @@ fn rawlen(ctx: &mut Ctx<'_>) -> NativeResult {
         (Some(t), _) if t.header.extra & KIND_LAYERED != 0 => t.layered_base().border(),
         (Some(mut t), _) => t.border(),
         (_, Some(s)) => s.len() as i64,
-        _ => return Err(ctx.type_error(0, "table or string")),
+        _ => {
+            return Err(super::before54::several_types_error(
+                ctx,
+                0,
+                "table or string",
+            ));
+        }
     };
     ctx.ret(Val::int(n))
 }
@@ -478,7 +484,7 @@ fn setmetatable(ctx: &mut Ctx<'_>) -> NativeResult {
     let t = ctx.check_table(0)?;
     let meta = ctx.arg(1);
     if ctx.is_none(1) || !matches!(meta.type_of(), Type::Nil | Type::Table) {
-        return Err(ctx.type_error(1, "nil or table"));
+        return Err(super::before54::several_types_error(ctx, 1, "nil or table"));
     }
     if t.header.extra & KIND_FROZEN != 0 {
         return Err(ctx.error("attempt to modify a read-only table"));

@@ -61,7 +61,7 @@ static CLOSE: NativeDef = NativeDef {
 fn check_thread(ctx: &mut Ctx<'_>, i: usize) -> Result<Gc<Thread>, Thrown> {
     match ctx.arg(i).as_thread() {
         Some(co) => Ok(co),
-        None => Err(ctx.type_error(i, "thread")),
+        None => Err(super::before54::several_types_error(ctx, i, "thread")),
     }
 }
 

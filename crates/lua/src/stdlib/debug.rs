@@ -511,7 +511,7 @@ fn getmetatable(ctx: &mut Ctx<'_>) -> NativeResult {
 fn setmetatable(ctx: &mut Ctx<'_>) -> NativeResult {
     let meta = ctx.arg(1);
     if ctx.is_none(1) || !(meta.is_nil() || meta.is_table()) {
-        return Err(ctx.type_error(1, "nil or table"));
+        return Err(super::before54::several_types_error(ctx, 1, "nil or table"));
     }
     let v = ctx.arg(0);
     ctx.vm.set_metatable(v, meta.as_table());

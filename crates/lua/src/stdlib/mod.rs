@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod base;
+mod before54;
 mod coroutine;
 pub mod date;
 pub(crate) mod debug;

@@ -7,6 +7,7 @@
 //! reference would are searched, so that messages agree, and what is found there is refused.
 
 use super::load::load_file_text;
+use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::heap::Gc;
 use crate::native::{Action, Ctx, NativeResult, Thrown};
@@ -151,6 +152,9 @@ fn module_ran(ctx: &mut Ctx<'_>) -> NativeResult {
         ctx.raw_set(loaded, name, Val::TRUE)?;
     }
     let module = ctx.raw_get(loaded, name);
+    if ctx.vm.dialect < Dialect::Lua54 {
+        return ctx.ret(module);
+    }
     let data = ctx.arg(slot::DATA);
     ctx.ret2(module, data)
 }
@@ -271,6 +275,9 @@ fn search_preload(ctx: &mut Ctx<'_>) -> NativeResult {
         .map_or(Val::NIL, |t| ctx.raw_get(t, name));
     if loader.is_nil() {
         return ctx.ret_str(&quoted("no field package.preload['", name, "']"));
+    }
+    if ctx.vm.dialect < Dialect::Lua54 {
+        return ctx.ret(loader);
     }
     ctx.push(loader);
     ctx.push_str(b":preload:")?;
@@ -452,7 +459,10 @@ fn path_from_env(vm: &mut Vm, variable: &str, default: &str) -> Result<Vec<u8>, 
     };
     Ok(set.map_or_else(
         || default.as_bytes().to_vec(),
-        |path| with_default(&path, default),
+        |path| match vm.dialect < Dialect::Lua54 {
+            true => with_defaults(&path, default),
+            false => with_default(&path, default),
+        },
     ))
 }
 
@@ -470,6 +480,11 @@ fn with_default(path: &[u8], default: &str) -> Vec<u8> {
         out.extend_from_slice(&path[at + 1..]);
     }
     out
+}
+
+/// Puts the default path between the separators of every `;;`, as up to 5.3.
+fn with_defaults(path: &[u8], default: &str) -> Vec<u8> {
+    replace(path, b";;", format!(";{default};").as_bytes())
 }
 
 #[cfg(test)]

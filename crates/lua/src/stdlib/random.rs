@@ -62,7 +62,7 @@ fn project(s: &mut [u64; 4], mut random: u64, last: u64) -> u64 {
     }
 }
 
-fn random(ctx: &mut Ctx<'_>) -> NativeResult {
+pub(super) fn random(ctx: &mut Ctx<'_>) -> NativeResult {
     let r = next(&mut ctx.vm.random_state);
     let (low, high) = match ctx.nargs() {
         0 => return ctx.ret(Val::float(to_unit_float(r))),
@@ -94,6 +94,11 @@ fn randomseed(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.push(Val::int(first));
     ctx.push(Val::int(second));
     Ok(Action::Return(2))
+}
+
+/// Seeds with one number.
+pub(super) fn reseed(vm: &mut Vm, first: i64) {
+    seed(&mut vm.random_state, first as u64, 0);
 }
 
 fn host_seed(vm: &Vm) -> (i64, i64) {

@@ -3,6 +3,7 @@
 //! **Invariant:** every library is opened as in 5.4 first; [`adapt`] then adds and takes away whole functions. What a function
 //! does differently from one version to the next is in the function.
 
+use super::before54;
 use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::native::{Ctx, NativeResult, Thrown};
@@ -19,7 +20,7 @@ struct Change {
     add: Option<&'static NativeDef>,
 }
 
-const CHANGES: [Change; 4] = [
+const CHANGES: [Change; 9] = [
     Change {
         library: "",
         name: "warn",
@@ -36,6 +37,36 @@ const CHANGES: [Change; 4] = [
         library: "debug",
         name: "setcstacklimit",
         there: |dialect| dialect == Dialect::Lua54,
+        add: None,
+    },
+    Change {
+        library: "",
+        name: "print",
+        there: |dialect| dialect < Dialect::Lua54,
+        add: Some(&before54::PRINT),
+    },
+    Change {
+        library: "",
+        name: "ipairs",
+        there: |dialect| dialect == Dialect::Lua52 || dialect == Dialect::Lua53,
+        add: Some(&before54::IPAIRS),
+    },
+    Change {
+        library: "math",
+        name: "random",
+        there: |dialect| dialect == Dialect::Lua53,
+        add: Some(&before54::RANDOM),
+    },
+    Change {
+        library: "math",
+        name: "randomseed",
+        there: |dialect| dialect == Dialect::Lua53,
+        add: Some(&before54::RANDOMSEED),
+    },
+    Change {
+        library: "math",
+        name: "atan2",
+        there: |dialect| dialect < Dialect::Lua53,
         add: None,
     },
     Change {

@@ -344,6 +344,9 @@ impl Vm {
     /// The error of a numeric loop whose initial value, limit or step is not a number.
     #[cold]
     pub(crate) fn loop_error(&mut self, what: &str, v: Val) -> Thrown {
+        if self.dialect < Dialect::Lua54 {
+            return self.throw_str(&format!("'for' {what} must be a number"));
+        }
         let kind = self.type_name_for_message(v);
         self.throw_str(&format!("bad 'for' {what} (number expected, got {kind})"))
     }

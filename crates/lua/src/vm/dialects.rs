@@ -11,7 +11,8 @@ use crate::chunk::Constant;
 use crate::dialect::Dialect;
 use crate::function::Proto;
 use crate::heap::Gc;
-use crate::native::{Ctx, NativeResult, Status, Thrown};
+use crate::native::{Ctx, NativeResult, Status, Thrown, to_number};
+use crate::number::{self, Number};
 use crate::string::MAX_INTERNED;
 use crate::thread::frame_flags::{BOTTOM, BOUNDARY, CATCH, CLOSE_THREAD, CLOSING, VIA_CALL};
 use crate::thread::{Thread, ThreadState};
@@ -60,6 +61,57 @@ impl Vm {
                 child.set_constant(i, v);
                 self.barrier(child.header(), v);
             }
+        }
+    }
+
+    /// As `prepare_loop`, up to 5.3: a step of zero is no error (it loops while the limit is at or below the start), and an
+    /// integer loop whose next value overflows wraps around and goes on: about for ever.
+    #[cold]
+    pub(super) fn prepare_old_loop(
+        &mut self,
+        start: Val,
+        limit: Val,
+        step: Val,
+    ) -> Result<Option<[Val; 3]>, Thrown> {
+        let float = |v: Val| to_number(v).map(Number::to_f64);
+        if let (Some(i), Some(s)) = (start.as_int(), step.as_int()) {
+            let last = match to_number(limit) {
+                Some(Number::Int(last)) => last,
+                Some(Number::Float(f)) => match number::clip_loop_limit(f, s > 0) {
+                    Some(last) => last,
+                    None => return Ok(None),
+                },
+                None => return Err(self.loop_error("limit", limit)),
+            };
+            if if s > 0 { i > last } else { i < last } {
+                return Ok(None);
+            }
+            let distance = match s > 0 {
+                true => (last as u64).wrapping_sub(i as u64),
+                false => (i as u64).wrapping_sub(last as u64),
+            };
+            let turns = distance.checked_div(s.unsigned_abs());
+            // The value after the last one that is within the limit.
+            let ends = turns.is_some_and(|turns| {
+                let passed = i128::from(i) + i128::from(s) * (i128::from(turns) + 1);
+                i64::try_from(passed).is_ok()
+            });
+            let turns = if ends { turns } else { None };
+            let count = turns.unwrap_or(u64::MAX);
+            return Ok(Some([start, Val::int(count as i64), step]));
+        }
+        let Some(l) = float(limit) else {
+            return Err(self.loop_error("limit", limit));
+        };
+        let Some(s) = float(step) else {
+            return Err(self.loop_error("step", step));
+        };
+        let Some(i) = float(start) else {
+            return Err(self.loop_error("initial value", start));
+        };
+        match if s > 0.0 { i <= l } else { l <= i } {
+            true => Ok(Some([Val::float(i), Val::float(l), Val::float(s)])),
+            false => Ok(None),
         }
     }
 

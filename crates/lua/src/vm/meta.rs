@@ -556,6 +556,9 @@ impl Vm {
         limit: Val,
         step: Val,
     ) -> Result<Option<[Val; 3]>, Thrown> {
+        if self.dialect < Dialect::Lua54 {
+            return self.prepare_old_loop(start, limit, step);
+        }
         if let (Some(i), Some(s)) = (start.as_int(), step.as_int()) {
             if s == 0 {
                 return Err(self.throw_str("'for' step is zero"));

@@ -177,7 +177,11 @@ fn default_stream<'a>(ctx: &mut Ctx<'a>, key: &str) -> Result<&'a mut Stream, Th
         Some(stream) => Ok(stream),
         None => {
             let which = key.trim_start_matches("_IO_");
-            Err(ctx.error(&format!("default {which} file is closed")))
+            let kind = match ctx.vm.dialect < Dialect::Lua54 {
+                true => "standard",
+                false => "default",
+            };
+            Err(ctx.error(&format!("{kind} {which} file is closed")))
         }
     }
 }
@@ -462,7 +466,10 @@ fn io_lines(ctx: &mut Ctx<'_>) -> NativeResult {
     push_opened(ctx, name.as_bytes(), b"r")?;
     let file = ctx.pop();
     ctx.set_arg(0, file);
-    push_lines(ctx, true)?;
+    let lines = push_lines(ctx, true)?;
+    if ctx.vm.dialect < Dialect::Lua54 {
+        return Ok(lines);
+    }
     ctx.push(Val::NIL);
     ctx.push(Val::NIL);
     ctx.push(file);

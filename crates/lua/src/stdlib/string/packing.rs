@@ -221,8 +221,11 @@ fn packsize_from(ctx: &mut Ctx<'_>, mut reader: Reader, mut total: usize) -> Nat
 fn unpack(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.check_str(0)?;
     let data = ctx.check_str(1)?;
-    let at = start_offset(ctx.opt_int(2, 1)?, data.len());
-    if at > data.len() {
+    let position = ctx.opt_int(2, 1)?;
+    let at = start_offset(position, data.len());
+    // Up to 5.3, positions before the first byte are not moved to it.
+    let before = position == 0 || position.unsigned_abs() > data.len() as u64 && position < 0;
+    if at > data.len() || before && ctx.vm.dialect < Dialect::Lua54 {
         return Err(ctx.arg_error(2, "initial position out of string"));
     }
     ctx.resize_args(4)?;

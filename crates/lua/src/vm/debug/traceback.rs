@@ -92,8 +92,11 @@ impl Vm {
             if skipped > 0 && i == first {
                 // The reference counts one less.
                 let count = skipped - 1;
-                let line = format!("\n\t...\t(skipping {count} levels)");
-                text.extend_from_slice(line.as_bytes());
+                text.extend_from_slice(b"\n\t...");
+                if self.dialect >= Dialect::Lua54 {
+                    let line = format!("\t(skipping {count} levels)");
+                    text.extend_from_slice(line.as_bytes());
+                }
             }
             self.traceback_line(thread, activation, &mut text);
         }
