@@ -18,7 +18,7 @@ mod report;
 
 use args::{Action, Options, Source};
 use machine::{Failure, Machine};
-use rille_lua::{Function, Result, Table};
+use rille_lua::{Dialect, Function, Result, Table};
 use std::ffi::OsString;
 use std::io::{IsTerminal, Read, Write};
 use std::process::ExitCode;
@@ -69,7 +69,7 @@ fn session(
     }
     set_arg_table(machine, options, args)?;
     if !options.ignore_environment && !options.sandbox {
-        run_init(machine)?;
+        run_init(machine, options.dialect)?;
     }
     for action in &options.actions {
         match action {
@@ -119,9 +119,12 @@ fn set_arg_table(machine: &Machine, options: &Options, args: &[OsString]) -> Res
     lua.globals().raw_set("arg", table)
 }
 
-/// LUA_INIT_5_4 or LUA_INIT: code, or `@` and a file.
-fn run_init(machine: &Machine) -> std::result::Result<(), Failure> {
-    for name in ["LUA_INIT_5_4", "LUA_INIT"] {
+/// LUA_INIT with a version behind it, such as LUA_INIT_5_4, or LUA_INIT: code, or `@` and a file.
+fn run_init(machine: &Machine, dialect: Dialect) -> std::result::Result<(), Failure> {
+    let versioned = format!("LUA_INIT_{}", dialect.number().replace('.', "_"));
+    // In 5.1 there is only the one.
+    let names = [&*versioned, "LUA_INIT"];
+    for name in &names[usize::from(dialect == Dialect::Lua51)..] {
         let Some(value) = std::env::var_os(name) else {
             continue;
         };

@@ -65,8 +65,8 @@ pub enum Constant {
     Int(i64),
     /// A float (compared by bits when constants are shared, so that -0.0 and NaN survive).
     Float(f64),
-    /// A string.
-    Str(Box<[u8]>),
+    /// A string; equal ones of a chunk share it.
+    Str(Arc<[u8]>),
 }
 
 /// How a closure captures one upvalue.

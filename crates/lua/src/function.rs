@@ -127,6 +127,12 @@ impl NativeClosure {
 }
 
 impl Proto {
+    /// Puts another value in the place of a constant that is equal to it.
+    pub(crate) fn set_constant(&self, n: usize, v: Val) {
+        assert!(n < self.constant_count as usize);
+        // SAFETY: as below, and checked.
+        unsafe { *self.constants.add(n) = v };
+    }
     pub(crate) fn constants(&self) -> &[Val] {
         // SAFETY: `constants` has `constant_count` initialised values for the prototype's life.
         unsafe { std::slice::from_raw_parts(self.constants, self.constant_count as usize) }

@@ -273,6 +273,12 @@ opcodes! {
     VARARG = ABC, yes;
     /// R[A] := {n = number of varargs, varargs}
     PACKVARARG = ABC, yes;
+    /// R[A], ..., R[A+C-2] := R[B][1], R[B][2], ...; C = 0: R[B].n of them, results set top (R[B] is of PACKVARARG)
+    UNPACKVARARG = ABC, yes;
+    /// R[A] := {n = number of varargs, varargs}[R[C]], without making the table
+    GETVARG = ABC, yes;
+    /// unless R[A] is nil, the error that the global K[Bx-1] is already defined; Bx = 0: its name is out of reach
+    CHECKNEW = ABx, no;
     /// operand of the previous instruction
     EXTRAARG = Ax, no;
 }

@@ -57,21 +57,24 @@ pub(crate) mod frame_flags {
     pub const CLOSING: u16 = 256;
     /// The function was tail called (for tracebacks).
     pub const TAIL: u16 = 512;
-    /// A debug hook's activation: results are dropped, and the function it was called for goes on.
-    pub const HOOK: u16 = 2048;
     /// A finalizer's activation: results are dropped, errors become warnings.
     pub const FINALIZER: u16 = 1024;
+    /// Reached through `__call` metamethods (5.5): `nresults` also holds how many (see `vm::dialects`).
+    pub const VIA_CALL: u16 = 2048;
     /// Native with CATCH: the bottom of a coroutine that is being closed.
     pub const CLOSE_THREAD: u16 = 4096;
     /// A `__close` metamethod's activation: results are dropped and the top is kept.
     pub const CLOSER: u16 = 8192;
+    /// A debug hook's activation: results are dropped, and the function it was called for goes on. There is no bit left
+    /// for it; no other activation has both of these.
+    pub const HOOK: u16 = CLOSER | IN_HANDLER;
     /// Native: it waits for a coroutine switch, and returns what that brings (if it is no error) as it is.
     pub const PASSES: u16 = 16384;
     /// Native: as `PASSES`, with `true` in front.
     pub const PASSES_STATUS: u16 = 32768;
     /// Any of these: returning takes the slow path.
     pub const SLOW_RETURN: u16 =
-        TO_NATIVE | META | BOUNDARY | BOTTOM | IN_HANDLER | FINALIZER | CLOSER | HOOK;
+        TO_NATIVE | META | BOUNDARY | BOTTOM | IN_HANDLER | FINALIZER | CLOSER | VIA_CALL;
 }
 
 /// Bits of a coroutine's `header.extra`.

@@ -51,6 +51,8 @@ ids! {
     LabelId;
     /// A `goto` statement.
     GotoId;
+    /// A declaration of globals.
+    GlobalId;
 }
 
 /// The variable that is not a local of anything: `_ENV` of the main function.
@@ -131,6 +133,8 @@ pub(crate) enum Expr {
     Global {
         environment: ExprId,
         name: StrId,
+        /// Declared as `<const>` (5.5).
+        read_only: bool,
     },
     Field {
         object: ExprId,
@@ -246,6 +250,12 @@ pub(crate) enum VarKind {
     CompileTime(Expr),
     /// `<close>`, or the hidden closing value of a generic `for`.
     Close,
+    /// The named vararg parameter of a function (5.5), which cannot be assigned.
+    Vararg,
+    /// A declaration of a global name, or of all names (5.5): it has no register.
+    Global {
+        read_only: bool,
+    },
 }
 
 /// Where a function finds one of its upvalues when it is created.
@@ -280,6 +290,8 @@ pub(crate) struct Function {
     pub vararg_table: Option<VarId>,
     /// Whether `...` stands in it.
     pub uses_varargs: bool,
+    /// Uses of a named vararg parameter other than reading a field of it: then it has to be a table.
+    pub vararg_escapes: u32,
     /// How many functions it contains directly.
     pub children: u32,
 }
@@ -330,6 +342,17 @@ pub(crate) struct For {
     pub do_line: u32,
 }
 
+/// A declaration of globals.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Globals {
+    pub vars: List<VarId>,
+    /// The globals as targets of an assignment; empty if there are no values.
+    pub targets: List<ExprId>,
+    pub values: List<ExprId>,
+    /// Line on which the values begin: that of the checks that the globals are new.
+    pub line: u32,
+}
+
 /// What a statement is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Stmt {
@@ -365,6 +388,13 @@ pub(crate) enum Stmt {
         var: VarId,
         function: ExprId,
     },
+    /// A declaration of globals, perhaps with their first values.
+    Global(GlobalId),
+    GlobalFunction {
+        var: VarId,
+        target: ExprId,
+        function: ExprId,
+    },
     Return(List<ExprId>),
     Break,
     Goto(GotoId),
@@ -390,6 +420,7 @@ pub(crate) struct Ast {
     pub calls: Vec<Call>,
     pub tables: Vec<Table>,
     pub fors: Vec<For>,
+    pub globals: Vec<Globals>,
     /// For each label, how many variables of its function are active where it stands.
     pub labels: Vec<u32>,
     /// For each `goto`, its label.
@@ -430,6 +461,9 @@ impl Ast {
     }
     pub fn for_loop(&self, id: ForId) -> For {
         self.fors[id.0 as usize]
+    }
+    pub fn globals(&self, id: GlobalId) -> Globals {
+        self.globals[id.0 as usize]
     }
 
     /// Moves a finished list into the arena.

@@ -18,19 +18,50 @@ use super::verify::verify;
 use crate::chunk::{Chunk, Constant, FunctionCode, LocalVar, UpvalueDesc};
 use crate::dialect::Dialect;
 use crate::op::{Instr, Op};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// What a binary chunk begins with.
 pub const SIGNATURE: &[u8] = b"\x1bLua";
 
-/// Signature, version (replaced by that of the dialect), format 0, bytes that text conversions damage, sizes of an instruction, an integer and a
-/// float, then an integer and a float to check their encoding by.
-const HEADER: &[u8] = b"\x1bLua\x54\0\x19\x93\r\n\x1a\n\x04\x08\x08\
-    \x78\x56\0\0\0\0\0\0\
-    \0\0\0\0\0\x28\x77\x40";
+/// The parts of a version's header, each with what is wrong if it differs: signature, version, format 0, bytes that text
+/// conversions damage, sizes of types, and numbers to check their encoding by.
+fn header(dialect: Dialect) -> Vec<(Vec<u8>, &'static str)> {
+    const SIZE: &str = "size mismatch";
+    const INTEGER: &str = "integer format mismatch";
+    const FLOAT: &str = "float format mismatch";
+    const INSTRUCTION: i32 = 0x1234_5678;
+    const SAMPLE: i64 = 0x5678;
+    let mut parts = vec![
+        (SIGNATURE.to_vec(), "not a binary chunk"),
+        (vec![version_byte(dialect)], "version mismatch"),
+        (vec![0], "format mismatch"),
+        (b"\x19\x93\r\n\x1a\n".to_vec(), "corrupted chunk"),
+    ];
+    let mut add = |part: &[u8], problem| parts.push((part.to_vec(), problem));
+    if dialect >= Dialect::Lua55 {
+        // Each size is followed by a sample.
+        add(&[4], "int size mismatch");
+        add(&(-SAMPLE as i32).to_le_bytes(), "int format mismatch");
+        add(&[4], "instruction size mismatch");
+        add(&INSTRUCTION.to_le_bytes(), "instruction format mismatch");
+        add(&[8], "Lua integer size mismatch");
+        add(&(-SAMPLE).to_le_bytes(), "Lua integer format mismatch");
+        add(&[8], "Lua number size mismatch");
+        add(&(-370.5f64).to_le_bytes(), "Lua number format mismatch");
+        return parts;
+    }
+    if dialect < Dialect::Lua54 {
+        add(&[4, 8], SIZE); // C's int and size_t
+    }
+    add(&[4, 8, 8], SIZE);
+    add(&SAMPLE.to_le_bytes(), INTEGER);
+    add(&370.5f64.to_le_bytes(), FLOAT);
+    parts
+}
 
 /// What tells our code from other implementations'; the number is that of the instruction set.
-const FORMAT_MARK: &[u8] = b"RILLE\x02";
+const FORMAT_MARK: &[u8] = b"RILLE\x03";
 
 const FLAG_VARARG: u8 = 1;
 const FLAG_HAS_SOURCE: u8 = 2;
@@ -60,9 +91,6 @@ impl UndumpError {
     }
 }
 
-/// Where the version is in the header.
-const VERSION_AT: usize = 4;
-
 /// The byte that stands for a dialect: 0x54 for 5.4.
 fn version_byte(dialect: Dialect) -> u8 {
     0x51 + dialect as u8
@@ -70,12 +98,17 @@ fn version_byte(dialect: Dialect) -> u8 {
 
 /// Writes a function. With `strip`, without lines, names of variables and source.
 pub fn dump(code: &FunctionCode, strip: bool) -> Vec<u8> {
-    let mut out = HEADER.to_vec();
-    out[VERSION_AT] = version_byte(code.dialect);
+    let mut out = Vec::new();
+    for (part, _) in header(code.dialect) {
+        out.extend(part);
+    }
     out.extend_from_slice(FORMAT_MARK);
-    write_function(&mut out, code, strip, None);
+    write_function(&mut out, code, strip, None, &mut HashMap::new());
     out
 }
+
+/// The numbers of string constants that have been written.
+type Written<'a> = HashMap<&'a [u8], u32>;
 
 fn write_u32(out: &mut Vec<u8>, value: u32) {
     out.extend_from_slice(&value.to_le_bytes());
@@ -86,7 +119,13 @@ fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-fn write_function(out: &mut Vec<u8>, code: &FunctionCode, strip: bool, parent: Option<&[u8]>) {
+fn write_function<'a>(
+    out: &mut Vec<u8>,
+    code: &'a FunctionCode,
+    strip: bool,
+    parent: Option<&[u8]>,
+    written: &mut Written<'a>,
+) {
     // Nested functions have the source of the outermost one.
     let has_source = !strip && parent != Some(&code.source);
     let mut flags = 0;
@@ -106,7 +145,7 @@ fn write_function(out: &mut Vec<u8>, code: &FunctionCode, strip: bool, parent: O
     }
     write_u32(out, code.constants.len() as u32);
     for constant in &code.constants {
-        write_constant(out, constant);
+        write_constant(out, constant, written);
     }
     write_u32(out, code.upvalues.len() as u32);
     for upvalue in &code.upvalues {
@@ -117,7 +156,7 @@ fn write_function(out: &mut Vec<u8>, code: &FunctionCode, strip: bool, parent: O
     }
     write_u32(out, code.children.len() as u32);
     for child in &code.children {
-        write_function(out, child, strip, Some(&code.source));
+        write_function(out, child, strip, Some(&code.source), written);
     }
     let lines: &[u32] = if strip { &[] } else { &code.lines };
     write_u32(out, lines.len() as u32);
@@ -133,7 +172,7 @@ fn write_function(out: &mut Vec<u8>, code: &FunctionCode, strip: bool, parent: O
     }
 }
 
-fn write_constant(out: &mut Vec<u8>, constant: &Constant) {
+fn write_constant<'a>(out: &mut Vec<u8>, constant: &'a Constant, written: &mut Written<'a>) {
     match constant {
         Constant::Nil => out.push(0),
         Constant::Bool(value) => out.push(1 + u8::from(*value)),
@@ -145,10 +184,17 @@ fn write_constant(out: &mut Vec<u8>, constant: &Constant) {
             out.push(4);
             out.extend_from_slice(&value.to_bits().to_le_bytes());
         }
-        Constant::Str(value) => {
-            out.push(5);
-            write_bytes(out, value);
-        }
+        Constant::Str(value) => match written.get(&**value) {
+            Some(number) => {
+                out.push(6);
+                write_u32(out, *number);
+            }
+            None => {
+                out.push(5);
+                write_bytes(out, value);
+                written.insert(value, written.len() as u32);
+            }
+        },
     }
 }
 
@@ -159,6 +205,7 @@ pub fn undump(bytes: &[u8], name: &[u8], dialect: Dialect) -> Result<Arc<Chunk>,
     let mut reader = Reader {
         rest: bytes,
         dialect,
+        strings: Vec::new(),
     };
     reader.header()?;
     let main = reader.function(&Arc::from(name), 0)?;
@@ -172,26 +219,14 @@ pub fn undump(bytes: &[u8], name: &[u8], dialect: Dialect) -> Result<Arc<Chunk>,
 struct Reader<'a> {
     rest: &'a [u8],
     dialect: Dialect,
+    /// The string constants read so far.
+    strings: Vec<Arc<[u8]>>,
 }
 
 impl<'a> Reader<'a> {
     fn header(&mut self) -> Result<(), UndumpError> {
-        let parts: [(usize, &'static str); 7] = [
-            (4, "not a binary chunk"),
-            (1, "version mismatch"),
-            (1, "format mismatch"),
-            (6, "corrupted chunk"),
-            (3, "size mismatch"),
-            (8, "integer format mismatch"),
-            (8, "float format mismatch"),
-        ];
-        let mut header = HEADER.to_vec();
-        header[VERSION_AT] = version_byte(self.dialect);
-        let mut expected = &*header;
-        for (length, problem) in parts {
-            let (part, rest) = expected.split_at(length);
-            expected = rest;
-            if self.take(length)? != part {
+        for (part, problem) in header(self.dialect) {
+            if self.take(part.len())? != part {
                 return Err(UndumpError::Mismatch(problem));
             }
         }
@@ -295,7 +330,16 @@ impl<'a> Reader<'a> {
             2 => Constant::Bool(true),
             3 => Constant::Int(self.u64()? as i64),
             4 => Constant::Float(f64::from_bits(self.u64()?)),
-            5 => Constant::Str(self.bytes()?.into()),
+            5 => {
+                let text: Arc<[u8]> = self.bytes()?.into();
+                self.strings.push(Arc::clone(&text));
+                Constant::Str(text)
+            }
+            6 => {
+                let number = self.u32()? as usize;
+                let text = self.strings.get(number).ok_or(UndumpError::Corrupted)?;
+                Constant::Str(Arc::clone(text))
+            }
             _ => return Err(UndumpError::Corrupted),
         })
     }

@@ -25,7 +25,9 @@ pub(crate) enum Meaning {
     /// A compile-time constant.
     Constant(Expr),
     /// No variable: a field of `_ENV`.
-    Global,
+    Global { read_only: bool },
+    /// No variable, where globals have to be declared and this one is not.
+    Undeclared,
 }
 
 /// A limit was exceeded in a function that begins on this line (0: the main function).
@@ -39,11 +41,11 @@ pub(crate) struct TooMany {
 pub(crate) enum GotoError {
     /// The label is there already, since this line.
     Repeated { name: StrId, line: u32 },
-    /// A `goto` enters the scope of a local variable.
+    /// A `goto` enters the scope of a variable.
     IntoScope {
         label: StrId,
         line: u32,
-        local: StrId,
+        variable: StrId,
     },
     /// A `goto` without a label, or a `break` without a loop (`None`).
     Unresolved { label: Option<StrId>, line: u32 },
@@ -55,11 +57,15 @@ struct Active {
     name: u32,
     /// What its name meant before.
     shadowed: Option<u32>,
+    /// It is a declaration of a global by name.
+    names_global: bool,
 }
 
 struct Block {
     /// Active variables of the function when the block began.
     level: usize,
+    /// Those of them, and of the declared ones, that have a register.
+    declared: usize,
     /// The first pending jump and the first label of the block.
     first_pending: usize,
     first_label: usize,
@@ -79,7 +85,7 @@ struct Function {
     id: FuncId,
     /// Index in `active` of its first variable.
     base: usize,
-    /// Variables declared: those active and those that will be when their statement ends.
+    /// Local variables declared: those active and those that will be when their statement ends.
     declared: usize,
     first_block: usize,
     first_pending: usize,
@@ -98,6 +104,10 @@ pub(crate) struct Scopes {
     labels: Vec<StrId>,
     /// How many pending jumps look for a name, so that most labels need not search.
     wanted: HashMap<StrId, u32>,
+    /// The name of declarations of all globals.
+    every_global: Option<StrId>,
+    /// Active declarations of globals by name.
+    named_globals: usize,
 }
 
 impl Scopes {
@@ -144,6 +154,7 @@ impl Scopes {
     pub fn open_block(&mut self, is_loop: bool) {
         self.blocks.push(Block {
             level: self.level(),
+            declared: self.function().declared,
             first_pending: self.pending.len(),
             first_label: self.labels.len(),
             is_loop,
@@ -156,8 +167,9 @@ impl Scopes {
         let keep = function.base + block.level;
         for active in self.active.drain(keep..).rev() {
             self.bindings[active.name as usize] = active.shadowed;
+            self.named_globals -= usize::from(active.names_global);
         }
-        function.declared = block.level;
+        function.declared = block.declared;
         for name in self.labels.drain(block.first_label..) {
             function.visible_labels.remove(&name);
         }
@@ -177,14 +189,15 @@ impl Scopes {
     /// Makes a variable that [`activate`](Self::activate) brings into scope later.
     pub fn declare(&mut self, ast: &mut Ast, name: StrId, kind: VarKind) -> Result<VarId, TooMany> {
         let function = self.functions.last_mut().expect("a function is open");
-        if function.declared >= MAX_LOCALS {
+        let is_local = !matches!(kind, VarKind::Global { .. });
+        if is_local && function.declared >= MAX_LOCALS {
             return Err(TooMany {
                 what: "local variables",
                 limit: MAX_LOCALS,
                 line: ast.function(function.id).line,
             });
         }
-        function.declared += 1;
+        function.declared += usize::from(is_local);
         let id = VarId(ast.vars.len() as u32);
         ast.vars.push(Var {
             name,
@@ -196,15 +209,31 @@ impl Scopes {
         Ok(id)
     }
 
+    /// A declared variable turned out to need no register, in a version that does not count it then.
+    pub fn uncount(&mut self) {
+        let function = self.functions.last_mut().expect("a function is open");
+        function.declared -= 1;
+    }
+
     /// Brings a declared variable into scope.
     pub fn activate(&mut self, ast: &Ast, var: VarId) {
-        let slot = ast.var(var).name.0;
+        let info = ast.var(var);
+        let slot = info.name.0;
         let shadowed = self.bind(slot);
+        let names_global =
+            matches!(info.kind, VarKind::Global { .. }) && Some(info.name) != self.every_global;
+        self.named_globals += usize::from(names_global);
         self.active.push(Active {
             var,
             name: slot,
             shadowed,
+            names_global,
         });
+    }
+
+    /// Tells under which name all globals are declared: one that no program can write.
+    pub fn set_every_global(&mut self, name: StrId) {
+        self.every_global = Some(name);
     }
 
     /// Makes `_ENV` of the main function visible.
@@ -214,6 +243,7 @@ impl Scopes {
             var: ENV_VAR,
             name: name.0,
             shadowed,
+            names_global: false,
         });
     }
 
@@ -227,13 +257,14 @@ impl Scopes {
 
     /// Finds what a name means here, capturing the variable if it belongs to an enclosing function.
     pub fn resolve(&mut self, ast: &mut Ast, name: StrId) -> Result<Meaning, TooMany> {
-        let Some(&Some(index)) = self.bindings.get(name.0 as usize) else {
-            return Ok(Meaning::Global);
+        let Some(id) = self.bound(name) else {
+            return Ok(self.unbound(ast));
         };
-        let id = self.active[index as usize].var;
         let var = ast.var(id);
-        if let VarKind::CompileTime(value) = var.kind {
-            return Ok(Meaning::Constant(value));
+        match var.kind {
+            VarKind::CompileTime(value) => return Ok(Meaning::Constant(value)),
+            VarKind::Global { read_only } => return Ok(Meaning::Global { read_only }),
+            _ => {}
         }
         let current = self.current();
         if var.function == current {
@@ -242,6 +273,22 @@ impl Scopes {
         ast.var_mut(id).captured = true;
         let index = upvalue_index(ast, current, id)?;
         Ok(Meaning::Upvalue(id, index))
+    }
+
+    /// The visible variable of a name.
+    fn bound(&self, name: StrId) -> Option<VarId> {
+        let index = self.bindings.get(name.0 as usize).copied().flatten()?;
+        Some(self.active[index as usize].var)
+    }
+
+    /// What a name that no declaration mentions means: a global, unless some globals are declared and not all.
+    fn unbound(&self, ast: &Ast) -> Meaning {
+        let every = self.every_global.and_then(|name| self.bound(name));
+        match every.map(|id| ast.var(id).kind) {
+            Some(VarKind::Global { read_only }) => Meaning::Global { read_only },
+            _ if self.named_globals > 0 => Meaning::Undeclared,
+            _ => Meaning::Global { read_only: false },
+        }
     }
 
     /// Adds a `goto`. Backward ones find their label at once, others wait for it.
@@ -316,11 +363,11 @@ impl Scopes {
                 continue;
             }
             if jump.level < level {
-                let local = self.active[base + jump.level].var;
+                let entered = self.active[base + jump.level].var;
                 return Err(GotoError::IntoScope {
                     label: name,
                     line: jump.line,
-                    local: ast.var(local).name,
+                    variable: ast.var(entered).name,
                 });
             }
             let waiting = jump.id;

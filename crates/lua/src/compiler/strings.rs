@@ -3,7 +3,7 @@
 //! **Invariant:** two equal byte strings have one [`StrId`], so that later stages compare names as integers.
 
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// A string of the source text.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -12,8 +12,8 @@ pub(crate) struct StrId(pub u32);
 /// The strings, in order of first appearance.
 #[derive(Default)]
 pub(crate) struct Strings {
-    ids: HashMap<Rc<[u8]>, StrId>,
-    list: Vec<Rc<[u8]>>,
+    ids: HashMap<Arc<[u8]>, StrId>,
+    list: Vec<Arc<[u8]>>,
 }
 
 /// What a newly kept string costs besides its bytes.
@@ -27,11 +27,16 @@ impl Strings {
 
     /// Keeps a string that [`find`](Self::find) did not know.
     pub fn add(&mut self, text: &[u8]) -> StrId {
-        let text: Rc<[u8]> = text.into();
+        let text: Arc<[u8]> = text.into();
         let id = StrId(self.list.len() as u32);
         self.list.push(text.clone());
         self.ids.insert(text, id);
         id
+    }
+
+    /// The string, to be kept by constants: equal constants of a program share it.
+    pub fn share(&self, id: StrId) -> Arc<[u8]> {
+        Arc::clone(&self.list[id.0 as usize])
     }
 
     /// The bytes of a string.

@@ -196,11 +196,20 @@ impl Checker<'_> {
                 Err("child is out of range".into())
             }
             Op::CLOSURE => self.register(a),
-            Op::VARARG | Op::PACKVARARG if !self.code.is_vararg => {
+            Op::VARARG | Op::PACKVARARG | Op::UNPACKVARARG | Op::GETVARG
+                if !self.code.is_vararg =>
+            {
                 Err("not in a vararg function".into())
             }
             Op::PACKVARARG => self.register(a),
             Op::VARARG => self.register(run(c.saturating_sub(1))),
+            Op::UNPACKVARARG => self.registers(&[run(c.saturating_sub(1)), b]),
+            Op::GETVARG => self.registers(&[a, c]),
+            Op::CHECKNEW if instr.bx() == 0 => self.register(a),
+            Op::CHECKNEW => {
+                self.register(a)?;
+                self.constant(instr.bx() - 1, string)
+            }
         }
     }
 
@@ -328,7 +337,7 @@ fn is_conditional(op: Op) -> bool {
 
 /// Whether the instruction leaves an open number of values.
 fn sets_top(instr: Instr) -> bool {
-    matches!(instr.op(), Op::CALL | Op::VARARG) && instr.c() == 0
+    matches!(instr.op(), Op::CALL | Op::VARARG | Op::UNPACKVARARG) && instr.c() == 0
 }
 
 /// Whether the instruction takes an open number of values.

@@ -78,6 +78,10 @@ pub(crate) struct Collector {
     pub(crate) step_percent: usize,
     /// The mode that a script asked for last. There is one collector; the answer is its only trace.
     pub(crate) generational: bool,
+    /// The parameters of `collectgarbage("param")` (5.5), as `stdlib::gc` codes them. Only two have an effect.
+    pub(crate) parameters: [u8; 6],
+    /// Bytes that steps have been asked for and not made for yet (5.5).
+    pub(crate) owed: usize,
     gray: Vec<Gray>,
     gray_again: Vec<*mut Header>,
     weak_values: Vec<*mut Table>,
@@ -118,6 +122,8 @@ impl Collector {
             pause_percent: 100,
             step_percent: 100,
             generational: false,
+            parameters: crate::stdlib::gc::default_parameters(),
+            owed: 0,
             gray: Vec::new(),
             gray_again: Vec::new(),
             weak_values: Vec::new(),

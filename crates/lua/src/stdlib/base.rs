@@ -331,7 +331,7 @@ fn pairs(ctx: &mut Ctx<'_>) -> NativeResult {
         if ctx.vm.dialect < Dialect::Lua53 {
             ctx.check_table(0)?;
         }
-        return ret3(ctx, [Val::native(&super::NEXT), v, Val::NIL]);
+        return ret_iteration(ctx, [Val::native(&super::NEXT), v, Val::NIL, Val::NIL]);
     }
     call_for_three(ctx, handler, v)
 }
@@ -341,10 +341,22 @@ pub(super) fn call_for_three(ctx: &mut Ctx<'_>, handler: Val, v: Val) -> NativeR
     ctx.push(handler);
     ctx.push(v);
     ctx.call(1, |ctx| {
-        let three = [ctx.result(0), ctx.result(1), ctx.result(2)];
+        let values = [0, 1, 2, 3].map(|i| ctx.result(i));
         ctx.set_top(ctx.results());
-        ret3(ctx, three)
+        ret_iteration(ctx, values)
     })
+}
+
+/// Returns what `pairs` gives to a loop: three values, from 5.5 on also the one to close.
+fn ret_iteration(ctx: &mut Ctx<'_>, [f, state, control, closing]: [Val; 4]) -> NativeResult {
+    if ctx.vm.dialect < Dialect::Lua55 {
+        return ret3(ctx, [f, state, control]);
+    }
+    ctx.push(f);
+    ctx.push(state);
+    ctx.push(control);
+    ctx.push(closing);
+    Ok(Action::Return(4))
 }
 
 pub(super) fn ret3(ctx: &mut Ctx<'_>, values: [Val; 3]) -> NativeResult {
@@ -365,7 +377,7 @@ static IPAIRS_STEP: NativeDef = NativeDef {
     cost: Cost::Constant,
 };
 
-fn ipairs(ctx: &mut Ctx<'_>) -> NativeResult {
+pub(super) fn ipairs(ctx: &mut Ctx<'_>) -> NativeResult {
     if ctx.vm.dialect < Dialect::Lua53 {
         return super::legacy::base::ipairs(ctx, &IPAIRS_STEP);
     }
@@ -434,7 +446,13 @@ fn rawlen(ctx: &mut Ctx<'_>) -> NativeResult {
         (Some(t), _) if t.header.extra & KIND_LAYERED != 0 => t.layered_base().border(),
         (Some(mut t), _) => t.border(),
         (_, Some(s)) => s.len() as i64,
-        _ => return Err(ctx.type_error(0, "table or string")),
+        _ => {
+            return Err(super::before54::several_types_error(
+                ctx,
+                0,
+                "table or string",
+            ));
+        }
     };
     ctx.ret(Val::int(n))
 }
@@ -508,10 +526,7 @@ fn setmetatable(ctx: &mut Ctx<'_>) -> NativeResult {
     let t = ctx.check_table(0)?;
     let meta = ctx.arg(1);
     if ctx.is_none(1) || !matches!(meta.type_of(), Type::Nil | Type::Table) {
-        return Err(match ctx.vm.dialect < Dialect::Lua54 {
-            true => ctx.arg_error(1, "nil or table expected"),
-            false => ctx.type_error(1, "nil or table"),
-        });
+        return Err(super::before54::several_types_error(ctx, 1, "nil or table"));
     }
     if t.header.extra & KIND_FROZEN != 0 {
         return Err(ctx.error("attempt to modify a read-only table"));

@@ -62,7 +62,7 @@ fn check_thread(ctx: &mut Ctx<'_>, i: usize) -> Result<Gc<Thread>, Thrown> {
     match ctx.arg(i).as_thread() {
         Some(co) => Ok(co),
         None if ctx.vm.dialect < Dialect::Lua53 => Err(ctx.arg_error(i, "coroutine expected")),
-        None => Err(ctx.type_error(i, "thread")),
+        None => Err(super::before54::several_types_error(ctx, i, "thread")),
     }
 }
 
@@ -216,9 +216,29 @@ fn running(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.ret2(Val::thread(co), Val::bool(is_main))
 }
 
+/// From 5.5 on, the argument may be missing: the running coroutine.
+fn optional_thread(ctx: &mut Ctx<'_>) -> Result<Gc<Thread>, Thrown> {
+    match ctx.is_none(0) && ctx.vm.dialect >= Dialect::Lua55 {
+        true => Ok(ctx.vm.current_gc()),
+        false => check_thread(ctx, 0),
+    }
+}
+
 fn close(ctx: &mut Ctx<'_>) -> NativeResult {
-    let mut co = check_thread(ctx, 0)?;
+    let mut co = optional_thread(ctx)?;
     match co.state {
+        ThreadState::Active
+            if co.as_ptr() == ctx.vm.current && ctx.vm.dialect >= Dialect::Lua55 =>
+        {
+            if ctx.vm.is_main(co) {
+                return Err(ctx.error("cannot close main thread"));
+            }
+            if !ctx.vm.can_close_itself() {
+                return Err(ctx.error("cannot close a running coroutine"));
+            }
+            ctx.push(Val::thread(co));
+            ctx.close_thread(close_done)
+        }
         ThreadState::Active => {
             let name = status_name(ctx, co);
             Err(ctx.error(&format!("cannot close a {name} coroutine")))

@@ -15,6 +15,7 @@ use crate::dialect::Dialect;
 use crate::function::{Cost, LuaClosure, NativeDef, UpBox};
 use crate::heap::Gc;
 use crate::native::{Ctx, NativeResult, Status, Thrown};
+use crate::op::Op;
 use crate::table::Table;
 use crate::thread::Thread;
 use crate::value::{Val, tag};
@@ -197,6 +198,10 @@ fn getinfo(ctx: &mut Ctx<'_>) -> NativeResult {
     if has(b't') {
         let tail = activation.is_some_and(|a| ctx.vm.is_tail_call(&thread, a));
         ctx.set_field(t, "istailcall", Val::bool(tail))?;
+        if ctx.vm.dialect >= Dialect::Lua55 {
+            let extra = activation.map_or(0, |a| ctx.vm.extra_arguments(&thread, a));
+            info.set_int(ctx, "extraargs", i64::from(extra))?;
+        }
     }
     if has(b'L') {
         info.active_lines(ctx)?;
@@ -306,6 +311,11 @@ fn find_local(vm: &Vm, thread: Gc<Thread>, activation: Activation, n: i64) -> Op
         .map_or(activation.func + 1, |i| frames[i].base as usize);
     if n < 0 {
         let extra = lua?.extra as usize;
+        // From 5.5 on, those that are in a table are nowhere else.
+        let first = frame_code(&thread, activation.func)?.code.first()?;
+        if vm.dialect >= Dialect::Lua55 && first.op() == Op::PACKVARARG {
+            return None;
+        }
         let i = usize::try_from(n.checked_neg()?).ok()?;
         let slot = (base - extra).checked_add(i - 1).filter(|_| i <= extra)?;
         return Some(Local {
@@ -540,7 +550,7 @@ fn getmetatable(ctx: &mut Ctx<'_>) -> NativeResult {
 fn setmetatable(ctx: &mut Ctx<'_>) -> NativeResult {
     let meta = ctx.arg(1);
     if ctx.is_none(1) || !(meta.is_nil() || meta.is_table()) {
-        return Err(ctx.type_error(1, "nil or table"));
+        return Err(super::before54::several_types_error(ctx, 1, "nil or table"));
     }
     let v = ctx.arg(0);
     ctx.vm.set_metatable(v, meta.as_table())?;

@@ -14,17 +14,19 @@ pub(super) static COLLECTGARBAGE: NativeDef = NativeDef {
     cost: Cost::Steps,
 };
 
-const OPTIONS: [&str; 10] = [
+/// What there is in every version from 5.2 on; then what 5.4 has, then what 5.5 has instead of the last two.
+const OPTIONS: [&str; 11] = [
     "collect",
     "stop",
     "restart",
     "count",
     "step",
     "isrunning",
-    "incremental",
-    "generational",
     "setpause",
     "setstepmul",
+    "incremental",
+    "generational",
+    "param",
 ];
 /// The options of 5.1; LuaJIT has the last too.
 const OPTIONS_5_1: [&str; 8] = [
@@ -53,22 +55,40 @@ const OPTIONS_5_2: [&str; 11] = [
 
 /// What `setmajorinc` of 5.2 says it was.
 const MAJOR_INCREMENT: i64 = 200;
+
+/// Whether a version from 5.3 on has an option.
+fn has_option(dialect: Dialect, option: &str) -> bool {
+    match option {
+        "setpause" | "setstepmul" => dialect < Dialect::Lua55,
+        "incremental" | "generational" => dialect != Dialect::Lua53,
+        "param" => dialect >= Dialect::Lua55,
+        _ => true,
+    }
+}
+
 /// Work of the smallest step, in the collector's units (about 16 bytes each).
 const SMALL_STEP: usize = 1024;
 /// Work between two looks at whether to pause.
 const PIECE: usize = 16 * 1024;
 /// Units of work that a step is given for each KiB it is asked for.
 const UNITS_PER_KIB: usize = 64;
+const BYTES_PER_UNIT: usize = 16;
+/// Bytes for which a step is made at least, where they are counted one by one.
+const SMALLEST_STEP: usize = 256;
 /// The reference's pause is what the heap grows to, in percent; the collector's is what it grows by.
 const PAUSE_BASE: usize = 100;
 
 fn collectgarbage(ctx: &mut Ctx<'_>) -> NativeResult {
-    let options: &[&'static str] = match ctx.vm.dialect {
-        Dialect::Lua51 => &OPTIONS_5_1,
-        Dialect::Lua52 => &OPTIONS_5_2,
-        _ => &OPTIONS,
+    let dialect = ctx.vm.dialect;
+    let options: Vec<&str> = match dialect {
+        Dialect::Lua51 => OPTIONS_5_1.to_vec(),
+        Dialect::Lua52 => OPTIONS_5_2.to_vec(),
+        _ => OPTIONS
+            .into_iter()
+            .filter(|option| has_option(dialect, option))
+            .collect(),
     };
-    let option = options[ctx.check_option(0, Some(0), options)?];
+    let option = options[ctx.check_option(0, Some(0), &options)?];
     if ctx.vm.in_finalizer {
         // The collector is not reentrant: finalizers get nothing of it, as in the reference.
         return ctx.ret(Val::NIL);
@@ -83,9 +103,21 @@ fn collectgarbage(ctx: &mut Ctx<'_>) -> NativeResult {
             collect_on(ctx)
         }
         "step" => {
-            let kib = ctx.opt_int(1, 0)?.clamp(0, 1 << 40) as usize;
+            let size = ctx.opt_int(1, 0)?.clamp(0, 1 << 40) as usize;
+            // From 5.5 on, the size is in bytes, and what is too little to begin with is saved up.
+            let work = match dialect >= Dialect::Lua55 {
+                true => {
+                    let owed = &mut ctx.vm.heap.gc.owed;
+                    *owed = owed.saturating_add(size);
+                    if size > 0 && *owed < SMALLEST_STEP {
+                        return ctx.ret(Val::FALSE);
+                    }
+                    std::mem::take(owed) / BYTES_PER_UNIT
+                }
+                false => size * UNITS_PER_KIB,
+            };
             forget_temporaries(ctx);
-            let units = SMALL_STEP + kib * UNITS_PER_KIB;
+            let units = SMALL_STEP + work;
             ctx.resize_args(2)?;
             ctx.set_arg(0, Val::FALSE);
             ctx.set_arg(1, Val::int(units as i64));
@@ -131,7 +163,67 @@ fn collectgarbage(ctx: &mut Ctx<'_>) -> NativeResult {
             ctx.vm.heap.gc.generational = mode == "generational";
             ctx.ret(Val::int(0))
         }
+        "param" => parameter_by_name(ctx),
         mode => set_mode(ctx, mode == "generational"),
+    }
+}
+
+const PARAMETERS: [&str; 6] = [
+    "minormul",
+    "majorminor",
+    "minormajor",
+    "pause",
+    "stepmul",
+    "stepsize",
+];
+/// The values that the reference begins with.
+const DEFAULTS: [u32; 6] = [20, 50, 70, 250, 200, 9600];
+
+pub(crate) fn default_parameters() -> [u8; 6] {
+    DEFAULTS.map(code_parameter)
+}
+
+/// `collectgarbage("param", name [, value])`: the old value. Pause and step size steer the collector, the others are
+/// kept only.
+fn parameter_by_name(ctx: &mut Ctx<'_>) -> NativeResult {
+    let which = ctx.check_option(1, None, &PARAMETERS)?;
+    let value = ctx.opt_int(2, -1)? as i32;
+    let old = decode_parameter(ctx.vm.heap.gc.parameters[which]);
+    if let Ok(value) = u32::try_from(value) {
+        ctx.vm.heap.gc.parameters[which] = code_parameter(value);
+        match PARAMETERS[which] {
+            "pause" => drop(set_pause(ctx, i64::from(value))),
+            "stepmul" => drop(set_step(ctx, i64::from(value))),
+            _ => {}
+        }
+    }
+    ctx.ret(Val::int(old))
+}
+
+/// A percentage in one byte, rounded up: four bits of exponent and four of mantissa, as the reference keeps it, so that
+/// a script reads the same value back.
+fn code_parameter(percent: u32) -> u8 {
+    if u64::from(percent) >= (0x1F << (0xF - 7 - 1)) * 100 {
+        return 0xFF;
+    }
+    let scaled = (u64::from(percent) * 128).div_ceil(100) as u32;
+    if scaled < 0x10 {
+        return scaled as u8;
+    }
+    // Five significant bits are kept, the first of them implied.
+    let shift = (scaled + 1).next_power_of_two().trailing_zeros() - 5;
+    (((scaled >> shift) - 0x10) | ((shift + 1) << 4)) as u8
+}
+
+fn decode_parameter(coded: u8) -> i64 {
+    let (mantissa, exponent) = (i64::from(coded & 0xF), i32::from(coded >> 4));
+    let (mantissa, exponent) = match exponent {
+        0 => (mantissa, -7),
+        _ => (mantissa + 0x10, exponent - 1 - 7),
+    };
+    match exponent {
+        0.. => (100 * mantissa) << exponent,
+        _ => (100 * mantissa) >> -exponent,
     }
 }
 
@@ -214,4 +306,27 @@ fn set_pause(ctx: &mut Ctx<'_>, percent: i64) -> i64 {
 fn set_step(ctx: &mut Ctx<'_>, percent: i64) -> i64 {
     let step = &mut ctx.vm.heap.gc.step_percent;
     std::mem::replace(step, parameter(percent)) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_read_back_as_the_reference_rounds_them() {
+        for (given, read) in [
+            (0, 0),
+            (7, 7),
+            (20, 20),
+            (50, 50),
+            (70, 68),
+            (100, 100),
+            (250, 250),
+            (1000, 1000),
+            (9600, 9600),
+            (123_456_789, 396_800),
+        ] {
+            assert_eq!(decode_parameter(code_parameter(given)), read, "{given}");
+        }
+    }
 }

@@ -4,6 +4,7 @@
 //! (nil and the error), as in the reference. What a reader gives is gathered in a charged buffer that a userdata in
 //! the native's arguments owns, so the reader may yield, be preempted or be killed.
 
+use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::native::{Action, Buffer, Ctx, NativeResult, Status, Thrown};
 use crate::value::Val;
@@ -38,8 +39,18 @@ mod slot {
 
 const BOTH_MODES: &[u8] = b"bt";
 
+/// Checks that argument `i` can be a mode. From 5.5 on, `B` is one that only the host can use.
+fn check_mode(ctx: &mut Ctx<'_>, i: usize) -> Result<(), Thrown> {
+    let mode = ctx.opt_str(i)?;
+    let fixed = mode.is_some_and(|mode| mode.as_bytes().contains(&b'B'));
+    match fixed && ctx.vm.dialect >= Dialect::Lua55 {
+        true => Err(ctx.arg_error(i, "invalid mode")),
+        false => Ok(()),
+    }
+}
+
 pub(super) fn load(ctx: &mut Ctx<'_>) -> NativeResult {
-    ctx.opt_str(slot::MODE)?;
+    check_mode(ctx, slot::MODE)?;
     let env_given = !ctx.is_none(slot::ENV);
     let chunk = ctx.arg(slot::CHUNK);
     if chunk.is_str() || chunk.is_number() {

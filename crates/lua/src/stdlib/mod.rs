@@ -2,10 +2,11 @@
 
 pub(crate) mod access;
 pub(crate) mod base;
+mod before54;
 mod coroutine;
 pub mod date;
 pub(crate) mod debug;
-mod gc;
+pub(crate) mod gc;
 pub(crate) mod io;
 pub(crate) mod legacy;
 pub(crate) mod load;
@@ -17,6 +18,7 @@ mod sort;
 pub mod string;
 pub(crate) mod table;
 pub(crate) mod utf8;
+mod versions;
 
 use crate::function::{Cost, NativeDef};
 use crate::heap::Gc;
@@ -100,6 +102,7 @@ pub(crate) fn open_all(vm: &mut Vm, sandbox: bool) -> Result<(), Thrown> {
         vm.set_field(loaded, name, library)?;
     }
     legacy::open_libraries(vm)?;
+    versions::adapt(vm)?;
     if sandbox {
         freeze(vm)?;
     }

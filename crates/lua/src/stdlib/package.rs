@@ -331,6 +331,9 @@ fn search_preload(ctx: &mut Ctx<'_>) -> NativeResult {
     if ctx.vm.dialect < Dialect::Lua54 {
         return ctx.ret(loader);
     }
+    if ctx.vm.dialect < Dialect::Lua54 {
+        return ctx.ret(loader);
+    }
     ctx.push(loader);
     ctx.push_str(b":preload:")?;
     Ok(Action::Return(2))
@@ -545,7 +548,10 @@ fn path_from_env(vm: &mut Vm, variable: &str, default: &str) -> Result<Vec<u8>, 
     };
     Ok(set.map_or_else(
         || default.as_bytes().to_vec(),
-        |path| with_default(&path, default),
+        |path| match vm.dialect < Dialect::Lua54 {
+            true => with_defaults(&path, default),
+            false => with_default(&path, default),
+        },
     ))
 }
 
@@ -563,6 +569,11 @@ fn with_default(path: &[u8], default: &str) -> Vec<u8> {
         out.extend_from_slice(&path[at + 1..]);
     }
     out
+}
+
+/// Puts the default path between the separators of every `;;`, as up to 5.3.
+fn with_defaults(path: &[u8], default: &str) -> Vec<u8> {
+    replace(path, b";;", format!(";{default};").as_bytes())
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ pub(super) fn seed_with(vm: &mut Vm, bits: u64) {
     seed(&mut vm.random_state, bits, 0);
 }
 
-fn random(ctx: &mut Ctx<'_>) -> NativeResult {
+pub(super) fn random(ctx: &mut Ctx<'_>) -> NativeResult {
     if ctx.vm.floats {
         return super::legacy::numbers::random(ctx);
     }
@@ -110,6 +110,11 @@ fn randomseed(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.push(Val::int(first));
     ctx.push(Val::int(second));
     Ok(Action::Return(2))
+}
+
+/// Seeds with one number.
+pub(super) fn reseed(vm: &mut Vm, first: i64) {
+    seed(&mut vm.random_state, first as u64, 0);
 }
 
 fn host_seed(vm: &Vm) -> (i64, i64) {

@@ -3,6 +3,7 @@
 //! **Invariant:** text is read as bytes; nothing assumes that it is valid. Long texts are read in pieces that are charged
 //! before they are read, and the native pauses between them.
 
+use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::native::{Ctx, NativeResult, Thrown};
 use crate::value::Val;
@@ -14,6 +15,45 @@ const CHUNK: usize = 1 << 14;
 const MAX_CODE: u64 = 0x7FFF_FFFF;
 const MAX_UNICODE: u32 = 0x10_FFFF;
 const INVALID: &str = "invalid UTF-8 code";
+
+/// The largest code of a version.
+fn max_code(dialect: Dialect) -> u64 {
+    match dialect < Dialect::Lua54 {
+        true => u64::from(MAX_UNICODE),
+        false => MAX_CODE,
+    }
+}
+
+/// How argument `lax` and the version say to decode. Up to 5.3, all codes up to U+10FFFF count, surrogates too.
+fn mode(ctx: &Ctx<'_>, lax: bool) -> Mode {
+    match (ctx.vm.dialect < Dialect::Lua54, lax) {
+        (true, _) => Mode::Unicode,
+        (false, true) => Mode::Lax,
+        (false, false) => Mode::Strict,
+    }
+}
+
+/// Which codes are characters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Mode {
+    /// Up to U+10FFFF without surrogates.
+    Strict,
+    /// Up to U+10FFFF.
+    Unicode,
+    /// Up to 2^31.
+    Lax,
+}
+
+/// The words for a position that is outside of the text.
+fn outside(ctx: &mut Ctx<'_>, i: usize, what: &str) -> Thrown {
+    let old = ctx.vm.dialect < Dialect::Lua54;
+    let place = match (old, what) {
+        (false, _) => "out of bounds",
+        (true, "initial position " | "final position ") => "out of string",
+        (true, _) => "out of range",
+    };
+    ctx.arg_error(i, &format!("{what}{place}"))
+}
 
 /// Matches exactly one character, given valid text.
 const CHAR_PATTERN: &[u8] = b"[\0-\x7F\xC2-\xFD][\x80-\xBF]*";
@@ -74,9 +114,8 @@ fn is_continuation(byte: u8) -> bool {
     byte & 0xC0 == 0x80
 }
 
-/// The character at the start of `text` and its length in bytes. Strictly, surrogates and codes above U+10FFFF are no
-/// characters; overlong forms never are.
-fn decode(text: &[u8], lax: bool) -> Option<(u32, usize)> {
+/// The character at the start of `text` and its length in bytes. Overlong forms are none.
+fn decode(text: &[u8], mode: Mode) -> Option<(u32, usize)> {
     let first = *text.first()?;
     if first < 0x80 {
         return Some((u32::from(first), 1));
@@ -94,7 +133,8 @@ fn decode(text: &[u8], lax: bool) -> Option<(u32, usize)> {
     }
     const SMALLEST: [u32; 7] = [0, 0, 0x80, 0x800, 0x1_0000, 0x20_0000, 0x400_0000];
     let valid = code >= SMALLEST[len]
-        && (lax || (code <= MAX_UNICODE && !(0xD800..=0xDFFF).contains(&code)));
+        && (mode == Mode::Lax || code <= MAX_UNICODE)
+        && (mode != Mode::Strict || !(0xD800..=0xDFFF).contains(&code));
     valid.then_some((code, len))
 }
 
@@ -138,7 +178,7 @@ fn char_(ctx: &mut Ctx<'_>) -> NativeResult {
     }
     for i in 0..count {
         let code = ctx.check_int(i)? as u64;
-        if code > MAX_CODE {
+        if code > max_code(ctx.vm.dialect) {
             return Err(ctx.arg_error(i, "value out of range"));
         }
         encode(code as u32, &mut result);
@@ -152,10 +192,10 @@ fn codepoint(ctx: &mut Ctx<'_>) -> NativeResult {
     let last = position(ctx.opt_int(2, first)?, text.len());
     let lax = ctx.arg(3).truthy();
     if first < 1 {
-        return Err(ctx.arg_error(1, "out of bounds"));
+        return Err(outside(ctx, 1, ""));
     }
     if last > text.len() as i64 {
-        return Err(ctx.arg_error(2, "out of bounds"));
+        return Err(outside(ctx, 2, ""));
     }
     // While it pauses: where to go on, the end, lax. The results pile up above.
     ctx.resize_args(4)?;
@@ -169,7 +209,7 @@ fn codepoint_on(ctx: &mut Ctx<'_>) -> NativeResult {
     let text = ctx.check_str(0)?.as_bytes();
     let int = |i: usize| ctx.arg(i).as_int().unwrap_or(0);
     let (mut at, last) = (int(1) as usize, int(2));
-    let lax = ctx.arg(3).truthy();
+    let mode = mode(ctx, ctx.arg(3).truthy());
     let from = ctx.base + ctx.nargs();
     while (at as i64) < last {
         if ctx.should_pause() {
@@ -182,7 +222,7 @@ fn codepoint_on(ctx: &mut Ctx<'_>) -> NativeResult {
         }
         ctx.reserve(1)?;
         ctx.charge(1);
-        let Some((code, len)) = decode(&text[at..], lax) else {
+        let Some((code, len)) = decode(&text[at..], mode) else {
             return Err(ctx.error(INVALID));
         };
         ctx.push(Val::int(i64::from(code)));
@@ -197,10 +237,10 @@ fn len(ctx: &mut Ctx<'_>) -> NativeResult {
     let last = position(ctx.opt_int(2, -1)?, text.len());
     let lax = ctx.arg(3).truthy();
     if !(1..=text.len() as i64 + 1).contains(&first) {
-        return Err(ctx.arg_error(1, "initial position out of bounds"));
+        return Err(outside(ctx, 1, "initial position "));
     }
     if last > text.len() as i64 {
-        return Err(ctx.arg_error(2, "final position out of bounds"));
+        return Err(outside(ctx, 2, "final position "));
     }
     // While it pauses: where to go on, the end, lax, the count.
     ctx.resize_args(5)?;
@@ -215,7 +255,7 @@ fn len_on(ctx: &mut Ctx<'_>) -> NativeResult {
     let text = ctx.check_str(0)?.as_bytes();
     let int = |i: usize| ctx.arg(i).as_int().unwrap_or(0);
     let (mut at, last, mut count) = (int(1) as usize, int(2), int(4));
-    let lax = ctx.arg(3).truthy();
+    let mode = mode(ctx, ctx.arg(3).truthy());
     while (at as i64) < last {
         if ctx.should_pause() {
             ctx.set_arg(1, Val::int(at as i64));
@@ -227,7 +267,7 @@ fn len_on(ctx: &mut Ctx<'_>) -> NativeResult {
             if at as i64 >= last {
                 break;
             }
-            let Some((_, len)) = decode(&text[at..], lax) else {
+            let Some((_, len)) = decode(&text[at..], mode) else {
                 return ctx.ret2(Val::NIL, Val::int(at as i64 + 1));
             };
             at += len;
@@ -244,7 +284,7 @@ fn offset(ctx: &mut Ctx<'_>) -> NativeResult {
     let default = if n >= 0 { 1 } else { text.len() as i64 + 1 };
     let start = position(ctx.opt_int(2, default)?, text.len());
     if !(1..=text.len() as i64 + 1).contains(&start) {
-        return Err(ctx.arg_error(2, "position out of bounds"));
+        return Err(outside(ctx, 2, "position "));
     }
     let at = start as usize - 1;
     let continues = text.get(at).is_some_and(|byte| is_continuation(*byte));
@@ -277,7 +317,27 @@ fn offset_of_start(ctx: &mut Ctx<'_>, text: &[u8], mut at: usize) -> NativeResul
             offset_of_start(ctx, text, at)
         });
     }
-    ctx.ret(Val::int(at as i64 + 1))
+    found_offset(ctx, text, at)
+}
+
+/// The position of the character at byte `at`; from 5.5 on, that of its last byte as well.
+fn found_offset(ctx: &mut Ctx<'_>, text: &[u8], at: usize) -> NativeResult {
+    let first = Val::int(at as i64 + 1);
+    if ctx.vm.dialect < Dialect::Lua55 {
+        return ctx.ret(first);
+    }
+    let mut last = at;
+    if text.get(at).is_some_and(|byte| *byte >= 0x80) {
+        if is_continuation(text[at]) {
+            return Err(ctx.error("initial position is a continuation byte"));
+        }
+        last += text[at + 1..]
+            .iter()
+            .take_while(|byte| is_continuation(**byte))
+            .count();
+        ctx.charge((last - at) / 8);
+    }
+    ctx.ret2(first, Val::int(last as i64 + 1))
 }
 
 fn offset_on(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -307,13 +367,12 @@ fn offset_on(ctx: &mut Ctx<'_>) -> NativeResult {
             n -= i64::from(!continues(at));
         } else {
             at -= 1;
-            n += i64::from(!continues(at));
+            n += i64::from(at == 0 || !continues(at));
         }
     }
     ctx.charge((CHUNK - left) / 4);
-    // A run of continuation bytes that is cut off by the text's end or start leaves a character to pass.
     if n == 1 || n == 0 {
-        ctx.ret(Val::int(at as i64 + 1))
+        found_offset(ctx, text, at)
     } else {
         ctx.ret(Val::NIL)
     }
@@ -353,7 +412,7 @@ fn next_code(ctx: &mut Ctx<'_>, lax: bool) -> NativeResult {
     if at >= text.len() {
         return ctx.ret0();
     }
-    match decode(&text[at..], lax) {
+    match decode(&text[at..], mode(ctx, lax)) {
         Some((code, len))
             if !text
                 .get(at + len)
@@ -380,17 +439,21 @@ mod tests {
             match char::from_u32(code) {
                 Some(c) => {
                     assert_eq!(bytes, c.to_string().as_bytes());
-                    assert_eq!(decode(&bytes, false), Some((code, bytes.len())));
+                    assert_eq!(decode(&bytes, Mode::Strict), Some((code, bytes.len())));
                 }
-                None => assert_eq!(decode(&bytes, false), None),
+                None => {
+                    assert_eq!(decode(&bytes, Mode::Strict), None);
+                    let surrogate = code <= MAX_UNICODE;
+                    assert_eq!(decode(&bytes, Mode::Unicode).is_some(), surrogate);
+                }
             }
-            assert_eq!(decode(&bytes, true), Some((code, bytes.len())));
+            assert_eq!(decode(&bytes, Mode::Lax), Some((code, bytes.len())));
         }
         for code in [0x1F_FFFF, 0x20_0000, 0x3FF_FFFF, 0x400_0000, 0x7FFF_FFFF] {
             let mut bytes = Vec::new();
             encode(code, &mut bytes);
-            assert_eq!(decode(&bytes, true), Some((code, bytes.len())));
-            assert_eq!(decode(&bytes, false), None);
+            assert_eq!(decode(&bytes, Mode::Lax), Some((code, bytes.len())));
+            assert_eq!(decode(&bytes, Mode::Strict), None);
         }
     }
 
@@ -409,7 +472,7 @@ mod tests {
             b"\xE0\x80\x80",
             b"\xF0\x80\x80\x80",
         ] {
-            assert_eq!(decode(bytes, true), None, "{bytes:?}");
+            assert_eq!(decode(bytes, Mode::Lax), None, "{bytes:?}");
         }
     }
 }

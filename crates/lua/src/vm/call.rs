@@ -20,7 +20,9 @@
 //! - The error value on its way is `vm.thrown`; while to-be-closed variables of a caught error are closed it is kept in
 //!   the catching frame's first argument slot (`error_slot`).
 
+use super::dialects::wanted_results;
 use super::{NO_NATIVE, Vm};
+use crate::dialect::Dialect;
 use crate::function::NativeDef;
 use crate::heap::Gc;
 use crate::native::{Action, Cont, Ctx, NativeResult, Status, Thrown, return_results};
@@ -181,15 +183,15 @@ impl Vm {
         &mut self,
         func: u32,
         mut nargs: u32,
-        nresults: i16,
-        flags: u16,
+        mut nresults: i16,
+        mut flags: u16,
     ) -> Result<Next, Thrown> {
-        for _ in 0..MAX_CALL_CHAIN {
+        for passed in 1..=self.max_call_chain() {
             let f = self.thread().get(func as usize);
             match f.tag {
                 tag::LCLOSURE => {
                     self.push_lua_frame(func, nargs, nresults, flags)?;
-                    if self.thread().hook.is_some() && flags & HOOK == 0 {
+                    if self.thread().hook.is_some() && flags & HOOK != HOOK {
                         return Ok(Next::Entered);
                     }
                     return Ok(if self.heap.fuel < 0 {
@@ -216,7 +218,13 @@ impl Vm {
                         framed: false,
                     });
                 }
-                _ => nargs = self.prepare_call_metamethod(func, nargs)?,
+                _ => {
+                    nargs = self.prepare_call_metamethod(func, nargs)?;
+                    if self.dialect >= Dialect::Lua55 {
+                        nresults = self.note_call_chain(func, passed, nresults, flags);
+                        flags |= VIA_CALL;
+                    }
+                }
             }
         }
         Err(self.throw_str("'__call' chain too long"))
@@ -336,7 +344,7 @@ impl Vm {
     }
 
     /// Pushes the frame of a native that waits.
-    fn push_native_frame(
+    pub(super) fn push_native_frame(
         &mut self,
         func: u32,
         nargs: u32,
@@ -470,12 +478,13 @@ impl Vm {
         nresults: i16,
         flags: u16,
     ) -> Result<Result<Next, Exit>, Thrown> {
-        if flags & SLOW_RETURN == 0 {
+        let nresults = wanted_results(nresults, flags);
+        if flags & SLOW_RETURN & !VIA_CALL == 0 {
             self.move_results(func, n, nresults);
             self.note_return();
             return Ok(Ok(Next::Run));
         }
-        if flags & HOOK != 0 {
+        if flags & HOOK == HOOK {
             return Ok(Ok(self.hook_returned()));
         }
         if flags & (CLOSER | FINALIZER) != 0 {
@@ -1154,6 +1163,9 @@ impl Vm {
         let Some(mut co) = self.thread().get(top as usize - 1).as_thread() else {
             unreachable!("natives check before they close");
         };
+        if co.as_ptr() == self.current {
+            return self.begin_close_itself();
+        }
         let failed = co.state == ThreadState::Failed;
         let error = if failed {
             co.get(co.top as usize - 1)
@@ -1214,7 +1226,7 @@ impl Vm {
             let keep = self.keep_for_traceback();
             co.state = ThreadState::Failed;
             self.native = NO_NATIVE;
-            let error = self.thrown;
+            let error = self.error_object();
             self.close_boxes(1);
             co.set(keep as usize, error);
             co.top = keep + 1;
@@ -1244,7 +1256,7 @@ impl Vm {
     }
 
     /// The current coroutine's frames are about to go: so does a finalizer that runs there.
-    fn forget_finalizer(&mut self) {
+    pub(super) fn forget_finalizer(&mut self) {
         if self.in_finalizer
             && self
                 .thread()
@@ -1292,7 +1304,7 @@ impl Vm {
         let frame = t.frames()[at];
         let in_handler = t.frames()[at + 1..]
             .iter()
-            .filter(|f| f.flags & IN_HANDLER != 0)
+            .filter(|f| f.flags & HOOK == IN_HANDLER)
             .count();
         if frame.flags & HANDLER != 0 && thrown == Thrown::Error {
             // A native handler that fails leaves no frame with the flag: `handler_depth` counts it.
@@ -1307,7 +1319,7 @@ impl Vm {
         let to_host = frame.flags & BOUNDARY != 0 && (at > 0 || self.thread().resumer.is_null());
         self.note_traceback(to_host);
         self.native = NO_NATIVE;
-        let error = self.thrown;
+        let error = self.error_object();
         let closing = self.in_finalizer
             && self.thread().frames()[at + 1..]
                 .iter()
@@ -1430,7 +1442,11 @@ impl Vm {
         }
         Ok(Next::Call {
             func: at,
-            nargs: 2,
+            // From 5.5 on, there is an argument for the error only where there is one (which then is not nil).
+            nargs: match error.is_nil() && self.dialect >= Dialect::Lua55 {
+                true => 1,
+                false => 2,
+            },
             nresults: 0,
             flags: flags | CLOSER,
         })
@@ -1601,7 +1617,5 @@ const MAX_COROUTINE_DEPTH: u32 = 197;
 const MAX_NATIVE_DEPTH: usize = 195;
 /// How often the end of a VM looks for finalizers that finalizers have made.
 const FINAL_ROUNDS: usize = 10;
-/// `__call` metamethods that are values with a `__call` metamethod.
-const MAX_CALL_CHAIN: usize = 2000;
 /// Errors inside message handlers.
 const MAX_HANDLER_DEPTH: usize = 10;

@@ -98,7 +98,7 @@ impl Vm {
         let p = closure.proto();
         // An instruction that closes variables runs again after each of them: the saved counter stays at it.
         let closing = frames.get(i + 1).is_some_and(|above| {
-            above.flags & (frame_flags::CLOSER | frame_flags::TO_NATIVE) == frame_flags::CLOSER
+            above.flags & (frame_flags::HOOK | frame_flags::TO_NATIVE) == frame_flags::CLOSER
         });
         let saved = (frame.pc as usize - p.code as usize) / size_of::<Instr>();
         if closing {
@@ -155,6 +155,9 @@ impl Vm {
         if line.is_none() && level > 0 {
             return Vec::new();
         }
+        if line.is_none() && self.dialect >= Dialect::Lua55 {
+            return b"?:?: ".to_vec();
+        }
         position(code, line)
     }
 
@@ -170,10 +173,19 @@ impl Vm {
         };
         self.charge_for_names(&thread);
         let called = self.call_name(&thread, activation);
+        let extra = self.extra_arguments(&thread, activation) as usize;
+        let argument = match number <= extra {
+            true => "extra argument",
+            false => "argument",
+        };
+        if argument == "argument" {
+            number -= extra;
+        }
         if let Some(Name {
             kind: "method",
             name,
         }) = called
+            && argument == "argument"
         {
             // The object in front does not count.
             number -= 1;
@@ -190,7 +202,7 @@ impl Vm {
                 .module_name(thread.get(activation.func))
                 .unwrap_or_else(|| b"?".to_vec()),
         };
-        text.extend_from_slice(format!("bad argument #{number} to '").as_bytes());
+        text.extend_from_slice(format!("bad {argument} #{number} to '").as_bytes());
         self.throw_pieces(text, &[&name, b"' (", message, b")"])
     }
 

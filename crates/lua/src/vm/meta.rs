@@ -583,6 +583,9 @@ impl Vm {
             let text = v.as_str().map_or(0, |s| s.len());
             self.heap.spend((text.min(MAX_NUMERAL) / 4) as i64);
         }
+        if self.dialect < Dialect::Lua54 {
+            return self.prepare_old_loop(start, limit, step);
+        }
         if let (Some(i), Some(s)) = (start.as_int(), step.as_int()) {
             if s == 0 {
                 return Err(self.throw_str("'for' step is zero"));

@@ -17,10 +17,12 @@
 
 pub(crate) mod call;
 pub(crate) mod debug;
+mod dialects;
 pub(crate) mod hook;
 pub(crate) mod load;
 pub(crate) mod meta;
 pub(crate) mod run;
+mod vararg;
 
 use crate::dialect::Dialect;
 use crate::function::{NativeDef, Proto, UpBox};
@@ -154,6 +156,8 @@ pub struct Vm {
     pub(crate) strict: bool,
     /// The version of the language (see `dialect`).
     pub(crate) dialect: Dialect,
+    /// The place of the last function that was reached through `__call` metamethods, and how many (5.5).
+    pub(crate) last_call_chain: (u32, u8),
     /// The dialect has no integers: nothing that a script can see has the integer tag.
     pub(crate) floats: bool,
     /// Opened with the sandbox's libraries: whatever the host allows, its scripts are not trusted.
@@ -212,6 +216,7 @@ impl Vm {
             in_finalizer: false,
             strict,
             dialect,
+            last_call_chain: (NO_NATIVE, 0),
             floats: !dialect.has_integers(),
             sandbox: false,
             host,
@@ -506,6 +511,10 @@ impl Vm {
             MAX_STACK
         };
         if size > limit {
+            if t.handler_depth > 0 && old > MAX_STACK {
+                // Not the first overflow: this one happened while the first was being handled.
+                return Err(self.throw_bytes(b"error in error handling"));
+            }
             return Err(self.throw_str("stack overflow"));
         }
         let new = size.max((old * 2).min(limit));
@@ -639,6 +648,9 @@ impl Vm {
             let private = (*parent).private.clone();
             let made = self.new_proto(&function, private)?;
             *slot = made.as_ptr();
+            if self.strict {
+                self.share_long_constants(&*parent, made);
+            }
             self.barrier(parent as *mut _, Val::object(made.header(), tag::PROTO));
             Ok(made.as_ptr())
         }

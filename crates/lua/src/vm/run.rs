@@ -1337,6 +1337,18 @@ impl Vm {
                         save!();
                         (*vm).pack_varargs(i.a())?;
                     }
+                    Op::UNPACKVARARG => {
+                        save!();
+                        (*vm).unpack_varargs(i.a(), i.b(), i.c() as i32 - 1)?;
+                        base = (*(*vm).current).stack.add(frame!().base as usize);
+                    }
+                    Op::GETVARG => (*vm).get_vararg(i.a(), i.c()),
+                    Op::CHECKNEW => {
+                        if !(*r!(i.a())).is_nil() {
+                            save!();
+                            return Err((*vm).already_defined(i.bx()));
+                        }
+                    }
                     Op::EXTRAARG => unreachable!("an operand word is never executed"),
                 }
             }

@@ -150,7 +150,7 @@ impl Generator<'_, '_, '_> {
             ConstantKey::Bool(value) => Constant::Bool(value),
             ConstantKey::Int(value) => Constant::Int(value),
             ConstantKey::Float(bits) => Constant::Float(f64::from_bits(bits)),
-            ConstantKey::Str(id) => Constant::Str(self.text(id).into()),
+            ConstantKey::Str(id) => Constant::Str(self.strings.share(id)),
         };
         self.fun.constants.push(constant);
         self.fun.constant_ids.insert(key, index as u32);

@@ -49,7 +49,7 @@ impl Generator<'_, '_, '_> {
         let exp = match node.expr {
             Expr::Vararg { line_before } => {
                 self.line = line_before;
-                let pc = self.emit_abc(Op::VARARG, 0, 0, 2)?;
+                let pc = self.varargs()?;
                 self.line = node.line;
                 Ok(Kind::Vararg(pc).into())
             }
@@ -58,7 +58,9 @@ impl Generator<'_, '_, '_> {
                 self.line = node.line;
                 self.closure(child)
             }
-            Expr::Global { environment, name } => {
+            Expr::Global {
+                environment, name, ..
+            } => {
                 self.line = node.line;
                 self.see(id);
                 let mut object = self.variable(self.ast.expr(environment).expr);
@@ -129,6 +131,17 @@ impl Generator<'_, '_, '_> {
                 let right = self.expression(right)?;
                 self.see(id);
                 self.postfix(op, left, right, node.line)
+            }
+            Expr::Field { object, name } if self.is_virtual_vararg(object) => {
+                self.see(id);
+                self.line = node.line;
+                self.vararg_field(Kind::Str(name).into())
+            }
+            Expr::Index { object, key } if self.is_virtual_vararg(object) => {
+                let key = self.expression(key)?;
+                self.see(id);
+                self.line = node.line;
+                self.vararg_field(key)
             }
             Expr::Field { name, .. } => {
                 self.make_indexable(&mut left)?;

@@ -13,6 +13,7 @@
 mod assign;
 mod emit;
 mod expression;
+mod global;
 mod jumps;
 mod loops;
 mod operand;
@@ -137,9 +138,9 @@ impl Generator<'_, '_, '_> {
         }
         if let Some(var) = function.vararg_table {
             let reg = self.reserve(1)?;
-            match function.uses_varargs {
-                true => self.emit_nil(reg, 1)?,
-                false => self.emit_abc(Op::PACKVARARG, reg, 0, 0).map(drop)?,
+            match self.needs_vararg_table(function) {
+                true => self.emit_abc(Op::PACKVARARG, reg, 0, 0).map(drop)?,
+                false => self.emit_nil(reg, 1)?,
             }
             self.activate(var)?;
         }
@@ -169,6 +170,18 @@ impl Generator<'_, '_, '_> {
             lines: made.lines.into(),
             locals: made.locals.into(),
         }))
+    }
+
+    /// Whether the function's extra arguments are to be in a table. The `arg` of 5.1 is one unless `...` is used; the
+    /// named parameter of 5.5 if there is more to it than reading its fields.
+    fn needs_vararg_table(&self, function: &Function) -> bool {
+        match function.vararg_table.map(|var| self.ast.var(var)) {
+            Some(var) if matches!(var.kind, VarKind::Vararg) => {
+                function.vararg_escapes > 0 || var.captured
+            }
+            Some(_) => !function.uses_varargs,
+            None => false,
+        }
     }
 
     fn upvalue(&self, upvalue: &Upvalue) -> UpvalueDesc {

@@ -33,7 +33,7 @@ impl Generator<'_, '_, '_> {
         let info = self.ast.var(var);
         let mut registers = self.variable_registers();
         let local = match info.kind {
-            VarKind::CompileTime(_) => None,
+            VarKind::CompileTime(_) | VarKind::Global { .. } => None,
             _ => {
                 self.registers[var.0 as usize] = registers as Reg;
                 registers += 1;

@@ -47,6 +47,12 @@ impl Generator<'_, '_, '_> {
             Stmt::LocalFunction { var, function } => {
                 self.local_function(var, function)?;
             }
+            Stmt::Global(id) => self.global_declaration(self.ast.globals(id))?,
+            Stmt::GlobalFunction {
+                var,
+                target,
+                function,
+            } => self.global_function(var, target, function, node.line)?,
             Stmt::Return(values) => self.return_statement(values, node.end_line)?,
             Stmt::Break => self.break_loop()?,
             Stmt::Goto(id) => {

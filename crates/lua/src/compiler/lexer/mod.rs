@@ -266,8 +266,12 @@ impl<'s, 'b, 'm> Lexer<'s, 'b, 'm> {
     }
 
     fn message_start(&self, message: &str) -> Vec<u8> {
+        self.message_at(message, self.line)
+    }
+
+    fn message_at(&self, message: &str, line: u32) -> Vec<u8> {
         let mut text = chunk_id(self.chunk_name);
-        text.extend_from_slice(format!(":{}: {message}", self.line).as_bytes());
+        text.extend_from_slice(format!(":{}: {message}", line).as_bytes());
         text
     }
 
@@ -317,9 +321,9 @@ impl<'s, 'b, 'm> Lexer<'s, 'b, 'm> {
 
     /// An error in the meaning of what was read so far; it names no token.
     #[cold]
-    pub fn error_plain(&self, message: &str) -> Fail {
+    pub fn error_plain(&self, message: &str, line: u32) -> Fail {
         Fail::Syntax {
-            message: self.message_start(message),
+            message: self.message_at(message, line),
             incomplete: false,
         }
     }

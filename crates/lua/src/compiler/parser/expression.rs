@@ -168,7 +168,7 @@ impl Parser<'_, '_, '_> {
                 Token::Dot => self.field(object)?,
                 Token::LeftBracket => {
                     let key = self.bracketed_key()?;
-                    self.push_expr(Expr::Index { object, key }, self.last_line)?
+                    self.push_access(object, Expr::Index { object, key })?
                 }
                 Token::Colon => {
                     self.advance()?;
@@ -186,7 +186,7 @@ impl Parser<'_, '_, '_> {
     pub(super) fn field(&mut self, object: ExprId) -> Result<ExprId, Fail> {
         self.advance()?;
         let name = self.expect_name()?;
-        self.push_expr(Expr::Field { object, name }, self.last_line)
+        self.push_access(object, Expr::Field { object, name })
     }
 
     /// Parses `[key]`.

@@ -4,6 +4,7 @@
 //! inside another passes [`Parser::enter`]; chains of suffixes and of left-associative operators are loops.
 
 mod expression;
+mod global;
 mod statement;
 
 use super::ast::*;
@@ -41,6 +42,8 @@ pub(crate) fn parse(
     let self_name = lexer.intern(b"self")?;
     let goto_name = lexer.intern(b"goto")?;
     let arg_name = lexer.intern(b"arg")?;
+    let global_name = lexer.intern(b"global")?;
+    let every_global = lexer.intern(b"*")?;
     let first = lexer.next_token()?;
     let mut parser = Parser {
         lexer,
@@ -55,11 +58,14 @@ pub(crate) fn parse(
         self_name,
         goto_name,
         arg_name,
+        global_name,
+        every_global,
         named_constant: None,
         environment: None,
         stop,
         scratch: Scratch::default(),
     };
+    parser.scopes.set_every_global(every_global);
     parser.main_function()?;
     Ok((parser.ast, parser.lexer.strings))
 }
@@ -90,6 +96,8 @@ struct Parser<'s, 'b, 'm> {
     self_name: StrId,
     goto_name: StrId,
     arg_name: StrId,
+    global_name: StrId,
+    every_global: StrId,
     /// The last expression that was the name of a compile-time constant: it is no target for an assignment.
     named_constant: Option<(ExprId, StrId)>,
     /// The node for `_ENV` that globals share while it means the same.
@@ -122,6 +130,7 @@ impl Parser<'_, '_, '_> {
             return_line: 0,
             vararg_table: None,
             uses_varargs: false,
+            vararg_escapes: 0,
             children: 0,
         });
         self.scopes.open_function(MAIN);
@@ -248,9 +257,18 @@ impl Parser<'_, '_, '_> {
         ))
     }
 
+    /// An error without a token: on the line that the lexer has reached, from 5.5 on on that of the last token used.
+    fn error_plain(&self, message: &str) -> Fail {
+        let line = match self.dialect >= Dialect::Lua55 {
+            true => self.last_line,
+            false => self.line(),
+        };
+        self.lexer.error_plain(message, line)
+    }
+
     /// An error without a token, about a name: `before`, the name, `after`.
     fn error_about(&self, before: &str, name: StrId, after: &str) -> Fail {
-        let mut fail = self.lexer.error_plain(before);
+        let mut fail = self.error_plain(before);
         if let Fail::Syntax { message, .. } = &mut fail {
             message.extend_from_slice(self.lexer.strings.get(name));
             message.extend_from_slice(after.as_bytes());
@@ -266,9 +284,17 @@ impl Parser<'_, '_, '_> {
                 name,
                 &format!("' already defined on line {line}"),
             ),
-            GotoError::IntoScope { label, line, local } => {
-                let local = name_of(local);
-                let rest = format!("> at line {line} jumps into the scope of local '{local}'");
+            GotoError::IntoScope {
+                label,
+                line,
+                variable,
+            } => {
+                let kind = match self.dialect >= Dialect::Lua55 {
+                    true => "",
+                    false => "local ",
+                };
+                let name = name_of(variable);
+                let rest = format!("> at line {line} jumps into the scope of {kind}'{name}'");
                 self.error_about("<goto ", label, &rest)
             }
             GotoError::Unresolved {
@@ -278,9 +304,9 @@ impl Parser<'_, '_, '_> {
                 let rest = format!("' for <goto> at line {line}");
                 self.error_about("no visible label '", label, &rest)
             }
-            GotoError::Unresolved { label: None, line } => self
-                .lexer
-                .error_plain(&format!("break outside loop at line {line}")),
+            GotoError::Unresolved { label: None, line } => {
+                self.error_plain(&format!("break outside loop at line {line}"))
+            }
         }
     }
 
@@ -316,31 +342,77 @@ impl Parser<'_, '_, '_> {
     fn variable(&mut self, name: StrId) -> Result<ExprId, Fail> {
         let line = self.last_line;
         let expr = match self.resolve(name)? {
-            Meaning::Local(var) => Expr::Local(var),
+            Meaning::Local(var) => {
+                self.note_vararg_use(var);
+                Expr::Local(var)
+            }
             Meaning::Upvalue(_, index) => Expr::Upvalue(index),
             Meaning::Constant(value) => {
                 let id = self.push_expr(value, line)?;
                 self.named_constant = Some((id, name));
                 return Ok(id);
             }
-            Meaning::Global => {
-                let environment = self.environment()?;
-                Expr::Global { environment, name }
+            Meaning::Global { read_only } => return self.global(name, read_only),
+            Meaning::Undeclared => {
+                return Err(self.error_about("variable '", name, "' not declared"));
             }
         };
         self.push_expr(expr, line)
     }
 
-    /// The node for what `_ENV` means here.
-    fn environment(&mut self) -> Result<ExprId, Fail> {
+    /// The expression for a global, whatever else its name may mean here.
+    fn global(&mut self, name: StrId, read_only: bool) -> Result<ExprId, Fail> {
+        let line = self.last_line;
+        let environment = self.environment(name)?;
+        let expr = Expr::Global {
+            environment,
+            name,
+            read_only,
+        };
+        self.push_expr(expr, line)
+    }
+
+    /// A named vararg parameter is used; reading a field of it is found out later.
+    fn note_vararg_use(&mut self, var: VarId) {
+        if let VarKind::Vararg = self.ast.var(var).kind {
+            let function = self.scopes.current();
+            self.ast.function_mut(function).vararg_escapes += 1;
+        }
+    }
+
+    /// Whether an expression is the vararg parameter of the function being read.
+    fn is_vararg_parameter(&self, id: ExprId) -> bool {
+        match self.ast.expr(id).expr {
+            Expr::Local(var) => matches!(self.ast.var(var).kind, VarKind::Vararg),
+            _ => false,
+        }
+    }
+
+    /// Makes the expression for a field, reading which leaves a vararg parameter what it is.
+    fn push_access(&mut self, object: ExprId, access: Expr) -> Result<ExprId, Fail> {
+        if self.is_vararg_parameter(object) {
+            let function = self.scopes.current();
+            self.ast.function_mut(function).vararg_escapes -= 1;
+        }
+        self.push_expr(access, self.last_line)
+    }
+
+    /// The node for what `_ENV` means here, where a global of this name is used.
+    fn environment(&mut self, user: StrId) -> Result<ExprId, Fail> {
         let function = self.scopes.current();
         let line = self.last_line;
         let (var, expr) = match self.resolve(self.environment_name)? {
-            Meaning::Local(var) => (var, Expr::Local(var)),
+            Meaning::Local(var) => {
+                self.note_vararg_use(var);
+                (var, Expr::Local(var))
+            }
             Meaning::Upvalue(var, index) => (var, Expr::Upvalue(index)),
             Meaning::Constant(value) => return self.push_expr(value, line),
-            // `_ENV` of the main function is always visible.
-            Meaning::Global => return self.push_expr(Expr::Nil, line),
+            // `_ENV` of the main function is visible unless it is declared as a global.
+            Meaning::Global { .. } | Meaning::Undeclared => {
+                let before = "_ENV is global when accessing variable '";
+                return Err(self.error_about(before, user, "'"));
+            }
         };
         match self.environment {
             Some((f, v, id)) if f == function && v == var => Ok(id),
@@ -371,6 +443,7 @@ impl Parser<'_, '_, '_> {
             return_line: 0,
             vararg_table: None,
             uses_varargs: false,
+            vararg_escapes: 0,
             children: 0,
         });
         self.scopes.open_function(id);
@@ -408,6 +481,7 @@ impl Parser<'_, '_, '_> {
 
     fn parameters(&mut self, function: FuncId, is_method: bool) -> Result<(), Fail> {
         let start = self.scratch.vars.len();
+        let mut vararg = None;
         if is_method {
             let var = self.declare(self.self_name, VarKind::Regular)?;
             self.scratch.vars.push(var);
@@ -423,6 +497,9 @@ impl Parser<'_, '_, '_> {
                     Token::DotDotDot => {
                         self.advance()?;
                         self.ast.function_mut(function).is_vararg = true;
+                        if self.dialect >= Dialect::Lua55 {
+                            vararg = Some(self.vararg_parameter()?);
+                        }
                         break;
                     }
                     _ => return Err(self.error("<name> or '...' expected")),
@@ -438,10 +515,27 @@ impl Parser<'_, '_, '_> {
         if self.dialect == Dialect::Lua51 && self.ast.function(function).is_vararg {
             // The extra arguments as a table: how they were had before `...` was an expression.
             let var = self.declare(self.arg_name, VarKind::Regular)?;
+            vararg = Some(var);
+        }
+        if let Some(var) = vararg {
             self.scopes.activate(&self.ast, var);
             self.ast.function_mut(function).vararg_table = Some(var);
         }
         Ok(())
+    }
+
+    /// Parses the name after `...`, if there is one: of the table that holds the extra arguments (5.5).
+    fn vararg_parameter(&mut self) -> Result<VarId, Fail> {
+        match self.token.token {
+            Token::Name(name) => {
+                self.advance()?;
+                self.declare(name, VarKind::Vararg)
+            }
+            _ => {
+                let name = self.lexer.intern(b"(vararg table)")?;
+                self.declare(name, VarKind::Vararg)
+            }
+        }
     }
 
     fn take_vars(&mut self, start: usize) -> List<VarId> {

@@ -4,8 +4,12 @@ use super::Parser;
 use crate::compiler::Fail;
 use crate::compiler::ast::*;
 use crate::compiler::lexer::Token;
+use crate::compiler::resolve::TooMany;
 use crate::compiler::strings::StrId;
 use crate::dialect::Dialect;
+
+/// Most values that a `return` may list (5.5; before, registers are what limits them).
+const MAX_RETURNS: usize = 254;
 
 impl Parser<'_, '_, '_> {
     /// Whether the current token ends a block; `until` does so only where its condition sees the block's variables.
@@ -46,7 +50,7 @@ impl Parser<'_, '_, '_> {
         Ok(block)
     }
 
-    fn push_stmt(&mut self, stmt: Stmt, line: u32) -> Result<(), Fail> {
+    pub(super) fn push_stmt(&mut self, stmt: Stmt, line: u32) -> Result<(), Fail> {
         self.lexer
             .budget
             .spend(1, std::mem::size_of::<StmtNode>() + 4)?;
@@ -87,16 +91,25 @@ impl Parser<'_, '_, '_> {
             Token::ColonColon => self.label_statement(line)?,
             Token::Return => self.return_statement(line)?,
             Token::Break => {
-                self.advance()?;
                 if !self.scopes.in_loop() {
+                    if self.dialect >= Dialect::Lua55 {
+                        return Err(self.error("break outside loop"));
+                    }
                     self.scopes.add_stray_break(line);
                 }
+                self.advance()?;
                 self.push_stmt(Stmt::Break, line)?;
             }
             Token::Goto => self.goto_statement(line)?,
             Token::Name(name) if self.dialect == Dialect::Lua51 => {
                 match name == self.goto_name && matches!(self.look_ahead()?, Token::Name(_)) {
                     true => self.goto_statement(line)?,
+                    false => self.expression_statement(line)?,
+                }
+            }
+            Token::Name(name) if self.dialect >= Dialect::Lua55 => {
+                match name == self.global_name && self.declares_globals()? {
+                    true => self.global_statement(line)?,
                     false => self.expression_statement(line)?,
                 }
             }
@@ -182,10 +195,13 @@ impl Parser<'_, '_, '_> {
     fn numeric_for(&mut self, name: StrId, line: u32) -> Result<ForId, Fail> {
         let start = self.scratch.vars.len();
         self.declare_hidden(match self.dialect >= Dialect::Lua54 {
+            true if self.dialect >= Dialect::Lua55 => {
+                &["(for state)", "(for state)", "(for control)"]
+            }
             true => &["(for state)"; 3],
             false => &["(for index)", "(for limit)", "(for step)"],
         })?;
-        let var = self.declare(name, VarKind::Regular)?;
+        let var = self.declare(name, self.loop_variable_kind())?;
         self.scratch.vars.push(var);
         self.expect(Token::Assign)?;
         let mut values = [self.expression()?; 3];
@@ -202,6 +218,10 @@ impl Parser<'_, '_, '_> {
     fn generic_for(&mut self, name: StrId) -> Result<ForId, Fail> {
         let start = self.scratch.vars.len();
         self.declare_hidden(match self.dialect >= Dialect::Lua54 {
+            // The control variable is hidden here only: in 5.5, the first variable of the script is it.
+            true if self.dialect >= Dialect::Lua55 => {
+                &["(for state)", "(for state)", "(for control)", "(for state)"]
+            }
             true => &["(for state)"; 4],
             false => &[
                 "(for generator)",
@@ -216,19 +236,25 @@ impl Parser<'_, '_, '_> {
         {
             self.ast.var_mut(closing).kind = VarKind::Close;
         }
-        let mut name = name;
-        loop {
+        let var = self.declare(name, self.loop_variable_kind())?;
+        self.scratch.vars.push(var);
+        while self.accept(Token::Comma)? {
+            let name = self.expect_name()?;
             let var = self.declare(name, VarKind::Regular)?;
             self.scratch.vars.push(var);
-            if !self.accept(Token::Comma)? {
-                break;
-            }
-            name = self.expect_name()?;
         }
         self.expect(Token::In)?;
         let line = self.line();
         let values = self.expression_list()?;
         self.for_body(start, 4, values, line)
+    }
+
+    /// What the variable is that controls a loop: read-only from 5.5 on.
+    fn loop_variable_kind(&self) -> VarKind {
+        match self.dialect >= Dialect::Lua55 {
+            true => VarKind::Const,
+            false => VarKind::Regular,
+        }
     }
 
     fn declare_hidden(&mut self, names: &[&str]) -> Result<(), Fail> {
@@ -284,8 +310,14 @@ impl Parser<'_, '_, '_> {
         if is_method {
             target = self.field(target)?;
         }
-        let function = self.function_body(is_method, line)?;
-        self.assign(target)?;
+        let function = if self.dialect >= Dialect::Lua55 {
+            self.assign(target)?;
+            self.function_body(is_method, line)?
+        } else {
+            let function = self.function_body(is_method, line)?;
+            self.assign(target)?;
+            function
+        };
         self.push_stmt(Stmt::Function { target, function }, line)
     }
 
@@ -300,15 +332,19 @@ impl Parser<'_, '_, '_> {
     fn local_statement(&mut self, line: u32) -> Result<(), Fail> {
         let start = self.scratch.vars.len();
         let mut closes = false;
+        let default = match self.dialect >= Dialect::Lua55 {
+            true => self.attribute(VarKind::Regular)?,
+            false => VarKind::Regular,
+        };
         loop {
             let name = self.expect_name()?;
             let var = self.declare(name, VarKind::Regular)?;
             self.scratch.vars.push(var);
-            let kind = self.attribute()?;
+            let kind = self.attribute(default)?;
             if matches!(kind, VarKind::Close) {
                 if closes {
                     let message = "multiple to-be-closed variables in local list";
-                    return Err(self.lexer.error_plain(message));
+                    return Err(self.error_plain(message));
                 }
                 closes = true;
             }
@@ -328,16 +364,19 @@ impl Parser<'_, '_, '_> {
             if matches!(self.ast.var(last).kind, VarKind::Const) && value.constant_truth().is_some()
             {
                 self.ast.var_mut(last).kind = VarKind::CompileTime(value);
+                if self.dialect >= Dialect::Lua55 {
+                    self.scopes.uncount();
+                }
             }
         }
         self.activate(vars);
         self.push_stmt(Stmt::Local { vars, values }, line)
     }
 
-    /// Parses `<const>`, `<close>` or nothing.
-    fn attribute(&mut self) -> Result<VarKind, Fail> {
+    /// Parses `<const>`, `<close>` or nothing, which means `default`.
+    pub(super) fn attribute(&mut self, default: VarKind) -> Result<VarKind, Fail> {
         if !self.dialect.has_attributes() || !self.accept(Token::Less)? {
-            return Ok(VarKind::Regular);
+            return Ok(default);
         }
         let name = self.expect_name()?;
         self.expect(Token::Greater)?;
@@ -382,6 +421,14 @@ impl Parser<'_, '_, '_> {
         } else {
             self.expression_list()?
         };
+        if self.dialect >= Dialect::Lua55 && values.len() > MAX_RETURNS {
+            let function = self.ast.function(self.scopes.current());
+            return Err(self.too_many(TooMany {
+                what: "returns",
+                limit: MAX_RETURNS + 1,
+                line: function.line,
+            }));
+        }
         self.push_stmt(Stmt::Return(values), line)?;
         self.accept(Token::Semicolon)?;
         Ok(())
@@ -425,7 +472,20 @@ impl Parser<'_, '_, '_> {
     /// Checks that an expression can be assigned, and notes that it is.
     fn assign(&mut self, target: ExprId) -> Result<(), Fail> {
         let var = match self.ast.expr(target).expr {
-            Expr::Global { .. } | Expr::Field { .. } | Expr::Index { .. } => return Ok(()),
+            Expr::Global {
+                name,
+                read_only: true,
+                ..
+            } => return Err(self.constant_assigned(name)),
+            Expr::Global { .. } => return Ok(()),
+            Expr::Field { object, .. } | Expr::Index { object, .. } => {
+                if self.is_vararg_parameter(object) {
+                    // Only a real table can be changed.
+                    let function = self.scopes.current();
+                    self.ast.function_mut(function).vararg_escapes += 1;
+                }
+                return Ok(());
+            }
             Expr::Local(var) => var,
             Expr::Upvalue(index) => {
                 let function = self.ast.function(self.scopes.current());

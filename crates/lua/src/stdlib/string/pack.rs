@@ -1,14 +1,15 @@
 //! `string.pack` and `string.unpack` without their arguments: reading format strings, and integers of any size.
 //!
-//! **Invariant:** sizes and alignments are at most 16, except the byte count of `c`, so no sum of them overflows;
+//! **Invariant:** sizes and alignments are at most 16, except the byte count of `c`, which is below 2^63: the sum of two of
+//! them does not overflow, more are checked;
 //! a [`Reader`] is a position and two settings, so that a format can be read on after any interruption.
 
 use std::fmt;
 
 /// The widest integer, and the largest alignment.
 const MAX_INT_SIZE: usize = 16;
-/// Digits of a size are read while the number is at most this, as in the reference: more of them are a mistake.
-const MAX_SIZE_PREFIX: usize = (i32::MAX as usize - 9) / 10;
+/// The largest size of all, before 5.5 and from 5.5 on.
+pub const MAX_SIZES: [usize; 2] = [i32::MAX as usize, i64::MAX as usize];
 /// The alignment of C's types, which a bare `!` asks for.
 const NATIVE_ALIGN: usize = 8;
 
@@ -110,6 +111,7 @@ pub struct Reader {
     /// Whether the lowest byte comes first.
     pub little: bool,
     max_align: usize,
+    wide: bool,
 }
 
 impl Default for Reader {
@@ -121,7 +123,13 @@ impl Default for Reader {
 impl Reader {
     /// The start of a format: native byte order, no alignment.
     pub fn new() -> Reader {
+        Reader::of_version(false)
+    }
+
+    /// The same, in a version where sizes are (`wide`) or are not limited by the integer type only.
+    pub fn of_version(wide: bool) -> Reader {
         Reader {
+            wide,
             at: 0,
             little: cfg!(target_endian = "little"),
             max_align: 1,
@@ -131,13 +139,17 @@ impl Reader {
     /// The reader as one number, for a native that pauses.
     pub fn save(&self) -> i64 {
         // Strings are shorter than 2^32 bytes, and alignments at most 16.
-        (self.at as i64) << 8 | (self.max_align as i64) << 1 | i64::from(self.little)
+        (self.at as i64) << 9
+            | i64::from(self.wide) << 8
+            | (self.max_align as i64) << 1
+            | i64::from(self.little)
     }
 
     /// The reader that was saved.
     pub fn restore(saved: i64) -> Reader {
         Reader {
-            at: (saved >> 8) as usize,
+            at: (saved >> 9) as usize,
+            wide: saved >> 8 & 1 != 0,
             little: saved & 1 != 0,
             max_align: (saved >> 1 & 0x7f) as usize,
         }
@@ -219,11 +231,18 @@ impl Reader {
         })
     }
 
+    /// The largest size of all.
+    pub fn max_size(&self) -> usize {
+        MAX_SIZES[usize::from(self.wide)]
+    }
+
     fn number(&mut self, format: &[u8]) -> Option<usize> {
+        // Digits are read while the number is at most this, as in the reference: more of them are a mistake.
+        let max_prefix = (self.max_size() - 9) / 10;
         let start = self.at;
         let mut value = 0;
         while let Some(digit @ b'0'..=b'9') = format.get(self.at)
-            && value <= MAX_SIZE_PREFIX
+            && value <= max_prefix
         {
             value = value * 10 + usize::from(digit - b'0');
             self.at += 1;

@@ -6,6 +6,7 @@
 
 use super::find::{reserve_results, start_offset};
 use super::pack::{self, Item, PackError, Reader, Step};
+use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::native::{Buffer, Ctx, NativeResult, Thrown};
 use crate::value::Val;
@@ -26,8 +27,9 @@ pub(super) static UNPACK: NativeDef = NativeDef {
     cost: Cost::Bytes,
 };
 
-/// The largest size that `packsize` reports, as in the reference.
-const MAX_SIZE: usize = i32::MAX as usize;
+fn reader(ctx: &Ctx<'_>) -> Reader {
+    Reader::of_version(ctx.vm.dialect >= Dialect::Lua55)
+}
 
 /// Zero bytes written before a look at whether to pause.
 const CHUNK: usize = 1 << 18;
@@ -54,7 +56,7 @@ struct Packing {
 fn pack_(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.check_str(0)?;
     let mut state = Packing {
-        reader: Reader::new(),
+        reader: reader(ctx),
         result: ctx.buffer(),
         total: 0,
         padding: 0,
@@ -108,6 +110,10 @@ impl Packing {
                 Ok(None) => return Ok(true),
                 Err(error) => return Err(pack_error(ctx, error)),
             };
+            let room = self.reader.max_size().saturating_sub(self.total);
+            if step.size + step.padding > room && ctx.vm.dialect >= Dialect::Lua55 {
+                return Err(ctx.arg_error(self.arg, "result too long"));
+            }
             self.total += step.padding + step.size;
             self.result.push(ctx, &[0; 16][..step.padding])?;
             self.item(ctx, step)?;
@@ -189,7 +195,7 @@ impl Packing {
 fn packsize(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.check_str(0)?;
     ctx.resize_args(1)?;
-    packsize_from(ctx, Reader::new(), 0)
+    packsize_from(ctx, reader(ctx), 0)
 }
 
 fn packsize_on(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -211,7 +217,8 @@ fn packsize_from(ctx: &mut Ctx<'_>, mut reader: Reader, mut total: usize) -> Nat
             return Err(ctx.arg_error(0, "variable-length format"));
         }
         let size = step.size + step.padding;
-        if total > MAX_SIZE - size.min(MAX_SIZE) {
+        let max = reader.max_size();
+        if total > max - size.min(max) {
             return Err(ctx.arg_error(0, "format result too large"));
         }
         total += size;
@@ -225,12 +232,15 @@ fn packsize_from(ctx: &mut Ctx<'_>, mut reader: Reader, mut total: usize) -> Nat
 fn unpack(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.check_str(0)?;
     let data = ctx.check_str(1)?;
-    let at = start_offset(ctx.opt_int(2, 1)?, data.len());
-    if at > data.len() {
+    let position = ctx.opt_int(2, 1)?;
+    let at = start_offset(position, data.len());
+    // Up to 5.3, positions before the first byte are not moved to it.
+    let before = position == 0 || position.unsigned_abs() > data.len() as u64 && position < 0;
+    if at > data.len() || before && ctx.vm.dialect < Dialect::Lua54 {
         return Err(ctx.arg_error(2, "initial position out of string"));
     }
     ctx.resize_args(4)?;
-    unpack_from(ctx, Reader::new(), at)
+    unpack_from(ctx, reader(ctx), at)
 }
 
 /// Arguments 2 and 3 are reader and offset; the results so far lie above the arguments.

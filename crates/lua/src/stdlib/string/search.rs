@@ -239,7 +239,11 @@ impl Search {
             None => {
                 ctx.charge(pattern.len() / 16);
                 ballast.reserve(ctx, Program::memory_bound(pattern.len()))?;
-                Rc::new(Program::new(pattern, anchor))
+                let program = Program::new(pattern, anchor);
+                Rc::new(match ctx.vm.strict {
+                    true => program.limit_levels(),
+                    false => program,
+                })
             }
         };
         let mut search = Search {

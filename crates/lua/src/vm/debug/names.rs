@@ -9,6 +9,7 @@
 
 use crate::chunk::{Constant, FunctionCode};
 use crate::compiler::HIDDEN_ENVIRONMENT;
+use crate::dialect::Dialect;
 use crate::op::{Instr, Op};
 
 /// What a message says about a value or a function: a kind such as `local` or `method`, and a name.
@@ -52,7 +53,10 @@ pub(crate) fn register_name(code: &FunctionCode, pc: usize, register: usize) -> 
             let name = key_name(code, pc, instr.c());
             // A method whose name is too far among the constants for `SELF`: the name is in the function's register
             // and the object behind it.
-            let method = instr.c() == instr.a() && instr.b() == instr.a() + 1 && name != UNKNOWN;
+            let method = code.dialect < Dialect::Lua55
+                && instr.c() == instr.a()
+                && instr.b() == instr.a() + 1
+                && name != UNKNOWN;
             let kind = if method {
                 "method"
             } else {
@@ -62,7 +66,10 @@ pub(crate) fn register_name(code: &FunctionCode, pc: usize, register: usize) -> 
         }
         Op::GETI => Some(Name {
             kind: "field",
-            name: b"integer index",
+            name: match code.dialect < Dialect::Lua54 {
+                true => UNKNOWN,
+                false => b"integer index",
+            },
         }),
         Op::SELF => Some(Name {
             kind: "method",
@@ -83,15 +90,18 @@ pub(crate) fn called_name(code: &FunctionCode, pc: usize) -> Option<Name<'_>> {
         }),
         op => metamethod_of(op).map(|event| Name {
             kind: "metamethod",
-            name: event.as_bytes(),
+            name: match code.dialect < Dialect::Lua54 {
+                true => event.as_bytes(),
+                false => &event.as_bytes()[2..],
+            },
         }),
     }
 }
 
-/// The metamethod that an instruction may call, without its underscores.
+/// The metamethod that an instruction may call. From 5.4 on, messages leave its underscores out.
 fn metamethod_of(op: Op) -> Option<&'static str> {
     Some(match op {
-        Op::SELF | Op::GETTABUP | Op::GETTABLE | Op::GETI | Op::GETFIELD => "index",
+        Op::SELF | Op::GETTABUP | Op::GETTABLE | Op::GETI | Op::GETFIELD => "__index",
         Op::SETTABUP
         | Op::SETTABUPK
         | Op::SETTABLE
@@ -99,27 +109,27 @@ fn metamethod_of(op: Op) -> Option<&'static str> {
         | Op::SETI
         | Op::SETIK
         | Op::SETFIELD
-        | Op::SETFIELDK => "newindex",
-        Op::ADD | Op::ADDI | Op::ADDK | Op::KADD => "add",
-        Op::SUB | Op::SUBI | Op::SUBK | Op::KSUB => "sub",
-        Op::MUL | Op::MULK | Op::KMUL => "mul",
-        Op::DIV | Op::DIVK | Op::KDIV => "div",
-        Op::MOD | Op::MODK | Op::MODF => "mod",
-        Op::POW | Op::POWK => "pow",
-        Op::IDIV | Op::IDIVK => "idiv",
-        Op::BAND | Op::BANDK => "band",
-        Op::BOR | Op::BORK => "bor",
-        Op::BXOR | Op::BXORK => "bxor",
-        Op::SHL | Op::SHLK => "shl",
-        Op::SHR | Op::SHRK => "shr",
-        Op::UNM => "unm",
-        Op::BNOT => "bnot",
-        Op::LEN | Op::LENF => "len",
-        Op::CONCAT => "concat",
-        Op::EQ => "eq",
-        Op::LT | Op::LTI | Op::GTI => "lt",
-        Op::LE | Op::LEI | Op::GEI => "le",
-        Op::CLOSE | Op::RETURN => "close",
+        | Op::SETFIELDK => "__newindex",
+        Op::ADD | Op::ADDI | Op::ADDK | Op::KADD => "__add",
+        Op::SUB | Op::SUBI | Op::SUBK | Op::KSUB => "__sub",
+        Op::MUL | Op::MULK | Op::KMUL => "__mul",
+        Op::DIV | Op::DIVK | Op::KDIV => "__div",
+        Op::MOD | Op::MODK | Op::MODF => "__mod",
+        Op::POW | Op::POWK => "__pow",
+        Op::IDIV | Op::IDIVK => "__idiv",
+        Op::BAND | Op::BANDK => "__band",
+        Op::BOR | Op::BORK => "__bor",
+        Op::BXOR | Op::BXORK => "__bxor",
+        Op::SHL | Op::SHLK => "__shl",
+        Op::SHR | Op::SHRK => "__shr",
+        Op::UNM => "__unm",
+        Op::BNOT => "__bnot",
+        Op::LEN | Op::LENF => "__len",
+        Op::CONCAT => "__concat",
+        Op::EQ => "__eq",
+        Op::LT | Op::LTI | Op::GTI => "__lt",
+        Op::LE | Op::LEI | Op::GEI => "__le",
+        Op::CLOSE | Op::RETURN => "__close",
         _ => return None,
     })
 }
@@ -227,7 +237,9 @@ fn last_setter(code: &[Instr], end: usize, register: usize) -> Option<usize> {
             Op::LOADNIL => (a..=a + instr.b()).contains(&register),
             Op::TFORCALL => register >= a + 2,
             Op::CALL | Op::TAILCALL => register >= a,
-            Op::VARARG => register >= a && (instr.c() == 0 || register < a + instr.c() - 1),
+            Op::VARARG | Op::UNPACKVARARG => {
+                register >= a && (instr.c() == 0 || register < a + instr.c() - 1)
+            }
             Op::SELF => register == a || register == a + 1,
             op => op.sets_a() && register == a,
         };

@@ -42,7 +42,7 @@ impl Vm {
             Some(i) => (frames[i].flags, i.checked_sub(1)?),
             None => (0, frames.len().checked_sub(1)?),
         };
-        if flags & frame_flags::HOOK != 0 {
+        if flags & frame_flags::HOOK == frame_flags::HOOK {
             return Some(Name {
                 kind: "hook",
                 name: b"?",
@@ -106,8 +106,11 @@ impl Vm {
             if skipped > 0 && i == first {
                 // The reference counts one less.
                 let count = skipped - 1;
-                let line = format!("\n\t...\t(skipping {count} levels)");
-                text.extend_from_slice(line.as_bytes());
+                text.extend_from_slice(b"\n\t...");
+                if self.dialect >= Dialect::Lua54 {
+                    let line = format!("\t(skipping {count} levels)");
+                    text.extend_from_slice(line.as_bytes());
+                }
             }
             self.traceback_line(thread, activation, &mut text);
         }
@@ -206,11 +209,17 @@ impl Vm {
             text.extend_from_slice(format!("{line}:").as_bytes());
         }
         text.extend_from_slice(b" in ");
-        if let Some(name) = self.module_name(f) {
+        let called = self.call_name(&thread, activation);
+        // From 5.5 on, what the calling code says comes first.
+        let module = match called.is_some() && self.dialect >= Dialect::Lua55 {
+            true => None,
+            false => self.module_name(f),
+        };
+        if let Some(name) = module {
             text.extend_from_slice(b"function '");
             text.extend_from_slice(&name);
             text.push(b'\'');
-        } else if let Some(name) = self.call_name(&thread, activation) {
+        } else if let Some(name) = called {
             text.extend_from_slice(format!("{} '", name.kind).as_bytes());
             text.extend_from_slice(name.name);
             text.push(b'\'');

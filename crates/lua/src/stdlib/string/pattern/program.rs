@@ -14,6 +14,8 @@ use std::cell::OnceCell;
 
 /// As in the reference.
 pub(super) const MAX_CAPTURES: usize = 32;
+/// Items of a pattern at which the reference can recurse, one inside the other, with its 200 levels.
+const REFERENCE_LEVELS: usize = 199;
 /// Literal runs are cut at this length so that comparing one is a small step.
 const MAX_LITERAL: usize = 1 << 15;
 /// The analysis of what can follow an item is only worth its time on patterns people write.
@@ -104,6 +106,8 @@ pub struct Program {
     pub(super) captures: Vec<CaptureKind>,
     pub(super) start: Start,
     finder: OnceCell<memmem::Finder<'static>>,
+    /// How many more items may be repeated or captured.
+    levels_left: usize,
 }
 
 impl Program {
@@ -132,7 +136,15 @@ impl Program {
             captures: Vec::new(),
             start: Start::Everywhere,
             finder: OnceCell::new(),
+            levels_left: usize::MAX,
         }
+    }
+
+    /// Makes the pattern "too complex" where it has more repetitions and captures than the reference, which recurses at
+    /// each of them, has C levels. (It does not recurse at a `?` that takes nothing; we count those too.)
+    pub fn limit_levels(mut self) -> Program {
+        self.levels_left = REFERENCE_LEVELS;
+        self
     }
 
     /// Whether the match is tied to where the search starts.
@@ -196,6 +208,17 @@ impl Program {
         }
     }
 
+    /// Appends an operation at which the reference recurses.
+    fn push_level(&mut self, op: Op) {
+        match self.levels_left.checked_sub(1) {
+            Some(left) => {
+                self.levels_left = left;
+                self.ops.push(op);
+            }
+            None => self.fail(PatternError::TooComplex),
+        }
+    }
+
     fn fail(&mut self, error: PatternError) {
         self.ops.push(Op::Fail(error));
         self.finished = true;
@@ -208,11 +231,11 @@ impl Program {
         }
         if position {
             self.captures.push(CaptureKind::Position);
-            self.ops.push(Op::Position(index as u8));
+            self.push_level(Op::Position(index as u8));
             self.at += 2;
         } else {
             self.captures.push(CaptureKind::Unfinished);
-            self.ops.push(Op::Open(index as u8));
+            self.push_level(Op::Open(index as u8));
             self.at += 1;
         }
     }
@@ -225,7 +248,7 @@ impl Program {
         {
             Some(index) => {
                 self.captures[index] = CaptureKind::Span;
-                self.ops.push(Op::Close(index as u8));
+                self.push_level(Op::Close(index as u8));
                 self.at += 1;
             }
             None => self.fail(PatternError::InvalidClose),
@@ -304,7 +327,7 @@ impl Program {
                 return self.mandatory(single);
             }
         };
-        self.ops.push(op);
+        self.push_level(op);
         self.at = end + 1;
     }
 
@@ -652,6 +675,18 @@ mod tests {
             ops("(a%1)").last(),
             Some(&Op::Fail(PatternError::InvalidIndex(1)))
         );
+    }
+
+    #[test]
+    fn levels_are_limited_on_demand() {
+        let fails = |items: usize| {
+            let pattern = "a*".repeat(items);
+            let mut program = Program::new(pattern.as_bytes(), true).limit_levels();
+            program.compile_more(&mut u64::MAX.clone());
+            program.ops.last() == Some(&Op::Fail(PatternError::TooComplex))
+        };
+        assert!(!fails(REFERENCE_LEVELS));
+        assert!(fails(REFERENCE_LEVELS + 1));
     }
 
     #[test]
