@@ -6,8 +6,11 @@ use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
 /// What lua(1) prints when it does not understand its arguments.
-pub const USAGE: &str = "\
-usage: lua [options] [script [args]]
+pub fn usage(program: &str) -> String {
+    format!("usage: {program} [options] [script [args]]\n{OPTIONS}")
+}
+
+const OPTIONS: &str = "\
 Available options are:
   -e stat   execute string 'stat'
   -i        enter interactive mode after executing 'script'
@@ -35,7 +38,7 @@ A limit that ends the script is exit code 70.
 /// Something to do before the script.
 pub enum Action {
     Execute(OsString),
-    Require { global: String, module: String },
+    Require { global: Vec<u8>, module: Vec<u8> },
     WarningsOn,
 }
 
@@ -71,8 +74,11 @@ impl Options {
     }
 }
 
-/// Reads the arguments; the error is for the user.
-pub fn parse(args: &[OsString]) -> Result<Options, String> {
+/// Reads the arguments of a program whose name has this version in it; the error is for the user.
+pub fn parse(version: &str, args: &[OsString]) -> Result<Options, String> {
+    if !version.is_empty() {
+        choose_dialect(version)?;
+    }
     let mut options = Options {
         actions: Vec::new(),
         source: Source::None,
@@ -147,7 +153,6 @@ fn short_option(options: &mut Options, args: &[OsString], at: usize) -> Result<u
         b'v' => options.version = true,
         b'E' => options.ignore_environment = true,
         b'W' => options.actions.push(Action::WarningsOn),
-        b'h' => options.help = true,
         _ => return Err(unrecognized()),
     }
     Ok(at + 1)
@@ -155,14 +160,26 @@ fn short_option(options: &mut Options, args: &[OsString], at: usize) -> Result<u
 
 /// `-l mod` and `-l g=mod`; in the first, what follows a `-` is not part of the global's name.
 fn library(value: &OsStr) -> Action {
-    let text = value.to_string_lossy();
-    let (global, module) = match text.split_once('=') {
-        Some((global, module)) => (global, module),
-        None => (text.split('-').next().unwrap_or(&text), &*text),
+    let text = value.as_encoded_bytes();
+    let up_to = |mark: u8| text.iter().position(|b| *b == mark);
+    let (global, module) = match (up_to(b'='), up_to(b'-')) {
+        (Some(at), _) => (&text[..at], &text[at + 1..]),
+        (None, Some(at)) => (&text[..at], text),
+        (None, None) => (text, text),
     };
     Action::Require {
         global: global.to_owned(),
         module: module.to_owned(),
+    }
+}
+
+/// Takes the language's version, from the program's name or `--dialect`.
+fn choose_dialect(version: &str) -> Result<(), String> {
+    match version {
+        "5.4" => Ok(()),
+        _ => Err(format!(
+            "'--dialect {version}': not supported yet, only 5.4 is"
+        )),
     }
 }
 
@@ -219,8 +236,7 @@ fn long_option(options: &mut Options, args: &[OsString], at: usize) -> Result<us
         "--timeout" => {
             options.timeout = Some(rille_runtime::units::parse_duration(&value).map_err(wrong)?)
         }
-        "--dialect" if value == "5.4" => {}
-        "--dialect" => return Err(wrong("not supported yet, only 5.4 is".to_owned())),
+        "--dialect" => choose_dialect(&value)?,
         _ => options.disassemble = Some(OsString::from(&value)),
     }
     Ok(next)
@@ -231,7 +247,7 @@ mod tests {
     use super::*;
 
     fn parsed(args: &[&str]) -> Result<Options, String> {
-        parse(&args.iter().map(OsString::from).collect::<Vec<_>>())
+        parse("", &args.iter().map(OsString::from).collect::<Vec<_>>())
     }
 
     #[test]
@@ -240,7 +256,7 @@ mod tests {
         assert_eq!(o.script_at, Some(5));
         assert_eq!(o.actions.len(), 3);
         assert!(
-            matches!(&o.actions[2], Action::Require { global, module } if global == "g" && module == "mod")
+            matches!(&o.actions[2], Action::Require { global, module } if global == b"g" && module == b"mod")
         );
     }
 
@@ -264,10 +280,34 @@ mod tests {
     }
 
     #[test]
+    fn globals_of_libraries_have_no_version() {
+        let names = |option: &str| match parsed(&["-l", option]).unwrap().actions.pop() {
+            Some(Action::Require { global, module }) => (global, module),
+            _ => panic!("no library"),
+        };
+        assert_eq!(names("m"), (b"m".to_vec(), b"m".to_vec()));
+        assert_eq!(names("m-v2"), (b"m".to_vec(), b"m-v2".to_vec()));
+        assert_eq!(names("g=m-v2"), (b"g".to_vec(), b"m-v2".to_vec()));
+        assert_eq!(names("g-1=m=n"), (b"g-1".to_vec(), b"m=n".to_vec()));
+    }
+
+    #[test]
+    fn the_name_chooses_the_language() {
+        assert!(parse("5.4", &[]).is_ok());
+        assert_eq!(
+            parse("5.1", &[]).err().as_deref(),
+            Some("'--dialect 5.1': not supported yet, only 5.4 is")
+        );
+    }
+
+    #[test]
     fn mistakes_are_named() {
         for (args, expected) in [
             (&["-x"][..], "unrecognized option '-x'"),
+            (&["-h"], "unrecognized option '-h'"),
             (&["-e"], "'-e' needs argument"),
+            (&["-l", "-e"], "'-l' needs argument"),
+            (&["---"], "unrecognized option '---'"),
             (&["-vi"], "unrecognized option '-vi'"),
             (&["--nope"], "unrecognized option '--nope'"),
             (

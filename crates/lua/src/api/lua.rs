@@ -36,6 +36,9 @@ impl Lua {
             if options.layered_globals {
                 make_layered(vm)?;
             }
+            if !options.use_environment {
+                crate::stdlib::package::ignore_environment(vm)?;
+            }
             match options.profile {
                 Profile::Full => crate::stdlib::open_all(vm, false),
                 Profile::Sandbox => crate::stdlib::open_all(vm, true),
@@ -272,6 +275,11 @@ impl Lua {
     /// call cannot be preempted, only stopped.
     pub fn set_nested_allowance(&self, instructions: u64) {
         self.0.nested_allowance.set(instructions);
+    }
+
+    /// Sets how many instructions all the finalizers together may take that are called when the VM goes.
+    pub fn set_closing_fuel(&self, instructions: u64) {
+        self.0.closing_fuel.set(instructions);
     }
 
     /// Instructions that scripts of this VM have used, natives' and the collector's work included.

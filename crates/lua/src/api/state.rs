@@ -21,6 +21,7 @@ use crate::native::Thrown;
 use crate::thread::Thread as RawThread;
 use crate::value::{Val, tag};
 use crate::vm::call::{Exit, NATIVE_SLOTS};
+use crate::vm::debug::Activation;
 use crate::vm::{Event, Vm};
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
@@ -76,6 +77,8 @@ pub(crate) struct Inner {
     pub(crate) stop_reason: Cell<Option<StopReason>>,
     /// Set when the last `Lua` is gone and finalizers have been given their chance.
     closing: Cell<bool>,
+    /// Fuel for all finalizers that are called when the VM goes.
+    pub(crate) closing_fuel: Cell<u64>,
 }
 
 /// Fuel of a call without limit: more than a century of instructions, far from overflow.
@@ -84,8 +87,8 @@ pub(crate) const UNLIMITED_FUEL: i64 = 1 << 60;
 pub(crate) const DEFAULT_NESTED_ALLOWANCE: u64 = 20_000_000;
 /// Instructions for the `__tostring` of an error object that nobody caught: it could go on for ever.
 const ERROR_TEXT_FUEL: u64 = 100_000;
-/// Fuel for all finalizers that are called when a VM goes.
-const CLOSING_FUEL: i64 = 100_000_000;
+/// Fuel for all finalizers that are called when a VM goes, unless the host says otherwise.
+const CLOSING_FUEL: u64 = 100_000_000;
 /// Slot of values that need no root.
 const NO_SLOT: u32 = u32::MAX;
 
@@ -125,6 +128,7 @@ impl Lua {
             fuel_used: Cell::new(0),
             stop_reason: Cell::new(None),
             closing: Cell::new(false),
+            closing_fuel: Cell::new(CLOSING_FUEL),
         }));
         let link: Box<dyn Any> = Box::new(WeakLua(Rc::downgrade(&lua.0)));
         lua.enter(|vm| vm.api_link = Some(link))?;
@@ -186,7 +190,8 @@ impl Lua {
             return;
         }
         let _ = self.enter(|vm| {
-            vm.heap.set_fuel(CLOSING_FUEL);
+            vm.heap
+                .set_fuel(self.0.closing_fuel.get().min(UNLIMITED_FUEL as u64) as i64);
             vm.finalize_everything();
         });
     }
@@ -488,12 +493,21 @@ impl Vm {
 
     /// The chunk and line of the innermost Lua function of a coroutine.
     pub(crate) fn innermost_line(&self, thread: Gc<RawThread>) -> Option<(String, u32)> {
-        self.activations(&thread).find_map(|a| {
-            let line = self.current_line(&thread, a)?;
-            let closure = thread.get(a.func).as_lua_closure()?;
-            let name = crate::compiler::chunk_id(&closure.proto().function.source);
-            Some((String::from_utf8_lossy(&name).into_owned(), line))
-        })
+        self.activations(&thread)
+            .find_map(|a| self.line_of(thread, a))
+    }
+
+    /// The chunk and line of the caller of what runs in a coroutine, if that is a Lua function.
+    pub(crate) fn caller_line(&self, thread: Gc<RawThread>) -> Option<(String, u32)> {
+        let caller = self.activations(&thread).nth(1)?;
+        self.line_of(thread, caller)
+    }
+
+    fn line_of(&self, thread: Gc<RawThread>, a: Activation) -> Option<(String, u32)> {
+        let line = self.current_line(&thread, a)?;
+        let closure = thread.get(a.func).as_lua_closure()?;
+        let name = crate::compiler::chunk_id(&closure.proto().function.source);
+        Some((String::from_utf8_lossy(&name).into_owned(), line))
     }
 }
 

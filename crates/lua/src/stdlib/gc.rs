@@ -35,7 +35,7 @@ const PAUSE_BASE: usize = 100;
 
 fn collectgarbage(ctx: &mut Ctx<'_>) -> NativeResult {
     let option = OPTIONS[ctx.check_option(0, Some(0), &OPTIONS)?];
-    if ctx.vm.in_finalizer {
+    if ctx.vm.in_finalizer || ctx.vm.heap.gc.closing {
         // The collector is not reentrant: finalizers get nothing of it, as in the reference.
         return ctx.ret(Val::NIL);
     }

@@ -11,6 +11,7 @@ pub(crate) mod load;
 mod math;
 pub(crate) mod os;
 pub(crate) mod package;
+pub(crate) mod protected;
 mod random;
 mod sort;
 pub mod string;
