@@ -134,8 +134,17 @@ impl Session<'_> {
                 machine.show(format!("{VERSION}\n").as_bytes());
                 return Ok(prompt::run(machine));
             }
-            let f = self.load_file(None)?;
-            machine.call(&f, MultiValue::new())?;
+            // The reference reports an error in there and is content.
+            let ran = self
+                .load_file(None)
+                .and_then(|f| machine.call(&f, MultiValue::new()));
+            return Ok(match ran {
+                Ok(_) => 0,
+                Err(failure) => match machine.report(Some(self.invocation.name()), &failure) {
+                    1 => 0,
+                    limit => limit,
+                },
+            });
         }
         Ok(0)
     }

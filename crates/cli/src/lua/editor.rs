@@ -1,5 +1,8 @@
 //! Where the prompt's lines come from: standard input as it is, or a line editor when a user sits at a terminal.
 //!
+//! Lines of a pipe are not shown, as by the reference without the readline library; lines of a file are, as with it. (The
+//! official suite looks for them.)
+//!
 //! The editor's history is a file in the user's state folder (`$XDG_STATE_HOME` or `~/.local/state`) and is written after
 //! every entry, so that it survives `os.exit()` and Ctrl-C.
 //!
@@ -12,6 +15,7 @@ use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{Config, Editor};
 use std::io::{BufRead, IsTerminal};
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 /// Entries that the history keeps.
@@ -31,8 +35,8 @@ pub enum Line {
 
 /// The source of lines.
 pub enum Input {
-    /// Standard input.
-    Plain,
+    /// Standard input as it is. That of a file is shown too, so that the output reads as a session at a terminal does.
+    Plain { shown: bool },
     /// A user at a terminal.
     Editor(Box<Editor<Names, FileHistory>>, Option<PathBuf>),
 }
@@ -40,7 +44,7 @@ pub enum Input {
 impl Input {
     pub fn new(machine: &Machine) -> Input {
         if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
-            return Input::Plain;
+            return Input::plain();
         }
         match editor(machine) {
             Ok(mut editor) => {
@@ -50,7 +54,15 @@ impl Input {
                 }
                 Input::Editor(Box::new(editor), file)
             }
-            Err(_) => Input::Plain,
+            Err(_) => Input::plain(),
+        }
+    }
+
+    fn plain() -> Input {
+        let stdin = std::io::stdin().as_fd().try_clone_to_owned();
+        let data = stdin.and_then(|fd| std::fs::File::from(fd).metadata());
+        Input::Plain {
+            shown: data.is_ok_and(|data| data.is_file()),
         }
     }
 
@@ -59,9 +71,16 @@ impl Input {
         // As the reference shows it, a C string.
         let end = prompt.iter().position(|b| *b == 0);
         let prompt = &prompt[..end.unwrap_or(prompt.len())];
-        let Input::Editor(editor, _) = self else {
-            machine.show(prompt);
-            return read_plain_line();
+        let editor = match self {
+            Input::Editor(editor, _) => editor,
+            Input::Plain { shown } => {
+                machine.show(prompt);
+                let line = read_plain_line();
+                if let (true, Line::Text(text)) = (shown, &line) {
+                    machine.show(&[text, &b"\n"[..]].concat());
+                }
+                return line;
+            }
         };
         // What a script has written without a line's end is in front of the prompt.
         machine.show(b"");
