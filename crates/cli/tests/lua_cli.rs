@@ -90,7 +90,8 @@ fn scripts_get_their_arguments() {
     let ran = lua(&["-e", "", &file, "-e", "b"]);
     assert_eq!(ran.out, "2\tfalse\t-e\tb\n\t-e\tlua\n", "{}", ran.err);
     let ran = lua(&["--", &file]);
-    assert_eq!(ran.out, "0\tfalse\n--\tlua\tnil\n");
+    let program = env!("CARGO_BIN_EXE_rille");
+    assert_eq!(ran.out, format!("0\tfalse\n--\tlua\t{program}\n"));
     let ran = lua(&["-e", "print(arg[0], arg[1], #arg)"]);
     assert_eq!(ran.out, "lua\t-e\t2\n");
 }
@@ -109,7 +110,9 @@ fn programs_on_standard_input() {
         "{}",
         ran.err
     );
-    assert_eq!(ran.code, Some(1));
+    // The reference does not look at how it went, unless it is told `-`.
+    assert_eq!(ran.code, Some(0));
+    assert_eq!(lua_with_input(&["-"], "error()").code, Some(1));
 }
 
 #[test]
@@ -201,7 +204,7 @@ fn errors_read_as_lua_prints_them() {
 }
 
 #[test]
-fn usage_is_exit_code_2() {
+fn usage_is_exit_code_1() {
     for (args, problem) in [
         (&["-x"][..], "lua: unrecognized option '-x'\n"),
         (&["-e"], "lua: '-e' needs argument\n"),
@@ -217,8 +220,110 @@ fn usage_is_exit_code_2() {
             "{}",
             ran.err
         );
-        assert_eq!(ran.code, Some(2));
+        assert_eq!(ran.code, Some(1));
     }
+}
+
+#[test]
+fn the_program_under_another_name_is_lua() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let named = |name: &str, args: &[&str]| {
+        let path = folder.path().join(name);
+        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_rille"), &path).expect("a link");
+        let mut command = Command::new(&path);
+        command.args(args).env_remove("LUA_INIT");
+        let ran = finish(command.output().expect("the program starts"));
+        (path.to_string_lossy().into_owned(), ran)
+    };
+    let (path, ran) = named("lua", &["-e", "print(arg[0], arg[-1])"]);
+    assert_eq!(ran.out, format!("{path}\tnil\n"), "{}", ran.err);
+    let (path, ran) = named("lua5.4", &["-e", "error 'e'"]);
+    assert!(
+        ran.err
+            .starts_with(&format!("{path}: (command line):1: e\n")),
+        "{}",
+        ran.err
+    );
+    // A version that is not there is not run as another one.
+    let (path, ran) = named("lua5.1", &["-e", "print 'ran'"]);
+    assert!(
+        ran.err.starts_with(&format!(
+            "{path}: '--dialect 5.1': not supported yet, only 5.4 is\n"
+        )),
+        "{}",
+        ran.err
+    );
+    assert_eq!((ran.out.as_str(), ran.code), ("", Some(1)));
+    let (_, ran) = named("other", &["-e", "print 'ran'"]);
+    assert_eq!((ran.out.as_str(), ran.code), ("", Some(2)));
+}
+
+#[test]
+fn input_of_a_file_is_shown_at_the_prompt() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = script(folder.path(), "typed", "x = 1\nx + 1");
+    let mut command = rille();
+    command.args(["-e", "_PROMPT = '? '", "-i"]);
+    let input = std::fs::File::open(&file).expect("the file");
+    let ran = finish(command.stdin(input).output().expect("the program starts"));
+    let shown = ran.out.split_once('\n').expect("the version").1;
+    assert_eq!(shown, "? x = 1\n? x + 1\n2\n? \n");
+}
+
+#[test]
+fn limits_hold_at_the_prompt_and_at_the_end() {
+    // What the prompt itself calls is limited too.
+    for typed in [
+        "setmetatable(_G, {__index = function() while true do end end})\n",
+        "_PROMPT = setmetatable({}, {__tostring = function() while true do end end})\n",
+        "print = function() while true do end end\n1\n",
+        "setmetatable({}, {__gc = function() while true do end end})\nwhile true do end\n",
+    ] {
+        let ran = lua_with_input(&["--max-instructions", "20_000_000", "-i"], typed);
+        assert!(
+            ran.err.contains("instruction limit of 20000000 exceeded"),
+            "{typed}{}",
+            ran.err
+        );
+        assert_eq!(ran.code, Some(70), "{typed}");
+    }
+    let ran = lua(&[
+        "--timeout",
+        "1s",
+        "-e",
+        "setmetatable({}, {__gc = function() while true do end end})",
+    ]);
+    assert_eq!(ran.code, Some(0));
+    // Without a limit, finalizers at the end take the time they take.
+    let ran = lua(&[
+        "-e",
+        "setmetatable({}, {__gc = function() for i = 1, 1.1e8 do end print 'all of it' end})",
+    ]);
+    assert_eq!((ran.out.as_str(), ran.code), ("all of it\n", Some(0)));
+}
+
+#[test]
+fn what_is_printed_goes_out_at_once() {
+    // Another program may wait for it.
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let gate = folder.path().join("gate");
+    let made = Command::new("mkfifo")
+        .arg(&gate)
+        .status()
+        .expect("mkfifo runs");
+    assert!(made.success());
+    let code = format!("print 'ask' print(io.open('{}'):read())", gate.display());
+    let mut child = rille()
+        .args(["-e", &code])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut lines =
+        std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().expect("piped")));
+    assert_eq!(lines.next().expect("a line").expect("text"), "ask");
+    std::fs::write(&gate, "answer\n").expect("it reads");
+    assert_eq!(lines.next().expect("a line").expect("text"), "answer");
+    assert!(child.wait().expect("it ends").success());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The official Lua 5.4 test suite in portable mode and under `--strict`, file by file, judged against
-//! `tests/official-5.4.expect`: `cargo test -p rille --test official -- FILTER`.
+//! `tests/official-5.4.expect`: `cargo test -p rille --test official -- FILTER`. `main.lua` also runs as it is, on the binary
+//! under the name `lua`.
 //!
 //! `RILLE_BIN` names another build of the binary to judge, such as the release one.
 
@@ -23,12 +24,16 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let cases = FILES
+    let mut cases: Vec<Case> = FILES
         .iter()
         .map(|file| Case {
             name: (*file).to_owned(),
             run: Box::new(|| suite.check(&engine, file)),
         })
         .collect();
+    cases.push(Case {
+        name: "main.lua as it is".to_owned(),
+        run: Box::new(|| suite.check_command_line(&binary)),
+    });
     harness::main(cases, &Arguments::from_env())
 }

@@ -12,6 +12,7 @@ use std::cell::{Cell, RefCell};
 use std::hash::{BuildHasher, Hasher};
 use std::io::{Error, IsTerminal, Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileTypeExt;
 
 /// When what is written goes out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -70,6 +71,10 @@ pub trait Host {
     fn flush_out(&self) -> std::io::Result<()> {
         Ok(())
     }
+    /// `print` has written a line. Who reads it may wait for it: a host that buffers may let it go.
+    fn printed(&self) -> std::io::Result<()> {
+        Ok(())
+    }
     /// Chooses when standard output goes out (`io.stdout:setvbuf`).
     fn set_out_buffering(&self, _mode: Buffering) -> std::io::Result<()> {
         Ok(())
@@ -107,6 +112,8 @@ pub struct StdHost {
     out: RefCell<Vec<u8>>,
     /// As the script set it; unset: by line on a terminal, else full.
     buffering: Cell<Option<Buffering>>,
+    /// Whether another program reads standard output; unset: not looked yet.
+    read_by_program: Cell<Option<bool>>,
 }
 
 /// Standard output is written in pieces of this many bytes, or when flushed.
@@ -122,6 +129,19 @@ impl StdHost {
             };
             self.buffering.set(Some(mode));
             mode
+        })
+    }
+
+    fn read_by_program(&self) -> bool {
+        self.read_by_program.get().unwrap_or_else(|| {
+            let kind = std::io::stdout()
+                .as_fd()
+                .try_clone_to_owned()
+                .and_then(|fd| std::fs::File::from(fd).metadata())
+                .map(|data| data.file_type());
+            let piped = kind.is_ok_and(|kind| kind.is_fifo() || kind.is_socket());
+            self.read_by_program.set(Some(piped));
+            piped
         })
     }
 }
@@ -167,6 +187,14 @@ impl Host for StdHost {
         // What could not be written is dropped: it would fail again at every flush.
         out.clear();
         written
+    }
+    /// The reference's `print` always lets its line go; only a program that reads it can tell.
+    fn printed(&self) -> std::io::Result<()> {
+        if self.read_by_program() {
+            self.flush_out()
+        } else {
+            Ok(())
+        }
     }
     fn set_out_buffering(&self, mode: Buffering) -> std::io::Result<()> {
         self.buffering.set(Some(mode));

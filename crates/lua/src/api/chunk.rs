@@ -72,15 +72,11 @@ impl AsChunk for PathBuf {
     }
 }
 
-/// A file's source without byte order mark and first line that begins with `#` (whose line end stays, for the line numbers).
+/// A file's source without byte order mark and first line that begins with `#` (whose line end stays, for the line numbers,
+/// unless a binary chunk follows).
 pub fn skip_first_comment(mut text: Vec<u8>) -> Vec<u8> {
-    if text.starts_with(b"\xEF\xBB\xBF") {
-        text.drain(..3);
-    }
-    if text.first() == Some(&b'#') {
-        let end = text.iter().position(|&b| b == b'\n').unwrap_or(text.len());
-        text.drain(..end);
-    }
+    let kept = crate::stdlib::load::skip_first_line(&text).len();
+    text.drain(..text.len() - kept);
     text
 }
 

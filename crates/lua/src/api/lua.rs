@@ -36,6 +36,9 @@ impl Lua {
             if options.layered_globals {
                 make_layered(vm)?;
             }
+            if !options.use_environment {
+                crate::stdlib::package::ignore_environment(vm)?;
+            }
             match options.profile {
                 Profile::Full => crate::stdlib::open_all(vm, false),
                 Profile::Sandbox => crate::stdlib::open_all(vm, true),

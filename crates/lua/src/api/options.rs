@@ -37,6 +37,8 @@ pub struct LuaOptions {
     pub host: Rc<dyn Host>,
     /// Give every coroutine that the host starts its own globals over the app's (see `Thread::set_globals`).
     pub layered_globals: bool,
+    /// Whether the libraries look at environment variables for their settings (`LUA_PATH`); `lua -E` says no.
+    pub use_environment: bool,
 }
 
 impl Default for LuaOptions {
@@ -48,6 +50,7 @@ impl Default for LuaOptions {
             memory_limit: usize::MAX,
             host: Rc::new(StdHost::default()),
             layered_globals: false,
+            use_environment: true,
         }
     }
 }
@@ -60,6 +63,7 @@ impl std::fmt::Debug for LuaOptions {
             .field("strict", &self.strict)
             .field("memory_limit", &self.memory_limit)
             .field("layered_globals", &self.layered_globals)
+            .field("use_environment", &self.use_environment)
             .finish_non_exhaustive()
     }
 }

@@ -22,6 +22,7 @@ use crate::native::Thrown;
 use crate::thread::Thread as RawThread;
 use crate::value::{Val, tag};
 use crate::vm::call::{Exit, NATIVE_SLOTS};
+use crate::vm::debug::Activation;
 use crate::vm::{Event, Vm};
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
@@ -500,12 +501,21 @@ impl Vm {
 
     /// The chunk and line of the innermost Lua function of a coroutine.
     pub(crate) fn innermost_line(&self, thread: Gc<RawThread>) -> Option<(String, u32)> {
-        self.activations(&thread).find_map(|a| {
-            let line = self.current_line(&thread, a)?;
-            let closure = thread.get(a.func).as_lua_closure()?;
-            let name = crate::compiler::chunk_id(&closure.proto().function.source);
-            Some((String::from_utf8_lossy(&name).into_owned(), line))
-        })
+        self.activations(&thread)
+            .find_map(|a| self.line_of(thread, a))
+    }
+
+    /// The chunk and line of the caller of what runs in a coroutine, if that is a Lua function.
+    pub(crate) fn caller_line(&self, thread: Gc<RawThread>) -> Option<(String, u32)> {
+        let caller = self.activations(&thread).nth(1)?;
+        self.line_of(thread, caller)
+    }
+
+    fn line_of(&self, thread: Gc<RawThread>, a: Activation) -> Option<(String, u32)> {
+        let line = self.current_line(&thread, a)?;
+        let closure = thread.get(a.func).as_lua_closure()?;
+        let name = crate::compiler::chunk_id(&closure.proto().function.source);
+        Some((String::from_utf8_lossy(&name).into_owned(), line))
     }
 }
 

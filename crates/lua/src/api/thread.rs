@@ -173,6 +173,39 @@ impl Thread {
         }
     }
 
+    /// Goes on after [`Outcome::Preempted`], with an error raised where the coroutine is: as if the function that was
+    /// interrupted had called `error`.
+    ///
+    /// ```
+    /// use rille_lua::prelude::*;
+    /// let lua = Lua::new();
+    /// let f = lua.load("return pcall(function() while true do end end)").into_function()?;
+    /// let thread = lua.create_thread(f)?;
+    /// assert!(matches!(thread.resume_with_fuel((), 10_000), LuaOutcome::Preempted));
+    /// let LuaOutcome::Done(results) = thread.continue_with_error(LuaError::runtime("interrupted!"), 10_000) else { panic!() };
+    /// assert_eq!(results[1].to_string()?, "interrupted!");
+    /// # Ok::<(), LuaError>(())
+    /// ```
+    pub fn continue_with_error(&self, error: Error, fuel: u64) -> Outcome {
+        let lua = match self.0.lua() {
+            Ok(lua) => lua,
+            Err(e) => return Outcome::Error(e),
+        };
+        if self.status() != ThreadStatus::Waiting || self.is_pending() {
+            return Outcome::Error(Error::CoroutineUnresumable);
+        }
+        let mut leaf = self.leaf();
+        let raised = lua.enter(|vm| {
+            leaf.paused = None;
+            let position = vm.caller_line(leaf);
+            lua.throw_at(vm, position, error);
+        });
+        match raised {
+            Ok(()) => self.run(&lua, 0, Entry::Error, fuel),
+            Err(e) => Outcome::Error(e),
+        }
+    }
+
     /// Goes on after [`Outcome::Pending`], with what the future gave: results, or an error raised where the coroutine waits.
     pub fn complete(&self, result: Result<MultiValue>, fuel: u64) -> Outcome {
         let lua = match self.0.lua() {
@@ -471,9 +504,13 @@ impl Lua {
 
     /// Prepares the error that a waiting coroutine is to be continued with.
     fn throw_at_wait(&self, vm: &mut Vm, leaf: Gc<RawThread>, e: Error) {
-        let position = vm
-            .innermost_line(leaf)
-            .map(|(chunk, line)| format!("{chunk}:{line}: "));
+        let position = vm.innermost_line(leaf);
+        self.throw_at(vm, position, e);
+    }
+
+    /// Prepares the error that a coroutine is to be continued with, with a position in front if it is a plain message.
+    fn throw_at(&self, vm: &mut Vm, position: Option<(String, u32)>, e: Error) {
+        let position = position.map(|(chunk, line)| format!("{chunk}:{line}: "));
         let _ = self.prepare_throw(vm, e, |_| position.unwrap_or_default().into_bytes());
     }
 

@@ -95,6 +95,8 @@ pub(crate) struct Collector {
     pub(crate) live_end: Option<(*mut Thread, usize)>,
     /// Objects with finalizers, oldest first.
     pub(crate) finalizable: Vec<Val>,
+    /// The VM is closing: objects made from now on get no finalizer.
+    pub(crate) closing: bool,
     /// Dead objects whose finalizers are to be called, in this order.
     pub(crate) to_finalize: VecDeque<Val>,
     /// Threads with open captured variables.
@@ -133,6 +135,7 @@ impl Collector {
             released: Vec::new(),
             live_end: None,
             finalizable: Vec::new(),
+            closing: false,
             to_finalize: VecDeque::new(),
             open_threads: Vec::new(),
             mode_name: std::ptr::null_mut(),
@@ -1135,11 +1138,19 @@ impl Vm {
         // SAFETY: `v` is a live object.
         unsafe {
             let h = v.header();
-            if (*h).mark & FINALIZER == 0 {
+            if (*h).mark & FINALIZER == 0 && !self.heap.gc.closing {
                 (*h).mark |= FINALIZER;
                 self.heap.gc.finalizable.push(v);
             }
         }
+    }
+
+    /// Queues every object with a finalizer, newest first: the VM is about to go.
+    pub(crate) fn queue_all_finalizers(&mut self) {
+        let gc = &mut self.heap.gc;
+        gc.closing = true;
+        let all = std::mem::take(&mut gc.finalizable);
+        gc.to_finalize.extend(all.into_iter().rev());
     }
 
     /// Takes the next object to finalize; it may be registered again afterwards.

@@ -89,7 +89,7 @@ fn xpcall(ctx: &mut Ctx<'_>) -> NativeResult {
 }
 
 /// The results stay where they are; the status goes into the slot below them, which nothing needs any more.
-fn protected_done(ctx: &mut Ctx<'_>) -> NativeResult {
+pub(super) fn protected_done(ctx: &mut Ctx<'_>) -> NativeResult {
     let below = ctx.results() - 1;
     ctx.set_at(below, Val::bool(ctx.status() == Status::Ok));
     ctx.ret_from(below)
@@ -154,6 +154,7 @@ fn print_from(ctx: &mut Ctx<'_>, at: usize, n: usize) -> NativeResult {
         }
     }
     write_out(ctx, b"\n");
+    let _ = ctx.vm.host.printed();
     ctx.ret0()
 }
 

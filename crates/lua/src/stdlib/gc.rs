@@ -89,7 +89,7 @@ fn collectgarbage(ctx: &mut Ctx<'_>) -> NativeResult {
             .collect(),
     };
     let option = options[ctx.check_option(0, Some(0), &options)?];
-    if ctx.vm.in_finalizer {
+    if ctx.vm.in_finalizer || ctx.vm.heap.gc.closing {
         // The collector is not reentrant: finalizers get nothing of it, as in the reference.
         return ctx.ret(Val::NIL);
     }

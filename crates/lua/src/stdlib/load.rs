@@ -190,7 +190,8 @@ fn loadfile(ctx: &mut Ctx<'_>) -> NativeResult {
 fn dofile(ctx: &mut Ctx<'_>) -> NativeResult {
     let file = ctx.opt_str(0)?;
     match load_file(ctx, file.as_ref().map(|s| s.as_bytes()), BOTH_MODES) {
-        Ok(()) => ctx.tail_call(0),
+        // No tail call: tracebacks show `dofile`.
+        Ok(()) => ctx.call(0, crate::native::return_results),
         Err(LoadError::Refused { message, .. }) => Err(ctx.vm.throw_bytes(&message)),
         Err(LoadError::Thrown(thrown)) => Err(thrown),
     }

@@ -13,6 +13,7 @@ pub(crate) mod load;
 mod math;
 pub(crate) mod os;
 pub(crate) mod package;
+pub(crate) mod protected;
 mod random;
 mod sort;
 pub mod string;
@@ -54,12 +55,12 @@ fn run_finalizer(ctx: &mut Ctx<'_>) -> NativeResult {
 fn finalizer_done(ctx: &mut Ctx<'_>) -> NativeResult {
     if ctx.status() == Status::Error {
         let error = ctx.result(0);
-        let text = match ctx.to_str(error)? {
-            Some(s) => String::from_utf8_lossy(s.as_bytes()).into_owned(),
-            None => format!("(error object is a {} value)", error.type_name()),
+        let text = match error.as_str() {
+            Some(s) => s.as_bytes().to_vec(),
+            None => b"error object is not a string".to_vec(),
         };
         ctx.vm
-            .warn(format!("error in __gc ({text})").as_bytes(), false);
+            .warn(&[b"error in __gc (", &*text, b")"].concat(), false);
     }
     Ok(Action::Return(0))
 }

@@ -363,8 +363,7 @@ fn close_state(ctx: &mut Ctx<'_>) -> NativeResult {
         ctx.push(Val::NIL);
         return ctx.call_protected(2, false, close_state);
     }
-    let all = std::mem::take(&mut ctx.vm.heap.gc.finalizable);
-    ctx.vm.heap.gc.to_finalize.extend(all.into_iter().rev());
+    ctx.vm.queue_all_finalizers();
     run_finalizers(ctx)
 }
 

@@ -531,6 +531,12 @@ pub(crate) fn open(vm: &mut Vm, sandbox: bool) -> Result<(), Thrown> {
 }
 
 /// A path from the environment, the versioned variable first; `;;` in it stands for the default.
+/// As `lua -E` does before the libraries are opened.
+pub(crate) fn ignore_environment(vm: &mut Vm) -> Result<(), Thrown> {
+    let registry = vm.registry;
+    vm.set_field(registry, NO_ENV, Val::TRUE)
+}
+
 fn path_from_env(vm: &mut Vm, variable: &str, default: &str) -> Result<Vec<u8>, Thrown> {
     let key = vm.new_str(NO_ENV.as_bytes())?;
     let ignored = vm.registry.get(vm.heap.hash_key, Val::str(key)).tag > tag::FALSE;

@@ -1484,31 +1484,25 @@ impl Vm {
     }
 
     /// Calls every finalizer there is, newest object first: the VM is about to go. Bounded by the fuel that is left.
+    /// Objects that finalizers make get none.
     pub(crate) fn finalize_everything(&mut self) {
-        for _ in 0..FINAL_ROUNDS {
-            while let Some(v) = self.heap.gc.finalizable.pop() {
-                self.heap.gc.to_finalize.push_back(v);
-            }
-            if self.heap.gc.to_finalize.is_empty() {
+        self.queue_all_finalizers();
+        while let Some(object) = self.next_to_finalize() {
+            let method = self.meta_of(object, Event::Gc);
+            let top = self.thread().extent();
+            self.scratch.push(object);
+            let room = self.ensure_stack(top + NATIVE_SLOTS);
+            self.scratch.pop();
+            if room.is_err() || self.heap.fuel_left() < 0 {
                 return;
             }
-            while let Some(object) = self.next_to_finalize() {
-                let method = self.meta_of(object, Event::Gc);
-                let top = self.thread().extent();
-                self.scratch.push(object);
-                let room = self.ensure_stack(top + NATIVE_SLOTS);
-                self.scratch.pop();
-                if room.is_err() || self.heap.fuel_left() < 0 {
-                    return;
-                }
-                let t = self.thread_mut();
-                t.set(top, Val::native(&crate::stdlib::RUN_FINALIZER));
-                t.set(top + 1, method);
-                t.set(top + 2, object);
-                t.top = top as u32 + 3;
-                let _ = self.enter_call(2);
-                self.thread_mut().top = top as u32;
-            }
+            let t = self.thread_mut();
+            t.set(top, Val::native(&crate::stdlib::RUN_FINALIZER));
+            t.set(top + 1, method);
+            t.set(top + 2, object);
+            t.top = top as u32 + 3;
+            let _ = self.enter_call(2);
+            self.thread_mut().top = top as u32;
         }
     }
 
@@ -1615,7 +1609,5 @@ pub(crate) const MAX_NESTED_RUNS: u32 = 100;
 const MAX_COROUTINE_DEPTH: u32 = 197;
 /// Natives that wait for one another in a coroutine of a strict VM.
 const MAX_NATIVE_DEPTH: usize = 195;
-/// How often the end of a VM looks for finalizers that finalizers have made.
-const FINAL_ROUNDS: usize = 10;
 /// Errors inside message handlers.
 const MAX_HANDLER_DEPTH: usize = 10;

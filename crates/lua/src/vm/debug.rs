@@ -63,7 +63,9 @@ impl Vm {
             func: self.native as usize,
         });
         let visible = frames.iter().enumerate().rev().filter(|(_, f)| {
-            !f.is_native() || f.flags & (frame_flags::FINALIZER | frame_flags::CLOSE_THREAD) == 0
+            !f.is_native()
+                || f.flags & (frame_flags::FINALIZER | frame_flags::CLOSE_THREAD) == 0
+                    && !is_hidden(thread, f)
         });
         native.into_iter().chain(visible.map(|(i, f)| Activation {
             frame: Some(i),
@@ -442,4 +444,12 @@ fn described(name: Name<'_>) -> Vec<u8> {
     text.extend_from_slice(name.name);
     text.extend_from_slice(b"')");
     text
+}
+
+/// Whether a native's frame belongs to the host's side of a call.
+fn is_hidden(thread: &Thread, frame: &Frame) -> bool {
+    thread
+        .get(frame.func as usize)
+        .as_native()
+        .is_some_and(|def| std::ptr::eq(def, &crate::stdlib::protected::PROTECTED))
 }
