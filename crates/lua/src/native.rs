@@ -254,8 +254,10 @@ impl<'a> Ctx<'a> {
         match options.iter().position(|o| o.as_bytes() == s.as_bytes()) {
             Some(n) => Ok(n),
             None => {
-                let message = format!("invalid option '{}'", String::from_utf8_lossy(s.as_bytes()));
-                Err(self.arg_error(i, &message))
+                // As a C string, and its bytes as they are.
+                let shown = s.as_bytes().split(|&byte| byte == 0).next();
+                let message = [b"invalid option '", shown.unwrap_or_default(), b"'"].concat();
+                Err(self.vm.arg_error(i, &message))
             }
         }
     }

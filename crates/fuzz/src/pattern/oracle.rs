@@ -367,6 +367,8 @@ fn in_class(byte: u8, class: u8) -> bool {
         b'u' => byte.is_ascii_uppercase(),
         b'w' => byte.is_ascii_alphanumeric(),
         b'x' => byte.is_ascii_hexdigit(),
+        // Undocumented since 5.2, but still there.
+        b'z' => byte == 0,
         _ => return class == byte,
     };
     is != class.is_ascii_uppercase()

@@ -145,7 +145,11 @@ impl Generator<'_, '_> {
     pub fn indexed(&mut self, depth: u32) -> String {
         let of = self.prefix(depth);
         if self.input.one_in(3) {
-            let key = self.expression(depth);
+            // 5.4.4 compiles comparisons as keys of captured tables wrongly, so only simple keys stand alone.
+            let key = match self.input.below(2) {
+                0 => self.atom(),
+                _ => format!("clip({})", self.expression(depth)),
+            };
             format!("{of}[ {key} ]")
         } else {
             format!("{of}.{}", self.input.pick(&FIELDS))
