@@ -11,12 +11,18 @@ const NOT_COMPARED: [&str; 3] = [
     "not enough memory",
 ];
 
+/// Messages whose line is not compared: 5.4.4 forgets to note where a division by a constant is.
+const LINE_UNKNOWN: [&str; 2] = ["attempt to divide by zero", "attempt to perform 'n%%0'"];
+
 /// Panics with the program and the first lines that differ, unless the two are the same.
 pub fn same(source: &[u8], ours: &[u8], theirs: &[u8]) {
     if ours == theirs || is_excused(ours) || is_excused(theirs) {
         return;
     }
-    let (ours, theirs) = (String::from_utf8_lossy(ours), String::from_utf8_lossy(theirs));
+    let (ours, theirs) = (without_unknown_lines(ours), without_unknown_lines(theirs));
+    if ours == theirs {
+        return;
+    }
     let at = ours.lines().zip(theirs.lines()).take_while(|(a, b)| a == b).count();
     panic!(
         "different from the reference at line {} of the output\n ours: {}\ntheir: {}\n---- program ----\n{}",
@@ -25,6 +31,20 @@ pub fn same(source: &[u8], ours: &[u8], theirs: &[u8]) {
         theirs.lines().nth(at).unwrap_or("(end)"),
         String::from_utf8_lossy(source)
     );
+}
+
+fn without_unknown_lines(text: &[u8]) -> String {
+    let mut text = String::from_utf8_lossy(text).into_owned();
+    for message in LINE_UNKNOWN {
+        let mut from = 0;
+        while let Some(at) = text[from..].find(message).map(|at| from + at) {
+            let head = text[..at].trim_end_matches(": ");
+            let digits = head.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+            text.replace_range(digits..head.len(), "?");
+            from = digits + 1 + message.len();
+        }
+    }
+    text
 }
 
 fn is_excused(text: &[u8]) -> bool {
@@ -40,6 +60,12 @@ mod tests {
     #[should_panic(expected = "line 2")]
     fn a_difference_is_a_finding() {
         same(b"return", b"a\nb", b"a\nc");
+    }
+
+    #[test]
+    fn lines_of_divisions_are_not_compared() {
+        let text = without_unknown_lines(b"p:12: attempt to divide by zero p:3: x l:7: attempt to divide by zero");
+        assert_eq!(text, "p:?: attempt to divide by zero p:3: x l:?: attempt to divide by zero");
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! `cargo xtask soak`: all targets over ever new seeds, for a while; findings are kept and counted, not stopped at.
 //!
-//!     rille-soak [--target NAME] [--seconds N] [--from SEED] [--seed SEED]
+//!     rille-soak [--target NAME] [--seconds N] [--from SEED]
+//!     rille-soak --target NAME --seed SEED | --file FILE | --shrink FILE
 //!
-//! The seconds are shared by the targets. `--seed` runs one input of one target, without catching its panic.
+//! The seconds are shared by the targets. `--seed` and `--file` run one input, without catching its panic; `--shrink` makes
+//! the input of a finding as short as it gets and overwrites the file.
 #![forbid(unsafe_code)]
 
 use rille_fuzz::{TARGETS, Target, inputs, rng};
@@ -17,6 +19,8 @@ struct Options {
     seconds: Option<u64>,
     from: u64,
     seed: Option<u64>,
+    file: Option<String>,
+    shrink: Option<String>,
 }
 
 /// What a target came to.
@@ -51,6 +55,17 @@ fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
+    if let Some(file) = options.file.as_ref().or(options.shrink.as_ref()) {
+        let data = std::fs::read(file).expect("the file can be read");
+        if options.shrink.is_some() {
+            let short = shrunk(chosen[0], data);
+            std::fs::write(file, &short).expect("the file can be written");
+            println!("{} bytes: {short:?}", short.len());
+        } else {
+            (chosen[0].run)(&data);
+        }
+        return ExitCode::SUCCESS;
+    }
     let seconds = options.seconds.unwrap_or(60) as f64 / chosen.len() as f64;
     let rows: Vec<Row> = (chosen.iter())
         .map(|target| soak(target, Duration::from_secs_f64(seconds), options.from))
@@ -75,6 +90,8 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
             "--seconds" => options.seconds = Some(number()?),
             "--from" => options.from = number()?,
             "--seed" => options.seed = Some(number()?),
+            "--file" => options.file = Some(value.clone()),
+            "--shrink" => options.shrink = Some(value.clone()),
             _ => return Err(format!("unknown option {word}")),
         }
     }
@@ -106,6 +123,33 @@ fn soak(target: &Target, time: Duration, from: u64) -> Row {
     }
     row.seconds = begin.elapsed().as_secs_f64();
     row
+}
+
+/// Removes pieces, and makes bytes zero, for as long as what is left is a finding.
+fn shrunk(target: &Target, mut data: Vec<u8>) -> Vec<u8> {
+    std::panic::set_hook(Box::new(|_| {}));
+    let fails = |data: &[u8]| catch_unwind(AssertUnwindSafe(|| (target.run)(data))).is_err();
+    assert!(fails(&data), "the input is not a finding");
+    let mut size = data.len().div_ceil(2);
+    while size > 0 {
+        let mut at = 0;
+        while at < data.len() {
+            let end = (at + size).min(data.len());
+            let without = [&data[..at], &data[end..]].concat();
+            let mut zeroed = data.clone();
+            zeroed[at..end].fill(0);
+            if fails(&without) {
+                data = without;
+            } else {
+                if zeroed != data && fails(&zeroed) {
+                    data = zeroed;
+                }
+                at = end;
+            }
+        }
+        size = if size == 1 { 0 } else { size.div_ceil(2) };
+    }
+    data
 }
 
 /// Puts the input where `fuzz/regressions` can have it from.

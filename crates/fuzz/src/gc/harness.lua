@@ -124,7 +124,11 @@ function H.churn(n)
 end
 function H.try_churn(n) return pcall(H.churn, n) end
 
-function H.progress() return concat(log, " ") end
+-- A step does not return before the finalizers that wait have run.
+function H.progress()
+  collectgarbage("step", 0)
+  return concat(log, " ")
+end
 
 -- The objects that can be reached from the roots and the given ones, one line for each: id and entries.
 function H.describe(...)

@@ -74,8 +74,9 @@ impl Model {
         all.copied().collect()
     }
 
-    /// Adds to `marked` what can be reached from `from`.
-    fn mark(&self, from: Vec<Id>, marked: &mut BTreeSet<Id>) {
+    /// Adds to `marked` what can be reached from `from`. A weak value that is dead may already have taken its entry with it,
+    /// the key too: with `surely`, keys of weak values count only if the value can be reached otherwise.
+    fn mark(&self, from: Vec<Id>, marked: &mut BTreeSet<Id>, surely: bool) {
         let mut queue = from;
         loop {
             while let Some(id) = queue.pop() {
@@ -86,6 +87,7 @@ impl Model {
                 for (&key, &value) in &object.entries {
                     if let Key::Object(key) = key
                         && !object.mode.keys
+                        && !(surely && object.mode.values)
                     {
                         queue.push(key);
                     }
@@ -95,15 +97,18 @@ impl Model {
                     }
                 }
             }
-            // Values of ephemerons whose keys are alive.
+            // Values of ephemerons whose keys are alive, and the other way round.
             for id in marked.iter() {
                 let object = &self.objects[id];
-                if !object.mode.keys || object.mode.values {
-                    continue;
-                }
                 for (&key, &value) in &object.entries {
-                    if matches!(key, Key::Object(k) if marked.contains(&k)) && !marked.contains(&value) {
-                        queue.push(value);
+                    let Key::Object(key) = key else { continue };
+                    let (weak, strong) = match (object.mode.keys, object.mode.values) {
+                        (true, false) => (key, value),
+                        (false, true) if surely => (value, key),
+                        _ => continue,
+                    };
+                    if marked.contains(&weak) && !marked.contains(&strong) {
+                        queue.push(strong);
                     }
                 }
             }
@@ -113,15 +118,32 @@ impl Model {
         }
     }
 
-    /// What can be reached now.
+    /// What can be reached now, if no collection has happened since the last full one.
     pub fn reachable(&self) -> BTreeSet<Id> {
         let mut marked = BTreeSet::new();
-        self.mark(self.roots(), &mut marked);
+        self.mark(self.roots(), &mut marked, false);
         marked
     }
 
-    /// A full collection, finalizers included.
-    pub fn collect(&mut self) {
+    /// What can be reached now, whatever collections there have been.
+    pub fn surely_reachable(&self) -> BTreeSet<Id> {
+        let mut marked = BTreeSet::new();
+        self.mark(self.roots(), &mut marked, true);
+        marked
+    }
+
+    /// A full collection, finalizers included. True if there was something to do.
+    pub fn collect(&mut self) -> bool {
+        let size = |model: &Model| {
+            let entries = model.objects.values().map(|o| o.entries.len()).sum::<usize>();
+            (model.objects.len(), model.seen.len(), model.log.len(), entries)
+        };
+        let before = size(self);
+        self.collect_once();
+        size(self) != before
+    }
+
+    fn collect_once(&mut self) {
         let alive = self.reachable();
         self.clear_values(&alive, &alive);
         self.seen.retain(|id| alive.contains(id));
@@ -131,7 +153,7 @@ impl Model {
         // In the opposite order in which they were marked.
         doomed.sort_by_key(|id| std::cmp::Reverse(self.objects[id].marked_at));
         let mut kept = alive.clone();
-        self.mark(doomed.clone(), &mut kept);
+        self.mark(doomed.clone(), &mut kept, false);
         for id in &kept {
             let object = self.objects.get_mut(id).expect("marked objects exist");
             if object.mode.keys {
@@ -158,32 +180,27 @@ impl Model {
         }
     }
 
-    /// Takes over from a description of the heap which weak references to `uncertain` objects there still are.
-    pub fn adopt(&mut self, uncertain: &BTreeSet<Id>, heap: &str) {
-        if uncertain.is_empty() {
-            return;
-        }
-        let line = |start: String| -> BTreeSet<&str> {
+    /// Takes over from a description of the heap which weak references to `uncertain` objects there still are, as far as it
+    /// shows. True if one is gone.
+    pub fn adopt(&mut self, uncertain: &BTreeSet<Id>, heap: &str) -> bool {
+        let line = |start: String| -> Option<BTreeSet<&str>> {
             let line = heap.lines().find_map(|line| line.strip_prefix(&start));
-            line.unwrap_or_default().split(' ').collect()
+            line.map(|line| line.split(' ').collect())
         };
-        let seen = line("seen ".into());
-        self.seen.retain(|id| !uncertain.contains(id) || seen.contains(id.to_string().as_str()));
-        for id in uncertain {
-            if seen.contains(id.to_string().as_str()) {
-                self.seen.insert(*id);
+        let mut gone = false;
+        let mut still_there = |shown: &BTreeSet<&str>, id: &Id, text: String| {
+            let there = !uncertain.contains(id) || shown.contains(text.as_str());
+            gone |= !there;
+            there
+        };
+        let seen = line("seen ".into()).unwrap_or_default();
+        self.seen.retain(|id| still_there(&seen, id, id.to_string()));
+        for (id, object) in self.objects.iter_mut().filter(|(_, o)| o.mode.values) {
+            if let Some(entries) = line(format!("object {id} ")) {
+                (object.entries).retain(|key, value| still_there(&entries, value, entry(key, value)));
             }
         }
-        for (id, object) in self.objects.iter_mut().filter(|(_, o)| o.mode.values) {
-            let entries = line(format!("object {id} "));
-            object.entries.retain(|key, value| {
-                let text = match key {
-                    Key::Index(n) => format!("#{n}={value}"),
-                    Key::Object(key) => format!("{key}={value}"),
-                };
-                !uncertain.contains(value) || entries.contains(text.as_str())
-            });
-        }
+        gone
     }
 
     /// In the tables among `tables`, removes weak values that are not in `alive`.
@@ -209,12 +226,8 @@ impl Model {
             lines.push(format!("held {} {id}", at + 1));
         }
         for id in self.visible() {
-            let mut entries: Vec<String> = (self.objects[&id].entries.iter())
-                .map(|(key, value)| match key {
-                    Key::Index(n) => format!("#{n}={value}"),
-                    Key::Object(key) => format!("{key}={value}"),
-                })
-                .collect();
+            let entries = self.objects[&id].entries.iter();
+            let mut entries: Vec<String> = entries.map(|(key, value)| entry(key, value)).collect();
             entries.sort();
             lines.push(format!("object {id} {}", entries.join(" ")));
         }
@@ -242,5 +255,12 @@ impl Model {
             }
         }
         found
+    }
+}
+
+fn entry(key: &Key, value: &Id) -> String {
+    match key {
+        Key::Index(n) => format!("#{n}={value}"),
+        Key::Object(key) => format!("{key}={value}"),
     }
 }
