@@ -4,6 +4,7 @@
 
 mod asan;
 mod bench;
+mod fuzz;
 mod packages;
 mod scripts;
 mod shell;
@@ -19,6 +20,8 @@ usage: cargo xtask COMMAND
   official [--with CMD] [FILE...]               the official Lua 5.4 suite, file by file
   stress [--with CMD] [FILTER]                  the scripts, with a collection at every allocation and freed objects poisoned
   asan [FILTER]                                 the VM's tests and the scripts under AddressSanitizer (nightly toolchain)
+  fuzz [TARGET] [--seconds N]                   coverage-guided fuzzing, N seconds a target (nightly toolchain, cargo-fuzz)
+  soak [--minutes N] [--target NAME]            the fuzz targets over new seeds, for N minutes altogether (stable toolchain)
   bench [ARGS...]                               the benchmarks under benches/
 
 CMD is a command line that takes a script, such as `lua5.4` or `target/release/rille lua`; the default builds and runs
@@ -37,6 +40,8 @@ fn main() -> ExitCode {
         "official" => scripts::official(&words),
         "stress" => scripts::stress(&words),
         "asan" => asan::run(&words),
+        "fuzz" => fuzz::fuzz(&words),
+        "soak" => fuzz::soak(&words),
         "bench" => bench::run(&words),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
