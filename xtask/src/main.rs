@@ -5,6 +5,7 @@
 mod asan;
 mod attacks;
 mod bench;
+mod fuzz;
 mod metering;
 mod packages;
 mod scripts;
@@ -22,6 +23,8 @@ usage: cargo xtask COMMAND
   stress [--with CMD] [FILTER]                  the scripts, with a collection at every allocation and freed objects poisoned
   attacks [--write | FILTER]                    the attacks, each in its process with 256 KiB of native stack, and their table
   asan [FILTER]                                 the VM's tests and the scripts under AddressSanitizer (nightly toolchain)
+  fuzz [TARGET] [--seconds N]                   coverage-guided fuzzing, N seconds a target (nightly toolchain, cargo-fuzz)
+  soak [--minutes N] [--target NAME]            the fuzz targets over new seeds, for N minutes altogether (stable toolchain)
   bench [ARGS...]                               the benchmarks under benches/
   metering PLACE...                             what counting instructions costs, over the programs in folders or files
 
@@ -42,6 +45,8 @@ fn main() -> ExitCode {
         "stress" => scripts::stress(&words),
         "attacks" => attacks::run(&words),
         "asan" => asan::run(&words),
+        "fuzz" => fuzz::fuzz(&words),
+        "soak" => fuzz::soak(&words),
         "bench" => bench::run(&words),
         "metering" => metering::run(&words),
         "help" | "--help" | "-h" => {

@@ -33,7 +33,9 @@ pub fn test(words: &[String]) -> Result<bool, String> {
     let mut command = shell::cargo();
     command
         .args(["test", "--workspace", "--no-fail-fast"])
-        .env("RILLE_BIN", &binary);
+        .env("RILLE_BIN", &binary)
+        // It was installed above: that programs are not compared with it would be a failure.
+        .env("RILLE_REFERENCE_REQUIRED", "1");
     let line = shell::announce(&command);
     let mut child = command
         .stdout(Stdio::piped())

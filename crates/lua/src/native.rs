@@ -260,9 +260,12 @@ impl<'a> Ctx<'a> {
         match options.iter().position(|o| o.as_bytes() == s.as_bytes()) {
             Some(n) => Ok(n),
             None => {
-                let shown = &s.as_bytes()[..s.len().min(MAX_SHOWN)];
-                let message = format!("invalid option '{}'", String::from_utf8_lossy(shown));
-                Err(self.arg_error(i, &message))
+                // As a C string, and its bytes as they are.
+                let shown = s.as_bytes().split(|&byte| byte == 0).next();
+                let shown = shown.unwrap_or_default();
+                let shown = &shown[..shown.len().min(MAX_SHOWN)];
+                let message = [b"invalid option '", shown, b"'"].concat();
+                Err(self.vm.arg_error(i, &message))
             }
         }
     }

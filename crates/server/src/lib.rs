@@ -10,7 +10,8 @@ mod body;
 mod conn;
 mod exchange;
 mod finish;
-mod forms;
+#[doc(hidden)]
+pub mod forms;
 mod handler;
 mod hosts;
 mod listener;

@@ -34,11 +34,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("rille-testkit", &[]),
+    (
+        "rille-fuzz",
+        &[
+            "rille-lua",
+            "rille-runtime",
+            "rille-server",
+            "rille-testkit",
+        ],
+    ),
     ("xtask", &["rille-testkit"]),
 ];
 
 /// Crates that exist to serve tests and tools: nothing that ships may need them.
-const DEVELOPMENT_ONLY: &[&str] = &["rille-testkit", "xtask"];
+const DEVELOPMENT_ONLY: &[&str] = &["rille-testkit", "rille-fuzz", "xtask"];
 
 /// What the VM must not reach for: sockets, runtimes and clocks belong to the crates above it.
 const FORBIDDEN_IN_LUA: &[&str] = &["tokio", "hyper", "socket2", "mio", "async-std", "smol"];

@@ -119,7 +119,9 @@ fn fmod(ctx: &mut Ctx<'_>) -> NativeResult {
         }
         return ctx.ret(Val::int(a.wrapping_rem(b)));
     }
-    let (a, b) = (ctx.check_num(0)?, ctx.check_num(1)?);
+    // The reference looks at the second argument first: so do C compilers evaluate its call of `fmod`.
+    let b = ctx.check_num(1)?;
+    let a = ctx.check_num(0)?;
     ctx.ret(Val::float(a % b))
 }
 

@@ -203,10 +203,10 @@ fn access_kind(table: Option<&[u8]>) -> &'static str {
     }
 }
 
-/// The string constant `n`.
+/// The string constant `n`, up to its first zero byte: names are C strings in the reference.
 fn constant_name(code: &FunctionCode, n: usize) -> Option<&[u8]> {
     match code.constants.get(n) {
-        Some(Constant::Str(name)) => Some(name),
+        Some(Constant::Str(name)) => name.split(|&byte| byte == 0).next(),
         _ => None,
     }
 }

@@ -1,0 +1,107 @@
+-- Runs one program in an environment of its own and returns what it did as a text in which nothing depends on addresses or
+-- on the order of a table's keys. The machine under test and the reference both run this file, so that a difference in
+-- the text is a difference between the two.
+local MAX_OUTPUT = 20000 -- bytes; what a program writes beyond is dropped
+local TICKS = 2400 -- generated programs call tick(n) wherever they could go on for ever
+local load, pcall, type, next, tostring, rawget, getmetatable, error = load, pcall, type, next, tostring, rawget, getmetatable, error
+local format, gsub, sub, math_type = string.format, string.gsub, string.sub, math.type
+local concat, sort, pack, status = table.concat, table.sort, table.pack, coroutine.status
+local dump, getmeta = string.dump, debug and debug.getmetatable or getmetatable
+
+local function escape(c) return format("\\%d", c:byte()) end
+
+local function show(v, depth)
+  local t = type(v)
+  if t == "string" then
+    return '"' .. gsub(v, '[^ !#-~]', escape) .. '"'
+  elseif t == "number" then
+    if v ~= v then return "nan" end -- the sign of a NaN is the processor's business
+    return math_type(v) == "integer" and format("%d", v) or format("%.17g f", v)
+  elseif t == "table" then
+    if depth > 2 then return "{...}" end
+    local parts = {}
+    for k, x in next, v do parts[#parts + 1] = show(k, depth + 1) .. "=" .. show(x, depth + 1) end
+    sort(parts)
+    return "{" .. concat(parts, ",") .. (getmeta(v) and ",+mt}" or "}")
+  elseif t == "thread" then
+    return "thread " .. status(v)
+  elseif t == "nil" or t == "boolean" then
+    return tostring(v)
+  end
+  return t
+end
+
+local function copy(t)
+  local new = {}
+  for k, v in next, t do new[k] = v end
+  return new
+end
+
+local NAMES = { "assert", "error", "getmetatable", "ipairs", "load", "next", "pairs", "pcall", "rawequal", "rawget", "rawlen",
+  "rawset", "select", "setmetatable", "tonumber", "tostring", "type", "xpcall", "collectgarbage" }
+
+local function environment(write)
+  local env, ticks = { string = copy(string), table = copy(table), math = copy(math), utf8 = copy(utf8), coroutine = copy(coroutine) }, TICKS
+  for _, name in next, NAMES do env[name] = _G[name] end
+  env.string.dump, env.math.random, env.math.randomseed = nil, nil, nil
+  function env.tick(n)
+    ticks = ticks - n
+    if ticks < 0 then error("out of ticks", 0) end
+  end
+  function env.out(...)
+    local values = pack(...)
+    for i = 1, values.n do values[i] = show(values[i], 0) end
+    write(concat(values, " "))
+  end
+  -- Strings in loops would double for ever.
+  function env.clip(...)
+    local v = ...
+    if type(v) == "string" and #v > 100 then return sub(v, 1, 100) end
+    return ...
+  end
+  -- The border that counting up finds: `#` may give another where there are holes.
+  function env.len(v)
+    if type(v) ~= "table" then return #v end
+    local n = 0
+    while rawget(v, n + 1) ~= nil do n = n + 1 end
+    return n
+  end
+  function env.nn(v)
+    if v == nil then return 0 end
+    return v
+  end
+  -- A small integer made of anything, for sums that do not depend on an order.
+  function env.num(v)
+    if math_type(v) == "integer" then return v & 0xff end
+    if type(v) == "string" then return #v end
+    return v and 1 or 0
+  end
+  -- `tostring` without addresses.
+  function env.str(v)
+    return (gsub(tostring(v), "0x%x+", "0x"))
+  end
+  return env
+end
+
+-- mode: "run"; "dump": through string.dump and back first; "load": compile only.
+return function(source, mode)
+  local lines, size = {}, 0
+  local function write(line)
+    if size < MAX_OUTPUT then
+      size = size + #line + 1
+      lines[#lines + 1] = line
+    end
+  end
+  local env = environment(write)
+  local f, message = load(source, "=p", "t", env)
+  if not f then return "syntax " .. show(message, 0) end
+  if mode == "load" then return "compiles" end
+  if mode == "dump" and dump then
+    f, message = load(dump(f), "=p", "b", env)
+    if not f then return "undump " .. show(message, 0) end
+  end
+  local results = pack(pcall(f))
+  for i = 1, results.n do results[i] = show(results[i], 0) end
+  write("-> " .. concat(results, " "))
+  return concat(lines, "\n")
+end

@@ -1,0 +1,524 @@
+//! Statements of generated programs.
+
+use super::generate::{Function, Generator, Kind};
+
+const LIMITS: [&str; 12] = [
+    "1",
+    "3",
+    "0",
+    "-2",
+    "math.maxinteger",
+    "math.maxinteger - 2",
+    "math.mininteger",
+    "math.mininteger + 2",
+    "2.5",
+    "1e308",
+    "-1/0",
+    "\"4\"",
+];
+const STEPS: [&str; 8] = [
+    "1",
+    "2",
+    "-1",
+    "0",
+    "math.maxinteger",
+    "math.mininteger",
+    "0.75",
+    "1e308",
+];
+
+impl Generator<'_, '_> {
+    pub fn statement(&mut self) {
+        if !self.may_grow() {
+            return;
+        }
+        let nested = self.may_nest();
+        match self.input.below(32) {
+            0 | 1 => {
+                let list = self.list(3);
+                self.line(&format!("out({list})"));
+            }
+            2..=4 => self.local(),
+            5 | 6 => self.assignment(),
+            7 => {
+                let call = self.call(2);
+                self.line(&format!(";{call}"));
+            }
+            8 | 9 if nested => self.condition(),
+            10 | 11 if nested => self.numeric_for(),
+            12 if nested => self.conditional_loop(),
+            13 | 14 if nested => self.generic_for(),
+            15 | 16 if nested => self.local_function(),
+            17 | 18 if nested => self.protected(),
+            19 if nested => self.jumps(),
+            20 if nested => self.closing(),
+            21 | 22 if nested => self.coroutine(),
+            23 | 24 => self.sequence(),
+            25 | 26 => {
+                let (name, object) = (self.fresh(), self.object(2));
+                self.line(&format!("local {name} = {object}"));
+                self.declare(name, Kind::Table);
+            }
+            27 if nested => {
+                self.line("do");
+                self.block(|g| g.statements());
+                self.line("end");
+            }
+            28 => self.loaded(),
+            29 => {
+                let (target, value) = (self.indexed(2), self.expression(3));
+                self.line(&format!("{target} = clip({value})"));
+            }
+            30 if self.function.loops > 0 => {
+                let condition = self.expression(2);
+                self.line(&format!("if {condition} then break end"));
+            }
+            31 if nested => self.environment(),
+            _ => {
+                let (x, y) = (self.scalar(3), self.expression(3));
+                self.line(&format!("out(pcall(function() return {x}, {y} end))"));
+            }
+        }
+    }
+
+    pub fn return_statement(&mut self) {
+        let list = match self.input.below(5) {
+            0 => String::new(),
+            1 | 2 => format!("clip({})", self.expression(3)),
+            // A tail call.
+            3 => self.call(2),
+            _ => self.list(2),
+        };
+        self.line(&format!("return {list}"));
+    }
+
+    fn local(&mut self) {
+        let name = self.fresh();
+        let value = self.expression(3);
+        match self.input.below(6) {
+            0 => {
+                self.line(&format!("local {name} <const> = clip({value})"));
+                self.declare(name, Kind::Fixed);
+            }
+            1 => {
+                let (second, list) = (self.fresh(), self.list(2));
+                self.line(
+                    &format!("local {name}, {second} = clip({value}), {list}")
+                        .trim_end_matches(", ")
+                        .to_owned(),
+                );
+                self.declare(name, Kind::Any);
+                self.declare(second, Kind::Any);
+            }
+            2 => {
+                let table = self.table(2);
+                self.line(&format!("local {name} = {table}"));
+                self.declare(name, Kind::Table);
+            }
+            _ => {
+                self.line(&format!("local {name} = clip({value})"));
+                self.declare(name, Kind::Any);
+            }
+        }
+    }
+
+    /// What can be assigned to.
+    fn target(&mut self) -> String {
+        match self.input.below(6) {
+            0..=2 => self
+                .variable(|k| k == Kind::Any)
+                .unwrap_or_else(|| "g1".into()),
+            3 => self.input.pick(&["g1", "g2", "g3"]).into(),
+            _ => {
+                let target = self.indexed(1);
+                // `t[k]` with k nil or NaN is an error that would end most programs early.
+                target.replace("[ ", "[nn(").replace(" ]", ")]")
+            }
+        }
+    }
+
+    fn assignment(&mut self) {
+        let (target, value) = (self.target(), self.expression(3));
+        if self.input.one_in(3) {
+            let (second, list) = (self.target(), self.list(2));
+            let text = format!("{target}, {second} = clip({value}), {list}");
+            self.line(text.trim_end_matches(", "));
+        } else {
+            self.line(&format!("{target} = clip({value})"));
+        }
+    }
+
+    fn condition(&mut self) {
+        let condition = self.expression(3);
+        self.line(&format!("if {condition} then"));
+        self.block(|g| g.statements());
+        for _ in 0..self.input.below(2) {
+            let condition = self.expression(2);
+            self.line(&format!("elseif {condition} then"));
+            self.block(|g| g.statements());
+        }
+        if self.input.one_in(2) {
+            self.line("else");
+            self.block(|g| g.statements());
+        }
+        self.line("end");
+    }
+
+    fn looped(&mut self, head: &str, end: &str, names: &[&str]) {
+        self.line(head);
+        self.function.loops += 1;
+        self.block(|g| {
+            g.line("tick(4)");
+            for name in names {
+                g.declare((*name).into(), Kind::Fixed);
+            }
+            g.statements();
+            if g.input.one_in(6) {
+                g.line("goto continue");
+                g.line("::continue::");
+            }
+        });
+        self.function.loops -= 1;
+        self.line(end);
+    }
+
+    fn numeric_for(&mut self) {
+        let name = self.fresh();
+        let (from, to) = (self.input.pick(&LIMITS), self.input.pick(&LIMITS));
+        let step = match self.input.below(3) {
+            0 => String::new(),
+            1 => format!(", {}", self.input.pick(&STEPS)),
+            _ => format!(", {}", self.scalar(1)),
+        };
+        // An extreme range is left after a few rounds.
+        self.looped(
+            &format!(
+                "for {name} = {from}, {to}{step} do if num(g3) == 7 then break end g3 = num(g3) + 1"
+            ),
+            "end g3 = nil",
+            &[&name],
+        );
+    }
+
+    fn conditional_loop(&mut self) {
+        let condition = self.expression(2);
+        if self.input.one_in(2) {
+            self.looped("repeat", &format!("until {condition}"), &[]);
+        } else {
+            self.looped(&format!("while {condition} do"), "end", &[]);
+        }
+    }
+
+    fn generic_for(&mut self) {
+        let (k, v) = (self.fresh(), self.fresh());
+        match self.input.below(6) {
+            0 => {
+                let sequence = self.variable(|k| k == Kind::Sequence);
+                let of = sequence.unwrap_or_else(|| "{4, 5}".into());
+                // A copy: the body may change the sequence.
+                self.looped(
+                    &format!("for {k}, {v} in ipairs({{table.unpack({of})}}) do"),
+                    "end",
+                    &[&k, &v],
+                );
+            }
+            1 => {
+                let of = self.prefix(1);
+                self.line(&format!("g2 = 0 for {k}, {v} in pairs({of}) do tick(1) g2 = num(g2) + num({k}) * 3 + num({v}) end"));
+            }
+            2 => {
+                let of = self.prefix(1);
+                self.line(&format!(
+                    "for {k} in pairs({of}) do tick(1) ; ({of})[{k}] = nil end"
+                ));
+            }
+            3 => {
+                let text = self.scalar(1);
+                self.looped(
+                    &format!("for {k}, {v} in tostring({text}):gmatch(\"(.)(.?)\") do"),
+                    "end",
+                    &[&k, &v],
+                );
+            }
+            4 => {
+                // An iterator of its own, with a closing value; it yields where the loop may.
+                let yields = if self.function.can_yield {
+                    "coroutine.yield(i)"
+                } else {
+                    ""
+                };
+                let closing = self.input.pick(&[
+                    "nil",
+                    "setmetatable({}, {__close = function(_, e) out(\"end of loop\", e) end})",
+                    "1",
+                ]);
+                let head = format!(
+                    "for {k}, {v} in function(n, i) tick(4) {yields} if i < n then return i + 1, i * i end end, 3, 0, {closing} do"
+                );
+                self.looped(&head, "end", &[&k, &v]);
+            }
+            _ => {
+                let list = self.list(2);
+                self.looped(
+                    &format!(
+                        "for {k}, {v} in {} do",
+                        if list.is_empty() { "a" } else { &list }
+                    ),
+                    "end",
+                    &[&k, &v],
+                );
+            }
+        }
+    }
+
+    fn local_function(&mut self) {
+        let name = self.fresh();
+        let params = self.input.below(4);
+        match self.input.below(3) {
+            0 => {
+                // Visible in its own body.
+                self.declare(name.clone(), Kind::Function);
+                let text = self.function_literal(params);
+                self.line(&format!("local function {name}{text}"));
+            }
+            1 => {
+                let text = self.function_literal(params);
+                self.line(&format!("local {name} = function{text}"));
+                self.declare(name, Kind::Function);
+            }
+            _ => {
+                let of = self
+                    .variable(|k| k == Kind::Table)
+                    .unwrap_or_else(|| "t".into());
+                let separator = self.input.pick(&[".", ":"]);
+                let field = self.input.pick(&["x", "f", "len"]);
+                let text = self.function_literal(params);
+                self.line(&format!("function {of}{separator}{field}{text}"));
+            }
+        }
+    }
+
+    /// `pcall` and `xpcall`, around a function that may do what the function around it may.
+    fn protected(&mut self) {
+        let function = Function {
+            vararg: self.input.one_in(3),
+            loops: 0,
+            ..self.function
+        };
+        let text = self.function_text(&["p"], function, |g| {
+            g.statements();
+            if g.input.one_in(2) {
+                g.raise();
+            } else {
+                g.return_statement();
+            }
+        });
+        let arguments = self.list(1);
+        let comma = if arguments.is_empty() { "" } else { ", " };
+        if self.input.one_in(3) {
+            let handler = self.input.pick(&[
+                "function(m) return \"handled \" .. str(m) end",
+                "function(m) out(m) return m, 2 end",
+                "str",
+                "nil",
+            ]);
+            self.line(&format!(
+                "out(xpcall(function{text}, {handler}{comma}{arguments}))"
+            ));
+        } else {
+            self.line(&format!("out(pcall(function{text}{comma}{arguments}))"));
+        }
+    }
+
+    fn raise(&mut self) {
+        let text = match self.input.below(7) {
+            0 => "error(\"e\")".into(),
+            1 => format!("error(\"e\", {})", self.input.pick(&["0", "1", "2", "3"])),
+            2 => "error({1})".into(),
+            3 => "error()".into(),
+            4 => format!("error({})", self.atom()),
+            5 => format!("local x <const> = {} ; x.y.z = 1", self.atom()),
+            _ => format!("assert({})", self.list(1)),
+        };
+        self.line(&text);
+    }
+
+    fn jumps(&mut self) {
+        let label = self.fresh();
+        let condition = self.expression(2);
+        match self.input.below(4) {
+            // Forward, out of blocks.
+            0 => {
+                self.line(&format!("do if {condition} then goto {label} end"));
+                self.block(|g| g.statements());
+                self.line(&format!("::{label}:: end"));
+            }
+            // Backward, with a variable that is captured anew every time round.
+            1 => {
+                self.line(&format!("do local n = 0 ; ::{label}:: tick(4)"));
+                self.block(|g| {
+                    g.line("local n1 = n ; local function keep() n1 = n1 + 1 return n1 end");
+                    g.declare("keep".into(), Kind::Function);
+                    g.statements();
+                });
+                self.line(&format!(
+                    "out(n, keep()) n = n + 1 if n < 3 and {condition} then goto {label} end end"
+                ));
+            }
+            2 => {
+                self.line(&format!("while true do tick(4) do goto {label} end"));
+                self.block(|g| g.statements());
+                self.line(&format!("::{label}:: break end"));
+            }
+            // Into the scope of a local, which is an error unless the label ends the block.
+            _ => {
+                self.line(&format!("do goto {label} local v = 1"));
+                let tail = self.input.pick(&["", "; ", "", "out(v) "]);
+                self.line(&format!("::{label}:: {tail}end"));
+            }
+        }
+    }
+
+    fn closing(&mut self) {
+        let name = self.fresh();
+        self.line("do");
+        self.block(|g| {
+            let value = match g.input.below(6) {
+                0 => "nil".into(),
+                1 => "false".into(),
+                2 => g.atom(),
+                3 => format!("setmetatable({{}}, {{__close = function(o, e) out(\"close {name}\", e) error(\"in close\", 0) end}})"),
+                4 => format!("setmetatable({{}}, {{__close = function{}}})", g.function_literal(2)),
+                _ => format!("setmetatable({{}}, {{__close = function(o, e) out(\"close {name}\", e) end}})"),
+            };
+            g.line(&format!("local {name} <close> = {value}"));
+            g.declare(name.clone(), Kind::Fixed);
+            g.statements();
+            if g.function.loops > 0 && g.input.one_in(3) {
+                g.line("break");
+            }
+        });
+        self.line("end");
+    }
+
+    fn coroutine(&mut self) {
+        let name = self.fresh();
+        let function = Function {
+            vararg: self.input.one_in(3),
+            can_yield: true,
+            loops: 0,
+        };
+        let text = self.function_text(&["p", "q"], function, |g| {
+            g.statements();
+            if g.input.one_in(3) {
+                let value = g.expression(2);
+                // A metamethod that yields, used here and nowhere else.
+                g.line(&format!("out(setmetatable({{}}, {{__add = function(x, y) return coroutine.yield(y) end}}) + ({value}))"));
+            }
+            if g.input.one_in(4) {
+                g.line("for i = 1, 3 do tick(4) coroutine.yield(i, p) end");
+            }
+            if g.input.one_in(5) {
+                g.raise();
+            } else {
+                g.return_statement();
+            }
+        });
+        if self.input.one_in(3) {
+            self.line(&format!("local {name} = coroutine.wrap(function{text})"));
+            for _ in 0..self.input.below(4) {
+                let list = self.list(1);
+                self.line(&format!(
+                    "out(pcall({name}{}{list}))",
+                    if list.is_empty() { "" } else { ", " }
+                ));
+            }
+            return;
+        }
+        self.line(&format!("local {name} = coroutine.create(function{text})"));
+        for _ in 0..self.input.below(4) {
+            let list = self.list(1);
+            self.line(&format!(
+                "out(coroutine.resume({name}{}{list}))",
+                if list.is_empty() { "" } else { ", " }
+            ));
+        }
+        if self.input.one_in(2) {
+            self.line(&format!(
+                "out(coroutine.close({name}), coroutine.status({name}))"
+            ));
+        } else {
+            self.line(&format!("out({name}, coroutine.status({name}))"));
+        }
+    }
+
+    fn sequence(&mut self) {
+        let Some(s) = self.variable(|k| k == Kind::Sequence) else {
+            return;
+        };
+        let value = format!("nn(clip({}))", self.expression(2));
+        let (at, other) = (self.number(), self.number());
+        let text = match self.input.below(14) {
+            0 => format!("table.insert({s}, {value})"),
+            1 => format!("out(pcall(table.insert, {s}, {at}, 1))"),
+            2 => format!("out(table.remove({s}))"),
+            3 => format!("if #{s} > 0 then out(table.remove({s}, 1)) end"),
+            4 => format!("if #{s} < 50 then {s}[#{s} + 1] = {value} end"),
+            5 => format!("out(pcall(table.concat, {s}, \"-\", {at}, 3))"),
+            6 => format!("out(#{s}, {s}[#{s}])"),
+            7 => format!("out(pcall(table.unpack, {s}, {at} | 0, 3))"),
+            8 => format!(
+                "out(table.move({{1, 2, 3}}, 1, 3, {}, {{}}))",
+                self.input.below(4)
+            ),
+            9 => {
+                let name = self.fresh();
+                self.line(&format!(
+                    "local {name} = {{5, 3, num({value}), 8, num({at} // 1), 1}}"
+                ));
+                let order = self.input.pick(&["", ", function(x, y) return x > y end"]);
+                self.line(&format!("table.sort({name}{order})"));
+                self.line(&format!("out({name})"));
+                return;
+            }
+            10 => format!("out(select({at}, table.unpack({s})))"),
+            11 => format!("out(pcall(select, {at}, {other}, 1))"),
+            12 => format!("out(pcall(table.move, {s}, {at}, {other}, 1, {{}}))"),
+            _ => format!("for i = #{s}, 1, -1 do {s}[i] = nil end"),
+        };
+        // Wide ranges are slow or fill the memory on both sides.
+        if (text.contains("table.move") || text.contains("unpack"))
+            && (at.len() > 3 || other.len() > 3)
+        {
+            return;
+        }
+        self.line(&text);
+    }
+
+    fn loaded(&mut self) {
+        let code = match self.input.below(4) {
+            0 => format!("return {}", self.scalar(2)),
+            1 => format!("local x <const> = {} ; return x .. ...", self.scalar(1)),
+            2 => "return function() return g1 end".into(),
+            _ => format!("return return {}", self.scalar(1)),
+        };
+        let quoted = format!("{code:?}");
+        let environment = self.input.pick(&["", ", \"=l\", \"t\", {g1 = 5}"]);
+        let argument = self.scalar(1);
+        self.line(&format!(
+            "do local f, m = load({quoted}{environment}) out(m, f and pcall(f, {argument})) end"
+        ));
+    }
+
+    /// Another `_ENV`, as a variable or a parameter.
+    fn environment(&mut self) {
+        if self.input.one_in(2) {
+            self.line("do local _ENV <const> = {tick = tick, out = out, clip = clip, nn = nn, num = num, str = str, len = len, pcall = pcall, g1 = 11}");
+            self.block(|g| g.statements());
+            self.line("end");
+        } else {
+            let value = self.expression(1);
+            self.line(&format!("out(pcall(function(_ENV) g2 = {value} return g1, g2 end, {{g1 = 12, clip = clip, len = len}}))"));
+        }
+    }
+}
