@@ -132,6 +132,9 @@ fn lines_are_edited_and_remembered() {
     t.screen.expect("> ");
     // The line begins wrong, and the cursor goes back to mend it.
     t.enter("0 + 40\x01\x1b[C\x7f2", "42");
+    // Output without a line's end stays visible.
+    t.enter("io.stdout:write('kept') return 5", "kept5\r\n");
+    t.enter("io.write('kept') x = 1", "kept\r\n");
     // Tab completes; no metamethod runs for it.
     t.enter(
         "t = setmetatable({}, {__index = function() os.exit(8) end}) print(1 + 2)",

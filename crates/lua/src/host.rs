@@ -112,6 +112,8 @@ pub struct StdHost {
     out: RefCell<Vec<u8>>,
     /// As the script set it; unset: by line on a terminal, else full.
     buffering: Cell<Option<Buffering>>,
+    /// Whether something stands in front of what is written next, on its line.
+    within_line: Cell<bool>,
     /// Whether another program reads standard output; unset: not looked yet.
     read_by_program: Cell<Option<bool>>,
 }
@@ -130,6 +132,11 @@ impl StdHost {
             self.buffering.set(Some(mode));
             mode
         })
+    }
+
+    /// Whether the last line on a terminal is without its end, as far as this program knows: a prompt goes on a new one.
+    pub fn is_within_line(&self) -> bool {
+        self.within_line.get()
     }
 
     fn read_by_program(&self) -> bool {
@@ -171,6 +178,8 @@ impl Host for StdHost {
     fn write_out(&self, bytes: &[u8]) -> std::io::Result<()> {
         let mut out = self.out.borrow_mut();
         out.extend_from_slice(bytes);
+        self.within_line
+            .set(bytes.last().map_or(self.within_line.get(), |b| *b != b'\n'));
         let full = match self.buffering() {
             Buffering::None => true,
             Buffering::Line => bytes.contains(&b'\n'),
@@ -206,7 +215,12 @@ impl Host for StdHost {
     }
     fn read_in(&self, buffer: &mut [u8]) -> std::io::Result<usize> {
         self.flush_out()?;
-        std::io::stdin().lock().read(buffer)
+        let n = std::io::stdin().lock().read(buffer)?;
+        if buffer[..n].last() == Some(&b'\n') {
+            // The user's Enter has ended the line.
+            self.within_line.set(false);
+        }
+        Ok(n)
     }
     fn seek_stream(&self, stream: StdStream, to: SeekFrom) -> std::io::Result<u64> {
         self.flush_out()?;
@@ -323,6 +337,19 @@ mod tests {
             assert_eq!(host.unix_from_local(&local), Some(unix_s));
         }
         assert_eq!(host.local_time(i64::MAX), None);
+    }
+
+    #[test]
+    fn unfinished_lines_are_known() {
+        let host = StdHost::default();
+        assert!(!host.is_within_line());
+        host.set_out_buffering(Buffering::Full).unwrap();
+        host.write_out(b"line\nmore").unwrap();
+        assert!(host.is_within_line());
+        host.write_out(b"").unwrap();
+        assert!(host.is_within_line());
+        host.write_out(b"\n").unwrap();
+        assert!(!host.is_within_line());
     }
 
     #[test]

@@ -82,8 +82,8 @@ impl Input {
                 return line;
             }
         };
-        // What a script has written without a line's end is in front of the prompt.
-        machine.show(b"");
+        // The editor takes the line it is on for its own.
+        machine.finish_line();
         match editor.readline(&*String::from_utf8_lossy(prompt)) {
             Ok(line) => Line::Text(line.into_bytes()),
             Err(ReadlineError::Interrupted) => Line::Dropped,

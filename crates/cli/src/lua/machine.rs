@@ -60,6 +60,8 @@ pub enum Loaded {
 pub struct Machine {
     lua: Option<Lua>,
     host: Rc<dyn Host>,
+    /// The one inside that has the streams.
+    streams: Rc<StdHost>,
     /// The coroutine that everything runs in, one after the other.
     main: RefCell<Option<Thread>>,
     /// The library's `pcall` and `tostring`, whatever a script makes of these globals.
@@ -76,10 +78,11 @@ pub struct Machine {
 
 impl Machine {
     pub fn new(options: &Options) -> Result<Machine> {
+        let streams = Rc::new(StdHost::default());
         let host: Rc<dyn Host> = if options.sandbox {
-            Rc::new(SandboxedHost::default())
+            Rc::new(SandboxedHost(Rc::clone(&streams)))
         } else {
-            Rc::new(StdHost::default())
+            Rc::<StdHost>::clone(&streams)
         };
         let lua = Lua::with_options(LuaOptions {
             profile: if options.sandbox {
@@ -102,6 +105,7 @@ impl Machine {
         }
         Ok(Machine {
             host,
+            streams,
             main: RefCell::default(),
             pcall: lua.globals().raw_get("pcall")?,
             tostring: lua.globals().raw_get("tostring")?,
@@ -391,6 +395,15 @@ impl Machine {
         let _ = self.host.flush_out();
     }
 
+    /// Makes what a script has written appear, and ends its last line.
+    pub fn finish_line(&self) {
+        self.show(if self.streams.is_within_line() {
+            b"\n"
+        } else {
+            b""
+        });
+    }
+
     /// Closes the VM, with its finalizers, and returns the exit code.
     pub fn finish(mut self, code: u8) -> u8 {
         let mut code = code;
@@ -426,8 +439,7 @@ impl Wake for Unpark {
 }
 
 /// What a sandboxed script gets from outside: a clock, randomness, the standard streams.
-#[derive(Default)]
-struct SandboxedHost(StdHost);
+struct SandboxedHost(Rc<StdHost>);
 
 impl Host for SandboxedHost {
     fn unix_time(&self) -> f64 {
