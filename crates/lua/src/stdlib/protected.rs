@@ -51,7 +51,8 @@ fn message_handler(ctx: &mut Ctx<'_>) -> NativeResult {
         return ctx.ret(traced);
     }
     let method = ctx.vm.meta_of(error, Event::ToString);
-    if method.is_nil() {
+    // What a sandboxed script throws is named by its type: it does not get to run once more.
+    if method.is_nil() || ctx.vm.sandbox {
         return without_text(ctx);
     }
     ctx.push(method);
