@@ -1,4 +1,4 @@
-//! A Lua 5.4 virtual machine: preemptible, limited, embeddable, without a line of C.
+//! A virtual machine for Lua 5.1 to 5.5: preemptible, limited, embeddable, without a line of C.
 //!
 //! ```
 //! use rille_lua::prelude::*;
