@@ -149,6 +149,12 @@ fn time(ctx: &mut Ctx<'_>) -> NativeResult {
     }
     let t = ctx.check_table(0)?;
     // In this order: the first error is reported.
+    if ctx.vm.floats {
+        // Before 5.3, from the small to the large ones.
+        for name in ["day", "month"] {
+            date_field(ctx, t, name, None, 0)?;
+        }
+    }
     let year = date_field(ctx, t, "year", None, 1900)?;
     let month = date_field(ctx, t, "month", None, 1)?;
     let day = date_field(ctx, t, "day", None, 0)?;

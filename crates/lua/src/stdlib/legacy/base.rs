@@ -55,6 +55,25 @@ pub(super) fn open(vm: &mut Vm) -> Result<(), Thrown> {
     Ok(())
 }
 
+/// `assert(v [, message])`: the message goes out as it is, without a position. 5.2 takes strings only.
+pub(in crate::stdlib) fn assert(ctx: &mut Ctx<'_>) -> NativeResult {
+    let first = ctx.vm.dialect < Dialect::Lua52;
+    if first {
+        ctx.check_any(0)?;
+    }
+    if ctx.arg(0).truthy() {
+        return ctx.ret_from(ctx.base);
+    }
+    if ctx.is_none_or_nil(1) {
+        return Err(ctx.vm.throw_bytes(b"assertion failed!"));
+    }
+    if !first {
+        ctx.check_str(1)?;
+    }
+    let message = ctx.arg(1);
+    Err(ctx.throw(message))
+}
+
 /// The size of the heap in KiB.
 fn gcinfo(ctx: &mut Ctx<'_>) -> NativeResult {
     let kib = ctx.vm.heap.used >> 10;
