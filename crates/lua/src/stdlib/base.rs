@@ -431,6 +431,9 @@ fn rawlen(ctx: &mut Ctx<'_>) -> NativeResult {
         (Some(t), _) if t.header.extra & KIND_LAYERED != 0 => t.layered_base().border(),
         (Some(mut t), _) => t.border(),
         (_, Some(s)) => s.len() as i64,
+        _ if ctx.vm.dialect < Dialect::Lua54 => {
+            return Err(ctx.arg_error(0, "table or string expected"));
+        }
         _ => return Err(ctx.type_error(0, "table or string")),
     };
     ctx.ret(Val::int(n))

@@ -286,9 +286,13 @@ impl Parser<'_, '_, '_> {
                 let rest = format!("' for <goto> at line {line}");
                 self.error_about("no visible label '", label, &rest)
             }
-            GotoError::Unresolved { label: None, line } => self
-                .lexer
-                .error_plain(&format!("break outside loop at line {line}")),
+            GotoError::Unresolved { label: None, line } => {
+                self.lexer
+                    .error_plain(&match self.dialect < Dialect::Lua54 {
+                        true => format!("<break> at line {line} not inside a loop"),
+                        false => format!("break outside loop at line {line}"),
+                    })
+            }
         }
     }
 

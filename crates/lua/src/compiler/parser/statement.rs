@@ -89,6 +89,9 @@ impl Parser<'_, '_, '_> {
             Token::Break => {
                 self.advance()?;
                 if !self.scopes.in_loop() {
+                    if self.dialect == Dialect::Lua51 {
+                        return Err(self.error("no loop to break"));
+                    }
                     self.scopes.add_stray_break(line);
                 }
                 self.push_stmt(Stmt::Break, line)?;
