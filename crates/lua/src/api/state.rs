@@ -244,8 +244,9 @@ impl Lua {
 
     // ---- the stack of the running coroutine ----
 
-    /// Pushes a value, which must be rooted.
+    /// Pushes a value, which must be rooted: as scripts of this VM may see it.
     pub(crate) fn push_val(vm: &mut Vm, v: Val) -> Result<(), Thrown> {
+        let v = vm.script_value(v);
         let top = vm.thread().top as usize;
         if top + NATIVE_SLOTS > vm.thread().stack_size as usize {
             vm.scratch.push(v);
