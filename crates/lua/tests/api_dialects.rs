@@ -80,8 +80,25 @@ fn what_a_host_gives_is_floats() -> Result<()> {
             .eval()?;
         assert_eq!(shown, (2.5, "2".to_owned(), true, true), "{dialect}");
         assert_eq!(lua.check_heap()?, Vec::<String>::new(), "{dialect}");
-        // A number that comes back is a float too, and converts to integers without loss.
-        assert!(matches!(globals.get::<Value>("number")?, Value::Number(n) if n == 10.0));
+        // A number that comes back is an integer if it is a whole one.
+        let whole = [
+            ("return 10 / 2", 5),
+            ("return 2 ^ 40", 1 << 40),
+            ("return -3", -3),
+        ];
+        for (source, expected) in whole {
+            let v = lua.load(source).eval::<Value>()?;
+            assert!(matches!(v, Value::Integer(n) if n == expected), "{v:?}");
+        }
+        for source in [
+            "return 0.5",
+            "return 2 ^ 60",
+            "local z = 0 return -z",
+            "return 1 / 0",
+        ] {
+            let v = lua.load(source).eval::<Value>()?;
+            assert!(matches!(v, Value::Number(_)), "{source}: {v:?}");
+        }
         assert_eq!(globals.get::<i64>("number")?, 10);
         let thread = lua.create_thread(lua.load("return coroutine.yield(...)").into_function()?)?;
         assert_eq!(thread.resume::<f64>(1)?, 1.0);
