@@ -16,7 +16,7 @@ mod prompt;
 
 use args::{Action, Options, Source};
 use machine::{Failure, Machine};
-use rille_lua::{Function, Result, Table};
+use rille_lua::{Dialect, Function, Result, Table};
 use std::ffi::OsString;
 use std::io::{IsTerminal, Read, Write};
 use std::process::ExitCode;
@@ -117,9 +117,12 @@ fn set_arg_table(machine: &Machine, options: &Options, args: &[OsString]) -> Res
     lua.globals().raw_set("arg", table)
 }
 
-/// LUA_INIT_5_4 or LUA_INIT: code, or `@` and a file.
+/// LUA_INIT with the version behind it (which 5.1 does not have) or without: code, or `@` and a file.
 fn run_init(machine: &Machine) -> std::result::Result<(), Failure> {
-    for name in ["LUA_INIT_5_4", "LUA_INIT"] {
+    let dialect = machine.lua().dialect();
+    let versioned = (dialect >= Dialect::Lua52)
+        .then(|| format!("LUA_INIT_{}", dialect.number().replace('.', "_")));
+    for name in versioned.iter().map(String::as_str).chain(["LUA_INIT"]) {
         let Some(value) = std::env::var_os(name) else {
             continue;
         };
