@@ -22,15 +22,14 @@ static ASSERT: NativeDef = NativeDef {
 };
 
 fn assert(ctx: &mut Ctx<'_>) -> NativeResult {
+    if ctx.vm.dialect < Dialect::Lua53 {
+        return super::legacy::base::assert(ctx);
+    }
     if ctx.check_any(0)?.truthy() {
         return ctx.ret_from(ctx.base);
     }
-    if ctx.nargs() == 1 || ctx.vm.dialect < Dialect::Lua53 && ctx.is_none_or_nil(1) {
-        // Before 5.3 the message has no position.
-        return Err(match ctx.vm.dialect < Dialect::Lua53 {
-            true => ctx.vm.throw_bytes(b"assertion failed!"),
-            false => ctx.error("assertion failed!"),
-        });
+    if ctx.nargs() == 1 {
+        return Err(ctx.error("assertion failed!"));
     }
     let message = ctx.arg(1);
     Err(raise(ctx, message, 1))
@@ -162,7 +161,7 @@ fn print_more(ctx: &mut Ctx<'_>) -> NativeResult {
     let n = ctx.nargs() - 1;
     let at = ctx.arg(n).raw_int() as usize;
     let result = ctx.result(0);
-    if ctx.vm.dialect < Dialect::Lua52 && ctx.to_str(result)?.is_none() {
+    if ctx.vm.dialect < Dialect::Lua53 && ctx.to_str(result)?.is_none() {
         return Err(super::legacy::print::no_string(ctx));
     }
     let text = access::text_value(ctx, result)?;
@@ -198,8 +197,8 @@ fn tostring(ctx: &mut Ctx<'_>) -> NativeResult {
         Access::Now(text) => ctx.ret(text),
         Access::Call(nargs) => ctx.call(nargs, |ctx| {
             let result = ctx.result(0);
-            if ctx.vm.dialect < Dialect::Lua52 {
-                // In 5.1 `__tostring` may say anything.
+            if ctx.vm.dialect < Dialect::Lua53 {
+                // Before 5.3 `__tostring` may say anything.
                 return ctx.ret(result);
             }
             let text = access::text_value(ctx, result)?;
@@ -322,6 +321,9 @@ pub(super) static PAIRS: NativeDef = NativeDef {
 };
 
 fn pairs(ctx: &mut Ctx<'_>) -> NativeResult {
+    if ctx.vm.dialect < Dialect::Lua53 && ctx.is_none(0) {
+        ctx.check_table(0)?;
+    }
     let v = ctx.check_any(0)?;
     // In 5.1 there is no metamethod.
     let handler = match ctx.vm.dialect < Dialect::Lua52 {

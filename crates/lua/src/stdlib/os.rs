@@ -87,7 +87,8 @@ fn setlocale(ctx: &mut Ctx<'_>) -> NativeResult {
 
 fn difftime(ctx: &mut Ctx<'_>) -> NativeResult {
     if ctx.vm.floats {
-        let (later, earlier) = (ctx.check_num(0)?, ctx.opt_num(1, 0.0)?);
+        // Times are whole seconds.
+        let (later, earlier) = (ctx.check_num(0)?.trunc(), ctx.opt_num(1, 0.0)?.trunc());
         return ctx.ret(Val::float(later - earlier));
     }
     let (later, earlier) = (ctx.check_int(0)?, ctx.check_int(1)?);
@@ -198,6 +199,12 @@ fn time(ctx: &mut Ctx<'_>) -> NativeResult {
     }
     let t = ctx.check_table(0)?;
     // In this order: the first error is reported.
+    if ctx.vm.floats {
+        // Before 5.3, from the small to the large ones.
+        for name in ["day", "month"] {
+            date_field(ctx, t, name, None, 0)?;
+        }
+    }
     let year = date_field(ctx, t, "year", None, 1900)?;
     let month = date_field(ctx, t, "month", None, 1)?;
     let day = date_field(ctx, t, "day", None, 0)?;

@@ -255,7 +255,7 @@ impl Vm {
         if self.dialect >= Dialect::Lua53 {
             return described(name);
         }
-        if name.kind == "constant" && self.dialect < Dialect::Lua52 {
+        if name.kind == "constant" {
             return Vec::new();
         }
         let name = Name {

@@ -358,7 +358,7 @@ fn io_popen(ctx: &mut Ctx<'_>) -> NativeResult {
     let command = ctx.check_str(0)?.as_bytes();
     let mode = ctx.opt_str(1)?.map_or(&b"r"[..], Gc::as_bytes);
     if mode != b"r" && mode != b"w" {
-        if ctx.vm.dialect < Dialect::Lua52 {
+        if ctx.vm.dialect < Dialect::Lua53 {
             let refused = Err(Error::from_raw_os_error(libc::EINVAL));
             return file_result(ctx, refused, Some(command));
         }

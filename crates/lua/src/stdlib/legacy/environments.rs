@@ -6,7 +6,7 @@
 //! **Invariant:** where scripts are not trusted, the host's own Lua code ([`HOST_CHUNK`]) has no environment that a
 //! script could see or change: it counts as native. A coroutine changes its own environment only.
 
-use crate::compiler;
+use crate::compiler::HOST_CHUNK;
 use crate::function::{Cost, LuaClosure, NativeDef};
 use crate::heap::Gc;
 use crate::native::{Ctx, NativeResult, Thrown};
@@ -15,8 +15,6 @@ use crate::thread::Thread;
 use crate::value::Val;
 use crate::vm::Vm;
 
-/// The name of chunks that belong to the host and not to a script.
-pub const HOST_CHUNK: &str = "=[rille]";
 /// Registry key of the coroutines' environments.
 const ENVIRONMENTS: &[u8] = b"_ENVIRONMENTS";
 
@@ -94,6 +92,14 @@ pub(in crate::stdlib) fn inherit(vm: &mut Vm, made: Gc<Thread>) -> Result<(), Th
     let done = vm.table_set(all, Val::thread(made), own);
     vm.scratch.pop();
     done
+}
+
+/// Gives a coroutine that is to be used anew the environment that all begin with.
+pub(crate) fn forget(vm: &mut Vm, thread: Gc<Thread>) -> Result<(), Thrown> {
+    match environments(vm) {
+        Some(all) => vm.table_set(all, Val::thread(thread), Val::NIL),
+        None => Ok(()),
+    }
 }
 
 /// Changes a coroutine's environment. Both must be reachable.
@@ -208,6 +214,5 @@ fn debug_setfenv(ctx: &mut Ctx<'_>) -> NativeResult {
 
 /// How many captured variables of a Lua function are hidden from scripts: in 5.1, the environment.
 pub(in crate::stdlib) fn hidden_upvalues(vm: &Vm) -> usize {
-    debug_assert!(!compiler::HIDDEN_ENVIRONMENT.is_empty());
     !vm.dialect.has_env_variable() as usize
 }

@@ -8,6 +8,7 @@
 //! patterns up to [`MAX_CACHED`] bytes.
 
 use super::pattern::{Capture, Matcher, PatternError, Program, Progress};
+use crate::dialect::Dialect;
 use crate::native::{Action, Buffer, Ctx, NativeResult, Thrown};
 use crate::value::Val;
 use std::cell::RefCell;
@@ -174,7 +175,12 @@ impl Match<'_> {
     ) -> Result<Capture, Thrown> {
         self.matcher
             .capture(self.program, index, start, end)
-            .map_err(|error| pattern_error(ctx, error))
+            .map_err(|error| match error {
+                PatternError::InvalidIndex(_) if ctx.vm.dialect < Dialect::Lua53 => {
+                    ctx.error("invalid capture index")
+                }
+                error => pattern_error(ctx, error),
+            })
     }
 
     /// Pushes the captures of the match, or with `whole`, if it has none, the match itself.
@@ -346,7 +352,6 @@ impl Drop for Search {
 
 #[cold]
 fn pattern_error(ctx: &mut Ctx<'_>, error: PatternError) -> Thrown {
-    use crate::dialect::Dialect;
     match error {
         PatternError::InvalidIndex(_) if ctx.vm.dialect < Dialect::Lua52 => {
             ctx.error("invalid capture index")

@@ -119,13 +119,14 @@ impl Vm {
 
     /// The levels as 5.1 and 5.2 show them.
     fn old_traceback(&mut self, thread: Gc<Thread>, level: usize, all: usize, text: &mut Vec<u8>) {
-        // Up to which level the first part goes, and from how many levels on there are two parts.
-        let (first_end, whole) = match self.dialect {
-            Dialect::Lua51 => (OLD_FIRST_LEVELS, OLD_FIRST_LEVELS + OLD_LAST_LEVELS + 1),
-            _ => (OLD_FIRST_LEVELS - 1, OLD_FIRST_LEVELS + OLD_LAST_LEVELS),
+        // Up to which level the first part goes, and how many levels the second has: 5.2 counts one off.
+        let (first_end, last_levels) = match self.dialect {
+            Dialect::Lua51 => (OLD_FIRST_LEVELS, OLD_LAST_LEVELS),
+            _ => (OLD_FIRST_LEVELS - 1, OLD_LAST_LEVELS + 1),
         };
-        let (first_end, last) = match all > whole.max(level + OLD_LAST_LEVELS + 1) {
-            true => (first_end.max(level), all - OLD_LAST_LEVELS),
+        let whole = OLD_FIRST_LEVELS + OLD_LAST_LEVELS + 1;
+        let (first_end, last) = match all > whole.max(level.saturating_add(last_levels + 1)) {
+            true => (first_end.max(level), all - last_levels),
             false => (all.max(level), all),
         };
         let first: Vec<Activation> = self
@@ -162,8 +163,8 @@ impl Vm {
         let first = self.dialect == Dialect::Lua51;
         let named = self
             .call_name(&thread, activation)
-            .filter(|n| !matches!(n.kind, "for iterator"))
             .map(|n| match n.kind {
+                "for iterator" if first => b"(for generator)".to_vec(),
                 // 5.1 does not know how metamethods are called; 5.2 shows them by their full names.
                 "metamethod" if first => Vec::new(),
                 "metamethod" => [b"__", n.name].concat(),
