@@ -154,13 +154,15 @@ impl<'a> Ctx<'a> {
     }
     #[cold]
     fn check_int_slow(&mut self, i: usize, v: Val) -> Result<i64, Thrown> {
-        match to_integer(v) {
-            Some(n) => Ok(n),
+        if self.vm.floats {
             // Without integers, fractions are cut off.
-            None if self.vm.floats => match to_number(v) {
+            return match self.vm.number_of(v) {
                 Some(n) => Ok(n.to_f64() as i64),
                 None => Err(self.type_error(i, "number")),
-            },
+            };
+        }
+        match to_integer(v) {
+            Some(n) => Ok(n),
             None if to_number(v).is_some() => {
                 Err(self.arg_error(i, "number has no integer representation"))
             }
@@ -181,7 +183,7 @@ impl<'a> Ctx<'a> {
         match self
             .arg(i)
             .as_number()
-            .or_else(|| to_number(self.arg(i)).map(Number::to_f64))
+            .or_else(|| self.vm.number_of(self.arg(i)).map(Number::to_f64))
         {
             Some(f) => Ok(f),
             None => Err(self.type_error(i, "number")),
@@ -189,7 +191,7 @@ impl<'a> Ctx<'a> {
     }
     /// Argument `i` as a number that keeps its subtype (numeric strings are converted).
     pub fn check_number(&mut self, i: usize) -> Result<Number, Thrown> {
-        match to_number(self.arg(i)) {
+        match self.vm.number_of(self.arg(i)) {
             Some(n) => Ok(n),
             None => Err(self.type_error(i, "number")),
         }

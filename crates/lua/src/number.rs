@@ -71,6 +71,26 @@ pub fn parse_as_float(text: &[u8]) -> Option<f64> {
     }
 }
 
+/// As [`parse_as_float`]; in 5.1 also what C's `strtod` reads besides numerals: infinities and NaN.
+pub fn parse_in(dialect: Dialect, text: &[u8]) -> Option<f64> {
+    let number = parse_as_float(text);
+    if number.is_some() || dialect >= Dialect::Lua52 {
+        return number;
+    }
+    let text = trim(text);
+    let (negative, word) = match text.split_first()? {
+        (b'-', rest) => (true, rest),
+        (b'+', rest) => (false, rest),
+        _ => (false, text),
+    };
+    let value = match word.to_ascii_lowercase().as_slice() {
+        b"inf" | b"infinity" => f64::INFINITY,
+        b"nan" => f64::NAN,
+        _ => return None,
+    };
+    Some(if negative { -value } else { value })
+}
+
 /// Whether C's `isspace` holds in the "C" locale; unlike `u8::is_ascii_whitespace` this includes the vertical tab.
 #[inline]
 pub fn is_space(byte: u8) -> bool {

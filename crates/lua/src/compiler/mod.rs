@@ -27,6 +27,7 @@ mod tests;
 pub mod verify;
 
 pub(crate) use parser::HIDDEN_ENVIRONMENT;
+pub use parser::HOST_CHUNK;
 
 use crate::chunk::Chunk;
 use crate::dialect::Dialect;

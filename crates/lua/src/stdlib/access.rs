@@ -64,7 +64,7 @@ pub(crate) fn index(ctx: &mut Ctx<'_>, object: Val, key: Val) -> Result<Access, 
         }
         object = handler;
     }
-    Err(ctx.error("'__index' chain too long; possible loop"))
+    Err(ctx.error(ctx.vm.chain_message(Event::Index)))
 }
 
 /// `object[key] = v`. All three must be reachable.
@@ -100,7 +100,7 @@ pub(crate) fn assign(ctx: &mut Ctx<'_>, object: Val, key: Val, v: Val) -> Result
         }
         object = handler;
     }
-    Err(ctx.error("'__newindex' chain too long; possible loop"))
+    Err(ctx.error(ctx.vm.chain_message(Event::NewIndex)))
 }
 
 /// `#object`. What comes back must go through [`length_value`].

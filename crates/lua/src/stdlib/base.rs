@@ -7,7 +7,7 @@ use super::access::{self, Access};
 use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::heap::Gc;
-use crate::native::{Action, Ctx, NativeResult, Status, Thrown, to_number};
+use crate::native::{Action, Ctx, NativeResult, Status, Thrown};
 use crate::number::{Number, is_space};
 use crate::table::{KIND_FROZEN, KIND_LAYERED, Table};
 use crate::value::{Type, Val};
@@ -22,6 +22,9 @@ static ASSERT: NativeDef = NativeDef {
 };
 
 fn assert(ctx: &mut Ctx<'_>) -> NativeResult {
+    if ctx.vm.dialect < Dialect::Lua53 {
+        return super::legacy::base::assert(ctx);
+    }
     if ctx.check_any(0)?.truthy() {
         return ctx.ret_from(ctx.base);
     }
@@ -124,6 +127,12 @@ static PRINT: NativeDef = NativeDef {
 
 fn print(ctx: &mut Ctx<'_>) -> NativeResult {
     let n = ctx.nargs();
+    if ctx.vm.dialect < Dialect::Lua54 {
+        let converter = super::legacy::print::global_tostring(ctx)?;
+        if !converter.raw_eq(Val::native(&TOSTRING)) {
+            return super::legacy::print::print_by(ctx, converter);
+        }
+    }
     print_from(ctx, 0, n)
 }
 
@@ -151,13 +160,16 @@ fn print_more(ctx: &mut Ctx<'_>) -> NativeResult {
     let n = ctx.nargs() - 1;
     let at = ctx.arg(n).raw_int() as usize;
     let result = ctx.result(0);
+    if ctx.vm.dialect < Dialect::Lua53 && ctx.to_str(result)?.is_none() {
+        return Err(super::legacy::print::no_string(ctx));
+    }
     let text = access::text_value(ctx, result)?;
     write_text(ctx, at, Val::str(text));
     ctx.resize_args(n + 1)?;
     print_from(ctx, at + 1, n)
 }
 
-fn write_text(ctx: &mut Ctx<'_>, i: usize, text: Val) {
+pub(super) fn write_text(ctx: &mut Ctx<'_>, i: usize, text: Val) {
     if i > 0 {
         write_out(ctx, b"\t");
     }
@@ -168,7 +180,7 @@ fn write_text(ctx: &mut Ctx<'_>, i: usize, text: Val) {
 }
 
 /// A failure to write is no error of the script's: the reference's `print` ignores it too.
-fn write_out(ctx: &mut Ctx<'_>, bytes: &[u8]) {
+pub(super) fn write_out(ctx: &mut Ctx<'_>, bytes: &[u8]) {
     let _ = ctx.vm.host.write_out(bytes);
 }
 
@@ -184,6 +196,10 @@ fn tostring(ctx: &mut Ctx<'_>) -> NativeResult {
         Access::Now(text) => ctx.ret(text),
         Access::Call(nargs) => ctx.call(nargs, |ctx| {
             let result = ctx.result(0);
+            if ctx.vm.dialect < Dialect::Lua53 {
+                // Before 5.3 `__tostring` may say anything.
+                return ctx.ret(result);
+            }
             let text = access::text_value(ctx, result)?;
             ctx.ret(Val::str(text))
         }),
@@ -197,12 +213,15 @@ static TONUMBER: NativeDef = NativeDef {
 };
 
 fn tonumber(ctx: &mut Ctx<'_>) -> NativeResult {
+    if ctx.vm.floats && !ctx.is_none_or_nil(1) {
+        return super::legacy::numbers::tonumber_in_base(ctx);
+    }
     if ctx.is_none_or_nil(1) {
         let v = ctx.check_any(0)?;
         if let Some(s) = v.as_str() {
             ctx.charge(s.len() / 16);
         }
-        return match to_number(v) {
+        return match ctx.vm.number_of(v) {
             Some(Number::Int(i)) => ctx.ret(Val::int(i)),
             Some(Number::Float(f)) => ctx.ret(Val::float(f)),
             None => ctx.ret(Val::NIL),
@@ -300,10 +319,22 @@ pub(super) static PAIRS: NativeDef = NativeDef {
 
 fn pairs(ctx: &mut Ctx<'_>) -> NativeResult {
     let v = ctx.check_any(0)?;
-    let handler = ctx.vm.meta_of(v, Event::Pairs);
+    // In 5.1 there is no metamethod.
+    let handler = match ctx.vm.dialect < Dialect::Lua52 {
+        true => Val::NIL,
+        false => ctx.vm.meta_of(v, Event::Pairs),
+    };
     if handler.is_nil() {
+        if ctx.vm.dialect < Dialect::Lua53 {
+            ctx.check_table(0)?;
+        }
         return ret_iteration(ctx, [Val::native(&super::NEXT), v, Val::NIL, Val::NIL]);
     }
+    call_for_three(ctx, handler, v)
+}
+
+/// Calls a metamethod that says how to traverse a value: three results.
+pub(super) fn call_for_three(ctx: &mut Ctx<'_>, handler: Val, v: Val) -> NativeResult {
     ctx.push(handler);
     ctx.push(v);
     ctx.call(1, |ctx| {
@@ -325,7 +356,7 @@ fn ret_iteration(ctx: &mut Ctx<'_>, [f, state, control, closing]: [Val; 4]) -> N
     Ok(Action::Return(4))
 }
 
-fn ret3(ctx: &mut Ctx<'_>, values: [Val; 3]) -> NativeResult {
+pub(super) fn ret3(ctx: &mut Ctx<'_>, values: [Val; 3]) -> NativeResult {
     for v in values {
         ctx.push(v);
     }
@@ -344,11 +375,17 @@ static IPAIRS_STEP: NativeDef = NativeDef {
 };
 
 pub(super) fn ipairs(ctx: &mut Ctx<'_>) -> NativeResult {
+    if ctx.vm.dialect < Dialect::Lua53 {
+        return super::legacy::base::ipairs(ctx, &IPAIRS_STEP);
+    }
     let v = ctx.check_any(0)?;
     ret3(ctx, [Val::native(&IPAIRS_STEP), v, Val::int(0)])
 }
 
 fn ipairs_step(ctx: &mut Ctx<'_>) -> NativeResult {
+    if ctx.vm.floats {
+        return super::legacy::base::ipairs_step(ctx);
+    }
     let i = ctx.check_int(1)?.wrapping_add(1);
     let object = ctx.arg(0);
     if let Some(t) = access::plain(object) {
@@ -406,13 +443,10 @@ fn rawlen(ctx: &mut Ctx<'_>) -> NativeResult {
         (Some(t), _) if t.header.extra & KIND_LAYERED != 0 => t.layered_base().border(),
         (Some(mut t), _) => t.border(),
         (_, Some(s)) => s.len() as i64,
-        _ => {
-            return Err(super::before54::several_types_error(
-                ctx,
-                0,
-                "table or string",
-            ));
+        _ if ctx.vm.dialect < Dialect::Lua54 => {
+            return Err(ctx.arg_error(0, "table or string expected"));
         }
+        _ => return Err(ctx.type_error(0, "table or string")),
     };
     ctx.ret(Val::int(n))
 }
@@ -484,7 +518,10 @@ fn setmetatable(ctx: &mut Ctx<'_>) -> NativeResult {
     let t = ctx.check_table(0)?;
     let meta = ctx.arg(1);
     if ctx.is_none(1) || !matches!(meta.type_of(), Type::Nil | Type::Table) {
-        return Err(super::before54::several_types_error(ctx, 1, "nil or table"));
+        return Err(match ctx.vm.dialect < Dialect::Lua54 {
+            true => ctx.arg_error(1, "nil or table expected"),
+            false => ctx.type_error(1, "nil or table"),
+        });
     }
     if t.header.extra & KIND_FROZEN != 0 {
         return Err(ctx.error("attempt to modify a read-only table"));
@@ -542,17 +579,24 @@ pub(crate) fn open(vm: &mut Vm, sandbox: bool) -> Result<(), Thrown> {
             &PRINT,
             &RAWEQUAL,
             &RAWGET,
-            &RAWLEN,
             &RAWSET,
             &SELECT,
             &SETMETATABLE,
             &TONUMBER,
             &TOSTRING,
             &TYPE,
-            &WARN,
             &XPCALL,
         ],
     )?;
+    if vm.dialect >= Dialect::Lua52 {
+        vm.register(globals, &[&RAWLEN])?;
+    }
+    if vm.dialect < Dialect::Lua53 {
+        super::legacy::open_base(vm)?;
+    }
+    if vm.dialect >= Dialect::Lua54 {
+        vm.register(globals, &[&WARN])?;
+    }
     if !sandbox {
         vm.register(globals, &[&super::load::DOFILE, &super::load::LOADFILE])?;
     }

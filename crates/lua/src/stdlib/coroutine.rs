@@ -61,14 +61,22 @@ static CLOSE: NativeDef = NativeDef {
 fn check_thread(ctx: &mut Ctx<'_>, i: usize) -> Result<Gc<Thread>, Thrown> {
     match ctx.arg(i).as_thread() {
         Some(co) => Ok(co),
-        None => Err(super::before54::several_types_error(ctx, i, "thread")),
+        None if ctx.vm.dialect < Dialect::Lua53 => Err(ctx.arg_error(i, "coroutine expected")),
+        None if ctx.vm.dialect < Dialect::Lua54 => Err(ctx.arg_error(i, "thread expected")),
+        None => Err(ctx.type_error(i, "thread")),
     }
 }
 
 /// A coroutine over the function in argument 0, with the globals of the one that makes it.
 fn new_coroutine(ctx: &mut Ctx<'_>) -> Result<Gc<Thread>, Thrown> {
+    if ctx.vm.dialect < Dialect::Lua52 && !ctx.arg(0).is_function() {
+        return Err(ctx.arg_error(0, "Lua function expected"));
+    }
     let f = ctx.check_function(0)?;
     let mut co = ctx.vm.new_thread()?;
+    if ctx.vm.dialect < Dialect::Lua52 {
+        super::legacy::environments::inherit(ctx.vm, co)?;
+    }
     let creator = ctx.vm.thread();
     co.globals = creator.globals;
     co.shared_writes = creator.shared_writes;
@@ -91,9 +99,15 @@ fn wrap(ctx: &mut Ctx<'_>) -> NativeResult {
 
 /// Why a coroutine cannot be resumed; `None` if it can.
 #[inline]
-fn refusal(co: Gc<Thread>) -> Option<&'static str> {
+fn refusal(ctx: &Ctx<'_>, co: Gc<Thread>) -> Option<&'static str> {
     match co.state {
         ThreadState::Fresh | ThreadState::Suspended => None,
+        ThreadState::Active if ctx.vm.dialect < Dialect::Lua52 => {
+            Some(match co.as_ptr() == ctx.vm.current {
+                true => "cannot resume running coroutine",
+                false => "cannot resume normal coroutine",
+            })
+        }
         ThreadState::Active => Some("cannot resume non-suspended coroutine"),
         ThreadState::Done | ThreadState::Failed => Some("cannot resume dead coroutine"),
     }
@@ -101,7 +115,7 @@ fn refusal(co: Gc<Thread>) -> Option<&'static str> {
 
 fn resume(ctx: &mut Ctx<'_>) -> NativeResult {
     let co = check_thread(ctx, 0)?;
-    if let Some(message) = refusal(co) {
+    if let Some(message) = refusal(ctx, co) {
         ctx.push(Val::FALSE);
         ctx.push_str(message.as_bytes())?;
         return Ok(Action::Return(2));
@@ -123,7 +137,7 @@ fn wrapped(ctx: &mut Ctx<'_>) -> NativeResult {
         unreachable!("`wrap` captures a coroutine")
     };
     let n = ctx.nargs();
-    if let Some(message) = refusal(co) {
+    if let Some(message) = refusal(ctx, co) {
         return Err(ctx.error(message));
     }
     // The coroutine goes below the values for it.
@@ -198,6 +212,9 @@ fn isyieldable(ctx: &mut Ctx<'_>) -> NativeResult {
 fn running(ctx: &mut Ctx<'_>) -> NativeResult {
     let co = ctx.vm.current_gc();
     let is_main = ctx.vm.is_main(co);
+    if ctx.vm.dialect < Dialect::Lua52 {
+        return ctx.ret(if is_main { Val::NIL } else { Val::thread(co) });
+    }
     ctx.ret2(Val::thread(co), Val::bool(is_main))
 }
 
@@ -250,15 +267,18 @@ fn close_done(ctx: &mut Ctx<'_>) -> NativeResult {
 }
 
 pub(crate) fn open(vm: &mut Vm) -> Result<(), Thrown> {
-    let natives = [
-        &CLOSE,
-        &CREATE,
-        &ISYIELDABLE,
-        &RESUME,
-        &RUNNING,
-        &STATUS,
-        &WRAP,
-        &YIELD,
-    ];
-    super::open_library(vm, "coroutine", &natives, 0).map(|_| ())
+    let library = super::open_library(
+        vm,
+        "coroutine",
+        &[&CREATE, &RESUME, &RUNNING, &STATUS, &WRAP, &YIELD],
+        2,
+    )?;
+    // LuaJIT has it too.
+    if vm.dialect != Dialect::Lua52 {
+        vm.register(library, &[&ISYIELDABLE])?;
+    }
+    match vm.dialect.has_attributes() {
+        true => vm.register(library, &[&CLOSE]),
+        false => Ok(()),
+    }
 }

@@ -148,6 +148,15 @@ pub(crate) fn format(t: &CivilTime, format: &[u8], out: &mut Vec<u8>) -> Result<
     Ok(())
 }
 
+/// As [`format`], but what is no conversion stands for itself, as the C library has it (and so 5.1, which does not check).
+pub(crate) fn format_loosely(t: &CivilTime, text: &[u8], out: &mut Vec<u8>) {
+    let mut rest = text;
+    while let Err(at) = format(t, rest, out) {
+        out.push(b'%');
+        rest = &rest[at..];
+    }
+}
+
 fn convert(t: &CivilTime, conversion: u8, out: &mut Vec<u8>) {
     let day_name = DAYS[t.weekday.rem_euclid(7) as usize];
     let month_name = MONTHS[(t.month - 1).rem_euclid(12) as usize];
@@ -231,6 +240,14 @@ mod tests {
         }
         assert_eq!(date_from_days(0), (1970, 1, 1));
         assert_eq!(date_from_days(11_016), (2000, 2, 29));
+    }
+
+    #[test]
+    fn unknown_conversions_can_stand_for_themselves() {
+        let t = utc_from_unix(0).expect("in range");
+        let mut out = Vec::new();
+        format_loosely(&t, b"%Y %Q %Ez%", &mut out);
+        assert_eq!(out, b"1970 %Q %Ez%");
     }
 
     // Expectations printed by `date -u` and the reference's os.date.

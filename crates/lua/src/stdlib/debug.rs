@@ -10,6 +10,7 @@
 //! checked against the frames as they are, and what is not a variable of a script (a native's arguments and upvalues,
 //! a loop's hidden state, a table being constructed) can be looked at but not replaced.
 
+use super::legacy::environments;
 use crate::dialect::Dialect;
 use crate::function::{Cost, LuaClosure, NativeDef, UpBox};
 use crate::heap::Gc;
@@ -62,24 +63,32 @@ pub(crate) fn open(vm: &mut Vm, full_access: bool) -> Result<(), Thrown> {
 fn fill(vm: &mut Vm, t: Gc<Table>, full_access: bool) -> Result<(), Thrown> {
     vm.register(t, &[&GETINFO, &TRACEBACK])?;
     if full_access {
-        let rest: [&'static NativeDef; 15] = [
+        let rest: [&'static NativeDef; 10] = [
             &DEBUG,
             &GETHOOK,
             &GETLOCAL,
             &GETMETATABLE,
             &GETREGISTRY,
             &GETUPVALUE,
-            &GETUSERVALUE,
-            &SETCSTACKLIMIT,
             &SETHOOK,
             &SETLOCAL,
             &SETMETATABLE,
             &SETUPVALUE,
-            &SETUSERVALUE,
-            &UPVALUEID,
-            &UPVALUEJOIN,
         ];
         vm.register(t, &rest)?;
+        // LuaJIT has them in 5.1.
+        vm.register(t, &[&UPVALUEID, &UPVALUEJOIN])?;
+        if vm.dialect < Dialect::Lua52 {
+            vm.register(
+                t,
+                &[&environments::DEBUG_GETFENV, &environments::DEBUG_SETFENV],
+            )?;
+        } else {
+            vm.register(t, &[&GETUSERVALUE, &SETUSERVALUE])?;
+        }
+        if vm.dialect >= Dialect::Lua54 {
+            vm.register(t, &[&SETCSTACKLIMIT])?;
+        }
     }
     let globals = vm.globals;
     vm.set_field(globals, "debug", Val::table(t))
@@ -113,7 +122,8 @@ fn traceback(ctx: &mut Ctx<'_>) -> NativeResult {
     let (thread, at) = thread_argument(ctx);
     let message = ctx.arg(at);
     let text = ctx.to_str(message)?;
-    if text.is_none() && !message.is_nil() {
+    let no_message = message.is_nil() && (ctx.is_none(at) || ctx.vm.dialect >= Dialect::Lua52);
+    if text.is_none() && !no_message {
         return ctx.ret(message);
     }
     if let Some(text) = text {
@@ -130,7 +140,13 @@ fn traceback(ctx: &mut Ctx<'_>) -> NativeResult {
 
 fn getinfo(ctx: &mut Ctx<'_>) -> NativeResult {
     let (thread, at) = thread_argument(ctx);
-    let options = ctx.opt_str(at + 1)?.map_or(&b"flnSrtu"[..], Gc::as_bytes);
+    // The default, and what there is.
+    let (all, known) = match ctx.vm.dialect {
+        Dialect::Lua51 => (&b"flnSu"[..], &b"SlnuLf"[..]),
+        Dialect::Lua52 | Dialect::Lua53 => (&b"flnStu"[..], &b"SlnutLf"[..]),
+        _ => (&b"flnSrtu"[..], &b"SlnrutLf"[..]),
+    };
+    let options = ctx.opt_str(at + 1)?.map_or(all, Gc::as_bytes);
     if options.first() == Some(&b'>') {
         return Err(ctx.arg_error(at + 1, "invalid option '>'"));
     }
@@ -142,7 +158,7 @@ fn getinfo(ctx: &mut Ctx<'_>) -> NativeResult {
             None => return ctx.ret(Val::NIL),
         }
     };
-    if !options.iter().all(|o| b"SlnrutLf".contains(o)) {
+    if !options.iter().all(|o| known.contains(o)) {
         return Err(ctx.arg_error(at + 1, "invalid option"));
     }
     let t = ctx.new_table(0, 16)?;
@@ -228,7 +244,12 @@ impl Info {
 
     fn upvalues_and_parameters(&mut self, ctx: &mut Ctx<'_>) -> Result<(), Thrown> {
         let (upvalues, parameters, vararg) = match self.f.as_lua_closure() {
-            Some(c) => (c.count(), c.proto().num_params, c.proto().is_vararg),
+            Some(c) => (
+                c.count()
+                    .saturating_sub(environments::hidden_upvalues(ctx.vm)),
+                c.proto().num_params,
+                c.proto().is_vararg,
+            ),
             None => (self.f.as_native_closure().map_or(0, |c| c.count()), 0, true),
         };
         self.set_int(ctx, "nups", upvalues as i64)?;
@@ -380,9 +401,10 @@ fn setlocal(ctx: &mut Ctx<'_>) -> NativeResult {
 // ---- captured variables ----
 
 /// The name and place of upvalue `n` (from 1) of a function.
-fn find_upvalue(f: Val, n: i64) -> Option<(Vec<u8>, *mut Val)> {
+fn find_upvalue(vm: &Vm, f: Val, n: i64) -> Option<(Vec<u8>, *mut Val)> {
     let n = usize::try_from(n).ok()?.checked_sub(1)?;
     if let Some(closure) = f.as_lua_closure() {
+        let n = n.checked_add(environments::hidden_upvalues(vm))?;
         if n >= closure.count() {
             return None;
         }
@@ -405,7 +427,7 @@ fn find_upvalue(f: Val, n: i64) -> Option<(Vec<u8>, *mut Val)> {
 fn getupvalue(ctx: &mut Ctx<'_>) -> NativeResult {
     let n = ctx.check_int(1)?;
     let f = ctx.check_function(0)?;
-    let Some((name, place)) = find_upvalue(f, n) else {
+    let Some((name, place)) = find_upvalue(ctx.vm, f, n) else {
         return ctx.ret0();
     };
     // SAFETY: the place belongs to the closure, an argument; nothing has run since.
@@ -419,12 +441,14 @@ fn setupvalue(ctx: &mut Ctx<'_>) -> NativeResult {
     let v = ctx.check_any(2)?;
     let n = ctx.check_int(1)?;
     let f = ctx.check_function(0)?;
-    let Some((name, place)) = find_upvalue(f, n).filter(|_| f.as_lua_closure().is_some()) else {
+    let Some((name, place)) = find_upvalue(ctx.vm, f, n).filter(|_| f.as_lua_closure().is_some())
+    else {
         return ctx.ret0();
     };
     // SAFETY: as in `getupvalue`.
     unsafe { *place = v };
-    store_barrier(ctx.vm, f, n as usize - 1, v);
+    let slot = n as usize - 1 + environments::hidden_upvalues(ctx.vm);
+    store_barrier(ctx.vm, f, slot, v);
     ctx.ret_str(&name)
 }
 
@@ -446,18 +470,19 @@ fn store_barrier(vm: &mut Vm, f: Val, n: usize, v: Val) {
 fn upvalueid(ctx: &mut Ctx<'_>) -> NativeResult {
     let n = ctx.check_int(1)?;
     let f = ctx.check_function(0)?;
-    match upvalue_identity(f, n) {
+    match upvalue_identity(ctx.vm, f, n) {
         Some(id) => ctx.ret(Val::light(id)),
         None => ctx.ret(Val::NIL),
     }
 }
 
 /// What tells captured variables apart: the shared variable, or else the closure's own copy.
-fn upvalue_identity(f: Val, n: i64) -> Option<usize> {
-    let (_, place) = find_upvalue(f, n)?;
+fn upvalue_identity(vm: &Vm, f: Val, n: i64) -> Option<usize> {
+    let (_, place) = find_upvalue(vm, f, n)?;
     if let Some(closure) = f.as_lua_closure() {
+        let slot = n as usize - 1 + environments::hidden_upvalues(vm);
         // SAFETY: `find_upvalue` checked the index.
-        let slot = unsafe { *closure.upvalue_ptr(n as usize - 1) };
+        let slot = unsafe { *closure.upvalue_ptr(slot) };
         if slot.tag == tag::UPBOX {
             return Some(slot.payload as usize);
         }
@@ -491,11 +516,14 @@ fn upvaluejoin(ctx: &mut Ctx<'_>) -> NativeResult {
 fn upvalue_argument(ctx: &mut Ctx<'_>, i: usize) -> Result<(Gc<LuaClosure>, usize), Thrown> {
     let n = ctx.check_int(i + 1)?;
     let f = ctx.check_function(i)?;
-    if find_upvalue(f, n).is_none() {
+    if find_upvalue(ctx.vm, f, n).is_none() {
         return Err(ctx.arg_error(i + 1, "invalid upvalue index"));
     }
     match f.as_lua_closure() {
-        Some(closure) => Ok((closure, n as usize - 1)),
+        Some(closure) => Ok((
+            closure,
+            n as usize - 1 + environments::hidden_upvalues(ctx.vm),
+        )),
         None => Err(ctx.arg_error(i, "Lua function expected")),
     }
 }
@@ -511,7 +539,10 @@ fn getmetatable(ctx: &mut Ctx<'_>) -> NativeResult {
 fn setmetatable(ctx: &mut Ctx<'_>) -> NativeResult {
     let meta = ctx.arg(1);
     if ctx.is_none(1) || !(meta.is_nil() || meta.is_table()) {
-        return Err(super::before54::several_types_error(ctx, 1, "nil or table"));
+        return Err(match ctx.vm.dialect < Dialect::Lua54 {
+            true => ctx.arg_error(1, "nil or table expected"),
+            false => ctx.type_error(1, "nil or table"),
+        });
     }
     let v = ctx.arg(0);
     ctx.vm.set_metatable(v, meta.as_table());

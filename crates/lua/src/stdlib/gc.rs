@@ -28,17 +28,43 @@ const OPTIONS: [&str; 11] = [
     "generational",
     "param",
 ];
+/// The options of 5.1; LuaJIT has the last too.
+const OPTIONS_5_1: [&str; 8] = [
+    "collect",
+    "stop",
+    "restart",
+    "count",
+    "step",
+    "setpause",
+    "setstepmul",
+    "isrunning",
+];
+const OPTIONS_5_2: [&str; 11] = [
+    "collect",
+    "stop",
+    "restart",
+    "count",
+    "step",
+    "setpause",
+    "setstepmul",
+    "setmajorinc",
+    "isrunning",
+    "generational",
+    "incremental",
+];
 
-/// The options of a version.
+/// The options of a version from 5.3 on.
 fn has_option(dialect: Dialect, option: &str) -> bool {
     match option {
         "setpause" | "setstepmul" => dialect < Dialect::Lua55,
-        "incremental" | "generational" => dialect != Dialect::Lua53,
+        "incremental" | "generational" => dialect >= Dialect::Lua54,
         "param" => dialect >= Dialect::Lua55,
         _ => true,
     }
 }
 
+/// What `setmajorinc` of 5.2 says it was.
+const MAJOR_INCREMENT: i64 = 200;
 /// Work of the smallest step, in the collector's units (about 16 bytes each).
 const SMALL_STEP: usize = 1024;
 /// Units of work that a step is given for each KiB it is asked for.
@@ -51,10 +77,14 @@ const PAUSE_BASE: usize = 100;
 
 fn collectgarbage(ctx: &mut Ctx<'_>) -> NativeResult {
     let dialect = ctx.vm.dialect;
-    let options: Vec<&str> = OPTIONS
-        .into_iter()
-        .filter(|option| has_option(dialect, option))
-        .collect();
+    let options: Vec<&'static str> = match dialect {
+        Dialect::Lua51 => OPTIONS_5_1.to_vec(),
+        Dialect::Lua52 => OPTIONS_5_2.to_vec(),
+        _ => OPTIONS
+            .into_iter()
+            .filter(|option| has_option(dialect, option))
+            .collect(),
+    };
     let option = options[ctx.check_option(0, Some(0), &options)?];
     if ctx.vm.in_finalizer {
         // The collector is not reentrant: finalizers get nothing of it, as in the reference.
@@ -84,6 +114,16 @@ fn collectgarbage(ctx: &mut Ctx<'_>) -> NativeResult {
             let ended = ctx.vm.collect_some(SMALL_STEP + work);
             finish(ctx, Val::bool(ended))
         }
+        "count" if ctx.vm.dialect == Dialect::Lua52 => {
+            let used = ctx.vm.heap.used;
+            let rest = (used % 1024) as f64;
+            ctx.ret2(Val::float(used as f64 / 1024.0), Val::float(rest))
+        }
+        "setmajorinc" => {
+            // The generational mode changes nothing, and neither does when it collects everything.
+            ctx.opt_int(1, 0)?;
+            ctx.ret(Val::int(MAJOR_INCREMENT))
+        }
         "count" => ctx.ret(Val::float(ctx.vm.heap.used as f64 / 1024.0)),
         "isrunning" => ctx.ret(Val::bool(!ctx.vm.heap.gc.stopped)),
         "stop" => {
@@ -111,6 +151,10 @@ fn collectgarbage(ctx: &mut Ctx<'_>) -> NativeResult {
             ctx.ret(Val::int(old))
         }
         "param" => parameter_by_name(ctx),
+        mode if dialect == Dialect::Lua52 => {
+            ctx.vm.heap.gc.generational = mode == "generational";
+            ctx.ret(Val::int(0))
+        }
         mode => set_mode(ctx, mode == "generational"),
     }
 }

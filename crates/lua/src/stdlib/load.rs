@@ -49,7 +49,7 @@ fn check_mode(ctx: &mut Ctx<'_>, i: usize) -> Result<(), Thrown> {
     }
 }
 
-fn load(ctx: &mut Ctx<'_>) -> NativeResult {
+pub(super) fn load(ctx: &mut Ctx<'_>) -> NativeResult {
     check_mode(ctx, slot::MODE)?;
     let env_given = !ctx.is_none(slot::ENV);
     let chunk = ctx.arg(slot::CHUNK);

@@ -2,7 +2,9 @@
 //!
 //! **Invariant:** results keep the subtype that the reference gives them: an integer stays one where nothing is lost.
 
+use super::legacy::numbers;
 use super::random::{self, RANDOM, RANDOMSEED};
+use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::native::{Ctx, NativeResult, Thrown, to_integer};
 use crate::number::{Number, float_to_int};
@@ -54,7 +56,9 @@ static ABS: NativeDef = NativeDef {
 fn abs(ctx: &mut Ctx<'_>) -> NativeResult {
     match ctx.check_number(0)? {
         // A string is converted to a float here, as in the reference.
-        Number::Int(i) if !ctx.arg(0).is_str() => ctx.ret(Val::int(i.wrapping_abs())),
+        Number::Int(i) if !ctx.arg(0).is_str() && !ctx.vm.floats => {
+            ctx.ret(Val::int(i.wrapping_abs()))
+        }
         n => ctx.ret(Val::float(n.to_f64().abs())),
     }
 }
@@ -67,6 +71,10 @@ static ATAN: NativeDef = NativeDef {
 
 fn atan(ctx: &mut Ctx<'_>) -> NativeResult {
     let y = ctx.check_num(0)?;
+    if ctx.vm.floats {
+        // The angle of a point is `atan2`.
+        return ctx.ret(Val::float(y.atan()));
+    }
     let x = ctx.opt_num(1, 1.0)?;
     ctx.ret(Val::float(y.atan2(x)))
 }
@@ -89,6 +97,9 @@ fn round(ctx: &mut Ctx<'_>, f: fn(f64) -> f64) -> NativeResult {
         return ctx.ret(v);
     }
     let x = ctx.check_num(0)?;
+    if ctx.vm.floats {
+        return ctx.ret(Val::float(f(x)));
+    }
     ctx.ret(integral(f(x)))
 }
 
@@ -99,6 +110,9 @@ static FMOD: NativeDef = NativeDef {
 };
 
 fn fmod(ctx: &mut Ctx<'_>) -> NativeResult {
+    if ctx.vm.floats {
+        return numbers::fmod(ctx);
+    }
     if let (Some(a), Some(b)) = (ctx.arg(0).as_int(), ctx.arg(1).as_int()) {
         if b == 0 {
             return Err(ctx.arg_error(1, "zero"));
@@ -116,6 +130,9 @@ static MODF: NativeDef = NativeDef {
 };
 
 fn modf(ctx: &mut Ctx<'_>) -> NativeResult {
+    if ctx.vm.floats {
+        return numbers::modf(ctx);
+    }
     let v = ctx.arg(0);
     if v.tag == tag::INT {
         return ctx.ret2(v, Val::float(0.0));
@@ -272,6 +289,9 @@ static MIN: NativeDef = NativeDef {
 
 #[inline(always)]
 fn extreme(ctx: &mut Ctx<'_>, largest: bool) -> NativeResult {
+    if ctx.vm.floats {
+        return numbers::extreme(ctx, largest);
+    }
     if ctx.nargs() == 2
         && let (Some(a), Some(b)) = (ctx.arg(0).as_int(), ctx.arg(1).as_int())
     {
@@ -364,15 +384,20 @@ pub(crate) fn open(vm: &mut Vm) -> Result<(), Thrown> {
         &SQRT,
         &TAN,
         &TANH,
-        &TOINTEGER,
-        &TYPE,
-        &ULT,
     ];
-    let math = super::open_library(vm, "math", &natives, 4)?;
+    let math = super::open_library(vm, "math", &natives, 7)?;
     vm.set_field(math, "pi", Val::float(std::f64::consts::PI))?;
     vm.set_field(math, "huge", Val::float(f64::INFINITY))?;
-    vm.set_field(math, "maxinteger", Val::int(i64::MAX))?;
-    vm.set_field(math, "mininteger", Val::int(i64::MIN))?;
+    if vm.dialect.has_integers() {
+        vm.register(math, &[&TOINTEGER, &TYPE, &ULT])?;
+        vm.set_field(math, "maxinteger", Val::int(i64::MAX))?;
+        vm.set_field(math, "mininteger", Val::int(i64::MIN))?;
+    } else {
+        vm.register(math, &[&numbers::ATAN2])?;
+        if vm.dialect < Dialect::Lua52 {
+            vm.register(math, &[&numbers::MOD])?;
+        }
+    }
     random::seed_from_host(vm);
     Ok(())
 }

@@ -8,6 +8,7 @@ pub mod date;
 pub(crate) mod debug;
 pub(crate) mod gc;
 pub(crate) mod io;
+pub(crate) mod legacy;
 pub(crate) mod load;
 mod math;
 pub(crate) mod os;
@@ -90,14 +91,17 @@ pub(crate) fn open_all(vm: &mut Vm, sandbox: bool) -> Result<(), Thrown> {
     os::open(vm, !sandbox)?;
     string::open(vm, !sandbox)?;
     table::open(vm)?;
-    utf8::open(vm)?;
+    if vm.dialect.has_integers() {
+        utf8::open(vm)?;
+    }
     let loaded = package::loaded(vm)?;
     for name in ["_G", "debug", "io", "os", "string", "table", "utf8"] {
         let key = vm.new_str(name.as_bytes())?;
         let library = globals.get(vm.heap.hash_key, Val::str(key));
         vm.set_field(loaded, name, library)?;
     }
-    versions::adapt(vm)
+    versions::adapt(vm)?;
+    legacy::open_libraries(vm)
 }
 
 /// Globals that there is room for without growing: ours, and some of the script's.

@@ -8,6 +8,7 @@
 
 use super::date::{self, CivilTime};
 use super::io::{file_result, io_error, os_str};
+use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::heap::Gc;
 use crate::native::{Ctx, NativeResult, Thrown, to_integer};
@@ -78,6 +79,10 @@ fn setlocale(ctx: &mut Ctx<'_>) -> NativeResult {
 // ---- time ----
 
 fn difftime(ctx: &mut Ctx<'_>) -> NativeResult {
+    if ctx.vm.floats {
+        let (later, earlier) = (ctx.check_num(0)?, ctx.opt_num(1, 0.0)?);
+        return ctx.ret(Val::float(later - earlier));
+    }
     let (later, earlier) = (ctx.check_int(0)?, ctx.check_int(1)?);
     ctx.ret(Val::float(later as f64 - earlier as f64))
 }
@@ -105,7 +110,9 @@ fn os_date(ctx: &mut Ctx<'_>) -> NativeResult {
     // A conversion of two bytes makes at most a few dozen (`%c`, or a zone's name).
     ctx.charge(format.len());
     let mut text = Vec::new();
-    if let Err(at) = date::format(&when, format, &mut text) {
+    if ctx.vm.dialect < Dialect::Lua52 {
+        date::format_loosely(&when, format, &mut text);
+    } else if let Err(at) = date::format(&when, format, &mut text) {
         let mut message = b"invalid conversion specifier '%".to_vec();
         message.extend_from_slice(&format[at..]);
         message.push(b'\'');
@@ -142,6 +149,12 @@ fn time(ctx: &mut Ctx<'_>) -> NativeResult {
     }
     let t = ctx.check_table(0)?;
     // In this order: the first error is reported.
+    if ctx.vm.floats {
+        // Before 5.3, from the small to the large ones.
+        for name in ["day", "month"] {
+            date_field(ctx, t, name, None, 0)?;
+        }
+    }
     let year = date_field(ctx, t, "year", None, 1900)?;
     let month = date_field(ctx, t, "month", None, 1)?;
     let day = date_field(ctx, t, "day", None, 0)?;
@@ -170,7 +183,10 @@ fn time(ctx: &mut Ctx<'_>) -> NativeResult {
     let (Some(unix_s), Some(normal)) = (unix_s, unix_s.and_then(|s| host.local_time(s))) else {
         return Err(ctx.error("time result cannot be represented in this installation"));
     };
-    set_fields(ctx, t, &normal)?;
+    // The table gets what the fields come to from 5.3 on.
+    if ctx.vm.dialect >= Dialect::Lua53 {
+        set_fields(ctx, t, &normal)?;
+    }
     ctx.ret(Val::int(unix_s))
 }
 
@@ -183,7 +199,18 @@ fn date_field(
     bias: i64,
 ) -> Result<i64, Thrown> {
     let v = field(ctx, t, name)?;
-    let Some(n) = to_integer(v) else {
+    // Before 5.3 fractions are cut off, and what is no number counts as absent.
+    let n = match ctx.vm.floats {
+        true => ctx.vm.number_of(v).map(|n| n.to_f64() as i64),
+        false => to_integer(v),
+    };
+    let Some(n) = n else {
+        if ctx.vm.floats && !v.is_nil() {
+            return match default {
+                Some(n) => Ok(n),
+                None => Err(ctx.error(&format!("field '{name}' missing in date table"))),
+            };
+        }
         return match default {
             Some(n) if v.is_nil() => Ok(n),
             None if v.is_nil() => Err(ctx.error(&format!("field '{name}' missing in date table"))),
@@ -222,11 +249,20 @@ fn field(ctx: &mut Ctx<'_>, t: Gc<Table>, name: &str) -> Result<Val, Thrown> {
 fn execute(ctx: &mut Ctx<'_>) -> NativeResult {
     let Some(command) = ctx.opt_str(0)? else {
         let shell = Command::new("/bin/sh").args(["-c", ":"]).status();
-        return ctx.ret(Val::bool(shell.is_ok_and(|s| s.success())));
+        let there = shell.is_ok_and(|s| s.success());
+        return ctx.ret(match ctx.vm.dialect < Dialect::Lua52 {
+            true => Val::int(i64::from(there)),
+            false => Val::bool(there),
+        });
     };
     flush_all(ctx.vm);
     let done = shell(command.as_bytes()).and_then(|mut c| c.status());
     match done {
+        // 5.1 returns what the C function does: the wait status.
+        done if ctx.vm.dialect < Dialect::Lua52 => {
+            let status = done.map_or(-1, |status| status.into_raw());
+            ctx.ret(Val::int(i64::from(status)))
+        }
         Ok(status) => exec_result(ctx, status),
         Err(e) => file_result(ctx, Err(e), None),
     }
@@ -332,7 +368,8 @@ fn rename(ctx: &mut Ctx<'_>) -> NativeResult {
     let (from, to) = (ctx.check_str(0)?, ctx.check_str(1)?);
     let renamed =
         os_str(from.as_bytes()).and_then(|from| std::fs::rename(from, os_str(to.as_bytes())?));
-    file_result(ctx, renamed, None)
+    let name = (ctx.vm.dialect < Dialect::Lua52).then(|| from.as_bytes());
+    file_result(ctx, renamed, name)
 }
 
 /// Makes an empty file with a name nobody else has, and returns the name.

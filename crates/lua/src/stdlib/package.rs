@@ -22,10 +22,28 @@ const PRELOAD: &str = "_PRELOAD";
 /// A true value under this registry key: environment variables are not looked at (`lua -E`).
 const NO_ENV: &str = "LUA_NOENV";
 
-/// Of 5.4; other versions have their own number in it.
-const DEFAULT_PATH: &str = "/usr/local/share/lua/5.4/?.lua;/usr/local/share/lua/5.4/?/init.lua;\
-    /usr/local/lib/lua/5.4/?.lua;/usr/local/lib/lua/5.4/?/init.lua;./?.lua;./?/init.lua";
-const DEFAULT_CPATH: &str = "/usr/local/lib/lua/5.4/?.so;/usr/local/lib/lua/5.4/loadall.so;./?.so";
+/// Where modules are looked for unless the environment says otherwise.
+fn default_path(dialect: Dialect) -> String {
+    let share =
+        format!("/usr/local/share/lua/{dialect}/?.lua;/usr/local/share/lua/{dialect}/?/init.lua");
+    let lib = format!("/usr/local/lib/lua/{dialect}/?.lua;/usr/local/lib/lua/{dialect}/?/init.lua");
+    match dialect {
+        Dialect::Lua51 => format!("./?.lua;{share};{lib}"),
+        Dialect::Lua52 => format!("{share};{lib};./?.lua"),
+        _ => format!("{share};{lib};./?.lua;./?/init.lua"),
+    }
+}
+
+fn default_cpath(dialect: Dialect) -> String {
+    let lib = format!("/usr/local/lib/lua/{dialect}/?.so;/usr/local/lib/lua/{dialect}/loadall.so");
+    match dialect {
+        Dialect::Lua51 => {
+            format!("./?.so;{lib}")
+        }
+        _ => format!("{lib};./?.so"),
+    }
+}
+
 /// In a sandbox, files are the app's own.
 const SANDBOX_PATH: &str = "?.lua;?/init.lua";
 /// Directory separator, template separator, mark of the name, and two that only dynamic libraries need.
@@ -70,11 +88,16 @@ fn require(ctx: &mut Ctx<'_>) -> NativeResult {
     let name = Val::str(ctx.check_str(slot::NAME)?);
     let v = ctx.raw_get(loaded_table(ctx), name);
     if v.truthy() {
+        if v.raw_eq(in_loading()) {
+            let message = quoted("loop or previous error loading module '", name, "'");
+            return Err(ctx.error_bytes(&message));
+        }
         return ctx.ret(v);
     }
-    let searchers = field(ctx, "searchers")?;
+    let list = searchers_field(ctx.vm.dialect);
+    let searchers = field(ctx, list)?;
     if !searchers.is_table() {
-        return Err(ctx.error("'package.searchers' must be a table"));
+        return Err(ctx.error(&format!("'package.{list}' must be a table")));
     }
     ctx.resize_args(slot::COUNT)?;
     ctx.set_arg(slot::SEARCHERS, searchers);
@@ -82,6 +105,20 @@ fn require(ctx: &mut Ctx<'_>) -> NativeResult {
     let nothing = ctx.new_str(b"")?;
     ctx.set_arg(slot::MESSAGE, Val::str(nothing));
     ask_next(ctx)
+}
+
+/// What the table of loaded modules holds for one that is being loaded, in 5.1.
+fn in_loading() -> Val {
+    static MARK: u8 = 0;
+    Val::light(&raw const MARK as usize)
+}
+
+/// How the list of searchers is called.
+fn searchers_field(dialect: Dialect) -> &'static str {
+    match dialect < Dialect::Lua52 {
+        true => "loaders",
+        false => "searchers",
+    }
 }
 
 /// A field of the package table.
@@ -124,6 +161,12 @@ fn take_answer(ctx: &mut Ctx<'_>) -> NativeResult {
         for v in [answer, name, data] {
             ctx.push(v);
         }
+        if ctx.vm.dialect < Dialect::Lua52 {
+            let loaded = loaded_table(ctx);
+            ctx.raw_set(loaded, name, in_loading())?;
+            ctx.pop();
+            return ctx.call(1, module_ran);
+        }
         return ctx.call(2, module_ran);
     }
     if let Some(text) = ctx.to_str(answer)? {
@@ -133,7 +176,12 @@ fn take_answer(ctx: &mut Ctx<'_>) -> NativeResult {
             .arg(slot::MESSAGE)
             .as_str()
             .map_or(&b""[..], |s| s.as_bytes());
-        let whole = [said, b"\n\t", text.as_bytes()];
+        // Before 5.4 a searcher begins the line itself.
+        let begin: &[u8] = match ctx.vm.dialect < Dialect::Lua54 {
+            true => b"",
+            false => b"\n\t",
+        };
+        let whole = [said, begin, text.as_bytes()];
         ctx.charge((said.len() + text.len()) / 16);
         let whole = ctx
             .vm
@@ -146,9 +194,10 @@ fn take_answer(ctx: &mut Ctx<'_>) -> NativeResult {
 fn module_ran(ctx: &mut Ctx<'_>) -> NativeResult {
     let (name, result) = (ctx.arg(slot::NAME), ctx.result(0));
     let loaded = loaded_table(ctx);
+    let before = ctx.raw_get(loaded, name);
     if !result.is_nil() {
         ctx.raw_set(loaded, name, result)?;
-    } else if ctx.raw_get(loaded, name).is_nil() {
+    } else if before.is_nil() || before.raw_eq(in_loading()) {
         ctx.raw_set(loaded, name, Val::TRUE)?;
     }
     let module = ctx.raw_get(loaded, name);
@@ -237,7 +286,10 @@ fn searchpath(ctx: &mut Ctx<'_>) -> NativeResult {
         Search::Found(file, _) => ctx.ret_str(&file),
         Search::NotFound(message) => {
             ctx.push(Val::NIL);
-            ctx.push_str(&message)?;
+            match ctx.vm.dialect < Dialect::Lua54 {
+                true => ctx.push_str(&[b"\n\t", &message[..]].concat())?,
+                false => ctx.push_str(&message)?,
+            }
             Ok(Action::Return(2))
         }
     }
@@ -274,7 +326,7 @@ fn search_preload(ctx: &mut Ctx<'_>) -> NativeResult {
         .as_table()
         .map_or(Val::NIL, |t| ctx.raw_get(t, name));
     if loader.is_nil() {
-        return ctx.ret_str(&quoted("no field package.preload['", name, "']"));
+        return not_here(ctx, &quoted("no field package.preload['", name, "']"));
     }
     if ctx.vm.dialect < Dialect::Lua54 {
         return ctx.ret(loader);
@@ -301,7 +353,7 @@ fn search_lua(ctx: &mut Ctx<'_>) -> NativeResult {
     let name = ctx.check_str(0)?;
     let (file, text) = match search_field(ctx, name.as_bytes(), "path")? {
         Search::Found(file, text) => (file, text),
-        Search::NotFound(message) => return ctx.ret_str(&message),
+        Search::NotFound(message) => return not_here(ctx, &message),
     };
     let loaded = match text {
         Ok(text) => load_file_text(ctx, &text, &[b"@", &file[..]].concat(), b"bt"),
@@ -347,7 +399,15 @@ fn search_c_root(ctx: &mut Ctx<'_>) -> NativeResult {
 fn refuse_library(ctx: &mut Ctx<'_>, name: &[u8]) -> NativeResult {
     match search_field(ctx, name, "cpath")? {
         Search::Found(file, _) => Err(load_error(ctx, &file, NO_LIBRARIES.as_bytes())),
-        Search::NotFound(message) => ctx.ret_str(&message),
+        Search::NotFound(message) => not_here(ctx, &message),
+    }
+}
+
+/// What a searcher returns when it has no loader; before 5.4 the line begins with the message.
+fn not_here(ctx: &mut Ctx<'_>, message: &[u8]) -> NativeResult {
+    match ctx.vm.dialect < Dialect::Lua54 {
+        true => ctx.ret_str(&[b"\n\t", message].concat()),
+        false => ctx.ret_str(message),
     }
 }
 
@@ -385,6 +445,16 @@ pub(super) fn loaded(vm: &mut Vm) -> Result<Gc<Table>, Thrown> {
     }
 }
 
+/// The table of loaders by name, which the first searcher looks into.
+pub(super) fn preload(vm: &mut Vm) -> Result<Gc<Table>, Thrown> {
+    let registry = vm.registry;
+    let key = vm.new_str(PRELOAD.as_bytes())?;
+    match registry.get(vm.heap.hash_key, Val::str(key)).as_table() {
+        Some(t) => Ok(t),
+        None => Err(vm.throw_str("'package.preload' is not a table")),
+    }
+}
+
 /// As `Vm::set_field`, for a value that nothing holds yet.
 fn set_rooted(vm: &mut Vm, t: Gc<Table>, name: &str, v: Val) -> Result<(), Thrown> {
     vm.scratch.push(v);
@@ -409,17 +479,24 @@ pub(crate) fn open(vm: &mut Vm, sandbox: bool) -> Result<(), Thrown> {
     let path = if sandbox {
         SANDBOX_PATH.into()
     } else {
-        path_from_env(vm, "LUA_PATH", DEFAULT_PATH)?
+        let default = default_path(vm.dialect);
+        path_from_env(vm, "LUA_PATH", &default)?
     };
     let cpath = if sandbox {
         Vec::new()
     } else {
-        path_from_env(vm, "LUA_CPATH", DEFAULT_CPATH)?
+        let default = default_cpath(vm.dialect);
+        path_from_env(vm, "LUA_CPATH", &default)?
+    };
+    // In 5.1 the last line has no end.
+    let config = match vm.dialect < Dialect::Lua52 {
+        true => CONFIG.trim_end().as_bytes(),
+        false => CONFIG.as_bytes(),
     };
     for (name, text) in [
         ("path", &path[..]),
         ("cpath", &cpath[..]),
-        ("config", CONFIG.as_bytes()),
+        ("config", config),
     ] {
         let text = vm.new_str(text)?;
         set_rooted(vm, package, name, Val::str(text))?;
@@ -430,7 +507,14 @@ pub(crate) fn open(vm: &mut Vm, sandbox: bool) -> Result<(), Thrown> {
         false => &[&SEARCH_PRELOAD, &SEARCH_LUA, &SEARCH_C, &SEARCH_C_ROOT],
     };
     let list = vm.new_table_sized(searchers.len(), 0)?;
-    set_rooted(vm, package, "searchers", Val::table(list))?;
+    set_rooted(vm, package, searchers_field(vm.dialect), Val::table(list))?;
+    if vm.dialect == Dialect::Lua52 {
+        // 5.1's name for them.
+        vm.set_field(package, "loaders", Val::table(list))?;
+    }
+    if vm.dialect < Dialect::Lua53 {
+        super::legacy::module::open(vm, package)?;
+    }
     for (i, def) in searchers.iter().enumerate() {
         let searcher = Val::native_closure(vm.new_native_closure(def, &upvalues)?);
         vm.scratch.push(searcher);
@@ -447,9 +531,11 @@ pub(crate) fn open(vm: &mut Vm, sandbox: bool) -> Result<(), Thrown> {
 fn path_from_env(vm: &mut Vm, variable: &str, default: &str) -> Result<Vec<u8>, Thrown> {
     let key = vm.new_str(NO_ENV.as_bytes())?;
     let ignored = vm.registry.get(vm.heap.hash_key, Val::str(key)).tag > tag::FALSE;
-    let version = vm.dialect.number();
-    let default = &*default.replace("5.4", version);
-    let versioned = format!("{variable}_{}", version.replace('.', "_"));
+    // 5.1 has no variable of its own.
+    let versioned = match vm.dialect {
+        Dialect::Lua51 => variable.to_owned(),
+        dialect => format!("{variable}_{}", dialect.number().replace('.', "_")),
+    };
     let set = if ignored {
         None
     } else {

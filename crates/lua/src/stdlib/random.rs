@@ -62,7 +62,20 @@ fn project(s: &mut [u64; 4], mut random: u64, last: u64) -> u64 {
     }
 }
 
+/// A float in [0, 1), for versions whose `random` begins with one.
+pub(super) fn next_unit(vm: &mut Vm) -> f64 {
+    to_unit_float(next(&mut vm.random_state))
+}
+
+/// Begins the sequence of a seed.
+pub(super) fn seed_with(vm: &mut Vm, bits: u64) {
+    seed(&mut vm.random_state, bits, 0);
+}
+
 pub(super) fn random(ctx: &mut Ctx<'_>) -> NativeResult {
+    if ctx.vm.floats {
+        return super::legacy::numbers::random(ctx);
+    }
     let r = next(&mut ctx.vm.random_state);
     let (low, high) = match ctx.nargs() {
         0 => return ctx.ret(Val::float(to_unit_float(r))),
@@ -85,6 +98,9 @@ pub(super) fn random(ctx: &mut Ctx<'_>) -> NativeResult {
 }
 
 fn randomseed(ctx: &mut Ctx<'_>) -> NativeResult {
+    if ctx.vm.floats {
+        return super::legacy::numbers::randomseed(ctx);
+    }
     let (first, second) = if ctx.is_none(0) {
         host_seed(ctx.vm)
     } else {
@@ -94,11 +110,6 @@ fn randomseed(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.push(Val::int(first));
     ctx.push(Val::int(second));
     Ok(Action::Return(2))
-}
-
-/// Seeds with one number.
-pub(super) fn reseed(vm: &mut Vm, first: i64) {
-    seed(&mut vm.random_state, first as u64, 0);
 }
 
 fn host_seed(vm: &Vm) -> (i64, i64) {

@@ -14,8 +14,10 @@
 //! Quicksort with the median of three and scans that stop at the pivot is what the reference does too; scripts notice that
 //! by *when* a bad comparator is reported ("invalid order function for sorting"), so it is kept for comparators.
 
-use super::access::{self, Access, plain};
-use super::table::{drop_pushed, int_slot, taken_length, with_length};
+use super::access::{self, Access};
+use super::table::{
+    check_tablelike, drop_pushed, int_slot, plain, plainly_long, taken_length, with_length,
+};
 use crate::function::{Cost, NativeDef};
 use crate::heap::Gc;
 use crate::native::{Action, Ctx, NativeResult, Thrown};
@@ -56,13 +58,13 @@ mod slot {
 }
 
 fn sort(ctx: &mut Ctx<'_>) -> NativeResult {
-    match plain(ctx.arg(0)) {
+    match plainly_long(ctx, ctx.arg(0)) {
         Some(mut t) => {
             let size = t.border();
             sort_with(ctx, size)
         }
         None => {
-            access::check_tablelike(ctx, 0, &[Event::Index, Event::NewIndex, Event::Len])?;
+            check_tablelike(ctx, 0, &[Event::Index, Event::NewIndex, Event::Len])?;
             if ctx.nargs() < 2 {
                 ctx.resize_args(2)?;
             }
@@ -86,7 +88,7 @@ fn sort_with(ctx: &mut Ctx<'_>, size: i64) -> NativeResult {
     if !ctx.is_none_or_nil(1) {
         ctx.check_function(1)?;
     }
-    let t = plain(ctx.arg(0));
+    let t = plain(ctx, ctx.arg(0));
     if let Some(t) = t
         && ctx.is_none_or_nil(1)
         && size <= RUN

@@ -8,8 +8,9 @@
 //! **Invariant:** state is in the argument slots, one meaning for each slot and function, named where they are set.
 //! Every loop charges each element and pauses when it should.
 
-use super::access::{self, Access, plain};
+use super::access::{self, Access};
 use super::sort::SORT;
+use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::heap::Gc;
 use crate::native::{Action, Buffer, Cont, Ctx, NativeResult, Thrown};
@@ -60,10 +61,51 @@ pub(crate) fn open(vm: &mut Vm) -> Result<(), Thrown> {
     let done = vm.set_field(globals, "table", Val::table(library));
     vm.scratch.pop();
     done?;
-    vm.register(
-        library,
-        &[&CONCAT, &INSERT, &MOVE, &PACK, &REMOVE, &SORT, &UNPACK],
-    )
+    vm.register(library, &[&CONCAT, &INSERT, &REMOVE, &SORT])?;
+    match vm.dialect {
+        // LuaJIT has `move` too.
+        Dialect::Lua51 => vm.register(library, &[&MOVE])?,
+        Dialect::Lua52 => vm.register(library, &[&PACK, &UNPACK])?,
+        _ => vm.register(library, &[&MOVE, &PACK, &UNPACK])?,
+    }
+    match vm.dialect < Dialect::Lua53 {
+        true => super::legacy::tables::open(vm, library),
+        false => Ok(()),
+    }
+}
+
+/// The table that a value is, if it can be accessed without looking at metamethods: it has no metatable, or the version is
+/// one whose table functions are raw.
+#[inline(always)]
+pub(super) fn plain(ctx: &Ctx<'_>, v: Val) -> Option<Gc<Table>> {
+    v.as_table()
+        .filter(|t| t.header.extra == 0 && (t.meta.is_null() || ctx.vm.dialect < Dialect::Lua53))
+}
+
+/// As [`plain`], of a table whose length is its own too.
+#[inline(always)]
+pub(super) fn plainly_long(ctx: &Ctx<'_>, v: Val) -> Option<Gc<Table>> {
+    plain(ctx, v).filter(|t| {
+        t.meta.is_null()
+            || ctx.vm.dialect < Dialect::Lua52
+            || ctx.vm.meta_of(v, Event::Len).is_nil()
+    })
+}
+
+/// Checks that argument `i` is a table or, where the table functions respect metamethods, works like one.
+pub(super) fn check_tablelike(ctx: &mut Ctx<'_>, i: usize, needed: &[Event]) -> Result<(), Thrown> {
+    match ctx.vm.dialect < Dialect::Lua53 {
+        true => ctx.check_table(i).map(drop),
+        false => access::check_tablelike(ctx, i, needed),
+    }
+}
+
+/// `t[key]`, raw where the table functions are.
+fn get(ctx: &mut Ctx<'_>, t: Val, key: i64) -> Result<Access, Thrown> {
+    match plain(ctx, t) {
+        Some(t) => Ok(Access::Now(t.get_int(key))),
+        None => access::index(ctx, t, Val::int(key)),
+    }
 }
 
 /// An integer in an argument slot that holds state.
@@ -82,8 +124,8 @@ const ALL: [Event; 3] = [Event::Index, Event::NewIndex, Event::Len];
 // ---- insert ----
 
 fn insert(ctx: &mut Ctx<'_>) -> NativeResult {
-    let Some(mut t) = plain(ctx.arg(0)) else {
-        access::check_tablelike(ctx, 0, &ALL)?;
+    let Some(mut t) = plainly_long(ctx, ctx.arg(0)) else {
+        check_tablelike(ctx, 0, &ALL)?;
         let given = ctx.nargs() as i64;
         return with_length(ctx, 0, given, insert_with_length);
     };
@@ -109,6 +151,9 @@ fn insert_at(ctx: &mut Ctx<'_>, size: i64) -> NativeResult {
         2 => (end, ctx.arg(1)),
         3 => {
             let position = ctx.check_int(1)?;
+            if ctx.vm.dialect < Dialect::Lua52 {
+                return insert_anywhere(ctx, size, position);
+            }
             if (position as u64).wrapping_sub(1) >= end as u64 {
                 return Err(ctx.arg_error(1, "position out of bounds"));
             }
@@ -116,6 +161,19 @@ fn insert_at(ctx: &mut Ctx<'_>, size: i64) -> NativeResult {
         }
         _ => return Err(ctx.error("wrong number of arguments to 'insert'")),
     };
+    insert_up_to(ctx, size, position, v)
+}
+
+/// 5.1 accepts any position: the elements from there to the end move up, or the list grows to it.
+fn insert_anywhere(ctx: &mut Ctx<'_>, size: i64, position: i64) -> NativeResult {
+    let size = size.max(position.saturating_sub(1));
+    let v = ctx.arg(2);
+    insert_up_to(ctx, size, position, v)
+}
+
+/// Moves the elements from `position` to `size` up, and stores `v`.
+fn insert_up_to(ctx: &mut Ctx<'_>, size: i64, position: i64, v: Val) -> NativeResult {
+    let end = size.wrapping_add(1);
     let t = ctx.arg(0);
     let after = After::Store { position, v };
     begin_move(
@@ -125,7 +183,7 @@ fn insert_at(ctx: &mut Ctx<'_>, size: i64) -> NativeResult {
             to_table: t,
             from: size,
             to: end,
-            count: end.wrapping_sub(position),
+            count: end.saturating_sub(position),
             step: -1,
         },
         after,
@@ -135,8 +193,8 @@ fn insert_at(ctx: &mut Ctx<'_>, size: i64) -> NativeResult {
 // ---- remove ----
 
 fn remove(ctx: &mut Ctx<'_>) -> NativeResult {
-    let Some(mut t) = plain(ctx.arg(0)) else {
-        access::check_tablelike(ctx, 0, &ALL)?;
+    let Some(mut t) = plainly_long(ctx, ctx.arg(0)) else {
+        check_tablelike(ctx, 0, &ALL)?;
         let given = ctx.nargs() as i64;
         return with_length(ctx, 0, given, remove_with_length);
     };
@@ -159,6 +217,9 @@ fn remove_with_length(ctx: &mut Ctx<'_>) -> NativeResult {
 
 fn remove_at(ctx: &mut Ctx<'_>, size: i64) -> NativeResult {
     let position = ctx.opt_int(1, size)?;
+    if ctx.vm.dialect < Dialect::Lua52 && !(1..=size).contains(&position) {
+        return ctx.ret0();
+    }
     if ctx.nargs() > 1 && position != size && (position as u64).wrapping_sub(1) > size as u64 {
         return Err(ctx.arg_error(0, "position out of bounds"));
     }
@@ -167,7 +228,7 @@ fn remove_at(ctx: &mut Ctx<'_>, size: i64) -> NativeResult {
     ctx.set_arg(1, Val::int(position));
     ctx.set_arg(2, Val::int(size));
     let t = ctx.arg(0);
-    match access::index(ctx, t, Val::int(position))? {
+    match get(ctx, t, position)? {
         Access::Now(v) => remove_rest(ctx, v),
         Access::Call(nargs) => ctx.call(nargs, remove_got),
     }
@@ -208,8 +269,8 @@ fn move_(ctx: &mut Ctx<'_>) -> NativeResult {
     let last = ctx.check_int(2)?;
     let to = ctx.check_int(3)?;
     let target = if ctx.is_none_or_nil(4) { 0 } else { 4 };
-    access::check_tablelike(ctx, 0, &[Event::Index])?;
-    access::check_tablelike(ctx, target, &[Event::NewIndex])?;
+    check_tablelike(ctx, 0, &[Event::Index])?;
+    check_tablelike(ctx, target, &[Event::NewIndex])?;
     let (from_table, to_table) = (ctx.arg(0), ctx.arg(target));
     let mut count = 0;
     let mut ascending = true;
@@ -313,7 +374,7 @@ fn move_on(ctx: &mut Ctx<'_>) -> NativeResult {
             return ctx.pause(move_on);
         }
         let (from_table, to_table) = (ctx.arg(slot::FROM_TABLE), ctx.arg(slot::TO_TABLE));
-        if let (Some(from), Some(to)) = (plain(from_table), plain(to_table)) {
+        if let (Some(from), Some(to)) = (plain(ctx, from_table), plain(ctx, to_table)) {
             move_plainly(ctx, from, to)?;
             continue;
         }
@@ -399,7 +460,9 @@ fn finish_move(ctx: &mut Ctx<'_>) -> NativeResult {
     let position = ctx.arg(slot::POSITION);
     if !position.is_nil() {
         let (table, v) = (ctx.arg(slot::TO_TABLE), ctx.arg(slot::VALUE));
-        if let Access::Call(nargs) = access::assign(ctx, table, position, v)? {
+        if let Some(t) = plain(ctx, table) {
+            ctx.raw_set(t, position, v)?;
+        } else if let Access::Call(nargs) = access::assign(ctx, table, position, v)? {
             return ctx.call(nargs, move_finished);
         }
     }
@@ -458,7 +521,10 @@ fn pack(ctx: &mut Ctx<'_>) -> NativeResult {
 fn unpack(ctx: &mut Ctx<'_>) -> NativeResult {
     if ctx.is_none_or_nil(2) {
         let v = ctx.arg(0);
-        match plain(v) {
+        if ctx.vm.dialect < Dialect::Lua53 {
+            ctx.check_table(0)?;
+        }
+        match plainly_long(ctx, v) {
             Some(mut t) => {
                 let first = ctx.opt_int(1, 1)?;
                 let last = t.border();
@@ -469,6 +535,9 @@ fn unpack(ctx: &mut Ctx<'_>) -> NativeResult {
                 return with_length(ctx, 0, 0, unpack_with_length);
             }
         }
+    }
+    if ctx.vm.dialect < Dialect::Lua53 {
+        ctx.check_table(0)?;
     }
     let first = ctx.opt_int(1, 1)?;
     let last = ctx.check_int(2)?;
@@ -499,7 +568,7 @@ fn unpack_range(ctx: &mut Ctx<'_>, first: i64, last: i64) -> NativeResult {
     ctx.resize_args(3)?;
     ctx.reserve(count)?;
     ctx.charge(count / 4);
-    if let Some(t) = plain(ctx.arg(0)) {
+    if let Some(t) = plain(ctx, ctx.arg(0)) {
         for i in 0..count as i64 {
             ctx.push(t.get_int(first.wrapping_add(i)));
         }
@@ -561,9 +630,9 @@ enum Stop {
 }
 
 fn concat(ctx: &mut Ctx<'_>) -> NativeResult {
-    let t = plain(ctx.arg(0));
+    let t = plainly_long(ctx, ctx.arg(0));
     if t.is_none() {
-        access::check_tablelike(ctx, 0, &[Event::Index, Event::Len])?;
+        check_tablelike(ctx, 0, &[Event::Index, Event::Len])?;
     }
     match t {
         Some(mut t) => {
@@ -646,7 +715,7 @@ fn concat_got(ctx: &mut Ctx<'_>) -> NativeResult {
 impl Concat {
     fn advance(&mut self, ctx: &mut Ctx<'_>) -> Result<Stop, Thrown> {
         let separator = ctx.arg(1).as_str().map_or(&b""[..], |s| s.as_bytes());
-        if let Some(t) = plain(ctx.arg(0)) {
+        if let Some(t) = plain(ctx, ctx.arg(0)) {
             return self.advance_plainly(ctx, t, separator);
         }
         while self.next <= self.last {

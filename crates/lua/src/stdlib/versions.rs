@@ -20,7 +20,7 @@ struct Change {
     add: Option<&'static NativeDef>,
 }
 
-const CHANGES: [Change; 9] = [
+const CHANGES: [Change; 7] = [
     Change {
         library: "",
         name: "warn",
@@ -41,14 +41,8 @@ const CHANGES: [Change; 9] = [
     },
     Change {
         library: "",
-        name: "print",
-        there: |dialect| dialect < Dialect::Lua54,
-        add: Some(&before54::PRINT),
-    },
-    Change {
-        library: "",
         name: "ipairs",
-        there: |dialect| dialect == Dialect::Lua52 || dialect == Dialect::Lua53,
+        there: |dialect| dialect == Dialect::Lua53,
         add: Some(&before54::IPAIRS),
     },
     Change {
@@ -62,12 +56,6 @@ const CHANGES: [Change; 9] = [
         name: "randomseed",
         there: |dialect| dialect == Dialect::Lua53,
         add: Some(&before54::RANDOMSEED),
-    },
-    Change {
-        library: "math",
-        name: "atan2",
-        there: |dialect| dialect < Dialect::Lua53,
-        add: None,
     },
     Change {
         library: "table",

@@ -987,6 +987,9 @@ impl Vm {
             self.drop_native_frame();
             let outside = self.is_main(self.current_gc());
             let message: &[u8] = match outside {
+                _ if !self.dialect.has_env_variable() => {
+                    b"attempt to yield across metamethod/C-call boundary"
+                }
                 true => b"attempt to yield from outside a coroutine",
                 false => b"attempt to yield across a C-call boundary",
             };

@@ -196,6 +196,8 @@ impl Vm {
         }
         let name = match called {
             Some(called) => called.name.to_vec(),
+            // 5.1 does not look for functions among the loaded modules.
+            None if self.dialect < Dialect::Lua52 => b"?".to_vec(),
             None => self
                 .module_name(thread.get(activation.func))
                 .unwrap_or_else(|| b"?".to_vec()),
@@ -242,10 +244,30 @@ impl Vm {
             }),
             Operand::Constant(_) | Operand::None => None,
         };
-        name.map_or_else(Vec::new, described)
+        name.map_or_else(Vec::new, |name| self.described(name))
     }
 
-    /// "attempt to {what} a nil value (local 'x')".
+    /// A name as this dialect's messages say it: `" (global 'x')"`, or before 5.3 `"global 'x'"`.
+    fn described(&self, name: Name<'_>) -> Vec<u8> {
+        if self.dialect >= Dialect::Lua53 {
+            return described(name);
+        }
+        if name.kind == "constant" {
+            return Vec::new();
+        }
+        let name = Name {
+            name: if name.name == b"integer index" {
+                b"?"
+            } else {
+                name.name
+            },
+            ..name
+        };
+        let text = described(name);
+        text[2..text.len() - 1].to_vec()
+    }
+
+    /// "attempt to {what} a nil value (local 'x')"; before 5.3 "attempt to {what} local 'x' (a nil value)".
     #[cold]
     pub(crate) fn operand_error(&mut self, what: &str, v: Val, operand: Operand) -> Thrown {
         if operand != Operand::None {
@@ -259,6 +281,11 @@ impl Vm {
     fn kind_error(&mut self, what: &str, v: Val, name: &[u8]) -> Thrown {
         let kind = self.type_name_for_message(v);
         let mut text = self.where_is(0);
+        if self.dialect < Dialect::Lua53 && !name.is_empty() {
+            text.extend_from_slice(format!("attempt to {what} ").as_bytes());
+            let kind = format!(" (a {kind} value)");
+            return self.throw_pieces(text, &[name, kind.as_bytes()]);
+        }
         text.extend_from_slice(format!("attempt to {what} a {kind} value").as_bytes());
         self.throw_pieces(text, &[name])
     }
@@ -288,7 +315,12 @@ impl Vm {
             return self.closing_error(f);
         }
         let name = names::called_name(code, self.instruction_index(&thread, top));
-        let name = name.map_or_else(Vec::new, described);
+        let name = name
+            // Before 5.4 what a metamethod or an iterator is has no name here.
+            .filter(|n| {
+                self.dialect >= Dialect::Lua54 || !matches!(n.kind, "metamethod" | "for iterator")
+            })
+            .map_or_else(Vec::new, |name| self.described(name));
         self.kind_error("call", f, &name)
     }
 
@@ -317,11 +349,12 @@ impl Vm {
             text.extend_from_slice(b"number");
             return self.throw_pieces(text, &[&name, b" has no integer representation"]);
         }
-        let (v, operand) = if a.is_number() {
-            (b, on[1])
-        } else {
-            (a, on[0])
+        // Before 5.4 it is the language that makes numbers of strings.
+        let good = match self.dialect < Dialect::Lua54 && !bitwise {
+            true => self.number_of(a).is_some(),
+            false => a.is_number(),
         };
+        let (v, operand) = if good { (b, on[1]) } else { (a, on[0]) };
         let what = if bitwise {
             "perform bitwise operation on"
         } else {

@@ -209,7 +209,7 @@ impl Vm {
     ) -> Result<(), Thrown> {
         for (i, upvalue) in code.upvalues.iter().enumerate() {
             let v = if i == 0 {
-                Val::table(self.environment)
+                self.environment_for_chunks()?
             } else {
                 Val::NIL
             };
@@ -223,6 +223,30 @@ impl Vm {
             self.barrier(closure.header(), held);
         }
         Ok(())
+    }
+
+    /// The environment of a chunk that is loaded now: in 5.1, that of the running coroutine.
+    fn environment_for_chunks(&mut self) -> Result<Val, Thrown> {
+        if self.dialect.has_env_variable() {
+            return Ok(Val::table(self.environment));
+        }
+        let thread = self.current_gc();
+        crate::stdlib::legacy::environments::environment_of_thread(self, thread)
+    }
+
+    /// The environment of a function of a 5.1 VM.
+    pub(crate) fn environment_of(&self, closure: Gc<LuaClosure>) -> Val {
+        if closure.count() == 0 {
+            return Val::table(self.environment);
+        }
+        // SAFETY: there is an upvalue, and an UPBOX value points to a live box.
+        unsafe {
+            let held = *closure.upvalue_ptr(0);
+            match held.tag {
+                tag::UPBOX => *held.raw_gc::<UpBox>().location,
+                _ => held,
+            }
+        }
     }
 
     /// Replaces the environment of a main function, if it has any upvalue. Both must be reachable.

@@ -186,7 +186,7 @@ impl Vm {
             }
             obj = handler;
         }
-        Err(self.throw_str("'__index' chain too long; possible loop"))
+        Err(self.throw_str(self.chain_message(Event::Index)))
     }
 
     /// A key in the running coroutine's own globals, if it has any and the key is there.
@@ -249,7 +249,25 @@ impl Vm {
             }
             obj = handler;
         }
-        Err(self.throw_str("'__newindex' chain too long; possible loop"))
+        Err(self.throw_str(self.chain_message(Event::NewIndex)))
+    }
+
+    /// What is said about a chain of `__index` or `__newindex` that does not end.
+    pub(crate) fn chain_message(&self, event: Event) -> &'static str {
+        let reads = event == Event::Index;
+        if self.dialect < Dialect::Lua53 {
+            return if reads {
+                "loop in gettable"
+            } else {
+                "loop in settable"
+            };
+        }
+        match (self.dialect < Dialect::Lua54, reads) {
+            (true, true) => "gettable chain too long; possible loop",
+            (true, false) => "settable chain too long; possible loop",
+            (false, true) => "'__index' chain too long; possible loop",
+            (false, false) => "'__newindex' chain too long; possible loop",
+        }
     }
 
     // ---- arithmetic ----
@@ -286,7 +304,7 @@ impl Vm {
     /// floats, but for bitwise operations. `None` if an operand is neither.
     #[cold]
     fn arith_strings(&mut self, event: Event, a: Val, b: Val) -> Result<Option<Val>, Thrown> {
-        let (Some(x), Some(y)) = (to_number(a), to_number(b)) else {
+        let (Some(x), Some(y)) = (self.number_of(a), self.number_of(b)) else {
             return Ok(None);
         };
         let bitwise = matches!(
@@ -586,15 +604,30 @@ impl Vm {
             };
             return Ok(Some([start, Val::int(count as i64), step]));
         }
-        let Some(l) = to_number(limit).map(Number::to_f64) else {
+        // Before 5.4 the initial value is looked at first.
+        if self.dialect < Dialect::Lua54 && self.number_of(start).is_none() {
+            return Err(self.loop_error("initial value", start));
+        }
+        let Some(l) = self.number_of(limit).map(Number::to_f64) else {
             return Err(self.loop_error("limit", limit));
         };
-        let Some(s) = to_number(step).map(Number::to_f64) else {
+        let Some(s) = self.number_of(step).map(Number::to_f64) else {
             return Err(self.loop_error("step", step));
         };
-        let Some(i) = to_number(start).map(Number::to_f64) else {
+        let Some(i) = self.number_of(start).map(Number::to_f64) else {
             return Err(self.loop_error("initial value", start));
         };
+        if self.floats {
+            // A step of zero runs for ever upwards to a limit that is never reached, or not at all.
+            let done = if s > 0.0 { l < i } else { i < l };
+            return Ok(
+                (!done && !(i.is_nan() || l.is_nan() || s.is_nan())).then_some([
+                    Val::float(i),
+                    Val::float(l),
+                    Val::float(s),
+                ]),
+            );
+        }
         if s == 0.0 {
             return Err(self.throw_str("'for' step is zero"));
         }

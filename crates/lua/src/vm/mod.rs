@@ -406,6 +406,16 @@ impl Vm {
         }
     }
 
+    /// The number that a value is or, being a string that this dialect reads as one, converts to.
+    pub(crate) fn number_of(&self, v: Val) -> Option<number::Number> {
+        match v.as_str() {
+            Some(s) if self.floats => {
+                number::parse_in(self.dialect, s.as_bytes()).map(number::Number::Float)
+            }
+            _ => crate::native::to_number(v),
+        }
+    }
+
     /// A value as scripts of this VM may see it: a float for an integer where the dialect has none.
     #[inline(always)]
     pub(crate) fn script_value(&self, v: Val) -> Val {
@@ -597,12 +607,14 @@ impl Vm {
 
     /// How messages name a value's type: `__name` of its metatable, else the basic type.
     pub(crate) fn type_name_for_message(&self, v: Val) -> String {
-        if let Some(meta) = self.metatable_of(v)
+        // `__name` counts from 5.3 on.
+        if self.dialect >= Dialect::Lua53
+            && let Some(meta) = self.metatable_of(v)
             && let Some(name) = meta.get_interned(self.event_name(Event::Name)).as_str()
         {
             return String::from_utf8_lossy(name.as_bytes()).into_owned();
         }
-        if v.tag == tag::LIGHT {
+        if v.tag == tag::LIGHT && self.dialect >= Dialect::Lua53 {
             "light userdata".to_owned()
         } else {
             v.type_name().to_owned()

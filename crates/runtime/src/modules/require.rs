@@ -95,7 +95,10 @@ fn loaded_table(lua: &Lua, globals: &Table) -> Result<Table> {
     }
     loaded.raw_set("_G", lua.environment()?)?;
     package.raw_set("loaded", &loaded)?;
-    package.raw_set("preload", lua.create_table()?)?;
+    // The standard one has what a version of the language keeps ready (`string.buffer` in 5.1).
+    if !matches!(package.raw_get("preload")?, Value::Table(_)) {
+        package.raw_set("preload", lua.create_table()?)?;
+    }
     // Libraries split these; none of them leads anywhere here.
     package.raw_set("path", "?.lua;?/init.lua;lib/?.lua;lib/?/init.lua")?;
     package.raw_set("cpath", "")?;

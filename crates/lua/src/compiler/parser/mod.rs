@@ -26,6 +26,10 @@ pub(crate) const HIDDEN_ENVIRONMENT: &[u8] = b"(environment)";
 /// Most functions written directly in one function: what `CLOSURE` can name.
 const MAX_CHILDREN: u32 = u16::MAX as u32;
 
+/// The name of chunks that belong to the host and not to a script: scripts cannot look into their environments, and they may
+/// close variables whatever the dialect. A script that gives its own chunk this name gains nothing by it.
+pub const HOST_CHUNK: &str = "=[rille]";
+
 /// Parses a source text.
 pub(crate) fn parse(
     source: &[u8],
@@ -54,6 +58,8 @@ pub(crate) fn parse(
         last_line: 1,
         depth: 0,
         dialect,
+        // The host's own code closes variables in every version.
+        attributes: dialect.has_attributes() || chunk_name == HOST_CHUNK.as_bytes(),
         environment_name,
         self_name,
         goto_name,
@@ -92,6 +98,8 @@ struct Parser<'s, 'b, 'm> {
     last_line: u32,
     depth: usize,
     dialect: Dialect,
+    /// Whether local variables may have attributes.
+    attributes: bool,
     environment_name: StrId,
     self_name: StrId,
     goto_name: StrId,

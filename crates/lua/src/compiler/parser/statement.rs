@@ -375,7 +375,7 @@ impl Parser<'_, '_, '_> {
 
     /// Parses `<const>`, `<close>` or nothing, which means `default`.
     pub(super) fn attribute(&mut self, default: VarKind) -> Result<VarKind, Fail> {
-        if !self.dialect.has_attributes() || !self.accept(Token::Less)? {
+        if !self.attributes || !self.accept(Token::Less)? {
             return Ok(default);
         }
         let name = self.expect_name()?;
@@ -442,6 +442,16 @@ impl Parser<'_, '_, '_> {
         }
         match self.ast.expr(first).expr {
             Expr::Call { .. } => self.push_stmt(Stmt::Call(first), line),
+            // 5.1 takes everything that is no call for an assignment.
+            Expr::Global { .. }
+            | Expr::Field { .. }
+            | Expr::Index { .. }
+            | Expr::Local(_)
+            | Expr::Upvalue(_)
+                if self.dialect == Dialect::Lua51 =>
+            {
+                Err(self.error("'=' expected"))
+            }
             _ => Err(self.error("syntax error")),
         }
     }

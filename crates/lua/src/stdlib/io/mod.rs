@@ -84,7 +84,10 @@ pub(crate) fn open(vm: &mut Vm, full_access: bool) -> Result<(), Thrown> {
 }
 
 fn fill(vm: &mut Vm, meta: Gc<Table>, full_access: bool) -> Result<(), Thrown> {
-    vm.register(meta, &[&FILE_GC, &FILE_CLOSE_VARIABLE, &FILE_TOSTRING])?;
+    vm.register(meta, &[&FILE_GC, &FILE_TOSTRING])?;
+    if vm.dialect.has_attributes() {
+        vm.register(meta, &[&FILE_CLOSE_VARIABLE])?;
+    }
     let name = vm.new_str(TYPE_NAME.as_bytes())?;
     vm.scratch.push(Val::str(name));
     vm.set_field(meta, "__name", Val::str(name))?;
@@ -309,6 +312,10 @@ fn push_opened(ctx: &mut Ctx<'_>, name: &[u8], mode: &[u8]) -> Result<(), Thrown
             ctx.push(Val::userdata(file));
             Ok(())
         }
+        Err(e) if ctx.vm.dialect < Dialect::Lua52 => {
+            let message = [name, b": ", io_error(&e).0.as_bytes()].concat();
+            Err(ctx.vm.arg_error(0, &message))
+        }
         Err(e) => {
             let mut message = b"cannot open file '".to_vec();
             message.extend_from_slice(name);
@@ -326,7 +333,7 @@ fn ret_stream(ctx: &mut Ctx<'_>, stream: Stream) -> NativeResult {
 fn io_open(ctx: &mut Ctx<'_>) -> NativeResult {
     let name = ctx.check_str(0)?.as_bytes();
     let mode = ctx.opt_str(1)?.map_or(&b"r"[..], Gc::as_bytes);
-    if parse_mode(mode).is_none() {
+    if parse_mode(mode).is_none() && ctx.vm.dialect >= Dialect::Lua52 {
         return Err(ctx.arg_error(1, "invalid mode"));
     }
     match open_path(name, mode) {
@@ -339,6 +346,10 @@ fn io_popen(ctx: &mut Ctx<'_>) -> NativeResult {
     let command = ctx.check_str(0)?.as_bytes();
     let mode = ctx.opt_str(1)?.map_or(&b"r"[..], Gc::as_bytes);
     if mode != b"r" && mode != b"w" {
+        if ctx.vm.dialect < Dialect::Lua53 {
+            let refused = Err(Error::from_raw_os_error(libc::EINVAL));
+            return file_result(ctx, refused, Some(command));
+        }
         return Err(ctx.arg_error(1, "invalid mode"));
     }
     super::os::flush_all(ctx.vm);
@@ -427,6 +438,7 @@ fn close_file(ctx: &mut Ctx<'_>, i: usize) -> NativeResult {
     }
     match stream.close() {
         Ok(Closed::File) => ctx.ret(Val::TRUE),
+        Ok(Closed::Program(_)) if ctx.vm.dialect < Dialect::Lua52 => ctx.ret(Val::TRUE),
         Ok(Closed::Program(status)) => super::os::exec_result(ctx, status),
         Err(e) => file_result(ctx, Err(e), None),
     }
@@ -466,9 +478,9 @@ fn io_lines(ctx: &mut Ctx<'_>) -> NativeResult {
     push_opened(ctx, name.as_bytes(), b"r")?;
     let file = ctx.pop();
     ctx.set_arg(0, file);
-    let lines = push_lines(ctx, true)?;
+    push_lines(ctx, true)?;
     if ctx.vm.dialect < Dialect::Lua54 {
-        return Ok(lines);
+        return ctx.ret_from(ctx.top() - 1);
     }
     ctx.push(Val::NIL);
     ctx.push(Val::NIL);
@@ -557,6 +569,9 @@ fn write(ctx: &mut Ctx<'_>, stream: &mut Stream, file: Val, first: usize) -> Nat
         if written.is_err() {
             return file_result(ctx, written, None);
         }
+    }
+    if ctx.vm.dialect < Dialect::Lua52 {
+        return ctx.ret(Val::TRUE);
     }
     ctx.ret(file)
 }

@@ -5,6 +5,7 @@
 
 use super::file::Stream;
 use super::file_result;
+use crate::dialect::Dialect;
 use crate::native::{Buffer, Ctx, NativeResult, Thrown};
 use crate::number::{self, Number};
 use crate::string::MAX_LEN;
@@ -57,6 +58,10 @@ fn read_format(ctx: &mut Ctx<'_>, stream: &mut Stream, i: usize) -> Result<bool,
         };
     }
     let format = ctx.check_str(i)?.as_bytes();
+    // The star is needed in 5.2; LuaJIT does not ask for it.
+    if ctx.vm.dialect == Dialect::Lua52 && format.first() != Some(&b'*') {
+        return Err(ctx.arg_error(i, "invalid option"));
+    }
     match format.strip_prefix(b"*").unwrap_or(format).first() {
         Some(b'n') => read_number(ctx, stream),
         Some(b'l') => read_line(ctx, stream, true),
@@ -144,7 +149,10 @@ fn read_number(ctx: &mut Ctx<'_>, stream: &mut Stream) -> Result<bool, Thrown> {
     let parsed = if numeral.too_long {
         None
     } else {
-        number::parse(&numeral.text)
+        match ctx.vm.floats {
+            true => number::parse_as_float(&numeral.text).map(Number::Float),
+            false => number::parse(&numeral.text),
+        }
     };
     ctx.push(match parsed {
         Some(Number::Int(n)) => Val::int(n),

@@ -5,6 +5,7 @@
 
 use super::find::reserve_results;
 use crate::compiler;
+use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::native::{Buffer, Cont, Ctx, NativeResult};
 use crate::string::MAX_LEN;
@@ -137,6 +138,9 @@ fn char_(ctx: &mut Ctx<'_>) -> NativeResult {
     for (i, byte) in bytes.iter_mut().enumerate() {
         *byte = match u8::try_from(ctx.check_int(i)?) {
             Ok(byte) => byte,
+            Err(_) if ctx.vm.dialect < Dialect::Lua52 => {
+                return Err(ctx.arg_error(i, "invalid value"));
+            }
             Err(_) => return Err(ctx.arg_error(i, "value out of range")),
         };
     }

@@ -4,6 +4,7 @@
 
 use super::pattern::{Progress, has_specials};
 use super::search::{Found, Match, Search, Wanted, search};
+use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::native::{Cont, Ctx, NativeResult, Thrown};
 use crate::value::Val;
@@ -43,9 +44,13 @@ pub(super) fn start_offset(position: i64, len: usize) -> usize {
 
 fn find(ctx: &mut Ctx<'_>) -> NativeResult {
     let (subject, pattern) = (ctx.check_str(0)?.as_bytes(), ctx.check_str(1)?.as_bytes());
-    let init = start_offset(ctx.opt_int(2, 1)?, subject.len());
+    let mut init = start_offset(ctx.opt_int(2, 1)?, subject.len());
     if init > subject.len() {
-        return ctx.ret(Val::NIL);
+        if ctx.vm.dialect >= Dialect::Lua52 {
+            return ctx.ret(Val::NIL);
+        }
+        // 5.1 goes on at the end.
+        init = subject.len();
     }
     ctx.charge(pattern.len() / 16);
     if ctx.arg(3).truthy() || !has_specials(pattern) {
@@ -124,9 +129,13 @@ fn plain_position(text: &[u8], needle: &[u8]) -> Option<usize> {
 
 fn match_(ctx: &mut Ctx<'_>) -> NativeResult {
     let (subject, pattern) = (ctx.check_str(0)?.as_bytes(), ctx.check_str(1)?.as_bytes());
-    let init = start_offset(ctx.opt_int(2, 1)?, subject.len());
+    let mut init = start_offset(ctx.opt_int(2, 1)?, subject.len());
     if init > subject.len() {
-        return ctx.ret(Val::NIL);
+        if ctx.vm.dialect >= Dialect::Lua52 {
+            return ctx.ret(Val::NIL);
+        }
+        // 5.1 goes on at the end.
+        init = subject.len();
     }
     let wanted = Wanted {
         subject,
@@ -159,7 +168,12 @@ fn matched(ctx: &mut Ctx<'_>, found: &Match<'_>, progress: Progress) -> NativeRe
 fn gmatch(ctx: &mut Ctx<'_>) -> NativeResult {
     let subject = ctx.check_str(0)?;
     let pattern = ctx.check_str(1)?;
-    let init = start_offset(ctx.opt_int(2, 1)?, subject.len()).min(subject.len() + 1);
+    // A start position is an argument from 5.4 on.
+    let start = match ctx.vm.dialect >= Dialect::Lua54 {
+        true => ctx.opt_int(2, 1)?,
+        false => 1,
+    };
+    let init = start_offset(start, subject.len()).min(subject.len() + 1);
     let upvalues = [
         Val::str(subject),
         Val::str(pattern),
@@ -209,8 +223,13 @@ fn gmatched(ctx: &mut Ctx<'_>, found: &Match<'_>, progress: Progress) -> NativeR
         ctx.set_upvalue(2, Val::int(i64::MAX)); // beyond the end of any subject
         return ctx.ret0();
     };
-    ctx.set_upvalue(2, Val::int(end as i64));
-    ctx.set_upvalue(3, Val::int(end as i64));
+    if ctx.vm.dialect < Dialect::Lua53 {
+        // A match may end where the last one did; behind an empty one, the next begins a byte later.
+        ctx.set_upvalue(2, Val::int((end + (start == end) as usize) as i64));
+    } else {
+        ctx.set_upvalue(2, Val::int(end as i64));
+        ctx.set_upvalue(3, Val::int(end as i64));
+    }
     let from = ctx.top();
     found.push_values(ctx, (start, end), true)?;
     ctx.ret_from(from)

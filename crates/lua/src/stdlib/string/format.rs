@@ -16,6 +16,8 @@ const HEX_FLAGS: &[u8] = b"-#0";
 const INT_FLAGS: &[u8] = b"-+ 0";
 const UNSIGNED_FLAGS: &[u8] = b"-0";
 const TEXT_FLAGS: &[u8] = b"-";
+/// The most flags before 5.4.
+const OLD_FLAGS: usize = 5;
 
 /// A mistake in a format string, in the words of the reference. The bytes are the specification, from its `%`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +33,20 @@ pub enum FormatError {
 }
 
 impl FormatError {
+    /// The message in versions before 5.4.
+    pub fn old_message(&self) -> Vec<u8> {
+        match self {
+            FormatError::InvalidConversion(spec) => {
+                [b"invalid option '", &spec[..], b"' to 'format'"].concat()
+            }
+            FormatError::TooLong => b"invalid format (repeated flags)".to_vec(),
+            FormatError::InvalidSpecification(_) => {
+                b"invalid format (width or precision too long)".to_vec()
+            }
+            FormatError::QuotedModifiers => self.message(),
+        }
+    }
+
     /// The message. It is no `String`: the specification is shown byte for byte.
     pub fn message(&self) -> Vec<u8> {
         match self {
@@ -79,6 +95,8 @@ pub struct Spec<'a> {
     letter: u8,
     /// What the letter means.
     pub conversion: Conversion,
+    /// Whether conversions ignore the modifiers that do not concern them, as before 5.4.
+    loose: bool,
 }
 
 /// Checked flags, width and precision.
@@ -120,7 +138,53 @@ impl<'a> Spec<'a> {
             text,
             letter,
             conversion,
+            loose: false,
         })
+    }
+
+    /// As [`Spec::parse`], by the rules before 5.4: up to five flags, two digits of width, two of precision, and no
+    /// conversion refuses any of them.
+    pub fn parse_loosely(format: &'a [u8]) -> Result<Spec<'a>, FormatError> {
+        let flags = format.iter().take_while(|b| b"-+ #0".contains(b)).count();
+        if flags > OLD_FLAGS {
+            return Err(FormatError::TooLong);
+        }
+        let digits = |at: usize| {
+            let digits = format[at..].iter().take_while(|b| b.is_ascii_digit());
+            digits.take(3).count()
+        };
+        let width = digits(flags);
+        let mut modifiers = flags + width;
+        let mut precision = 0;
+        if format.get(modifiers) == Some(&b'.') {
+            precision = digits(modifiers + 1);
+            modifiers += 1 + precision;
+        }
+        if width > 2 || precision > 2 {
+            return Err(FormatError::InvalidSpecification(Vec::new()));
+        }
+        let letter = format.get(modifiers).copied().unwrap_or(0);
+        let text = &format[..(modifiers + 1).min(format.len())];
+        let conversion = match letter {
+            b'c' => Conversion::Char,
+            b'd' | b'i' | b'u' | b'o' | b'x' | b'X' => Conversion::Int,
+            b'a' | b'A' | b'e' | b'E' | b'f' | b'g' | b'G' => Conversion::Float,
+            b'p' => Conversion::Pointer,
+            b'q' => Conversion::Quoted,
+            b's' => Conversion::Text,
+            _ => return Err(FormatError::InvalidConversion(shown(text))),
+        };
+        Ok(Spec {
+            text,
+            letter,
+            conversion,
+            loose: true,
+        })
+    }
+
+    /// Whether this is `%d` or `%i`.
+    pub fn is_signed(&self) -> bool {
+        matches!(self.letter, b'd' | b'i')
     }
 
     /// Bytes of the format string the specification takes, after its `%`.
@@ -149,6 +213,7 @@ impl<'a> Spec<'a> {
             return Ok(Layout::default());
         }
         let (flags, precision_allowed) = match self.letter {
+            _ if self.loose => (FLOAT_FLAGS, true),
             b'q' => return Err(FormatError::QuotedModifiers),
             b'c' | b'p' => (TEXT_FLAGS, false),
             b's' => (TEXT_FLAGS, true),
@@ -170,6 +235,12 @@ impl<'a> Spec<'a> {
                 _ => layout.zero = true,
             }
             rest = tail;
+        }
+        if self.loose && matches!(self.letter, b'c' | b's' | b'p' | b'q') {
+            layout.zero = false;
+            if self.letter == b'q' {
+                return Ok(Layout::default());
+            }
         }
         // A zero here is a flag the conversion does not take, not the start of a width.
         if rest[0] != b'0' {

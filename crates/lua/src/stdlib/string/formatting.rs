@@ -4,12 +4,13 @@
 //! slot behind the arguments that the caller gave.
 
 use super::format::{self, Conversion, FormatError, Spec};
+use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::native::{Buffer, Ctx, NativeResult, Thrown};
 use crate::stdlib::access::{self, Access};
 use crate::value::{Val, tag};
 
-pub(super) static FORMAT: NativeDef = NativeDef {
+pub(in crate::stdlib) static FORMAT: NativeDef = NativeDef {
     name: "format",
     run: format_,
     cost: Cost::Bytes,
@@ -117,12 +118,27 @@ fn finish(ctx: &mut Ctx<'_>, state: &mut Formatting) -> NativeResult {
 }
 
 fn parse<'f>(ctx: &mut Ctx<'_>, text: &'f [u8]) -> Result<Spec<'f>, Thrown> {
-    Spec::parse(text).map_err(|error| format_error(ctx, &error))
+    let old = ctx.vm.dialect < Dialect::Lua54;
+    let spec = match old {
+        true => Spec::parse_loosely(text),
+        false => Spec::parse(text),
+    };
+    let spec = spec.map_err(|error| format_error(ctx, &error))?;
+    // A C pointer is shown from 5.4 on, and by LuaJIT.
+    if spec.conversion == Conversion::Pointer && old && ctx.vm.dialect >= Dialect::Lua52 {
+        let error = FormatError::InvalidConversion(b"%p".to_vec());
+        return Err(format_error(ctx, &error));
+    }
+    Ok(spec)
 }
 
 #[cold]
 fn format_error(ctx: &mut Ctx<'_>, error: &FormatError) -> Thrown {
-    ctx.error_bytes(&error.message())
+    let message = match ctx.vm.dialect < Dialect::Lua54 {
+        true => error.old_message(),
+        false => error.message(),
+    };
+    ctx.error_bytes(&message)
 }
 
 impl Formatting {
@@ -167,7 +183,10 @@ impl Formatting {
         let layout = |ctx: &mut Ctx<'_>| spec.layout().map_err(|error| format_error(ctx, &error));
         match spec.conversion {
             Conversion::Int => {
-                let value = ctx.check_int(self.arg)?;
+                let value = match ctx.vm.floats {
+                    true => self.check_cut(ctx, spec)?,
+                    false => ctx.check_int(self.arg)?,
+                };
                 let layout = layout(ctx)?;
                 self.result
                     .push_with(ctx, MAX_NUMBER, |out| spec.write_int(&layout, value, out))?;
@@ -223,6 +242,31 @@ impl Formatting {
         Ok(None)
     }
 
+    /// The argument of `%d` and the like where there are no integers: a float whose fraction is cut off.
+    fn check_cut(&mut self, ctx: &mut Ctx<'_>, spec: &Spec<'_>) -> Result<i64, Thrown> {
+        let value = ctx.check_num(self.arg)?;
+        let cut = value.trunc();
+        let fits = (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&cut);
+        if spec.is_signed() {
+            if !fits && ctx.vm.dialect >= Dialect::Lua52 {
+                return Err(ctx.arg_error(self.arg, "not a number in proper range"));
+            }
+            // What the processor makes of a float that no integer can be.
+            return Ok(if fits { cut as i64 } else { i64::MIN });
+        }
+        if (cut < 0.0 || cut >= 18_446_744_073_709_551_616.0 || cut.is_nan())
+            && ctx.vm.dialect >= Dialect::Lua52
+        {
+            let message = "not a non-negative number in proper range";
+            return Err(ctx.arg_error(self.arg, message));
+        }
+        Ok(if cut < 0.0 {
+            cut as i64
+        } else {
+            cut as u64 as i64
+        })
+    }
+
     fn write_text(
         &mut self,
         ctx: &mut Ctx<'_>,
@@ -247,7 +291,14 @@ impl Formatting {
 
     /// `%q`
     fn quote(&mut self, ctx: &mut Ctx<'_>) -> Result<(), Thrown> {
-        let v = ctx.arg(self.arg);
+        let v = match ctx.vm.floats {
+            // Where there are no integers, `%q` takes strings (and makes them of numbers).
+            true => Val::str(ctx.check_str(self.arg)?),
+            false => ctx.arg(self.arg),
+        };
+        if ctx.vm.dialect < Dialect::Lua52 {
+            return self.quote_as_5_1(ctx);
+        }
         match v.tag {
             tag::STR => {
                 let text = ctx.check_str(self.arg)?.as_bytes();
@@ -276,5 +327,25 @@ impl Formatting {
             tag::TRUE => self.result.push(ctx, b"true"),
             _ => Err(ctx.arg_error(self.arg, "value has no literal form")),
         }
+    }
+
+    /// `%q` of 5.1: only quotes, backslashes, line ends, carriage returns and zeros are escaped.
+    fn quote_as_5_1(&mut self, ctx: &mut Ctx<'_>) -> Result<(), Thrown> {
+        let text = ctx.check_str(self.arg)?.as_bytes();
+        ctx.charge(text.len() / 4);
+        self.result.push(ctx, b"\"")?;
+        for piece in text.chunks(4096) {
+            self.result.push_with(ctx, piece.len() * 4, |out| {
+                for byte in piece {
+                    match byte {
+                        b'"' | b'\\' | b'\n' => out.extend_from_slice(&[b'\\', *byte]),
+                        b'\r' => out.extend_from_slice(b"\\r"),
+                        0 => out.extend_from_slice(b"\\000"),
+                        _ => out.push(*byte),
+                    }
+                }
+            })?;
+        }
+        self.result.push(ctx, b"\"")
     }
 }

@@ -12,6 +12,7 @@
 
 use super::pattern::{Capture, Progress};
 use super::search::Search;
+use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::native::{Buffer, Ctx, NativeResult, Thrown};
 use crate::stdlib::access::{self, Access};
@@ -39,6 +40,8 @@ struct Gsub {
     /// Some match was replaced: otherwise the result is the subject itself.
     changed: bool,
     finished: bool,
+    /// Before 5.3: a match may end where the one before it ended.
+    touching: bool,
 }
 
 /// Why `advance` came back.
@@ -56,13 +59,10 @@ fn gsub(ctx: &mut Ctx<'_>) -> NativeResult {
         tag::INT | tag::FLOAT => drop(ctx.check_str(2)?),
         tag::STR | tag::TABLE => {}
         _ if ctx.arg(2).is_function() => {}
-        _ => {
-            return Err(crate::stdlib::before54::several_types_error(
-                ctx,
-                2,
-                "string/function/table",
-            ));
+        _ if ctx.vm.dialect < Dialect::Lua54 => {
+            return Err(ctx.arg_error(2, "string/function/table expected"));
         }
+        _ => return Err(ctx.type_error(2, "string/function/table")),
     }
     let max = ctx.opt_int(3, subject.len() as i64 + 1)?;
     let search = Search::new(ctx, pattern, true, 0)?;
@@ -77,6 +77,7 @@ fn gsub(ctx: &mut Ctx<'_>) -> NativeResult {
         max,
         changed: false,
         finished,
+        touching: ctx.vm.dialect < Dialect::Lua53,
     };
     run(ctx, state)
 }
@@ -180,6 +181,10 @@ impl Gsub {
                     self.result.push(ctx, &subject[self.copied..start])?;
                     self.span = (start, end);
                     self.count += 1;
+                    // Behind an empty match, the next one begins a byte later.
+                    if self.touching && start == end && end == subject.len() {
+                        self.max = self.count;
+                    }
                     if let Some(text) = replacement.as_str() {
                         self.expand(ctx, subject, text.as_bytes())?;
                         self.search_on();
@@ -199,8 +204,13 @@ impl Gsub {
     fn search_on(&mut self) {
         self.copied = self.span.1;
         self.finished = self.search.is_anchored() || self.count >= self.max;
-        if !self.finished {
-            self.search.go_on(self.span.1);
+        if self.finished {
+            return;
+        }
+        let (start, end) = self.span;
+        match self.touching {
+            true => self.search.go_on_touching(end + (start == end) as usize),
+            false => self.search.go_on(end),
         }
     }
 
@@ -275,6 +285,14 @@ impl Gsub {
                             self.result.push_with(ctx, 20, write)?;
                         }
                     }
+                }
+                // In 5.1 what follows stands for itself, even if it is nothing.
+                Some(other) if ctx.vm.dialect < Dialect::Lua52 => {
+                    self.result.push(ctx, &[*other])?
+                }
+                None if ctx.vm.dialect < Dialect::Lua52 => {
+                    self.result.push(ctx, &[0])?;
+                    return Ok(());
                 }
                 _ => return Err(ctx.error("invalid use of '%' in replacement string")),
             }

@@ -23,9 +23,12 @@ mod search;
 #[cfg(test)]
 pub(super) mod tests;
 
+use crate::dialect::Dialect;
 use crate::native::Thrown;
 use crate::value::{Type, Val};
 use crate::vm::Vm;
+
+pub(super) use formatting::FORMAT;
 
 /// Makes the `string` table and the metatable of strings. `dump` is for VMs that may see bytecode.
 pub(crate) fn open(vm: &mut Vm, dump: bool) -> Result<(), Thrown> {
@@ -52,15 +55,19 @@ fn fill(vm: &mut Vm, dump: bool) -> Result<(), Thrown> {
             &basic::LEN,
             &basic::LOWER,
             &find::MATCH,
-            &packing::PACK,
-            &packing::PACKSIZE,
             &basic::REP,
             &basic::REVERSE,
             &basic::SUB,
-            &packing::UNPACK,
             &basic::UPPER,
         ],
     )?;
+    if vm.dialect >= Dialect::Lua53 {
+        let natives = [&packing::PACK, &packing::PACKSIZE, &packing::UNPACK];
+        vm.register(library, &natives)?;
+    }
+    if vm.dialect < Dialect::Lua52 {
+        vm.set_field(library, "gfind", Val::native(&find::GMATCH))?;
+    }
     if dump {
         vm.register(library, &[&basic::DUMP])?;
     }
@@ -70,8 +77,10 @@ fn fill(vm: &mut Vm, dump: bool) -> Result<(), Thrown> {
     // From here on the metatable is a root.
     vm.metatables[Type::String as usize] = meta.as_ptr();
     vm.set_field(meta, "__index", Val::table(library))?;
-    for method in &arithmetic::METAMETHODS {
-        vm.register(meta, &[method])?;
+    if vm.dialect >= Dialect::Lua54 {
+        for method in &arithmetic::METAMETHODS {
+            vm.register(meta, &[method])?;
+        }
     }
     Ok(())
 }

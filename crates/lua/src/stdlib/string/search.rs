@@ -8,6 +8,7 @@
 //! patterns up to [`MAX_CACHED`] bytes.
 
 use super::pattern::{Capture, Matcher, PatternError, Program, Progress};
+use crate::dialect::Dialect;
 use crate::native::{Action, Buffer, Ctx, NativeResult, Thrown};
 use crate::value::Val;
 use std::cell::RefCell;
@@ -171,7 +172,12 @@ impl Match<'_> {
     ) -> Result<Capture, Thrown> {
         self.matcher
             .capture(self.program, index, start, end)
-            .map_err(|error| pattern_error(ctx, error))
+            .map_err(|error| match error {
+                PatternError::InvalidIndex(_) if ctx.vm.dialect < Dialect::Lua53 => {
+                    ctx.error("invalid capture index")
+                }
+                error => pattern_error(ctx, error),
+            })
     }
 
     /// Pushes the captures of the match, or with `whole`, if it has none, the match itself.
@@ -263,6 +269,12 @@ impl Search {
         self.matcher.begin(&self.program, end, Some(end));
     }
 
+    /// As `go_on`, by the rules before 5.3: the next match may end where the last one did.
+    pub(super) fn go_on_touching(&mut self, from: usize) {
+        (self.init, self.not_ending_at) = (from, None);
+        self.matcher.begin(&self.program, from, None);
+    }
+
     /// Passes over a match that ends at `end` in the search that has just been prepared.
     pub(super) fn pass_over(&mut self, end: Option<usize>) {
         self.not_ending_at = end;
@@ -337,5 +349,13 @@ impl Drop for Search {
 
 #[cold]
 fn pattern_error(ctx: &mut Ctx<'_>, error: PatternError) -> Thrown {
-    ctx.error(&error.to_string())
+    match error {
+        PatternError::InvalidIndex(_) if ctx.vm.dialect < Dialect::Lua52 => {
+            ctx.error("invalid capture index")
+        }
+        PatternError::MissingBalance if ctx.vm.dialect < Dialect::Lua52 => {
+            ctx.error("unbalanced pattern")
+        }
+        error => ctx.error(&error.to_string()),
+    }
 }

@@ -23,6 +23,10 @@ use crate::value::Val;
 const FIRST_LEVELS: usize = 10;
 /// Levels shown at its end.
 const LAST_LEVELS: usize = 11;
+/// Where the first part of a long traceback of 5.1 and 5.2 ends.
+const OLD_FIRST_LEVELS: usize = 12;
+/// Levels in its second part.
+const OLD_LAST_LEVELS: usize = 10;
 /// Entries of loaded modules that are looked at for the name of one function.
 const MAX_LOOKED_AT: usize = 10_000;
 
@@ -78,6 +82,10 @@ impl Vm {
         text.extend_from_slice(b"stack traceback:");
         let all: usize = self.activations(&thread).count();
         self.heap.fuel -= (all / 8) as i64;
+        if self.dialect < Dialect::Lua53 {
+            self.old_traceback(thread, level, all, &mut text);
+            return text;
+        }
         let shown = all.saturating_sub(level);
         let skipped = if shown > FIRST_LEVELS + LAST_LEVELS + 1 {
             shown - FIRST_LEVELS - LAST_LEVELS
@@ -101,6 +109,89 @@ impl Vm {
             self.traceback_line(thread, activation, &mut text);
         }
         text
+    }
+
+    /// The levels as 5.1 and 5.2 show them.
+    fn old_traceback(&mut self, thread: Gc<Thread>, level: usize, all: usize, text: &mut Vec<u8>) {
+        // Up to which level the first part goes, and how many levels the second has: 5.2 counts one off.
+        let (first_end, last_levels) = match self.dialect {
+            Dialect::Lua51 => (OLD_FIRST_LEVELS, OLD_LAST_LEVELS),
+            _ => (OLD_FIRST_LEVELS - 1, OLD_LAST_LEVELS + 1),
+        };
+        let whole = OLD_FIRST_LEVELS + OLD_LAST_LEVELS + 1;
+        let (first_end, last) = match all > whole.max(level + last_levels + 1) {
+            true => (first_end.max(level), all - last_levels),
+            false => (all.max(level), all),
+        };
+        let first: Vec<Activation> = self
+            .activations(&thread)
+            .skip(level)
+            .take(first_end - level)
+            .collect();
+        for activation in first {
+            self.old_traceback_line(thread, activation, text);
+        }
+        if last < all {
+            text.extend_from_slice(b"\n\t...");
+        }
+        let rest: Vec<Activation> = self.activations(&thread).skip(last).collect();
+        for activation in rest {
+            self.old_traceback_line(thread, activation, text);
+        }
+    }
+
+    fn old_traceback_line(
+        &mut self,
+        thread: Gc<Thread>,
+        activation: Activation,
+        text: &mut Vec<u8>,
+    ) {
+        let code = frame_code(&thread, activation.func);
+        text.extend_from_slice(b"\n\t");
+        text.extend_from_slice(&short_source(code));
+        text.push(b':');
+        if let Some(line) = self.current_line(&thread, activation) {
+            text.extend_from_slice(format!("{line}:").as_bytes());
+        }
+        text.push(b' ');
+        let first = self.dialect == Dialect::Lua51;
+        let named = self
+            .call_name(&thread, activation)
+            .map(|n| match n.kind {
+                "for iterator" if first => b"(for generator)".to_vec(),
+                // 5.1 does not know how metamethods are called; 5.2 shows them by their full names.
+                "metamethod" if first => Vec::new(),
+                "metamethod" => [b"__", n.name].concat(),
+                _ => n.name.to_vec(),
+            })
+            .filter(|name| !name.is_empty());
+        let named = match (named, code) {
+            (None, None) if !first => self.module_name(thread.get(activation.func)),
+            (named, _) => named,
+        };
+        match (named, code) {
+            (Some(name), _) => {
+                text.extend_from_slice(b"in function '");
+                text.extend_from_slice(&name);
+                text.push(b'\'');
+            }
+            (None, Some(code)) if code.line_defined == 0 => {
+                text.extend_from_slice(b"in main chunk");
+            }
+            (None, Some(code)) => {
+                text.extend_from_slice(b"in function <");
+                text.extend_from_slice(&crate::compiler::chunk_id(&code.source));
+                text.extend_from_slice(format!(":{}>", code.line_defined).as_bytes());
+            }
+            (None, None) if first => text.push(b'?'),
+            (None, None) => text.extend_from_slice(b"in ?"),
+        }
+        if self.is_tail_call(&thread, activation) {
+            text.extend_from_slice(match first {
+                true => b"\n\t(tail call): ?",
+                false => b"\n\t(...tail calls...)",
+            });
+        }
     }
 
     fn traceback_line(&mut self, thread: Gc<Thread>, activation: Activation, text: &mut Vec<u8>) {
