@@ -583,6 +583,7 @@ impl Vm {
                 children: Box::into_raw(vec![null_mut::<Proto>(); children].into_boxed_slice())
                     as *mut *mut Proto,
                 function: Arc::clone(function),
+                cached: null_mut(),
                 private,
             });
             Gc::from_ptr(cell)

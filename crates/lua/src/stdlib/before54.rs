@@ -52,8 +52,7 @@ fn random(ctx: &mut Ctx<'_>) -> NativeResult {
     };
     if let Some((low, high)) = bounds {
         if low > high {
-            let last = ctx.nargs() - 1;
-            return Err(ctx.arg_error(last, "interval is empty"));
+            return Err(ctx.arg_error(0, "interval is empty"));
         }
         if low < 0 && high > i64::MAX.wrapping_add(low) {
             return Err(ctx.arg_error(0, "interval too large"));

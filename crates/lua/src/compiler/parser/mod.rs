@@ -72,6 +72,7 @@ pub(crate) fn parse(
         scratch: Scratch::default(),
     };
     parser.scopes.set_every_global(every_global);
+    parser.scopes.set_labels_by_block(dialect < Dialect::Lua54);
     parser.main_function()?;
     Ok((parser.ast, parser.lexer.strings))
 }
@@ -151,7 +152,7 @@ impl Parser<'_, '_, '_> {
     }
 
     fn close_function(&mut self) -> Result<(), Fail> {
-        let closed = self.scopes.close_function();
+        let closed = self.scopes.close_function(&mut self.ast);
         closed.map_err(|e| self.goto_error(e))
     }
 
@@ -313,7 +314,10 @@ impl Parser<'_, '_, '_> {
                 self.error_about("no visible label '", label, &rest)
             }
             GotoError::Unresolved { label: None, line } => {
-                self.error_plain(&format!("break outside loop at line {line}"))
+                self.error_plain(&match self.dialect < Dialect::Lua54 {
+                    true => format!("<break> at line {line} not inside a loop"),
+                    false => format!("break outside loop at line {line}"),
+                })
             }
         }
     }

@@ -46,7 +46,7 @@ impl Parser<'_, '_, '_> {
     fn block(&mut self) -> Result<BlockId, Fail> {
         self.scopes.open_block(false);
         let block = self.statement_list()?;
-        self.scopes.close_block();
+        self.scopes.close_block(&mut self.ast);
         Ok(block)
     }
 
@@ -162,7 +162,7 @@ impl Parser<'_, '_, '_> {
         self.expect(Token::Do)?;
         let body = self.block()?;
         self.expect_match(Token::End, Token::While, line)?;
-        self.scopes.close_block();
+        self.scopes.close_block(&mut self.ast);
         self.push_stmt(Stmt::While { condition, body }, line)
     }
 
@@ -173,8 +173,8 @@ impl Parser<'_, '_, '_> {
         let body = self.statement_list()?;
         self.expect_match(Token::Until, Token::Repeat, line)?;
         let condition = self.expression()?;
-        self.scopes.close_block();
-        self.scopes.close_block();
+        self.scopes.close_block(&mut self.ast);
+        self.scopes.close_block(&mut self.ast);
         self.push_stmt(Stmt::Repeat { body, condition }, line)
     }
 
@@ -188,7 +188,7 @@ impl Parser<'_, '_, '_> {
             _ => return Err(self.error("'=' or 'in' expected")),
         };
         self.expect_match(Token::End, Token::For, line)?;
-        self.scopes.close_block();
+        self.scopes.close_block(&mut self.ast);
         self.push_stmt(stmt, line)
     }
 
@@ -286,7 +286,7 @@ impl Parser<'_, '_, '_> {
         }
         // The variables and the body are scopes of their own, as a `goto` out of the body sees.
         let body = self.block()?;
-        self.scopes.close_block();
+        self.scopes.close_block(&mut self.ast);
         self.lexer.budget.spend(1, std::mem::size_of::<For>())?;
         let id = ForId(self.ast.fors.len() as u32);
         self.ast.fors.push(For {
