@@ -472,6 +472,9 @@ fn upvalueid(ctx: &mut Ctx<'_>) -> NativeResult {
     let f = ctx.check_function(0)?;
     match upvalue_identity(ctx.vm, f, n) {
         Some(id) => ctx.ret(Val::light(id)),
+        None if ctx.vm.dialect < Dialect::Lua54 => {
+            Err(ctx.arg_error(1, "invalid upvalue index"))
+        }
         None => ctx.ret(Val::NIL),
     }
 }

@@ -67,6 +67,8 @@ fn has_option(dialect: Dialect, option: &str) -> bool {
 const MAJOR_INCREMENT: i64 = 200;
 /// Work of the smallest step, in the collector's units (about 16 bytes each).
 const SMALL_STEP: usize = 1024;
+/// The same up to 5.3, where a cycle takes scripts more steps.
+const SMALLER_STEP: usize = 64;
 /// Units of work that a step is given for each KiB it is asked for.
 const UNITS_PER_KIB: usize = 64;
 const BYTES_PER_UNIT: usize = 16;
@@ -111,7 +113,11 @@ fn collectgarbage(ctx: &mut Ctx<'_>) -> NativeResult {
                 false => size * UNITS_PER_KIB,
             };
             forget_temporaries(ctx);
-            let ended = ctx.vm.collect_some(SMALL_STEP + work);
+            let least = match dialect < Dialect::Lua54 {
+                true => SMALLER_STEP,
+                false => SMALL_STEP,
+            };
+            let ended = ctx.vm.collect_some(least + work);
             finish(ctx, Val::bool(ended))
         }
         "count" if ctx.vm.dialect == Dialect::Lua52 => {

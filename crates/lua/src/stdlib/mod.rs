@@ -54,6 +54,9 @@ fn run_finalizer(ctx: &mut Ctx<'_>) -> NativeResult {
 fn finalizer_done(ctx: &mut Ctx<'_>) -> NativeResult {
     if ctx.status() == Status::Error {
         let error = ctx.result(0);
+        if ctx.vm.dialect < crate::dialect::Dialect::Lua54 {
+            return Err(versions::finalizer_error(ctx, error));
+        }
         let text = match ctx.to_str(error)? {
             Some(s) => String::from_utf8_lossy(s.as_bytes()).into_owned(),
             None => format!("(error object is a {} value)", error.type_name()),

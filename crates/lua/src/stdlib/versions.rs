@@ -108,3 +108,14 @@ fn table_create(ctx: &mut Ctx<'_>) -> NativeResult {
     let table = ctx.new_table(room[0], room[1])?;
     ctx.ret(Val::table(table))
 }
+
+/// Up to 5.3, an error in a finalizer goes to whoever made the collector run.
+pub(super) fn finalizer_error(ctx: &mut Ctx<'_>, error: Val) -> Thrown {
+    if ctx.vm.dialect == Dialect::Lua51 {
+        return ctx.throw(error);
+    }
+    let text = error.as_str().map_or(&b"no message"[..], |s| s.as_bytes());
+    let message = [b"error in __gc metamethod (", text, b")"].concat();
+    ctx.charge(message.len() / 16);
+    ctx.vm.throw_bytes(&message)
+}

@@ -245,7 +245,15 @@ impl Parser<'_, '_, '_> {
     /// Goes one level of nesting down.
     fn enter(&mut self) -> Result<(), Fail> {
         if self.depth >= MAX_DEPTH {
-            return Err(self.error("C stack overflow"));
+            return Err(match self.dialect {
+                Dialect::Lua51 => self.error_plain("chunk has too many syntax levels"),
+                Dialect::Lua52 | Dialect::Lua53 => self.too_many(TooMany {
+                    what: "C levels",
+                    limit: MAX_DEPTH,
+                    line: self.ast.function(self.scopes.current()).line,
+                }),
+                _ => self.error("C stack overflow"),
+            });
         }
         self.depth += 1;
         Ok(())
