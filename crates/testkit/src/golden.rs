@@ -65,9 +65,15 @@ impl Engine {
         command.args(&self.command[1..]).current_dir(folder);
         for name in [
             "LUA_INIT",
+            "LUA_INIT_5_2",
+            "LUA_INIT_5_3",
             "LUA_INIT_5_4",
+            "LUA_INIT_5_5",
             "LUA_PATH",
+            "LUA_PATH_5_2",
+            "LUA_PATH_5_3",
             "LUA_PATH_5_4",
+            "LUA_PATH_5_5",
             "LUA_CPATH",
         ] {
             command.env_remove(name);
@@ -79,6 +85,21 @@ impl Engine {
                 .env("RILLE_GC_QUARANTINE", "1");
         }
         command
+    }
+
+    /// Whether it can run scripts of a version of Lua, or of none in particular: Rille any, others (`lua5.1`, `luajit`) the one
+    /// that their name says.
+    fn speaks(&self, dialect: Option<&str>) -> bool {
+        let (false, Some(dialect)) = (self.is_rille, dialect) else {
+            return true;
+        };
+        let program = Path::new(&self.command[0]).file_name();
+        let program = program.map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let version: String = program.chars().filter(char::is_ascii_digit).collect();
+        match program.starts_with("luajit") {
+            true => dialect == "5.1",
+            false => version == dialect.replace('.', ""),
+        }
     }
 
     /// How much longer than usual a script may take.
@@ -135,6 +156,9 @@ pub fn check(engine: &Engine, folder: &Path, relative: &Path) -> Verdict {
     if script.only_rille && !engine.is_rille {
         return Verdict::Skipped("only for rille".into());
     }
+    if !engine.speaks(script.dialect.as_deref()) {
+        return Verdict::Skipped("of another version of Lua".into());
+    }
     if let (true, Some(reason)) = (engine.gc_stress, &script.stress_skip) {
         return Verdict::Skipped(reason.clone());
     }
@@ -151,7 +175,7 @@ pub fn check(engine: &Engine, folder: &Path, relative: &Path) -> Verdict {
 pub fn bless(engine: &Engine, folder: &Path, relative: &Path) -> Result<bool, String> {
     let path = folder.join(relative);
     let script = Script::load(&path)?;
-    if script.only_rille && !engine.is_rille {
+    if script.only_rille && !engine.is_rille || !engine.speaks(script.dialect.as_deref()) {
         return Ok(false);
     }
     let outcome = run(engine, folder, relative, &script).map_err(|e| e.to_string())?;
@@ -182,6 +206,9 @@ fn run(
     let mut command = engine.command_in(folder);
     if engine.is_rille {
         command.args(&script.flags);
+        if let Some(dialect) = &script.dialect {
+            command.args(["--dialect", dialect]);
+        }
     }
     command.arg(relative).args(&script.args);
     command.envs(script.env.iter().map(|(name, value)| (name, value)));

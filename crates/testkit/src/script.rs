@@ -17,6 +17,7 @@
 //! | `stdin: TEXT` | standard input, with `\n`, `\t` and `\\` understood |
 //! | `env: NAME=VALUE` | an environment variable; may be repeated |
 //! | `flags: ...` | options for `rille lua`, not passed to any other interpreter |
+//! | `dialect: 5.1` | the version of Lua; other interpreters than those of that version skip the script |
 //! | `only: rille` | not portable to the reference interpreter |
 //! | `timeout: N s` | the time limit, 20 s unless said |
 //! | `rss: N MiB` | the resident set must stay below this |
@@ -44,6 +45,8 @@ pub struct Script {
     pub stdin: String,
     pub env: Vec<(String, String)>,
     pub flags: Vec<String>,
+    /// The version's number, if it is not the one that Rille speaks by itself.
+    pub dialect: Option<String>,
     pub only_rille: bool,
     pub timeout: Duration,
     pub rss_limit_bytes: Option<u64>,
@@ -68,6 +71,7 @@ impl Script {
             stdin: String::new(),
             env: Vec::new(),
             flags: Vec::new(),
+            dialect: None,
             only_rille: false,
             timeout: DEFAULT_TIMEOUT,
             rss_limit_bytes: None,
@@ -115,6 +119,15 @@ impl Script {
                 self.env.push((name.to_owned(), value.to_owned()));
             }
             "flags" => self.flags = words(),
+            "dialect" => {
+                let known = value.split_once('.').is_some_and(|(major, minor)| {
+                    major == "5" && minor.len() == 1 && minor.bytes().all(|b| b.is_ascii_digit())
+                });
+                if !known {
+                    return Err("dialect takes a version such as 5.1".into());
+                }
+                self.dialect = Some(value.to_owned());
+            }
             "only" if value == "rille" => self.only_rille = true,
             "only" => return Err("only takes `rille`".into()),
             "timeout" => {
@@ -223,7 +236,7 @@ mod tests {
     fn reads_directives_and_expected_output() {
         let script = parse(concat!(
             "-- title: with a colon\n-- Prose: with a colon.\n-- expect: exit 70\n-- stderr: a: b\n-- stderr: c\n",
-            "-- args: 1 two\n-- flags: --max-memory 64MiB\n-- only: rille\n-- timeout: 3 s\n",
+            "-- args: 1 two\n-- flags: --max-memory 64MiB\n-- dialect: 5.1\n-- only: rille\n-- timeout: 3 s\n",
             "-- rss: 96 MiB\n-- stdin: a\\nb\n-- env: K=v=w\n-- stress: skip, slow\n",
             "print(1) -- expect: exit 9\n--> not the tail\nprint(2)\n--> 1\n-->\n-->  two\n"
         ))
@@ -232,6 +245,7 @@ mod tests {
         assert_eq!(script.stderr, ["a: b", "c"]);
         assert_eq!(script.args, ["1", "two"]);
         assert_eq!(script.flags, ["--max-memory", "64MiB"]);
+        assert_eq!(script.dialect.as_deref(), Some("5.1"));
         assert!(script.only_rille);
         assert_eq!(script.timeout, Duration::from_secs(3));
         assert_eq!(script.rss_limit_bytes, Some(96 << 20));

@@ -318,6 +318,9 @@ pub(super) static PAIRS: NativeDef = NativeDef {
 };
 
 fn pairs(ctx: &mut Ctx<'_>) -> NativeResult {
+    if ctx.vm.dialect < Dialect::Lua53 && ctx.is_none(0) {
+        ctx.check_table(0)?;
+    }
     let v = ctx.check_any(0)?;
     // In 5.1 there is no metamethod.
     let handler = match ctx.vm.dialect < Dialect::Lua52 {

@@ -51,6 +51,9 @@ const HOOKS: &str = "_HOOKKEY";
 /// Registry key of the hooks' masks and counts by coroutine.
 const HOOK_MASKS: &str = "_HOOKMASK";
 
+/// A hidden variable of generic loops that the reference has from 5.4 on.
+const UNUSED: &[u8] = b"(for unused)";
+
 /// Sets the global `debug`.
 pub(crate) fn open(vm: &mut Vm, full_access: bool) -> Result<(), Thrown> {
     let t = vm.new_table()?;
@@ -152,6 +155,8 @@ fn getinfo(ctx: &mut Ctx<'_>) -> NativeResult {
     }
     let (activation, f) = if ctx.arg(at).is_function() {
         (None, ctx.arg(at))
+    } else if ctx.vm.dialect < Dialect::Lua53 && ctx.vm.number_of(ctx.arg(at)).is_none() {
+        return Err(ctx.arg_error(at, "function or level expected"));
     } else {
         match level_argument(ctx, thread, at)? {
             Some(activation) => (Some(activation), thread.get(activation.func)),
@@ -317,11 +322,25 @@ fn find_local(vm: &Vm, thread: Gc<Thread>, activation: Activation, n: i64) -> Op
         });
     }
     let n = usize::try_from(n).ok().filter(|n| *n > 0)?;
+    let mut unused = 0;
     if let (Some(_), Some(i)) = (lua, activation.frame) {
         let code = frame_code(&thread, activation.func)?;
-        if let Some(name) = code.local_name(n, vm.instruction_index(&thread, i)) {
+        let pc = vm.instruction_index(&thread, i);
+        // The hidden variable that only some versions have is none in the others.
+        let mut left = n;
+        let named = (1..).take_while(|r| code.local_name(*r, pc).is_some());
+        unused = named
+            .filter(|r| code.local_name(*r, pc) == Some(UNUSED))
+            .count();
+        let register = (1..)
+            .take_while(|r| code.local_name(*r, pc).is_some())
+            .find(|r| {
+                left -= (code.local_name(*r, pc) != Some(UNUSED)) as usize;
+                left == 0
+            });
+        if let Some((register, name)) = register.and_then(|r| Some((r, code.local_name(r, pc)?))) {
             return Some(Local {
-                slot: base + n - 1,
+                slot: base + register - 1,
                 name: name.to_vec(),
                 settable: !name.starts_with(b"("),
             });
@@ -341,7 +360,9 @@ fn find_local(vm: &Vm, thread: Gc<Thread>, activation: Activation, n: i64) -> Op
         // Beyond the registers is what the interpreter keeps for an instruction in the middle of its work.
         end = end.min(base + code.max_stack as usize);
     }
-    let slot = base.checked_add(n - 1).filter(|slot| *slot < end)?;
+    let slot = base
+        .checked_add(n - 1 + unused)
+        .filter(|slot| *slot < end)?;
     let (name, settable): (&[u8], bool) = if lua.is_some() {
         (b"(temporary)", !thread.get(slot).is_table())
     } else {
@@ -472,9 +493,7 @@ fn upvalueid(ctx: &mut Ctx<'_>) -> NativeResult {
     let f = ctx.check_function(0)?;
     match upvalue_identity(ctx.vm, f, n) {
         Some(id) => ctx.ret(Val::light(id)),
-        None if ctx.vm.dialect < Dialect::Lua54 => {
-            Err(ctx.arg_error(1, "invalid upvalue index"))
-        }
+        None if ctx.vm.dialect < Dialect::Lua54 => Err(ctx.arg_error(1, "invalid upvalue index")),
         None => ctx.ret(Val::NIL),
     }
 }

@@ -80,7 +80,8 @@ fn setlocale(ctx: &mut Ctx<'_>) -> NativeResult {
 
 fn difftime(ctx: &mut Ctx<'_>) -> NativeResult {
     if ctx.vm.floats {
-        let (later, earlier) = (ctx.check_num(0)?, ctx.opt_num(1, 0.0)?);
+        // Times are whole seconds.
+        let (later, earlier) = (ctx.check_num(0)?.trunc(), ctx.opt_num(1, 0.0)?.trunc());
         return ctx.ret(Val::float(later - earlier));
     }
     let (later, earlier) = (ctx.check_int(0)?, ctx.check_int(1)?);

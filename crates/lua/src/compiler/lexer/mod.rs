@@ -311,6 +311,15 @@ impl<'s, 'b, 'm> Lexer<'s, 'b, 'm> {
                 near.extend_from_slice(&written[written.len() - delimiter..]);
                 quote_visible(&mut text, &near);
             }
+            Token::Byte(byte) if self.dialect < Dialect::Lua53 && !byte.is_ascii_graphic() => {
+                match self.dialect {
+                    Dialect::Lua51 if byte.is_ascii_control() => {
+                        text.extend_from_slice(format!("'char({byte})'").as_bytes());
+                    }
+                    Dialect::Lua51 => text.extend_from_slice(&[b'\'', byte, b'\'']),
+                    _ => text.extend_from_slice(format!("char({byte})").as_bytes()),
+                }
+            }
             other => text.extend_from_slice(self.described(other).as_bytes()),
         }
         Fail::Syntax {

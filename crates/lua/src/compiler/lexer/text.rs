@@ -53,7 +53,10 @@ impl Lexer<'_, '_, '_> {
             match rest.get(plain) {
                 None => {
                     let what = if keep { "string" } else { "comment" };
-                    let message = format!("unfinished long {what} (starting at line {first_line})");
+                    let message = match self.dialect < Dialect::Lua53 {
+                        true => format!("unfinished long {what}"),
+                        false => format!("unfinished long {what} (starting at line {first_line})"),
+                    };
                     return Err(self.error(&message, Near::Eof));
                 }
                 Some(b']') => {
@@ -175,7 +178,9 @@ impl Lexer<'_, '_, '_> {
                             Dialect::Lua51 => "escape sequence too large",
                             _ => "decimal escape too large",
                         };
-                        return Err(self.string_error(quote, start, message, true));
+                        // 5.2 does not show the byte behind it.
+                        let shown = self.dialect != Dialect::Lua52;
+                        return Err(self.string_error(quote, start, message, shown));
                     }
                 }
             }
@@ -240,7 +245,12 @@ impl Lexer<'_, '_, '_> {
             .min(self.position + usize::from(with_current));
         let mut near = vec![quote];
         near.extend_from_slice(&self.text);
-        near.extend_from_slice(&self.source[escape..end]);
+        match self.dialect {
+            // Only what came before the escape sequence, or nothing but it.
+            Dialect::Lua51 => {}
+            Dialect::Lua52 => near = self.source[escape..end].to_vec(),
+            _ => near.extend_from_slice(&self.source[escape..end]),
+        }
         self.error(message, Near::Text(&near))
     }
 }

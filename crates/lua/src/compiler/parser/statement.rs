@@ -91,13 +91,17 @@ impl Parser<'_, '_, '_> {
             Token::ColonColon => self.label_statement(line)?,
             Token::Return => self.return_statement(line)?,
             Token::Break => {
-                if !self.scopes.in_loop() {
-                    if self.dialect >= Dialect::Lua55 {
-                        return Err(self.error("break outside loop"));
+                let in_loop = self.scopes.in_loop();
+                if !in_loop && self.dialect >= Dialect::Lua55 {
+                    return Err(self.error("break outside loop"));
+                }
+                self.advance()?;
+                if !in_loop {
+                    if self.dialect == Dialect::Lua51 {
+                        return Err(self.error("no loop to break"));
                     }
                     self.scopes.add_stray_break(line);
                 }
-                self.advance()?;
                 self.push_stmt(Stmt::Break, line)?;
             }
             Token::Goto => self.goto_statement(line)?,

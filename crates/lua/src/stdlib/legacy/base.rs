@@ -9,7 +9,7 @@ use crate::native::{Ctx, NativeResult, Thrown};
 use crate::stdlib::access::{self, Access};
 use crate::stdlib::{base, load, table};
 use crate::value::Val;
-use crate::vm::Vm;
+use crate::vm::{Event, Vm};
 
 static GCINFO: NativeDef = NativeDef {
     name: "gcinfo",
@@ -29,9 +29,12 @@ static NEWPROXY: NativeDef = NativeDef {
 
 pub(super) fn open(vm: &mut Vm) -> Result<(), Thrown> {
     let globals = vm.globals;
-    vm.register(globals, &[&LOADSTRING, &table::UNPACK])?;
-    if vm.dialect == Dialect::Lua51 {
-        vm.register(globals, &[&GCINFO])?;
+    vm.register(globals, &[&table::UNPACK])?;
+    if vm.dialect >= Dialect::Lua52 {
+        // It is `load` under its old name.
+        vm.set_field(globals, LOADSTRING.name, Val::native(&load::LOAD))?;
+    } else {
+        vm.register(globals, &[&GCINFO, &LOADSTRING])?;
         // The proxies whose metatables others may share; the keys are weak.
         let known = vm.new_table()?;
         vm.scratch.push(Val::table(known));
@@ -103,6 +106,10 @@ fn newproxy(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.push(Val::table(meta));
     ctx.raw_set(known, Val::table(meta), Val::TRUE)?;
     ctx.vm.set_metatable(Val::userdata(proxy), Some(meta));
+    if ctx.vm.meta_field(meta, Event::Gc).is_nil() {
+        // `__gc` is put into the metatable later, for that is where a proxy's metatable comes from.
+        ctx.vm.register_finalizer(Val::userdata(proxy));
+    }
     ctx.ret(Val::userdata(proxy))
 }
 

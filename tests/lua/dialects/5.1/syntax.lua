@@ -1,0 +1,66 @@
+-- What is no program in 5.1, and what it is told.
+-- dialect: 5.1
+local dd=loadstring or load local function d(...) local f,e = dd(...) return f and "ok", e end print(#"\0abc", ("a\0b"):len()) print(("x\0y"):find("%z"), ("x\0y"):gsub("%z", "0")) print(0xA, 1e2, .5, 3., 1e+2)
+print(d("goto = 1")) print(d("local goto = 1 return goto")) print(d("break")) print(d("for i = 1, 2 do break; end")) print(d("do break end")) print(d("return 1,")) print(d("x =")) print(d("= 1")) print(d("local function f() return ... end")) print(d("f(")) print(d("x = }")) print(d("for i do end")) print(d("for 1 = 1 do end")) print(d("if x then")) print(d("if x then else elseif")) print(d("'abc")) print(d("[[abc")) print(d("--[[abc")) print(d("x = '\\400'")) print(d("x = 1e")) print(d("x = 0x")) print(d("x = 3x")) print(d("a.b:c = 1")) print(d("a = b = c")) print(d("local a.b = 1")) print(d("return return")) print(d("x = @")) print(d("x = ~1")) print(d("x = 1 // 2")) print(d("x = 1 & 2")) print(d("x = 1 << 2")) print(d("local x <const> = 1"))     print(d("local t = {1;2,3;}")) print(d("a\n(b)")) print(d("x = function() end()")) print(d("x = a~=b")) print(d("x = a != b")) print(d("return function(...) local a = arg return a end")) print(d("x = '\\u{41}'")) print(d("x = '\\q'"))  print(d("#!x\nreturn 1")) print(d("local a <close> = 1")) print(d("x = 5 y = 6")) print(d("x = nil.y")) print(d("x = (1).y")) print(d("x = 'a':rep(2)")) print(d("x = {}.y")) print(d("and = 1")) print(d("x = 10 = 5")) print(d("function a.b.c:d.e() end")) print(d("local function a.b() end")) print(d("until x")) print(d("end")) print(d("x = [=abc")) print(d("x = [==[ abc ]=]")) print(d(("x = 1 "):rep(3) .. "y")) print(d("x", "=name")) print(d("x", "@file.lua"))  print(d("x y", "line1\nline2"))
+--> 4	3
+--> 2	x0y	1
+--> 10	100	0.5	3	100
+--> ok	nil
+--> ok	nil
+--> nil	[string "break"]:1: no loop to break near '<eof>'
+--> ok	nil
+--> nil	[string "do break end"]:1: no loop to break near 'end'
+--> nil	[string "return 1,"]:1: unexpected symbol near '<eof>'
+--> nil	[string "x ="]:1: unexpected symbol near '<eof>'
+--> nil	 1:1: unexpected symbol near '='
+--> nil	[string "local function f() return ... end"]:1: cannot use '...' outside a vararg function near '...'
+--> nil	[string "f("]:1: unexpected symbol near '<eof>'
+--> nil	[string "x = }"]:1: unexpected symbol near '}'
+--> nil	[string "for i do end"]:1: '=' or 'in' expected near 'do'
+--> nil	[string "for 1 = 1 do end"]:1: '<name>' expected near '1'
+--> nil	[string "if x then"]:1: 'end' expected near '<eof>'
+--> nil	[string "if x then else elseif"]:1: 'end' expected near 'elseif'
+--> nil	[string "'abc"]:1: unfinished string near '<eof>'
+--> nil	[string "[[abc"]:1: unfinished long string near '<eof>'
+--> nil	[string "--[[abc"]:1: unfinished long comment near '<eof>'
+--> nil	[string "x = '\400'"]:1: escape sequence too large near '''
+--> nil	[string "x = 1e"]:1: malformed number near '1e'
+--> nil	[string "x = 0x"]:1: malformed number near '0x'
+--> nil	[string "x = 3x"]:1: malformed number near '3x'
+--> nil	[string "a.b:c = 1"]:1: function arguments expected near '='
+--> nil	[string "a = b = c"]:1: unexpected symbol near '='
+--> nil	[string "local a.b = 1"]:1: unexpected symbol near '.'
+--> nil	[string "return return"]:1: unexpected symbol near 'return'
+--> nil	[string "x = @"]:1: unexpected symbol near '@'
+--> nil	[string "x = ~1"]:1: unexpected symbol near '~'
+--> nil	[string "x = 1 // 2"]:1: unexpected symbol near '/'
+--> nil	[string "x = 1 & 2"]:1: unexpected symbol near '&'
+--> nil	[string "x = 1 << 2"]:1: unexpected symbol near '<'
+--> nil	[string "local x <const> = 1"]:1: unexpected symbol near '<'
+--> ok	nil
+--> nil	[string "a..."]:2: ambiguous syntax (function call x new statement) near '('
+--> nil	[string "x = function() end()"]:1: unexpected symbol near ')'
+--> ok	nil
+--> nil	[string "x = a != b"]:1: unexpected symbol near '!'
+--> ok	nil
+--> ok	nil
+--> ok	nil
+--> nil	[string "#!x..."]:1: unexpected symbol near '#'
+--> nil	[string "local a <close> = 1"]:1: unexpected symbol near '<'
+--> ok	nil
+--> nil	[string "x = nil.y"]:1: unexpected symbol near '.'
+--> ok	nil
+--> nil	[string "x = 'a':rep(2)"]:1: unexpected symbol near ':'
+--> nil	[string "x = {}.y"]:1: unexpected symbol near '.'
+--> nil	[string "and = 1"]:1: unexpected symbol near 'and'
+--> nil	[string "x = 10 = 5"]:1: unexpected symbol near '='
+--> nil	[string "function a.b.c:d.e() end"]:1: '(' expected near '.'
+--> nil	[string "local function a.b() end"]:1: '(' expected near '.'
+--> nil	[string "until x"]:1: '<eof>' expected near 'until'
+--> nil	[string "end"]:1: '<eof>' expected near 'end'
+--> nil	[string "x = [=abc"]:1: invalid long string delimiter near '[='
+--> nil	[string "x = [==[ abc ]=]"]:1: unfinished long string near '<eof>'
+--> nil	[string "x = 1 x = 1 x = 1 y"]:1: '=' expected near '<eof>'
+--> nil	name:1: '=' expected near '<eof>'
+--> nil	file.lua:1: '=' expected near '<eof>'
+--> nil	[string "line1..."]:1: '=' expected near 'y'

@@ -1,0 +1,240 @@
+-- Tracebacks in the shape of 5.1.
+-- dialect: 5.1
+local t = {}
+local ok, tb = xpcall(function() local function deep(n) if n == 0 then error("deep") end deep(n - 1) end deep(3) end, debug.traceback) print((tb:gsub("0x%x+", "PTR")))
+local function tail(n) if n == 0 then return debug.traceback("tb") end return tail(n - 1) end print((tail(1)))
+print(debug.traceback("m", 1)) print(debug.traceback("m", 50)) print(debug.traceback(5)) print(debug.traceback({}) ~= nil) print(debug.traceback(nil)) print(coroutine.wrap(function() return debug.traceback("in co") end)())
+local function rec(n) if n == 0 then return debug.traceback() end local r = rec(n - 1) return r end print(rec(40)) print(rec(20)) print(rec(17)) print(rec(18)) print(rec(19)) print(rec(16))
+local co = coroutine.create(function() local x = 1 coroutine.yield() end) coroutine.resume(co) print(debug.traceback(co)) print(debug.traceback(co, "msg")) print(debug.traceback(co, "msg", 1)) print(debug.traceback(co, nil))
+function globalf() error("in global") end print(select(2, xpcall(function() globalf() end, debug.traceback))) function t.field() error("f") end function t:meth() error("m") end print(select(2, xpcall(function() t.field() end, debug.traceback))) print(select(2, xpcall(function() t:meth() end, debug.traceback))) 
+print(select(2, xpcall(function() table.sort({3,2,1}, function(a, b) error("cmp") end) end, debug.traceback))) print(select(2, xpcall(function() local m = setmetatable({}, {__index = function() error("idx") end}) return m.x end, debug.traceback))) print(select(2, xpcall(function() for i in function() error("iter") end do end end, debug.traceback))) print(select(2, xpcall(string.rep, debug.traceback)))
+--> dialects/5.1/tracebacks.lua:4: deep
+--> stack traceback:
+--> 	[C]: in function 'error'
+--> 	dialects/5.1/tracebacks.lua:4: in function 'deep'
+--> 	dialects/5.1/tracebacks.lua:4: in function 'deep'
+--> 	dialects/5.1/tracebacks.lua:4: in function 'deep'
+--> 	dialects/5.1/tracebacks.lua:4: in function 'deep'
+--> 	dialects/5.1/tracebacks.lua:4: in function <dialects/5.1/tracebacks.lua:4>
+--> 	[C]: in function 'xpcall'
+--> 	dialects/5.1/tracebacks.lua:4: in main chunk
+--> 	[C]: ?
+--> tb
+--> stack traceback:
+--> 	dialects/5.1/tracebacks.lua:5: in function <dialects/5.1/tracebacks.lua:5>
+--> 	(tail call): ?
+--> 	dialects/5.1/tracebacks.lua:5: in main chunk
+--> 	[C]: ?
+--> m
+--> stack traceback:
+--> 	dialects/5.1/tracebacks.lua:6: in main chunk
+--> 	[C]: ?
+--> m
+--> stack traceback:
+--> 5
+--> stack traceback:
+--> 	dialects/5.1/tracebacks.lua:6: in main chunk
+--> 	[C]: ?
+--> true
+--> nil
+--> in co
+--> stack traceback:
+--> 	dialects/5.1/tracebacks.lua:6: in function <dialects/5.1/tracebacks.lua:6>
+--> stack traceback:
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	...
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in main chunk
+--> 	[C]: ?
+--> stack traceback:
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	...
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in main chunk
+--> 	[C]: ?
+--> stack traceback:
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in main chunk
+--> 	[C]: ?
+--> stack traceback:
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in main chunk
+--> 	[C]: ?
+--> stack traceback:
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in main chunk
+--> 	[C]: ?
+--> stack traceback:
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in function 'rec'
+--> 	dialects/5.1/tracebacks.lua:7: in main chunk
+--> 	[C]: ?
+--> stack traceback:
+--> 	[C]: in function 'yield'
+--> 	dialects/5.1/tracebacks.lua:8: in function <dialects/5.1/tracebacks.lua:8>
+--> msg
+--> stack traceback:
+--> 	[C]: in function 'yield'
+--> 	dialects/5.1/tracebacks.lua:8: in function <dialects/5.1/tracebacks.lua:8>
+--> msg
+--> stack traceback:
+--> 	dialects/5.1/tracebacks.lua:8: in function <dialects/5.1/tracebacks.lua:8>
+--> nil
+--> dialects/5.1/tracebacks.lua:9: in global
+--> stack traceback:
+--> 	[C]: in function 'error'
+--> 	dialects/5.1/tracebacks.lua:9: in function 'globalf'
+--> 	dialects/5.1/tracebacks.lua:9: in function <dialects/5.1/tracebacks.lua:9>
+--> 	[C]: in function 'xpcall'
+--> 	dialects/5.1/tracebacks.lua:9: in main chunk
+--> 	[C]: ?
+--> dialects/5.1/tracebacks.lua:9: f
+--> stack traceback:
+--> 	[C]: in function 'error'
+--> 	dialects/5.1/tracebacks.lua:9: in function 'field'
+--> 	dialects/5.1/tracebacks.lua:9: in function <dialects/5.1/tracebacks.lua:9>
+--> 	[C]: in function 'xpcall'
+--> 	dialects/5.1/tracebacks.lua:9: in main chunk
+--> 	[C]: ?
+--> dialects/5.1/tracebacks.lua:9: m
+--> stack traceback:
+--> 	[C]: in function 'error'
+--> 	dialects/5.1/tracebacks.lua:9: in function 'meth'
+--> 	dialects/5.1/tracebacks.lua:9: in function <dialects/5.1/tracebacks.lua:9>
+--> 	[C]: in function 'xpcall'
+--> 	dialects/5.1/tracebacks.lua:9: in main chunk
+--> 	[C]: ?
+--> dialects/5.1/tracebacks.lua:10: cmp
+--> stack traceback:
+--> 	[C]: in function 'error'
+--> 	dialects/5.1/tracebacks.lua:10: in function <dialects/5.1/tracebacks.lua:10>
+--> 	[C]: in function 'sort'
+--> 	dialects/5.1/tracebacks.lua:10: in function <dialects/5.1/tracebacks.lua:10>
+--> 	[C]: in function 'xpcall'
+--> 	dialects/5.1/tracebacks.lua:10: in main chunk
+--> 	[C]: ?
+--> dialects/5.1/tracebacks.lua:10: idx
+--> stack traceback:
+--> 	[C]: in function 'error'
+--> 	dialects/5.1/tracebacks.lua:10: in function <dialects/5.1/tracebacks.lua:10>
+--> 	dialects/5.1/tracebacks.lua:10: in function <dialects/5.1/tracebacks.lua:10>
+--> 	[C]: in function 'xpcall'
+--> 	dialects/5.1/tracebacks.lua:10: in main chunk
+--> 	[C]: ?
+--> dialects/5.1/tracebacks.lua:10: iter
+--> stack traceback:
+--> 	[C]: in function 'error'
+--> 	dialects/5.1/tracebacks.lua:10: in function '(for generator)'
+--> 	dialects/5.1/tracebacks.lua:10: in function <dialects/5.1/tracebacks.lua:10>
+--> 	[C]: in function 'xpcall'
+--> 	dialects/5.1/tracebacks.lua:10: in main chunk
+--> 	[C]: ?
+--> bad argument #1 to '?' (string expected, got no value)
+--> stack traceback:
+--> 	[C]: ?
+--> 	[C]: in function 'xpcall'
+--> 	dialects/5.1/tracebacks.lua:10: in main chunk
+--> 	[C]: ?

@@ -1,0 +1,73 @@
+-- What is no program in 5.2, and what it is told.
+-- dialect: 5.2
+local dd=loadstring or load local function d(...) local f,e = dd(...) return f and "ok", e end print(#"\0abc", ("a\0b"):len()) print(("x\0y"):find("%z"), ("x\0y"):gsub("%z", "0")) print(0xA, 1e2, .5, 3., 1e+2)
+print(d("goto = 1")) print(d("local goto = 1 return goto")) print(d("break")) print(d("for i = 1, 2 do break; end")) print(d("do break end")) print(d("return 1,")) print(d("x =")) print(d("= 1")) print(d("local function f() return ... end")) print(d("f(")) print(d("x = }")) print(d("for i do end")) print(d("for 1 = 1 do end")) print(d("if x then")) print(d("if x then else elseif")) print(d("'abc")) print(d("[[abc")) print(d("--[[abc")) print(d("x = '\\400'")) print(d("x = 1e")) print(d("x = 0x")) print(d("a.b:c = 1")) print(d("a = b = c")) print(d("local a.b = 1")) print(d("return return")) print(d("x = @")) print(d("x = ~1")) print(d("x = 1 // 2")) print(d("x = 1 & 2")) print(d("x = 1 << 2")) print(d("local x <const> = 1"))     print(d("local t = {1;2,3;}")) print(d("a\n(b)")) print(d("x = function() end()")) print(d("x = a~=b")) print(d("x = a != b")) print(d("return function(...) local a = arg return a end")) print(d("x = '\\u{41}'")) print(d("x = '\\q'"))  print(d("#!x\nreturn 1")) print(d("local a <close> = 1")) print(d("x = 5 y = 6")) print(d("x = nil.y")) print(d("x = (1).y")) print(d("x = 'a':rep(2)")) print(d("x = {}.y")) print(d("and = 1")) print(d("x = 10 = 5")) print(d("function a.b.c:d.e() end")) print(d("local function a.b() end")) print(d("until x")) print(d("end")) print(d("x = [=abc")) print(d("x = [==[ abc ]=]")) print(d(("x = 1 "):rep(3) .. "y")) print(d("x", "=name")) print(d("x", "@file.lua"))  print(d("x y", "line1\nline2"))
+
+print(d("::a:: ::a::")) print(d("goto nope")) print(d("do goto l end local x ::l:: print(x)")) print(d("repeat if x then goto c end local y ::c:: until y")) print(d(";")) print(d("x = 1;; y = 2"))
+--> 4	3
+--> 2	x0y	1
+--> 10	100	0.5	3	100
+--> nil	[string "goto = 1"]:1: <name> expected near '='
+--> nil	[string "local goto = 1 return goto"]:1: <name> expected near 'goto'
+--> nil	[string "break"]:1: <break> at line 1 not inside a loop
+--> ok	nil
+--> nil	[string "do break end"]:1: <break> at line 1 not inside a loop
+--> nil	[string "return 1,"]:1: unexpected symbol near <eof>
+--> nil	[string "x ="]:1: unexpected symbol near <eof>
+--> nil	 1:1: unexpected symbol near '='
+--> nil	[string "local function f() return ... end"]:1: cannot use '...' outside a vararg function near '...'
+--> nil	[string "f("]:1: unexpected symbol near <eof>
+--> nil	[string "x = }"]:1: unexpected symbol near '}'
+--> nil	[string "for i do end"]:1: '=' or 'in' expected near 'do'
+--> nil	[string "for 1 = 1 do end"]:1: <name> expected near '1'
+--> nil	[string "if x then"]:1: 'end' expected near <eof>
+--> nil	[string "if x then else elseif"]:1: 'end' expected near 'elseif'
+--> nil	[string "'abc"]:1: unfinished string near <eof>
+--> nil	[string "[[abc"]:1: unfinished long string near <eof>
+--> nil	[string "--[[abc"]:1: unfinished long comment near <eof>
+--> nil	[string "x = '\400'"]:1: decimal escape too large near '\400'
+--> nil	[string "x = 1e"]:1: malformed number near '1e'
+--> nil	[string "x = 0x"]:1: malformed number near '0x'
+--> nil	[string "a.b:c = 1"]:1: function arguments expected near '='
+--> nil	[string "a = b = c"]:1: unexpected symbol near '='
+--> nil	[string "local a.b = 1"]:1: unexpected symbol near '.'
+--> nil	[string "return return"]:1: unexpected symbol near 'return'
+--> nil	[string "x = @"]:1: unexpected symbol near '@'
+--> nil	[string "x = ~1"]:1: unexpected symbol near '~'
+--> nil	[string "x = 1 // 2"]:1: unexpected symbol near '/'
+--> nil	[string "x = 1 & 2"]:1: unexpected symbol near '&'
+--> nil	[string "x = 1 << 2"]:1: unexpected symbol near '<'
+--> nil	[string "local x <const> = 1"]:1: unexpected symbol near '<'
+--> ok	nil
+--> ok	nil
+--> nil	[string "x = function() end()"]:1: unexpected symbol near ')'
+--> ok	nil
+--> nil	[string "x = a != b"]:1: unexpected symbol near '!'
+--> ok	nil
+--> nil	[string "x = '\u{41}'"]:1: invalid escape sequence near '\u'
+--> nil	[string "x = '\q'"]:1: invalid escape sequence near '\q'
+--> nil	[string "#!x..."]:1: unexpected symbol near '#'
+--> nil	[string "local a <close> = 1"]:1: unexpected symbol near '<'
+--> ok	nil
+--> nil	[string "x = nil.y"]:1: unexpected symbol near '.'
+--> ok	nil
+--> nil	[string "x = 'a':rep(2)"]:1: unexpected symbol near ':'
+--> nil	[string "x = {}.y"]:1: unexpected symbol near '.'
+--> nil	[string "and = 1"]:1: unexpected symbol near 'and'
+--> nil	[string "x = 10 = 5"]:1: unexpected symbol near '='
+--> nil	[string "function a.b.c:d.e() end"]:1: '(' expected near '.'
+--> nil	[string "local function a.b() end"]:1: '(' expected near '.'
+--> nil	[string "until x"]:1: <eof> expected near 'until'
+--> nil	[string "end"]:1: <eof> expected near 'end'
+--> nil	[string "x = [=abc"]:1: invalid long string delimiter near '[='
+--> nil	[string "x = [==[ abc ]=]"]:1: unfinished long string near <eof>
+--> nil	[string "x = 1 x = 1 x = 1 y"]:1: syntax error near <eof>
+--> nil	name:1: syntax error near <eof>
+--> nil	file.lua:1: syntax error near <eof>
+--> nil	[string "line1..."]:1: syntax error near 'y'
+--> nil	[string "::a:: ::a::"]:1: label 'a' already defined on line 1
+--> nil	[string "goto nope"]:1: no visible label 'nope' for <goto> at line 1
+--> nil	[string "do goto l end local x ::l:: print(x)"]:1: <goto l> at line 1 jumps into the scope of local 'x'
+--> nil	[string "repeat if x then goto c end local y ::c:: unt..."]:1: <goto c> at line 1 jumps into the scope of local 'y'
+--> ok	nil
+--> ok	nil
