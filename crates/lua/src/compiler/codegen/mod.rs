@@ -143,6 +143,8 @@ impl Generator<'_, '_, '_> {
                 false => self.emit_nil(reg, 1)?,
             }
             self.activate(var)?;
+            // The function begins after this instruction, which nothing is merged with.
+            self.label();
         }
         self.statements(function.body)?;
         self.line = function.return_line;
