@@ -19,7 +19,7 @@ usage: cargo xtask COMMAND
 
   test [--no-install]                           everything: install what the tests need, build, run all tests
   golden [--with CMD] [--bless] [FILTER]        the scripts under tests/lua; --bless rewrites what they should print
-  official [--with CMD] [FILE...]               the official Lua 5.4 suite, file by file
+  official [--with CMD] [--dialect V] [FILE...] the official suites of Lua 5.3, 5.4 and 5.5, file by file
   stress [--with CMD] [FILTER]                  the scripts, with a collection at every allocation and freed objects poisoned
   attacks [--write | FILTER]                    the attacks, each in its process with 256 KiB of native stack, and their table
   asan [FILTER]                                 the VM's tests and the scripts under AddressSanitizer (nightly toolchain)

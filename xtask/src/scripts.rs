@@ -1,6 +1,5 @@
 //! `golden`, `official` and `stress`: scripts under an interpreter of choice.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use rille_testkit::golden::{self, Engine};
@@ -15,6 +14,8 @@ use crate::shell;
 struct Options {
     with: Option<String>,
     bless: bool,
+    /// Versions of the language, for `official`.
+    dialects: Vec<String>,
     names: Vec<String>,
 }
 
@@ -29,6 +30,10 @@ impl Options {
                     options.with = Some(line.clone());
                 }
                 "--bless" => options.bless = true,
+                "--dialect" => {
+                    let version = words.next().ok_or("--dialect needs a version")?;
+                    options.dialects.push(version.clone());
+                }
                 _ if word.starts_with('-') => return Err(format!("unknown option {word}")),
                 _ => options.names.push(word.clone()),
             }
@@ -44,6 +49,9 @@ impl Options {
     }
 
     fn filter(&self) -> Result<&str, String> {
+        if !self.dialects.is_empty() {
+            return Err("--dialect goes with official".into());
+        }
         match self.names.as_slice() {
             [] => Ok(""),
             [filter] => Ok(filter),
@@ -108,41 +116,58 @@ fn bless(engine: &Engine, filter: &str) -> Result<bool, String> {
     Ok(good)
 }
 
-/// `cargo xtask official`. Without `--with`, judged against the list of expected failures; another interpreter is
-/// judged without one.
+/// `cargo xtask official`: the suites of all versions or of those asked for, with a table at the end. Without `--with`,
+/// judged against the lists; another interpreter (by default of 5.4) is judged without one.
 pub fn official(words: &[String]) -> Result<bool, String> {
     let options = Options::parse(words)?;
     if options.bless {
         return Err("--bless goes with golden".into());
     }
     let engine = options.engine()?;
-    let list = workspace_root().join("tests/official-5.4.expect");
-    let no_list = Path::new("/dev/null");
-    let list = if engine.is_rille { &list } else { no_list };
-    let suite = Arc::new(Suite::open(&target_dir().join("official-suite"), list)?);
-    let wanted = |file: &&str| {
+    let mut dialects = official::DIALECTS.to_vec();
+    match (&*options.dialects, engine.is_rille) {
+        ([], true) => {}
+        ([], false) => dialects.retain(|dialect| *dialect == "5.4"),
+        (asked, _) => {
+            if let Some(unknown) = asked.iter().find(|d| !dialects.contains(&&***d)) {
+                return Err(format!("there is no suite of {unknown}"));
+            }
+            dialects.retain(|dialect| asked.iter().any(|d| d == dialect));
+        }
+    }
+    let mut suites = Vec::new();
+    for dialect in dialects {
+        let list = workspace_root().join(format!("tests/official-{dialect}.expect"));
+        let list = engine.is_rille.then_some(&*list);
+        let cache = target_dir().join("official-suite");
+        suites.push(Arc::new(Suite::open(&cache, dialect, list)?));
+    }
+    let wanted = |file: &str| {
         options.names.is_empty()
             || options
                 .names
                 .iter()
                 .any(|name| file.trim_end_matches(".lua") == name.trim_end_matches(".lua"))
     };
-    let cases: Vec<Case> = official::FILES
-        .into_iter()
-        .filter(wanted)
-        .map(|file| {
-            let (suite, engine) = (Arc::clone(&suite), engine.clone());
-            Case {
-                name: file.to_owned(),
-                run: Box::new(move || suite.check(&engine, file)),
-            }
-        })
-        .collect();
+    let mut cases = Vec::new();
+    for suite in &suites {
+        for file in suite.files().iter().filter(|file| wanted(file)) {
+            let (suite, engine, file) = (Arc::clone(suite), engine.clone(), file.clone());
+            cases.push(Case {
+                name: format!("{}/{file}", suite.dialect()),
+                run: Box::new(move || suite.check(&engine, &file)),
+            });
+        }
+    }
     if cases.is_empty() {
         return Err(format!(
-            "the suite has none of: {}",
+            "the suites have none of: {}",
             options.names.join(" ")
         ));
     }
-    Ok(harness::run(&cases, 0).failed == 0)
+    let good = harness::run(&cases, 0).failed == 0;
+    for suite in &suites {
+        println!("{}", suite.table());
+    }
+    Ok(good)
 }

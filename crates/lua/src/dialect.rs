@@ -80,6 +80,12 @@ impl Dialect {
         self as u8 >= Dialect::Lua54 as u8
     }
 
+    /// Whether a function expression may give the closure that it gave before (5.2, 5.3).
+    #[inline]
+    pub const fn reuses_closures(self) -> bool {
+        matches!(self, Dialect::Lua52 | Dialect::Lua53)
+    }
+
     /// Whether `a <= b` is `not (b < a)` where there is no `__le` (up to 5.3).
     #[inline]
     pub const fn le_by_lt(self) -> bool {

@@ -53,6 +53,9 @@ pub struct Proto {
     /// Prototypes of the functions inside, made when first needed (null before).
     pub(crate) children: *mut *mut Proto,
     pub(crate) function: Arc<FunctionCode>,
+    /// The closure made last, in versions that give it again if the next one would be equal; weak: the collector forgets
+    /// it when it visits the prototype first.
+    pub(crate) cached: *mut LuaClosure,
     /// Bytes of the whole chunk's code, if this VM compiled it: charged until the last prototype that shares it goes.
     pub(crate) private: Option<Rc<usize>>,
 }

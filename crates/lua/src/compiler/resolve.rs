@@ -89,7 +89,16 @@ struct Function {
     declared: usize,
     first_block: usize,
     first_pending: usize,
-    visible_labels: HashMap<StrId, (LabelId, u32)>,
+    visible_labels: HashMap<StrId, Visible>,
+}
+
+/// A label that can be seen.
+#[derive(Clone, Copy)]
+struct Visible {
+    label: LabelId,
+    line: u32,
+    /// Its place in `labels`.
+    at: usize,
 }
 
 /// The scopes that are open.
@@ -100,8 +109,10 @@ pub(crate) struct Scopes {
     functions: Vec<Function>,
     blocks: Vec<Block>,
     pending: Vec<Pending>,
-    /// Labels in open blocks, by name.
-    labels: Vec<StrId>,
+    /// Labels in open blocks: their names, and the label of the same name that each hides.
+    labels: Vec<(StrId, Option<Visible>)>,
+    /// Up to 5.3, a label may have the name of one of an enclosing block, and a `goto` means the nearest one.
+    labels_by_block: bool,
     /// How many pending jumps look for a name, so that most labels need not search.
     wanted: HashMap<StrId, u32>,
     /// The name of declarations of all globals.
@@ -133,7 +144,7 @@ impl Scopes {
     }
 
     /// Closes the function and its outermost block.
-    pub fn close_function(&mut self) -> Result<(), GotoError> {
+    pub fn close_function(&mut self, ast: &mut Ast) -> Result<(), GotoError> {
         let first = self.function().first_pending;
         if let Some(jump) = self.pending.get(first) {
             return Err(GotoError::Unresolved {
@@ -141,7 +152,7 @@ impl Scopes {
                 line: jump.line,
             });
         }
-        self.close_block();
+        self.close_block(ast);
         self.functions.pop();
         Ok(())
     }
@@ -161,7 +172,7 @@ impl Scopes {
         });
     }
 
-    pub fn close_block(&mut self) {
+    pub fn close_block(&mut self, ast: &mut Ast) {
         let block = self.blocks.pop().expect("a block is open");
         let function = self.functions.last_mut().expect("a function is open");
         let keep = function.base + block.level;
@@ -170,13 +181,61 @@ impl Scopes {
             self.named_globals -= usize::from(active.names_global);
         }
         function.declared = block.declared;
-        for name in self.labels.drain(block.first_label..) {
-            function.visible_labels.remove(&name);
+        for (name, hidden) in self.labels.drain(block.first_label..).rev() {
+            match hidden {
+                Some(outer) => function.visible_labels.insert(name, outer),
+                None => function.visible_labels.remove(&name),
+            };
         }
         // A jump out of the block leaves the scope of the block's variables.
         for jump in &mut self.pending[block.first_pending..] {
             jump.level = jump.level.min(block.level);
         }
+        if self.labels_by_block {
+            self.look_in_enclosing_block(ast, block.first_pending);
+        }
+    }
+
+    /// Jumps that have just left a block may go to a label that the enclosing block has already.
+    fn look_in_enclosing_block(&mut self, ast: &mut Ast, first_pending: usize) {
+        let mut kept = first_pending;
+        for index in first_pending..self.pending.len() {
+            let (label, id) = (self.pending[index].label, self.pending[index].id);
+            match label.and_then(|name| self.label_of_block(name)) {
+                Some(found) => {
+                    ast.gotos[id.0 as usize] = found.label;
+                    if let Some(name) = label {
+                        self.forget_wanted(name);
+                    }
+                }
+                None => {
+                    self.pending.swap(kept, index);
+                    kept += 1;
+                }
+            }
+        }
+        self.pending.truncate(kept);
+    }
+
+    /// The visible label of a name, if it is in the innermost block.
+    fn label_of_block(&self, name: StrId) -> Option<Visible> {
+        let function = self.functions.last()?;
+        let first = self.blocks[function.first_block..].last()?.first_label;
+        let found = function.visible_labels.get(&name).copied()?;
+        (found.at >= first).then_some(found)
+    }
+
+    /// The label that a name means here, of those seen so far.
+    fn visible_label(&self, name: StrId) -> Option<Visible> {
+        match self.labels_by_block {
+            true => self.label_of_block(name),
+            false => self.function().visible_labels.get(&name).copied(),
+        }
+    }
+
+    /// Makes labels local to their blocks, as up to 5.3.
+    pub fn set_labels_by_block(&mut self, by_block: bool) {
+        self.labels_by_block = by_block;
     }
 
     /// Whether the statement is in a loop of the function.
@@ -294,8 +353,8 @@ impl Scopes {
     /// Adds a `goto`. Backward ones find their label at once, others wait for it.
     pub fn add_goto(&mut self, ast: &mut Ast, name: StrId, line: u32) -> GotoId {
         let id = GotoId(ast.gotos.len() as u32);
-        match self.function().visible_labels.get(&name) {
-            Some(&(label, _)) => ast.gotos.push(label),
+        match self.visible_label(name) {
+            Some(found) => ast.gotos.push(found.label),
             None => {
                 ast.gotos.push(LabelId(u32::MAX));
                 *self.wanted.entry(name).or_insert(0) += 1;
@@ -322,8 +381,11 @@ impl Scopes {
 
     /// Checks that no visible label of the function has that name.
     pub fn check_label(&self, name: StrId) -> Result<(), GotoError> {
-        match self.function().visible_labels.get(&name) {
-            Some(&(_, line)) => Err(GotoError::Repeated { name, line }),
+        match self.visible_label(name) {
+            Some(found) => Err(GotoError::Repeated {
+                name,
+                line: found.line,
+            }),
             None => Ok(()),
         }
     }
@@ -346,9 +408,14 @@ impl Scopes {
         };
         let id = LabelId(ast.labels.len() as u32);
         ast.labels.push(level as u32);
-        self.labels.push(name);
         let function = self.functions.last_mut().expect("a function is open");
-        function.visible_labels.insert(name, (id, line));
+        let visible = Visible {
+            label: id,
+            line,
+            at: self.labels.len(),
+        };
+        let hidden = function.visible_labels.insert(name, visible);
+        self.labels.push((name, hidden));
         if !self.wanted.contains_key(&name) {
             return Ok((id, 0));
         }

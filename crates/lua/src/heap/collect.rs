@@ -272,7 +272,10 @@ impl Heap {
                 }
                 tag::PROTO => {
                     (*object).mark |= BLACK;
-                    let p = &*(object as *mut Proto);
+                    let p = &mut *(object as *mut Proto);
+                    if !p.cached.is_null() && is_white(p.cached as *mut Header) {
+                        p.cached = std::ptr::null_mut();
+                    }
                     for v in p.constants() {
                         self.mark(*v);
                     }

@@ -667,6 +667,7 @@ impl Vm {
                 constant_count: constants as u32,
                 children: Box::into_raw(children_of) as *mut *mut Proto,
                 function: Arc::clone(function),
+                cached: null_mut(),
                 private,
             });
             Gc::from_ptr(cell)

@@ -449,13 +449,10 @@ fn rawlen(ctx: &mut Ctx<'_>) -> NativeResult {
         (Some(t), _) if t.header.extra & KIND_LAYERED != 0 => t.layered_base().border(),
         (Some(mut t), _) => t.border(),
         (_, Some(s)) => s.len() as i64,
-        _ => {
-            return Err(super::before54::several_types_error(
-                ctx,
-                0,
-                "table or string",
-            ));
+        _ if ctx.vm.dialect < Dialect::Lua54 => {
+            return Err(ctx.arg_error(0, "table or string expected"));
         }
+        _ => return Err(ctx.type_error(0, "table or string")),
     };
     ctx.ret(Val::int(n))
 }
@@ -529,7 +526,10 @@ fn setmetatable(ctx: &mut Ctx<'_>) -> NativeResult {
     let t = ctx.check_table(0)?;
     let meta = ctx.arg(1);
     if ctx.is_none(1) || !matches!(meta.type_of(), Type::Nil | Type::Table) {
-        return Err(super::before54::several_types_error(ctx, 1, "nil or table"));
+        return Err(match ctx.vm.dialect < Dialect::Lua54 {
+            true => ctx.arg_error(1, "nil or table expected"),
+            false => ctx.type_error(1, "nil or table"),
+        });
     }
     if t.header.extra & KIND_FROZEN != 0 {
         return Err(ctx.error("attempt to modify a read-only table"));

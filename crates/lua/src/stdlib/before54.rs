@@ -1,68 +1,12 @@
-//! Functions of the libraries that 5.4 replaced: `print` through the global `tostring`, `ipairs` with `__ipairs`, and the
-//! random numbers' checks of 5.3.
+//! Functions of 5.3 that 5.4 replaced: `ipairs` with `__ipairs`, and random numbers with other checks.
 //!
 //! **Invariant:** each is registered by [`super::versions`] in the place of the newer one, and only there.
 
-use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::native::{Action, Ctx, NativeResult};
 use crate::value::{Val, tag};
 
-/// `print` as it is up to 5.3: it calls whatever the global `tostring` is.
-pub(super) static PRINT: NativeDef = NativeDef {
-    name: "print",
-    run: print,
-    cost: Cost::Bytes,
-};
-
-fn print(ctx: &mut Ctx<'_>) -> NativeResult {
-    // Behind the arguments: `tostring`, and the number of the argument that it is called for.
-    let count = ctx.nargs();
-    let globals = ctx.vm.globals;
-    let key = ctx.new_str(b"tostring")?;
-    let tostring = ctx.raw_get(globals, Val::str(key));
-    ctx.resize_args(count + 2)?;
-    ctx.set_arg(count, tostring);
-    ctx.set_arg(count + 1, Val::int(0));
-    print_next(ctx)
-}
-
-fn print_next(ctx: &mut Ctx<'_>) -> NativeResult {
-    let count = ctx.nargs() - 2;
-    let at = ctx.arg(count + 1).raw_int() as usize;
-    if at == count {
-        let _ = ctx.vm.host.write_out(b"\n");
-        return ctx.ret0();
-    }
-    let (tostring, v) = (ctx.arg(count), ctx.arg(at));
-    ctx.push(tostring);
-    ctx.push(v);
-    ctx.call(1, print_text)
-}
-
-fn print_text(ctx: &mut Ctx<'_>) -> NativeResult {
-    let count = ctx.nargs() - 2;
-    let at = ctx.arg(count + 1).raw_int();
-    let result = ctx.result(0);
-    let Some(text) = ctx.to_str(result)? else {
-        return Err(ctx.error("'tostring' must return a string to 'print'"));
-    };
-    ctx.charge(1 + text.len() / 16);
-    // A failure to write is no error of the script's.
-    if at > 0 {
-        let _ = ctx.vm.host.write_out(b"\t");
-    }
-    let _ = ctx.vm.host.write_out(text.as_bytes());
-    ctx.set_arg(count + 1, Val::int(at + 1));
-    ctx.resize_args(count + 2)?;
-    // `tostring` may be a native: then nothing else looks at the fuel.
-    if ctx.should_pause() {
-        return ctx.pause(print_next);
-    }
-    print_next(ctx)
-}
-
-/// `ipairs` of 5.2 and 5.3, which asks a metamethod `__ipairs` first.
+/// `ipairs` of 5.3, which asks a metamethod `__ipairs` first.
 pub(super) static IPAIRS: NativeDef = NativeDef {
     name: "ipairs",
     run: ipairs,
@@ -108,8 +52,7 @@ fn random(ctx: &mut Ctx<'_>) -> NativeResult {
     };
     if let Some((low, high)) = bounds {
         if low > high {
-            let last = ctx.nargs() - 1;
-            return Err(ctx.arg_error(last, "interval is empty"));
+            return Err(ctx.arg_error(0, "interval is empty"));
         }
         if low < 0 && high > i64::MAX.wrapping_add(low) {
             return Err(ctx.arg_error(0, "interval too large"));
@@ -128,20 +71,8 @@ pub(super) static RANDOMSEED: NativeDef = NativeDef {
             tag::INT => v.raw_int(),
             _ => crate::number::float_to_int(given).unwrap_or(given.to_bits() as i64),
         };
-        super::random::reseed(ctx.vm, seed);
+        super::random::seed_with(ctx.vm, seed as u64);
         ctx.ret0()
     },
     cost: Cost::Constant,
 };
-
-/// "nil or table expected": how a wrong type of several right ones is reported, which up to 5.3 does not say what it was.
-pub(super) fn several_types_error(
-    ctx: &mut Ctx<'_>,
-    i: usize,
-    expected: &str,
-) -> crate::native::Thrown {
-    match ctx.vm.dialect < Dialect::Lua54 {
-        true => ctx.arg_error(i, &format!("{expected} expected")),
-        false => ctx.type_error(i, expected),
-    }
-}

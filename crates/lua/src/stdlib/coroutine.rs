@@ -62,7 +62,8 @@ fn check_thread(ctx: &mut Ctx<'_>, i: usize) -> Result<Gc<Thread>, Thrown> {
     match ctx.arg(i).as_thread() {
         Some(co) => Ok(co),
         None if ctx.vm.dialect < Dialect::Lua53 => Err(ctx.arg_error(i, "coroutine expected")),
-        None => Err(super::before54::several_types_error(ctx, i, "thread")),
+        None if ctx.vm.dialect < Dialect::Lua54 => Err(ctx.arg_error(i, "thread expected")),
+        None => Err(ctx.type_error(i, "thread")),
     }
 }
 

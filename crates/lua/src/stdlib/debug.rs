@@ -289,7 +289,13 @@ impl Info {
         ctx.charge(code.lines.len());
         let lines = ctx.new_table(0, 0)?;
         ctx.push(Val::table(lines));
-        for line in code.lines.iter().filter(|line| **line != 0) {
+        // Making room for the table of extra arguments is no line of the function's.
+        let made_room = code.is_vararg && code.line_defined > 0 && {
+            let dialect = code.dialect;
+            dialect == Dialect::Lua51 || dialect >= Dialect::Lua55
+        };
+        let lines_of_its_own = code.lines.iter().skip(usize::from(made_room));
+        for line in lines_of_its_own.filter(|line| **line != 0) {
             ctx.raw_set_int(lines, *line as i64, Val::TRUE)?;
         }
         ctx.set_field(self.t, "activelines", Val::table(lines))
@@ -305,6 +311,15 @@ struct Local {
     name: Vec<u8>,
     /// Whether it may be given another value.
     settable: bool,
+}
+
+/// What is called `name` from 5.4 on, as messages of the version have it.
+fn temporary_name(vm: &Vm, name: &'static [u8]) -> &'static [u8] {
+    match name {
+        _ if vm.dialect >= Dialect::Lua54 => name,
+        b"(vararg)" => b"(*vararg)",
+        _ => b"(*temporary)",
+    }
 }
 
 /// Local variable `n` of an activation. Negative numbers are extra arguments.
@@ -325,7 +340,7 @@ fn find_local(vm: &Vm, thread: Gc<Thread>, activation: Activation, n: i64) -> Op
         let slot = (base - extra).checked_add(i - 1).filter(|_| i <= extra)?;
         return Some(Local {
             slot,
-            name: b"(vararg)".to_vec(),
+            name: temporary_name(vm, b"(vararg)").to_vec(),
             settable: true,
         });
     }
@@ -375,9 +390,12 @@ fn find_local(vm: &Vm, thread: Gc<Thread>, activation: Activation, n: i64) -> Op
         .checked_add(n - 1 + unused)
         .filter(|slot| *slot < end)?;
     let (name, settable): (&[u8], bool) = if lua.is_some() {
-        (b"(temporary)", !thread.get(slot).is_table())
+        (
+            temporary_name(vm, b"(temporary)"),
+            !thread.get(slot).is_table(),
+        )
     } else {
-        (b"(C temporary)", false)
+        (temporary_name(vm, b"(C temporary)"), false)
     };
     Some(Local {
         slot,
@@ -572,7 +590,10 @@ fn getmetatable(ctx: &mut Ctx<'_>) -> NativeResult {
 fn setmetatable(ctx: &mut Ctx<'_>) -> NativeResult {
     let meta = ctx.arg(1);
     if ctx.is_none(1) || !(meta.is_nil() || meta.is_table()) {
-        return Err(super::before54::several_types_error(ctx, 1, "nil or table"));
+        return Err(match ctx.vm.dialect < Dialect::Lua54 {
+            true => ctx.arg_error(1, "nil or table expected"),
+            false => ctx.type_error(1, "nil or table"),
+        });
     }
     let v = ctx.arg(0);
     ctx.vm.set_metatable(v, meta.as_table())?;

@@ -53,21 +53,22 @@ const OPTIONS_5_2: [&str; 11] = [
     "incremental",
 ];
 
-/// What `setmajorinc` of 5.2 says it was.
-const MAJOR_INCREMENT: i64 = 200;
-
-/// Whether a version from 5.3 on has an option.
+/// The options of a version from 5.3 on.
 fn has_option(dialect: Dialect, option: &str) -> bool {
     match option {
         "setpause" | "setstepmul" => dialect < Dialect::Lua55,
-        "incremental" | "generational" => dialect != Dialect::Lua53,
+        "incremental" | "generational" => dialect >= Dialect::Lua54,
         "param" => dialect >= Dialect::Lua55,
         _ => true,
     }
 }
 
+/// What `setmajorinc` of 5.2 says it was.
+const MAJOR_INCREMENT: i64 = 200;
 /// Work of the smallest step, in the collector's units (about 16 bytes each).
 const SMALL_STEP: usize = 1024;
+/// The same up to 5.3, where a cycle takes scripts more steps.
+const SMALLER_STEP: usize = 64;
 /// Work between two looks at whether to pause.
 const PIECE: usize = 16 * 1024;
 /// Units of work that a step is given for each KiB it is asked for.
@@ -80,7 +81,7 @@ const PAUSE_BASE: usize = 100;
 
 fn collectgarbage(ctx: &mut Ctx<'_>) -> NativeResult {
     let dialect = ctx.vm.dialect;
-    let options: Vec<&str> = match dialect {
+    let options: Vec<&'static str> = match dialect {
         Dialect::Lua51 => OPTIONS_5_1.to_vec(),
         Dialect::Lua52 => OPTIONS_5_2.to_vec(),
         _ => OPTIONS
@@ -117,7 +118,11 @@ fn collectgarbage(ctx: &mut Ctx<'_>) -> NativeResult {
                 false => size * UNITS_PER_KIB,
             };
             forget_temporaries(ctx);
-            let units = SMALL_STEP + work;
+            let least = match dialect < Dialect::Lua54 {
+                true => SMALLER_STEP,
+                false => SMALL_STEP,
+            };
+            let units = least + work;
             ctx.resize_args(2)?;
             ctx.set_arg(0, Val::FALSE);
             ctx.set_arg(1, Val::int(units as i64));
@@ -159,11 +164,11 @@ fn collectgarbage(ctx: &mut Ctx<'_>) -> NativeResult {
             let old = set_step(ctx, percent);
             ctx.ret(Val::int(old))
         }
-        mode if ctx.vm.dialect == Dialect::Lua52 => {
+        "param" => parameter_by_name(ctx),
+        mode if dialect == Dialect::Lua52 => {
             ctx.vm.heap.gc.generational = mode == "generational";
             ctx.ret(Val::int(0))
         }
-        "param" => parameter_by_name(ctx),
         mode => set_mode(ctx, mode == "generational"),
     }
 }

@@ -79,6 +79,13 @@ fn atan(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.ret(Val::float(y.atan2(x)))
 }
 
+/// From 5.3 on only another name of `atan`.
+static ATAN2: NativeDef = NativeDef {
+    name: "atan2",
+    run: atan,
+    cost: Cost::Constant,
+};
+
 static CEIL: NativeDef = NativeDef {
     name: "ceil",
     run: |ctx| round(ctx, f64::ceil),
@@ -395,6 +402,7 @@ pub(crate) fn open(vm: &mut Vm) -> Result<(), Thrown> {
         vm.register(math, &[&TOINTEGER, &TYPE, &ULT])?;
         vm.set_field(math, "maxinteger", Val::int(i64::MAX))?;
         vm.set_field(math, "mininteger", Val::int(i64::MIN))?;
+        vm.register(math, &[&ATAN2])?;
     } else {
         vm.register(math, &[&numbers::ATAN2])?;
         if vm.dialect < Dialect::Lua52 {

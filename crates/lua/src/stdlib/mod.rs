@@ -55,6 +55,9 @@ fn run_finalizer(ctx: &mut Ctx<'_>) -> NativeResult {
 fn finalizer_done(ctx: &mut Ctx<'_>) -> NativeResult {
     if ctx.status() == Status::Error {
         let error = ctx.result(0);
+        if ctx.vm.dialect < crate::dialect::Dialect::Lua54 {
+            return Err(versions::finalizer_error(ctx, error));
+        }
         let text = match error.as_str() {
             Some(s) => s.as_bytes().to_vec(),
             None => b"error object is not a string".to_vec(),
@@ -102,8 +105,8 @@ pub(crate) fn open_all(vm: &mut Vm, sandbox: bool) -> Result<(), Thrown> {
         let library = globals.get(vm.heap.hash_key, Val::str(key));
         vm.set_field(loaded, name, library)?;
     }
-    legacy::open_libraries(vm)?;
     versions::adapt(vm)?;
+    legacy::open_libraries(vm)?;
     if sandbox {
         freeze(vm)?;
     }

@@ -199,8 +199,8 @@ fn time(ctx: &mut Ctx<'_>) -> NativeResult {
     }
     let t = ctx.check_table(0)?;
     // In this order: the first error is reported.
-    if ctx.vm.floats {
-        // Before 5.3, from the small to the large ones.
+    if ctx.vm.dialect < Dialect::Lua54 {
+        // Up to 5.3, from the small to the large ones.
         for name in ["day", "month"] {
             date_field(ctx, t, name, None, 0)?;
         }

@@ -331,9 +331,6 @@ fn search_preload(ctx: &mut Ctx<'_>) -> NativeResult {
     if ctx.vm.dialect < Dialect::Lua54 {
         return ctx.ret(loader);
     }
-    if ctx.vm.dialect < Dialect::Lua54 {
-        return ctx.ret(loader);
-    }
     ctx.push(loader);
     ctx.push_str(b":preload:")?;
     Ok(Action::Return(2))

@@ -112,11 +112,6 @@ fn randomseed(ctx: &mut Ctx<'_>) -> NativeResult {
     Ok(Action::Return(2))
 }
 
-/// Seeds with one number.
-pub(super) fn reseed(vm: &mut Vm, first: i64) {
-    seed(&mut vm.random_state, first as u64, 0);
-}
-
 fn host_seed(vm: &Vm) -> (i64, i64) {
     (vm.host.random_seed() as i64, vm.host.random_seed() as i64)
 }

@@ -20,7 +20,7 @@ struct Change {
     add: Option<&'static NativeDef>,
 }
 
-const CHANGES: [Change; 9] = [
+const CHANGES: [Change; 7] = [
     Change {
         library: "",
         name: "warn",
@@ -41,14 +41,8 @@ const CHANGES: [Change; 9] = [
     },
     Change {
         library: "",
-        name: "print",
-        there: |dialect| dialect < Dialect::Lua54,
-        add: Some(&before54::PRINT),
-    },
-    Change {
-        library: "",
         name: "ipairs",
-        there: |dialect| dialect == Dialect::Lua52 || dialect == Dialect::Lua53,
+        there: |dialect| dialect == Dialect::Lua53,
         add: Some(&before54::IPAIRS),
     },
     Change {
@@ -62,12 +56,6 @@ const CHANGES: [Change; 9] = [
         name: "randomseed",
         there: |dialect| dialect == Dialect::Lua53,
         add: Some(&before54::RANDOMSEED),
-    },
-    Change {
-        library: "math",
-        name: "atan2",
-        there: |dialect| dialect < Dialect::Lua53,
-        add: None,
     },
     Change {
         library: "table",
@@ -119,4 +107,15 @@ fn table_create(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.charge(room[0] / 16 + room[1] / 4);
     let table = ctx.new_table(room[0], room[1])?;
     ctx.ret(Val::table(table))
+}
+
+/// Up to 5.3, an error in a finalizer goes to whoever made the collector run.
+pub(super) fn finalizer_error(ctx: &mut Ctx<'_>, error: Val) -> Thrown {
+    if ctx.vm.dialect == Dialect::Lua51 {
+        return ctx.throw(error);
+    }
+    let text = error.as_str().map_or(&b"no message"[..], |s| s.as_bytes());
+    let message = [b"error in __gc metamethod (", text, b")"].concat();
+    ctx.charge(message.len() / 16);
+    ctx.vm.throw_bytes(&message)
 }

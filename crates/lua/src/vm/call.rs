@@ -1308,7 +1308,12 @@ impl Vm {
             .count();
         if frame.flags & HANDLER != 0 && thrown == Thrown::Error {
             // A native handler that fails leaves no frame with the flag: `handler_depth` counts it.
-            if in_handler < MAX_HANDLER_DEPTH && (t.handler_depth as usize) < MAX_HANDLER_DEPTH {
+            let depth = in_handler.max(t.handler_depth as usize);
+            if depth == MAX_HANDLER_DEPTH {
+                // The handlers are told, too, and get some room to do without an error of their own.
+                let _ = self.throw_bytes(b"C stack overflow");
+            }
+            if depth < MAX_HANDLER_DEPTH + SPARE_HANDLER_DEPTH {
                 return self.call_handler(frame).map(Some);
             }
             self.thrown = Val::NIL;
@@ -1610,4 +1615,6 @@ const MAX_COROUTINE_DEPTH: u32 = 197;
 /// Natives that wait for one another in a coroutine of a strict VM.
 const MAX_NATIVE_DEPTH: usize = 195;
 /// Errors inside message handlers.
-const MAX_HANDLER_DEPTH: usize = 10;
+const MAX_HANDLER_DEPTH: usize = 195;
+/// The same after the one that says that there were too many.
+const SPARE_HANDLER_DEPTH: usize = 20;

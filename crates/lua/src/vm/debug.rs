@@ -19,7 +19,7 @@ use crate::dialect::Dialect;
 use crate::native::Thrown;
 use crate::op::{Instr, Op};
 use crate::thread::{Frame, Thread, frame_flags};
-use crate::value::{Val, tag};
+use crate::value::Val;
 use names::Name;
 use traceback::frame_code;
 
@@ -344,19 +344,25 @@ impl Vm {
             event,
             Event::BAnd | Event::BOr | Event::BXor | Event::Shl | Event::Shr | Event::BNot
         );
-        if bitwise && a.is_number() && b.is_number() {
-            let first = a.tag == tag::FLOAT && crate::number::float_to_int(a.raw_float()).is_none();
+        // Before 5.4 it is the language that makes numbers of strings, and constants are no variables.
+        let old = self.dialect < Dialect::Lua54;
+        let numeric = |v: Val| match old {
+            true => self.number_of(v).is_some(),
+            false => v.is_number(),
+        };
+        let (good, both) = (numeric(a), numeric(a) && numeric(b));
+        let on = on.map(|operand| match operand {
+            Operand::Register(_) if old && self.is_constant(operand) => Operand::None,
+            operand => operand,
+        });
+        if bitwise && both {
+            let first = crate::native::to_integer(a).is_none();
             self.native = NO_NATIVE;
             let name = self.describe(on[!first as usize]);
             let mut text = self.where_is(0);
             text.extend_from_slice(b"number");
             return self.throw_pieces(text, &[&name, b" has no integer representation"]);
         }
-        // Before 5.4 it is the language that makes numbers of strings.
-        let good = match self.dialect < Dialect::Lua54 && !bitwise {
-            true => self.number_of(a).is_some(),
-            false => a.is_number(),
-        };
         let (v, operand) = if good { (b, on[1]) } else { (a, on[0]) };
         let what = if bitwise {
             "perform bitwise operation on"
@@ -364,6 +370,22 @@ impl Vm {
             "perform arithmetic on"
         };
         self.operand_error(what, v, operand)
+    }
+
+    /// Whether an operand is a constant that was loaded for the instruction.
+    fn is_constant(&self, operand: Operand) -> bool {
+        let thread = self.thread();
+        let Operand::Register(register) = operand else {
+            return false;
+        };
+        let Some(at) = thread.frames().len().checked_sub(1) else {
+            return false;
+        };
+        let Some(code) = frame_code(thread, thread.frames()[at].func as usize) else {
+            return false;
+        };
+        let pc = self.instruction_index(thread, at);
+        names::register_name(code, pc, register).is_some_and(|name| name.kind == "constant")
     }
 
     /// The error of comparing values that have no order.

@@ -15,8 +15,9 @@ use super::call::{NATIVE_SLOTS, Next};
 use super::debug::Operand;
 use super::meta::Outcome;
 use super::{Event, NO_NATIVE, Vm};
-use crate::function::{LuaClosure, UpBox};
+use crate::function::{LuaClosure, Proto, UpBox};
 use crate::heap::Gc;
+use crate::heap::collect::mark_bits;
 use crate::native::{Action, Ctx, Status, Thrown};
 use crate::number;
 use crate::op::{Instr, Op};
@@ -1384,8 +1385,31 @@ impl Vm {
                 *made.upvalue_ptr(u) = v;
             }
             made.header.extra = 0;
+            if self.dialect.reuses_closures() {
+                self.reuse_closure(proto, at + a, made);
+            }
         }
         Ok(())
+    }
+
+    /// Puts the last closure of the prototype in the place of the one just made, if nothing but its address tells them apart.
+    #[cold]
+    unsafe fn reuse_closure(&mut self, proto: *mut Proto, slot: usize, made: Gc<LuaClosure>) {
+        // SAFETY: the prototype is the closure's. A cached closure is alive: it was marked when the collector visited the
+        // prototype last, or has been made since, which a prototype that is marked already does not remember.
+        unsafe {
+            let cached = (*proto).cached;
+            let same = |u: usize| {
+                let (old, new) = (*(*cached).upvalue_ptr(u), *made.upvalue_ptr(u));
+                old.tag == new.tag && old.payload == new.payload
+            };
+            if !cached.is_null() && (0..made.count()).all(same) {
+                self.thread_mut()
+                    .set(slot, Val::lua_closure(Gc::from_ptr(cached)));
+            } else if (*proto).header.mark & mark_bits::BLACK == 0 {
+                (*proto).cached = made.as_ptr();
+            }
+        }
     }
 
     /// Copies extra arguments to `R[A]` and on: `wanted`, or all (-1) and sets the top behind them.

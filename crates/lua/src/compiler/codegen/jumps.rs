@@ -7,6 +7,7 @@
 use super::operand::{Exp, Kind};
 use super::{Generator, Reg};
 use crate::compiler::Fail;
+use crate::dialect::Dialect;
 use crate::op::{Instr, Op};
 
 /// A list of jumps to one target.
@@ -216,7 +217,10 @@ impl Generator<'_, '_, '_> {
     }
 
     /// Lets jumps that lead to jumps go straight to the end of the chain. A function's jumps are all patched by then.
-    pub(super) fn shorten_jumps(&mut self) {
+    pub(super) fn shorten_jumps(&mut self) -> Result<(), Fail> {
+        /// What the reference's jumps can span up to 5.3.
+        const OLD_DISTANCE: u32 = (1 << 17) - 1;
+        let limited = self.options.by_reference_captures && self.options.dialect < Dialect::Lua54;
         /// Chains are followed this far, so that the work stays linear.
         const MAX_HOPS: usize = 32;
         for pc in 0..self.pc() {
@@ -234,7 +238,11 @@ impl Generator<'_, '_, '_> {
                 }
                 target = target_of(target, next);
             }
+            if limited && target.abs_diff(pc + 1) > OLD_DISTANCE {
+                return Err(self.limit("control structure too long"));
+            }
             self.patch_jump(pc, target);
         }
+        Ok(())
     }
 }

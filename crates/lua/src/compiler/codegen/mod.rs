@@ -143,12 +143,14 @@ impl Generator<'_, '_, '_> {
                 false => self.emit_nil(reg, 1)?,
             }
             self.activate(var)?;
+            // The function begins after this instruction, which nothing is merged with.
+            self.label();
         }
         self.statements(function.body)?;
         self.line = function.return_line;
         self.emit_return(0, 0)?;
         self.leave_scope(0)?;
-        self.shorten_jumps();
+        self.shorten_jumps()?;
         let upvalues = function.upvalues.iter();
         let upvalues: Box<[UpvalueDesc]> = upvalues.map(|u| self.upvalue(u)).collect();
         for upvalue in &upvalues {

@@ -162,6 +162,7 @@ impl Parser<'_, '_, '_> {
 
     /// Parses a name or parenthesised expression and the indices and calls after it.
     pub(super) fn suffixed_expression(&mut self) -> Result<ExprId, Fail> {
+        let first_line = self.line();
         let mut object = self.primary_expression()?;
         loop {
             object = match self.token.token {
@@ -174,9 +175,11 @@ impl Parser<'_, '_, '_> {
                     self.advance()?;
                     let name = self.expect_name()?;
                     let name_line = self.last_line;
-                    self.call(object, Some((name, name_line)))?
+                    self.call(object, Some((name, name_line)), first_line)?
                 }
-                Token::LeftParen | Token::Str(_) | Token::LeftBrace => self.call(object, None)?,
+                Token::LeftParen | Token::Str(_) | Token::LeftBrace => {
+                    self.call(object, None, first_line)?
+                }
                 _ => return Ok(object),
             };
         }
@@ -201,6 +204,7 @@ impl Parser<'_, '_, '_> {
         &mut self,
         function: ExprId,
         method: Option<(crate::compiler::strings::StrId, u32)>,
+        first_line: u32,
     ) -> Result<ExprId, Fail> {
         let line = self.line();
         let arguments = match self.token.token {
@@ -230,10 +234,12 @@ impl Parser<'_, '_, '_> {
         };
         self.lexer.budget.spend(0, std::mem::size_of::<Call>())?;
         let call = CallId(self.ast.calls.len() as u32);
+        // The reference of these versions gives a call the line on which its whole expression begins.
+        let of_expression = matches!(self.dialect, Dialect::Lua52 | Dialect::Lua53);
         self.ast.calls.push(Call {
             method,
             arguments,
-            line,
+            line: if of_expression { first_line } else { line },
         });
         self.push_expr(Expr::Call { function, call }, self.last_line)
     }

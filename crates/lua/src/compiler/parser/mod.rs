@@ -72,6 +72,7 @@ pub(crate) fn parse(
         scratch: Scratch::default(),
     };
     parser.scopes.set_every_global(every_global);
+    parser.scopes.set_labels_by_block(dialect < Dialect::Lua54);
     parser.main_function()?;
     Ok((parser.ast, parser.lexer.strings))
 }
@@ -151,7 +152,7 @@ impl Parser<'_, '_, '_> {
     }
 
     fn close_function(&mut self) -> Result<(), Fail> {
-        let closed = self.scopes.close_function();
+        let closed = self.scopes.close_function(&mut self.ast);
         closed.map_err(|e| self.goto_error(e))
     }
 
@@ -244,7 +245,15 @@ impl Parser<'_, '_, '_> {
     /// Goes one level of nesting down.
     fn enter(&mut self) -> Result<(), Fail> {
         if self.depth >= MAX_DEPTH {
-            return Err(self.error("C stack overflow"));
+            return Err(match self.dialect {
+                Dialect::Lua51 => self.error_plain("chunk has too many syntax levels"),
+                Dialect::Lua52 | Dialect::Lua53 => self.too_many(TooMany {
+                    what: "C levels",
+                    limit: MAX_DEPTH,
+                    line: self.ast.function(self.scopes.current()).line,
+                }),
+                _ => self.error("C stack overflow"),
+            });
         }
         self.depth += 1;
         Ok(())
@@ -313,11 +322,10 @@ impl Parser<'_, '_, '_> {
                 self.error_about("no visible label '", label, &rest)
             }
             GotoError::Unresolved { label: None, line } => {
-                let message = match self.dialect < Dialect::Lua54 {
+                self.error_plain(&match self.dialect < Dialect::Lua54 {
                     true => format!("<break> at line {line} not inside a loop"),
                     false => format!("break outside loop at line {line}"),
-                };
-                self.error_plain(&message)
+                })
             }
         }
     }

@@ -46,7 +46,7 @@ impl Parser<'_, '_, '_> {
     fn block(&mut self) -> Result<BlockId, Fail> {
         self.scopes.open_block(false);
         let block = self.statement_list()?;
-        self.scopes.close_block();
+        self.scopes.close_block(&mut self.ast);
         Ok(block)
     }
 
@@ -91,16 +91,17 @@ impl Parser<'_, '_, '_> {
             Token::ColonColon => self.label_statement(line)?,
             Token::Return => self.return_statement(line)?,
             Token::Break => {
-                if !self.scopes.in_loop() {
-                    if self.dialect >= Dialect::Lua55 {
-                        return Err(self.error("break outside loop"));
-                    }
+                let in_loop = self.scopes.in_loop();
+                if !in_loop && self.dialect >= Dialect::Lua55 {
+                    return Err(self.error("break outside loop"));
+                }
+                self.advance()?;
+                if !in_loop {
                     if self.dialect == Dialect::Lua51 {
                         return Err(self.error("no loop to break"));
                     }
                     self.scopes.add_stray_break(line);
                 }
-                self.advance()?;
                 self.push_stmt(Stmt::Break, line)?;
             }
             Token::Goto => self.goto_statement(line)?,
@@ -165,7 +166,7 @@ impl Parser<'_, '_, '_> {
         self.expect(Token::Do)?;
         let body = self.block()?;
         self.expect_match(Token::End, Token::While, line)?;
-        self.scopes.close_block();
+        self.scopes.close_block(&mut self.ast);
         self.push_stmt(Stmt::While { condition, body }, line)
     }
 
@@ -176,8 +177,8 @@ impl Parser<'_, '_, '_> {
         let body = self.statement_list()?;
         self.expect_match(Token::Until, Token::Repeat, line)?;
         let condition = self.expression()?;
-        self.scopes.close_block();
-        self.scopes.close_block();
+        self.scopes.close_block(&mut self.ast);
+        self.scopes.close_block(&mut self.ast);
         self.push_stmt(Stmt::Repeat { body, condition }, line)
     }
 
@@ -191,7 +192,7 @@ impl Parser<'_, '_, '_> {
             _ => return Err(self.error("'=' or 'in' expected")),
         };
         self.expect_match(Token::End, Token::For, line)?;
-        self.scopes.close_block();
+        self.scopes.close_block(&mut self.ast);
         self.push_stmt(stmt, line)
     }
 
@@ -289,7 +290,7 @@ impl Parser<'_, '_, '_> {
         }
         // The variables and the body are scopes of their own, as a `goto` out of the body sees.
         let body = self.block()?;
-        self.scopes.close_block();
+        self.scopes.close_block(&mut self.ast);
         self.lexer.budget.spend(1, std::mem::size_of::<For>())?;
         let id = ForId(self.ast.fors.len() as u32);
         self.ast.fors.push(For {

@@ -8,7 +8,7 @@
 //! | [`print`] | `print` by the global `tostring` | 5.1 to 5.3 |
 //! | [`numbers`] | `tonumber` with a base, `math` as it was without integers | 5.1, 5.2 |
 //! | [`tables`] | `table.getn` and its time, `table.new`, `table.clear` | 5.1, 5.2 |
-//! | [`bit32`] | the library of that name | 5.2 |
+//! | [`bit32`] | the library of that name | 5.2, 5.3 |
 //! | [`bit`], [`jit`], [`ffi`], [`buffer`] | what scripts written for LuaJIT look for | 5.1 |
 //!
 //! **Invariant:** nothing here is opened in a VM of a version that does not have it; the functions that all versions have
@@ -49,7 +49,7 @@ pub(super) fn open_libraries(vm: &mut Vm) -> Result<(), Thrown> {
             buffer::open(vm)?;
             ffi::open(vm)
         }
-        Dialect::Lua52 => bit32::open(vm),
+        Dialect::Lua52 | Dialect::Lua53 => bit32::open(vm),
         _ => Ok(()),
     }
 }

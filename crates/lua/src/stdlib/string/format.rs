@@ -602,6 +602,17 @@ pub fn quote_float(value: f64, out: &mut Vec<u8>) {
     hexadecimal(value.abs(), &Layout::default(), out);
 }
 
+/// As [`quote_float`], up to 5.3: what is not finite is written as C does.
+pub fn quote_float_before_54(value: f64, out: &mut Vec<u8>) {
+    match (value.is_finite(), value.is_nan(), value.is_sign_negative()) {
+        (true, ..) => quote_float(value, out),
+        (_, true, false) => out.extend_from_slice(b"nan"),
+        (_, true, true) => out.extend_from_slice(b"-nan"),
+        (_, false, false) => out.extend_from_slice(b"inf"),
+        (_, false, true) => out.extend_from_slice(b"-inf"),
+    }
+}
+
 /// Appends a piece of a text as it stands between the quotes of a literal; `following` is the byte after the piece.
 /// (In pieces, so that a long text need not be quoted at once.)
 pub fn quote_text(piece: &[u8], following: Option<u8>, out: &mut Vec<u8>) {

@@ -331,8 +331,12 @@ impl Formatting {
             }
             tag::FLOAT => {
                 let value = v.as_float().unwrap_or(0.0);
+                let quote = match ctx.vm.dialect < Dialect::Lua54 {
+                    true => format::quote_float_before_54,
+                    false => format::quote_float,
+                };
                 self.result
-                    .push_with(ctx, MAX_NUMBER, |out| format::quote_float(value, out))
+                    .push_with(ctx, MAX_NUMBER, |out| quote(value, out))
             }
             tag::NIL => self.result.push(ctx, b"nil"),
             tag::FALSE => self.result.push(ctx, b"false"),

@@ -61,13 +61,10 @@ fn gsub(ctx: &mut Ctx<'_>) -> NativeResult {
         tag::INT | tag::FLOAT => drop(ctx.check_str(2)?),
         tag::STR | tag::TABLE => {}
         _ if ctx.arg(2).is_function() => {}
-        _ => {
-            return Err(crate::stdlib::before54::several_types_error(
-                ctx,
-                2,
-                "string/function/table",
-            ));
+        _ if ctx.vm.dialect < Dialect::Lua54 => {
+            return Err(ctx.arg_error(2, "string/function/table expected"));
         }
+        _ => return Err(ctx.type_error(2, "string/function/table")),
     }
     let max = ctx.opt_int(3, subject.len() as i64 + 1)?;
     let search = Search::new(ctx, pattern, true, 0)?;
