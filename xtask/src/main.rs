@@ -20,7 +20,7 @@ usage: cargo xtask COMMAND
   official [--with CMD] [FILE...]               the official Lua 5.4 suite, file by file
   stress [--with CMD] [FILTER]                  the scripts, with a collection at every allocation and freed objects poisoned
   attacks [--write | FILTER]                    the attacks, each in its process with 256 KiB of native stack, and their table
-  asan [FILTER]                                 the VM's tests and the scripts under AddressSanitizer (nightly toolchain)
+  asan [--stress] [FILTER]                      the VM's tests and the scripts under AddressSanitizer (nightly toolchain)
   bench [ARGS...]                               the benchmarks under benches/
 
 CMD is a command line that takes a script, such as `lua5.4` or `target/release/rille lua`; the default builds and runs
