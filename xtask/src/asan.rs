@@ -1,6 +1,7 @@
-//! `cargo xtask asan`: the VM's own tests, then the golden scripts, with every load and store checked by AddressSanitizer;
-//! the scripts that work the collector run once more under GC stress. It needs a nightly toolchain and builds into a
-//! folder of its own.
+//! `cargo xtask asan`: the VM's own tests (kills at every fuel value and refusals of every allocation among them), then the
+//! golden scripts, the attacks included, with every load and store checked by AddressSanitizer; the scripts that work
+//! the collector run once more under GC stress, with `--stress` all of them. It needs a nightly toolchain and builds
+//! into a folder of its own.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -14,14 +15,18 @@ use crate::{scripts, shell};
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// The folders of scripts whose objects live and die in the ways that matter most here. All of them under stress and
-/// the sanitizer would take most of an hour.
+/// the sanitizer (`--stress`) take most of an hour.
 const STRESSED: [&str; 4] = ["gc/", "coroutines/", "locals/", "metatables/"];
 
 pub fn run(words: &[String]) -> Result<bool, String> {
+    let (all_stressed, words) = match words {
+        [first, rest @ ..] if first == "--stress" => (true, rest),
+        words => (false, words),
+    };
     let filter = match words {
         [] => "",
         [filter] => filter,
-        _ => return Err("asan takes at most one filter".into()),
+        _ => return Err("asan takes at most one filter, behind --stress".into()),
     };
     let build_dir = target_dir().join("asan");
     let mut good = true;
@@ -48,6 +53,9 @@ pub fn run(words: &[String]) -> Result<bool, String> {
         gc_stress: true,
         ..engine
     };
+    if all_stressed {
+        return Ok(scripts::run_golden(&stressed, filter)? && good);
+    }
     for folder in STRESSED.iter().filter(|folder| folder.contains(filter)) {
         good &= scripts::run_golden(&stressed, folder)?;
     }

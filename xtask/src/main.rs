@@ -22,7 +22,7 @@ usage: cargo xtask COMMAND
   official [--with CMD] [--dialect V] [FILE...] the official suites of Lua 5.3, 5.4 and 5.5, file by file
   stress [--with CMD] [FILTER]                  the scripts, with a collection at every allocation and freed objects poisoned
   attacks [--write | FILTER]                    the attacks, each in its process with 256 KiB of native stack, and their table
-  asan [FILTER]                                 the VM's tests and the scripts under AddressSanitizer (nightly toolchain)
+  asan [--stress] [FILTER]                      the VM's tests and the scripts under AddressSanitizer (nightly toolchain)
   fuzz [TARGET] [--seconds N]                   coverage-guided fuzzing, N seconds a target (nightly toolchain, cargo-fuzz)
   soak [--minutes N] [--target NAME]            the fuzz targets over new seeds, for N minutes altogether (stable toolchain)
   bench [ARGS...]                               the benchmarks under benches/

@@ -13,6 +13,7 @@
 use crate::heap::{Gc, Heap, block_layout};
 use crate::native::{Ctx, Thrown};
 use crate::string::{MAX_LEN, STR_DATA, Str};
+use std::collections::VecDeque;
 use std::ptr::{NonNull, null_mut};
 
 /// From this many bytes on, a buffer is a string to be.
@@ -27,8 +28,8 @@ pub struct Buffer {
     /// Bytes in the block, and how many it has room for.
     len: usize,
     capacity: usize,
-    /// Bytes of a string argument of the native that are still to be copied to the end.
-    pending: Option<Pending>,
+    /// Bytes of string arguments of the native that are still to be copied to the end, in this order.
+    pending: VecDeque<Pending>,
     /// Bytes charged.
     charged: usize,
     /// The VM's heap, for its counts of charged bytes.
@@ -52,14 +53,14 @@ impl Buffer {
             block: null_mut(),
             len: 0,
             capacity: 0,
-            pending: None,
+            pending: VecDeque::new(),
             charged: 0,
             heap,
         }
     }
     /// The bytes so far.
     pub fn as_bytes(&self) -> &[u8] {
-        debug_assert!(self.pending.is_none());
+        debug_assert!(self.pending.is_empty());
         if self.block.is_null() {
             return &self.bytes;
         }
@@ -71,7 +72,7 @@ impl Buffer {
         if self.block.is_null() {
             self.bytes.len()
         } else {
-            self.len + self.pending.map_or(0, |p| p.to - p.from)
+            self.len + self.pending.iter().map(|p| p.to - p.from).sum::<usize>()
         }
     }
     /// Whether there are none.
@@ -172,7 +173,7 @@ impl Buffer {
     #[inline]
     pub fn push(&mut self, ctx: &mut Ctx<'_>, bytes: &[u8]) -> Result<(), Thrown> {
         if self.block.is_null() && self.bytes.len() + bytes.len() <= self.charged {
-            debug_assert!(self.pending.is_none());
+            debug_assert!(self.pending.is_empty());
             self.bytes.extend_from_slice(bytes);
             return Ok(());
         }
@@ -226,49 +227,54 @@ impl Buffer {
         to: usize,
     ) -> Result<(), Thrown> {
         debug_assert!(from <= to);
-        if to - from <= PIECE {
+        if to - from <= PIECE && self.pending.is_empty() {
             let bytes = argument_bytes(ctx, argument, from, to);
             return self.push(ctx, bytes);
         }
         self.reserve(ctx, to - from)?;
-        self.copy_pending(ctx);
-        self.pending = Some(Pending { argument, from, to });
+        self.pending.push_back(Pending { argument, from, to });
         Ok(())
     }
 
     /// Copies what `push_argument` has left, as long as the slice lasts; `false`: the native is to pause, and to ask again.
     #[inline]
     pub fn settle(&mut self, ctx: &mut Ctx<'_>) -> bool {
-        self.pending.is_none() || self.settle_some(ctx)
+        self.pending.is_empty() || self.settle_some(ctx)
     }
 
     #[cold]
     fn settle_some(&mut self, ctx: &mut Ctx<'_>) -> bool {
-        while let Some(Pending { argument, from, to }) = self.pending {
+        while !self.pending.is_empty() {
             if ctx.should_pause() {
                 return false;
             }
-            self.copy_piece(ctx, argument, from, to);
+            self.copy_piece(ctx);
         }
         true
     }
 
-    fn copy_piece(&mut self, ctx: &mut Ctx<'_>, argument: usize, from: usize, to: usize) {
+    /// Copies a piece of what is first in the queue.
+    fn copy_piece(&mut self, ctx: &mut Ctx<'_>) {
+        let Some(Pending { argument, from, to }) = self.pending.pop_front() else {
+            return;
+        };
         let end = to.min(from + PIECE);
         let bytes = argument_bytes(ctx, argument, from, end);
         ctx.charge(bytes.len() / 16);
         self.append(bytes);
-        self.pending = (end < to && bytes.len() == end - from).then_some(Pending {
-            argument,
-            from: end,
-            to,
-        });
+        if end < to && bytes.len() == end - from {
+            self.pending.push_front(Pending {
+                argument,
+                from: end,
+                to,
+            });
+        }
     }
 
     /// Copies all that `push_argument` has left: something else comes behind it.
     fn copy_pending(&mut self, ctx: &mut Ctx<'_>) {
-        while let Some(Pending { argument, from, to }) = self.pending {
-            self.copy_piece(ctx, argument, from, to);
+        while !self.pending.is_empty() {
+            self.copy_piece(ctx);
         }
     }
 

@@ -805,7 +805,7 @@ impl Vm {
         } + hash_slots * size_of::<Node>();
         self.charge_bytes(bytes)?;
         // Entries move one by one, each to a place of its own in a part that may be larger than any cache.
-        let moved = t.node_count() + array.abs_diff(old_array);
+        let moved = t.node_count() + old_array.saturating_sub(array);
         self.heap.spend((moved + (array + hash_slots) / 8) as i64);
         let (old_nodes, old_count) = (t.nodes, t.node_count());
         let old_array_ptr = t.array;

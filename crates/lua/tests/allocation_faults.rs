@@ -12,7 +12,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 /// The smallest request that the system refuses here, in bytes.
-const LARGE: usize = 2048;
+const LARGE: usize = 1024;
 
 /// The system's allocator, but for one request.
 struct Refusing;
@@ -86,9 +86,16 @@ fn refused_by_the_vm_at_every_allocation() {
     let mut refusals = 0;
     for (name, code) in PROGRAMS {
         let lua = Lua::new();
-        lua.load(*code).exec().expect("it runs");
+        lua.load(*code)
+            .set_name("=program")
+            .exec()
+            .expect("it runs");
         let expected = result(&lua);
-        let f = lua.load(*code).into_function().expect("it compiles");
+        let f = lua
+            .load(*code)
+            .set_name("=program")
+            .into_function()
+            .expect("it compiles");
         for n in 1.. {
             let what = format!("{name}, allocation {n}");
             lua.fail_allocation(n);
@@ -106,7 +113,10 @@ fn refused_by_the_vm_at_every_allocation() {
             refusals += 1;
         }
         lua.gc_collect().expect("nothing runs");
-        lua.load(*code).exec().expect("it runs");
+        lua.load(*code)
+            .set_name("=program")
+            .exec()
+            .expect("it runs");
         assert_eq!(result(&lua), expected, "{name}: a fresh run");
         sound(&lua, name);
     }
@@ -151,7 +161,11 @@ fn refused_by_the_system_at_every_large_allocation() {
             lua.load(PRELUDE).exec().expect("it runs");
             // The collector's own lists are not under test: see the head of this file.
             lua.gc_stop();
-            let f = lua.load(*code).into_function().expect("it compiles");
+            let f = lua
+                .load(*code)
+                .set_name("=program")
+                .into_function()
+                .expect("it compiles");
             REFUSED_IN.set(n);
             let outcome = f.call::<()>(());
             let pending = REFUSED_IN.replace(0) > 0;
@@ -163,7 +177,10 @@ fn refused_by_the_system_at_every_large_allocation() {
             lua.gc_restart();
             lua.gc_collect().expect("nothing runs");
             sound(&lua, &what);
-            lua.load(*code).exec().expect("it runs");
+            lua.load(*code)
+                .set_name("=program")
+                .exec()
+                .expect("it runs");
             if pending {
                 break;
             }

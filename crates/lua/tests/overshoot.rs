@@ -12,7 +12,7 @@ const MOST_WORK_FOR_FUEL: u64 = 64;
 fn nothing_works_long_without_a_pause() {
     let mut problems = Vec::new();
     for case in CASES {
-        let measured = match measure(case) {
+        let measured = match measure(case, 1) {
             Ok(measured) => measured,
             Err(e) => {
                 problems.push(format!("{}: {e}", case.name));

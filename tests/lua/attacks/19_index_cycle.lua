@@ -12,7 +12,7 @@ local f = setmetatable({}, {__index = function(s, k) return s[k] end})
 print((pcall(function() return f.x end)))
 local c = setmetatable({}, {}) getmetatable(c).__call = c
 print((pcall(c)))
---> false	attacks/19_index_cycle.lua:8: '__index' chain too long; possible loop
---> false	attacks/19_index_cycle.lua:9: '__newindex' chain too long; possible loop
+--> false	attacks/19_index_cycle.lua:9: '__index' chain too long; possible loop
+--> false	attacks/19_index_cycle.lua:10: '__newindex' chain too long; possible loop
 --> false
 --> false

@@ -34,8 +34,8 @@ print(string, #table, ("x"):rep(3))
 --> false	attempt to modify a read-only table
 --> false	attempt to modify a read-only table
 --> false	attempt to modify a read-only table
---> false	attacks/24_string_metatable.lua:28: attempt to modify a read-only table
---> false	attacks/24_string_metatable.lua:29: attempt to modify a read-only table
+--> false	attacks/24_string_metatable.lua:26: attempt to modify a read-only table
+--> false	attacks/24_string_metatable.lua:27: attempt to modify a read-only table
 --> X
 --> true	true
 --> nil	0	xxx

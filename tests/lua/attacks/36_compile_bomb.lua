@@ -1,9 +1,9 @@
 -- A source that grows without end is refused by memory or fuel.
 -- only: rille
 -- expect: exit 1
--- stderr: not enough memory
--- attack: M
--- flags: --sandbox --max-memory 64MiB --max-instructions 20000000
+-- stderr: chunk has too much code to compile at once
+-- attack: E
+-- flags: --sandbox --max-memory 64MiB --max-instructions 2000000000
 -- timeout: 20 s
 -- stress: skip, ends by its limits
 local s = "t = {" .. ("1,"):rep(1000) .. "}\n"

@@ -26,7 +26,7 @@ refused("yield", function()
 end)
 refused("recursion", function() local function f() return 1 + f() end return f() end)
 refused("metamethods", function() local t = setmetatable({}, {}) getmetatable(t).__index = function(_, k) return t[k + 1] end return t[1] end)
-refused("pcall", function() local function f() return pcall(f) end return f() end)
+refused("pcall", function() local function f() return (pcall(f)) end return f() end)
 refused("tostring", function() local t = setmetatable({}, {}) getmetatable(t).__tostring = function() return tostring(t) end return tostring(t) end)
 refused("gsub", function() local function f() return ("x"):gsub("x", f) end return f() end)
 refused("sort", function() local function f() table.sort({1, 2, 3}, f) end return f() end)
@@ -35,5 +35,29 @@ refused("close", function() local function f() local x <close> = setmetatable({}
 refused("error", function() local function f() error(f()) end return f() end)
 refused("xpcall", function() return xpcall(error, function(m) return error(m) end) end)
 refused("format", function() return ("%s"):rep(1000000):format(many(999900)) end)
-refused("concat", function() local f = load("local a = ... return " .. ("a .. "):rep(240) .. "a") return #f(long) end)
+refused("concat", function() local f = load("local a = ... return " .. ("a .. "):rep(190) .. "a") return #f(long) end)
 print("alive")
+--> byte	false	stack overflow (string slice too long)
+--> codepoint	false	stack overflow
+--> unpack	false	stack overflow
+--> table.unpack	false	too many results to unpack
+--> captures	false	too many captures
+--> match	false	too many captures
+--> arguments	true	1
+--> varargs	false	stack overflow
+--> resume	true	1
+--> wrap	true	1
+--> yield	true	1
+--> recursion	false	stack overflow
+--> metamethods	false	stack overflow
+--> pcall	true	1
+--> tostring	false	stack overflow
+--> gsub	false	stack overflow
+--> sort	false	stack overflow
+--> load	true	1
+--> close	false	not enough memory
+--> error	false	stack overflow
+--> xpcall	true	1
+--> format	false	bad argument #999901 to 'format' (no value)
+--> concat	false	attempt to call a nil value (local 'f')
+--> alive

@@ -19,10 +19,14 @@ local f = assert(load(reader, "=" .. ("name "):rep(30)))
 collectgarbage()
 local t = f()
 print(#t, #t[1], t.field_name_of_the_table, t["key with spaces"])
-print(load(function() i = i + 1 collectgarbage() return i % 2 == 0 and "x = '" .. i or " unfinished " end))
+print(load(function() i = i + 1 collectgarbage() return i < 60 and (i % 2 == 0 and "x = '" .. i or " unfinished ") or nil end))
 for n = 1, 30 do
   local ok, message = load("local a = " .. ("("):rep(n) .. "'unfinished " .. n)
   assert(not ok and message:find("unfinished string"))
 end
 print(load("goto nowhere_that_exists_in_this_chunk_for_sure"))
 print(load("local x <constant_attribute_that_is_unknown> = 1"))
+--> 5	81	1500.0	16
+--> nil	(load):1: syntax error near 'x'
+--> nil	[string "goto nowhere_that_exists_in_this_chunk_for_su..."]:1: no visible label 'nowhere_that_exists_in_this_chunk_for_sure' for <goto> at line 1
+--> nil	[string "local x <constant_attribute_that_is_unknown> ..."]:1: unknown attribute 'constant_attribute_that_is_unknown'

@@ -5,9 +5,9 @@
 -- flags: --sandbox --max-memory 64MiB --max-instructions 200000000
 -- timeout: 30 s
 -- stress: skip, ends by its limits
-local a = ("x"):rep(1 << 22)
-local b = ("x"):rep(1 << 22)
-local spaces = (" "):rep(1 << 22)
+local a = ("x"):rep(1 << 21)
+local b = ("x"):rep(1 << 21)
+local spaces = (" "):rep(1 << 21)
 local t = {[a] = 1}
 local ways = {
   function() return a == b end,

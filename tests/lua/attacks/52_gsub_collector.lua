@@ -25,3 +25,8 @@ table.insert(proxy, "x")
 print(table.remove(proxy, 1), t[105], t[11])
 for k in pairs(t) do t[k] = nil collectgarbage("step") end
 print(next(t))
+--> true
+--> 821
+--> v1 v2 v3 v4 v5 v6 v7 v8 v9 v10	10
+--> v1	v5	x
+--> nil

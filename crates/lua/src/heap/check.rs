@@ -172,6 +172,7 @@ impl Check<'_> {
                 }
                 tag::USERDATA => {
                     let u = &*(h as *mut UserDataObject);
+                    self.bytes += (*h).aux as usize;
                     if !dead {
                         self.pointer(u.meta, tag::TABLE, "userdata's metatable");
                         self.visible(u.user_value, "userdata's value");

@@ -591,6 +591,7 @@ impl Heap {
                     }
                 }
                 tag::USERDATA => {
+                    parts = (*h).aux as usize;
                     std::ptr::drop_in_place(&raw mut (*(h as *mut UserDataObject)).data)
                 }
                 _ => {}

@@ -550,13 +550,22 @@ impl Vm {
         Ok(b)
     }
 
-    /// A userdata that owns `data`; `extra_bytes` is what the data takes outside this heap.
+    /// A userdata that owns `data`, which is charged with it (not what it owns in turn).
     pub(crate) fn new_userdata(
         &mut self,
         data: Box<dyn Any>,
     ) -> Result<Gc<UserDataObject>, Thrown> {
         let size = size_of::<UserDataObject>();
-        let u = self.allocate(tag::USERDATA, size, 0)? as *mut UserDataObject;
+        // `aux` keeps the data's size, for when it goes.
+        let data_bytes = size_of_val(&*data).min(u32::MAX as usize);
+        self.charge_bytes(data_bytes)?;
+        let u = match self.allocate(tag::USERDATA, size, data_bytes as u32) {
+            Ok(u) => u as *mut UserDataObject,
+            Err(e) => {
+                self.heap.uncharge(data_bytes);
+                return Err(e);
+            }
+        };
         // SAFETY: fresh cell of the size; fields are written without reading what was there.
         unsafe {
             (&raw mut (*u).data).write(Some(data));

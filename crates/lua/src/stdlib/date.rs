@@ -165,7 +165,7 @@ pub(crate) fn format_some(
 }
 
 /// Bytes made at once of a long format.
-const PIECE: usize = 1024;
+const PIECE: usize = 512;
 
 fn convert(t: &CivilTime, conversion: u8, out: &mut Vec<u8>) {
     let day_name = DAYS[t.weekday.rem_euclid(7) as usize];

@@ -131,8 +131,10 @@ fn freeze(vm: &mut Vm) -> Result<(), Thrown> {
     io::freeze(vm)
 }
 
-/// The libraries that are read-only in a sandbox.
-const SHARED_LIBRARIES: [&str; 8] = [
+/// The libraries that are read-only in a sandbox, as far as a version has them.
+const SHARED_LIBRARIES: [&str; 10] = [
+    "bit",
+    "bit32",
     "coroutine",
     "debug",
     "io",

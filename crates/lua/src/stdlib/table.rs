@@ -816,7 +816,7 @@ impl Concat {
     fn append(&mut self, ctx: &mut Ctx<'_>, v: Val, separator: &[u8]) -> Result<(), Thrown> {
         if self.begun && !separator.is_empty() {
             ctx.charge(separator.len() / 16);
-            self.result.push(ctx, separator)?;
+            self.result.push_argument(ctx, 1, 0, separator.len())?;
         }
         self.begun = true;
         if let Some(s) = v.as_str() {

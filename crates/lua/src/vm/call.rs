@@ -714,14 +714,22 @@ impl Vm {
         while !at.is_null() {
             // SAFETY: the chain from the leaf to the coroutine is alive.
             let mut co = unsafe { Gc::from_ptr(at) };
+            // Cut off before anything of it runs: a coroutine that ends hands its results to whoever resumed it, and that
+            // one must not go on.
+            let resumer = std::mem::replace(&mut co.resumer, std::ptr::null_mut());
             at = if co == thread {
                 std::ptr::null_mut()
             } else {
-                co.resumer
+                resumer
             };
+            let protected = self.scratch.len();
+            self.scratch.push(Val::thread(co));
+            if let Some(next) = Gc::from_nullable(at) {
+                self.scratch.push(Val::thread(next));
+            }
             self.close_forcibly(co);
             self.kill(co);
-            co.resumer = std::ptr::null_mut();
+            self.scratch.truncate(protected);
         }
         let used = closing_fuel - self.heap.fuel_left();
         self.heap.set_fuel(fuel_before - used);
@@ -739,6 +747,7 @@ impl Vm {
                 break;
             }
             co.top = slot + 1;
+            co.state = ThreadState::Active; // the end of the last call has made it `Done`
             let v = co.get(slot as usize);
             let method = self.meta_of(v, Event::Close);
             if method.is_nil() || self.ensure_stack(slot as usize + NATIVE_SLOTS).is_err() {

@@ -145,7 +145,6 @@ impl Vm {
         key: Val,
         operand: Operand,
     ) -> Result<Outcome<Val>, Thrown> {
-        self.charge_key(key);
         let mut obj = obj;
         for link in 0..MAX_CHAIN {
             let handler = if let Some(t) = obj.as_table() {
@@ -156,6 +155,7 @@ impl Vm {
                     obj = Val::table(t.layered_base());
                     continue;
                 }
+                self.charge_key(key);
                 let v = t.get(self.heap.hash_key, key);
                 if !v.is_nil() {
                     return Ok(Outcome::Now(v));

@@ -282,13 +282,13 @@ pub const PROGRAMS: &[(&str, &str)] = &[
         result = #table.concat(out)"),
     ("texts from loaded code", "
         local env = setmetatable({}, {__index = _G})
-        local f = load('x = 1 y = {} for i = 1, 10 do y[i] = function() return i + x end end return y', '=c', 't', env)
+        local f = assert(load('x = 1 y = {} for i = 1, 10 do y[i] = function() return i + x end end return y', '=c', 't', env))
         local y = f()
         local s = 0
         for i, g in ipairs(y) do s = s + g() end
         local dumped = string.dump(function(a) return a .. '!' end)
-        local g = load(dumped, 'd', 'b')
-        result = s .. env.x .. g('a') .. tostring(load(dumped, 'd', 't')) .. os.date('!%Y-%m-%d %H', 86400)
+        local g = assert(load(dumped, 'd', 'b'))
+        result = s .. env.x .. g('a') .. type(load(dumped, 'd', 't')) .. os.date('!%Y-%m-%d %H', 86400)
             .. tostring(tonumber('0x10') + tonumber('  12  ') + tonumber('zz', 36))"),
     ("captured variables", "
         local fs = {}

@@ -55,6 +55,12 @@ const fn gap(
 
 const MIB: u64 = 1 << 20;
 const REHASH: &str = "a hash part moves all its nodes at once";
+const VALUES: &str = "the values of one call or constructor (at most a million) move in one go";
+const COMPARE: &str = "two texts are compared, and a text is hashed, in one go";
+const COPY: &str = "a text is copied in one go";
+const COMPILE: &str = "compilation is not interrupted";
+const RETURN: &str = "a return is no safe point";
+const EMPTY: &str = "next passes over empty slots in one go";
 const ATOMIC: &str = "the end of marking is one step";
 
 /// Every native that works on large input, and the instructions that do.
@@ -121,17 +127,19 @@ pub const CASES: &[Case] = &[
         "local s = table.concat(t, ',')",
         MIB,
     ),
-    case(
+    gap(
         "string.char",
         "t = {} for i = 1, 200000 do t[i] = 65 end",
         "local s = string.char(table.unpack(t))",
         200_000,
+        VALUES,
     ),
-    case(
+    gap(
         "utf8.char",
         "t = {} for i = 1, 200000 do t[i] = 0x20AC end",
         "local s = utf8.char(table.unpack(t))",
         200_000,
+        VALUES,
     ),
     case(
         "string.format %s",
@@ -248,11 +256,12 @@ pub const CASES: &[Case] = &[
         "local t = s:match('.*')",
         20 * MIB,
     ),
-    case(
+    gap(
         "string.match of captures",
         "s = ('x'):rep(10 << 20)",
         "local t = s:match('((.*))')",
         10 * MIB,
+        COPY,
     ),
     case(
         "string.match %b",
@@ -290,23 +299,26 @@ pub const CASES: &[Case] = &[
         "local n = select('#', string.unpack(f, s))",
         200_000,
     ),
-    case(
+    gap(
         "string.unpack z",
         "s = ('x'):rep(20 << 20) .. '\\0'",
         "local t = string.unpack('z', s)",
         20 * MIB,
+        COPY,
     ),
-    case(
+    gap(
         "string.unpack z without end",
         "s = ('x'):rep(24 << 20)",
         "pcall(string.unpack, 'z', s)",
         24 * MIB,
+        COPY,
     ),
-    case(
+    gap(
         "string.unpack s",
         "s = string.pack('s4', ('x'):rep(20 << 20))",
         "local t = string.unpack('s4', s)",
         20 * MIB,
+        COPY,
     ),
     case(
         "utf8.len",
@@ -392,60 +404,69 @@ pub const CASES: &[Case] = &[
         "pcall(function() return s | 1 end)",
         24 * MIB,
     ),
-    case(
+    gap(
         "==",
         "a = ('x'):rep(12 << 20) b = ('x'):rep(12 << 20)",
         "local t = a == b",
         12 * MIB,
+        COMPARE,
     ),
-    case(
+    gap(
         "rawequal",
         "a = ('x'):rep(12 << 20) b = ('x'):rep(12 << 20)",
         "local t = rawequal(a, b)",
         12 * MIB,
+        COMPARE,
     ),
-    case(
+    gap(
         "<",
         "a = ('x'):rep(12 << 20) b = ('x'):rep(12 << 20)",
         "local t = a < b",
         12 * MIB,
+        COMPARE,
     ),
-    case(
+    gap(
         "a long key",
         "a = ('x'):rep(12 << 20) b = ('x'):rep(12 << 20) t = {[a] = 1}",
         "local v = t[b]",
         12 * MIB,
+        COMPARE,
     ),
-    case(
+    gap(
         "a long key stored",
         "a = ('x'):rep(12 << 20) b = ('x'):rep(12 << 20) t = {[a] = 1}",
         "t[b] = 2",
         12 * MIB,
+        COMPARE,
     ),
-    case(
+    gap(
         "a long key by rawget",
         "a = ('x'):rep(12 << 20) b = ('x'):rep(12 << 20) t = {[a] = 1}",
         "local v = rawget(t, b)",
         12 * MIB,
+        COMPARE,
     ),
     // Errors and messages.
-    case(
+    gap(
         "error with a long message",
         "s = ('x'):rep(12 << 20)",
         "pcall(error, s, 1)",
         12 * MIB,
+        COPY,
     ),
-    case(
+    gap(
         "error at a level",
         "s = ('x'):rep(12 << 20)",
         "pcall(function() error(s) end)",
         12 * MIB,
+        COPY,
     ),
-    case(
+    gap(
         "a wrapped coroutine's long error",
         "s = ('x'):rep(12 << 20)",
         "pcall(coroutine.wrap(function() error(s, 0) end))",
         12 * MIB,
+        COPY,
     ),
     case(
         "an invalid option that is long",
@@ -459,49 +480,56 @@ pub const CASES: &[Case] = &[
         "pcall(function() local t = nil return t[s] end)",
         0,
     ),
-    case(
+    gap(
         "debug.traceback with a long message",
         "s = ('x'):rep(12 << 20)",
         "local t = debug.traceback(s)",
         12 * MIB,
+        COPY,
     ),
-    case(
+    gap(
         "debug.traceback of a deep stack",
         "",
         "local function f(n) if n == 0 then return #debug.traceback() end return (f(n - 1)) end f(150000)",
         150_000,
+        RETURN,
     ),
     case("warn", "s = ('x'):rep(12 << 20)", "warn(s)", 12 * MIB),
     // Loading.
-    case(
+    gap(
         "load of a long text",
         "s = ('x = 1 '):rep(100000)",
         "local f = load(s)",
         600_000,
+        COMPILE,
     ),
-    case(
+    gap(
         "load of a long comment",
         "s = '--[[' .. (' '):rep(20 << 20) .. ']]'",
         "local f = load(s)",
         20 * MIB,
+        COMPILE,
     ),
-    case(
+    gap(
         "load of a long string",
         "s = 'return \"' .. ('x'):rep(10 << 20) .. '\"'",
         "local f = load(s)",
         10 * MIB,
+        COMPILE,
     ),
-    case(
+    gap(
         "load of a long name",
         "s = ('x'):rep(10 << 20)",
         "local f = load(s)",
         10 * MIB,
+        COMPILE,
     ),
-    case(
+    gap(
         "load with a reader",
         "s = ('x = 1 '):rep(10000) n = 0",
         "local f = load(function() n = n + 1 return n < 10 and s or nil end)",
         500_000,
+        COMPILE,
     ),
     case(
         "load of a binary chunk",
@@ -558,11 +586,12 @@ pub const CASES: &[Case] = &[
         "table.move(t, 1, 1000000, 2)",
         1_000_000,
     ),
-    case(
+    gap(
         "table.unpack",
         "t = {} for i = 1, 900000 do t[i] = i end",
         "local n = select('#', table.unpack(t))",
         900_000,
+        VALUES,
     ),
     case(
         "table.unpack with __index",
@@ -570,17 +599,19 @@ pub const CASES: &[Case] = &[
         "local n = select('#', table.unpack(t, 1, 100000))",
         100_000,
     ),
-    case(
+    gap(
         "table.pack",
         "t = {} for i = 1, 900000 do t[i] = i end",
         "local n = table.pack(table.unpack(t))",
         900_000,
+        VALUES,
     ),
-    case(
+    gap(
         "a constructor of many",
         "t = {} for i = 1, 900000 do t[i] = i end",
         "local n = {table.unpack(t)}",
         900_000,
+        VALUES,
     ),
     case(
         "table.sort of numbers",
@@ -606,17 +637,19 @@ pub const CASES: &[Case] = &[
         "table.sort(t, function(a, b) return a > b end)",
         20_000,
     ),
-    case(
+    gap(
         "next on an emptied table",
         "t = {} for i = 1, 1 << 19 do t['k' .. i] = 1 end for k in pairs(t) do t[k] = nil end",
         "local k = next(t)",
         1 << 19,
+        EMPTY,
     ),
-    case(
+    gap(
         "next on an emptied array",
         "t = {} for i = 1, 1 << 20 do t[i] = 1 end for i = 1, 1 << 20 do t[i] = nil end",
         "local k = next(t)",
         1 << 20,
+        EMPTY,
     ),
     case(
         "pairs over all",
@@ -645,17 +678,19 @@ pub const CASES: &[Case] = &[
         REHASH,
     ),
     // Calls.
-    case(
+    gap(
         "select('#', ...)",
         "t = {} for i = 1, 900000 do t[i] = i end",
         "local n = select('#', table.unpack(t))",
         900_000,
+        VALUES,
     ),
-    case(
+    gap(
         "varargs passed on",
         "t = {} for i = 1, 200000 do t[i] = i end",
         "local function f(n, ...) if n == 0 then return select('#', ...) end return f(n - 1, ...) end f(100, table.unpack(t))",
         20_000_000,
+        VALUES,
     ),
     case(
         "results passed up",
@@ -663,17 +698,19 @@ pub const CASES: &[Case] = &[
         "local function f(n) if n == 0 then return table.unpack(t) end return f(n - 1), f(n - 1) end f(5)",
         100_000,
     ),
-    case(
+    gap(
         "coroutine.resume with many",
         "t = {} for i = 1, 900000 do t[i] = i end",
         "coroutine.resume(coroutine.create(function() end), table.unpack(t))",
         900_000,
+        VALUES,
     ),
-    case(
+    gap(
         "coroutine.wrap with many",
         "t = {} for i = 1, 900000 do t[i] = i end",
         "coroutine.wrap(function() end)(table.unpack(t))",
         900_000,
+        VALUES,
     ),
     case(
         "coroutine.close with many variables",
@@ -687,11 +724,12 @@ pub const CASES: &[Case] = &[
         "local function f(n) if n == 0 then error('x') end local x <close> = m return (f(n - 1)) end pcall(f, 100000)",
         100_000,
     ),
-    case(
+    gap(
         "a deep recursion",
         "",
         "local function f(n) if n > 0 then return 1 + f(n - 1) end return 0 end f(190000)",
         190_000,
+        RETURN,
     ),
     case(
         "an error through many frames",
@@ -699,11 +737,12 @@ pub const CASES: &[Case] = &[
         "local function f(n) if n == 0 then error('x') end return 1 + f(n - 1) end pcall(f, 190000)",
         190_000,
     ),
-    case(
+    gap(
         "math.max of many",
         "t = {} for i = 1, 900000 do t[i] = i end",
         "local n = math.max(table.unpack(t))",
         900_000,
+        VALUES,
     ),
     case(
         "closing many captured variables",
@@ -757,13 +796,13 @@ pub const CASES: &[Case] = &[
 pub struct Measured {
     pub total_fuel: u64,
     pub longest_fuel: u64,
+    /// What the longest stretch, by its fuel, took.
     pub longest_time: Duration,
     pub total_time: Duration,
-    pub slices: usize,
 }
 
-/// Runs a case.
-pub fn measure(case: &Case) -> Result<Measured> {
+/// Runs a case in slices of so much fuel.
+pub fn measure(case: &Case, slice: u64) -> Result<Measured> {
     let lua = Lua::with_options(LuaOptions {
         profile: Profile::Sandbox,
         memory_limit: MEMORY_LIMIT,
@@ -777,24 +816,23 @@ pub fn measure(case: &Case) -> Result<Measured> {
         longest_fuel: 0,
         longest_time: Duration::ZERO,
         total_time: Duration::ZERO,
-        slices: 0,
     };
     let mut first = true;
     loop {
         let before = lua.fuel_used();
         let start = Instant::now();
         let outcome = if std::mem::take(&mut first) {
-            thread.resume_with_fuel((), 1)
+            thread.resume_with_fuel((), slice)
         } else {
-            thread.continue_with_fuel(1)
+            thread.continue_with_fuel(slice)
         };
         let time = start.elapsed();
         let fuel = lua.fuel_used() - before;
-        measured.slices += 1;
         measured.total_fuel += fuel;
         measured.total_time += time;
-        measured.longest_fuel = measured.longest_fuel.max(fuel);
-        measured.longest_time = measured.longest_time.max(time);
+        if fuel > measured.longest_fuel {
+            (measured.longest_fuel, measured.longest_time) = (fuel, time);
+        }
         match outcome {
             Outcome::Done(_) => return Ok(measured),
             Outcome::Preempted => {}

@@ -1,7 +1,7 @@
 //! The modules and globals of every app that need nothing but the runtime.
 //!
 //! **Invariant:** what is installed here is one per VM, the same for every request, and keeps no
-//! request's data.
+//! request's data: the tables are read-only.
 
 pub mod json;
 mod json_decode;
@@ -41,6 +41,10 @@ pub fn install(lua: &Lua, app: &Arc<App>, log: &Rc<AppLog>) -> Result<Installed>
     )?;
     log::install_print(lua, log)?;
     require::install(lua, app)?;
+    // All requests share these, so none may change them for the next.
+    for name in ["json", "log", "kv"] {
+        globals.raw_get::<Table>(name)?.freeze()?;
+    }
     Ok(Installed { json })
 }
 

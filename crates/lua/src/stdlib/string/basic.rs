@@ -100,14 +100,19 @@ fn sub(ctx: &mut Ctx<'_>) -> NativeResult {
     if start == 1 && end == len {
         return ctx.ret(Val::str(s));
     }
-    let (from, to) = (start as usize - 1, end as usize);
+    part(ctx, start as usize - 1, end as usize)
+}
+
+/// Returns bytes `from..to` of argument 0, a string; many of them in pieces.
+pub(super) fn part(ctx: &mut Ctx<'_>, from: usize, to: usize) -> NativeResult {
     if to - from > CHUNK {
         let mut result = ctx.buffer();
         result.push_argument(ctx, 0, from, to)?;
         return sub_pieces(ctx, Making { result });
     }
+    let bytes = ctx.check_str(0)?.as_bytes();
     ctx.charge((to - from) / 16);
-    ctx.ret_str(&s.as_bytes()[from..to])
+    ctx.ret_str(&bytes[from..to])
 }
 
 fn sub_on(ctx: &mut Ctx<'_>) -> NativeResult {

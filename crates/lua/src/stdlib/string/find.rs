@@ -3,7 +3,7 @@
 //! **Invariant:** a search that has to pause leaves its state in a userdata in an argument slot; the subject stays argument 0.
 
 use super::long_needle;
-use super::pattern::{Progress, has_specials};
+use super::pattern::{Capture, Progress, has_specials};
 use super::search::{Found, Match, Search, Wanted, search};
 use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
@@ -164,6 +164,11 @@ fn matched(ctx: &mut Ctx<'_>, found: &Match<'_>, progress: Progress) -> NativeRe
     let Progress::Match { start, end } = progress else {
         return ctx.ret(Val::NIL);
     };
+    if found.value_count() == 1
+        && let Capture::Span { start, end } = found.capture(ctx, 0, (start, end))?
+    {
+        return super::basic::part(ctx, start, end);
+    }
     let from = ctx.top();
     found.push_values(ctx, (start, end), true)?;
     ctx.ret_from(from)

@@ -18,6 +18,8 @@ pub(in crate::stdlib) static FORMAT: NativeDef = NativeDef {
 
 /// No conversion of a number is longer: `%.99f` of the largest float with a sign.
 const MAX_NUMBER: usize = 512;
+/// Bytes quoted between two looks at whether to pause.
+const QUOTED_PIECE: usize = 4096;
 /// Bytes of the format looked through before a look at whether to pause.
 const PIECE: usize = 1 << 18;
 /// Texts longer than this are not padded, and written whole if no precision is given, as in the reference.
@@ -31,6 +33,8 @@ struct Formatting {
     arg: usize,
     /// Arguments that the caller gave.
     given: usize,
+    /// How much of the argument is quoted already, while a text is.
+    quoted: Option<usize>,
 }
 
 enum Stop {
@@ -47,6 +51,7 @@ fn format_(ctx: &mut Ctx<'_>) -> NativeResult {
         at: 0,
         arg: 0,
         given: ctx.nargs(),
+        quoted: None,
     };
     match state.advance(ctx)? {
         Stop::Done => finish(ctx, &mut state),
@@ -151,6 +156,10 @@ impl Formatting {
         loop {
             if ctx.should_pause() || !self.result.settle(ctx) {
                 return Ok(Stop::Pause);
+            }
+            if let Some(from) = self.quoted {
+                self.quote_piece(ctx, from)?;
+                continue;
             }
             let rest = &format[self.at..];
             if rest.is_empty() {
@@ -301,6 +310,23 @@ impl Formatting {
             .push_with(ctx, room, |out| layout.write_text(text, out))
     }
 
+    /// Quotes the next piece of the argument, and ends the quotation behind the last one.
+    fn quote_piece(&mut self, ctx: &mut Ctx<'_>, from: usize) -> Result<(), Thrown> {
+        let text = ctx.check_str(self.arg)?.as_bytes();
+        let end = text.len().min(from + QUOTED_PIECE);
+        let piece = &text[from..end];
+        ctx.charge(piece.len() / 4);
+        let following = text.get(end).copied();
+        self.result.push_with(ctx, piece.len() * 4, |out| {
+            format::quote_text(piece, following, out)
+        })?;
+        self.quoted = (end < text.len()).then_some(end);
+        if self.quoted.is_none() {
+            self.result.push(ctx, b"\"")?;
+        }
+        Ok(())
+    }
+
     /// `%q`
     fn quote(&mut self, ctx: &mut Ctx<'_>) -> Result<(), Thrown> {
         let v = match ctx.vm.floats {
@@ -313,15 +339,8 @@ impl Formatting {
         }
         match v.tag {
             tag::STR => {
-                let text = ctx.check_str(self.arg)?.as_bytes();
-                ctx.charge(text.len() / 4);
-                self.result.push(ctx, b"\"")?;
-                for (i, piece) in text.chunks(4096).enumerate() {
-                    let following = text.get((i + 1) * 4096).copied();
-                    let room = piece.len() * 4;
-                    self.result
-                        .push_with(ctx, room, |out| format::quote_text(piece, following, out))?;
-                }
+                // The text follows piece by piece, from `advance`.
+                self.quoted = Some(0);
                 self.result.push(ctx, b"\"")
             }
             tag::INT => {

@@ -62,6 +62,53 @@ fn addresses_are_not_shown() {
 }
 
 #[test]
+fn a_host_with_full_access_does_not_open_the_sandbox() {
+    // `TestHost::default` allows everything: what counts is which libraries were opened.
+    let mut vm = Vm::new(
+        Rc::new(TestHost::default()),
+        usize::MAX / 2,
+        false,
+        Default::default(),
+    )
+    .expect("memory");
+    super::super::open_all(&mut vm, true).expect("memory");
+    assert!(!vm.full_access());
+    let refused = vm.load_any(b"\x1bLua", b"=b", b"bt").err();
+    assert!(
+        matches!(&refused, Some(crate::vm::load::LoadError::Refused { message, .. }) if message.starts_with(b"attempt to load a binary chunk")),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn each_vm_has_its_own_hash_key() {
+    let order = || {
+        let script = "local t = {} for i = 1, 40 do t['key' .. i] = true t[i * 1.5 + 0.25] = true t[i << 40] = true end
+            local keys = {} for k in pairs(t) do keys[#keys + 1] = tostring(k) end print(table.concat(keys, ' '))";
+        output(sandbox(), script, How::Plain)
+    };
+    let first = order();
+    assert_eq!(first.split(' ').count(), 120, "{first}");
+    assert_ne!(first, order());
+}
+
+#[test]
+fn shared_libraries_are_read_only() {
+    let mut vm = Vm::new(
+        Rc::new(sandbox()),
+        usize::MAX / 2,
+        false,
+        Default::default(),
+    )
+    .expect("memory");
+    super::super::open_all(&mut vm, true).expect("memory");
+    for meta in vm.metatables.into_iter().filter(|meta| !meta.is_null()) {
+        let meta = crate::heap::Gc::from_nullable(meta).expect("not null");
+        assert!(meta.header.extra & crate::table::KIND_FROZEN != 0);
+    }
+}
+
+#[test]
 fn code_that_scripts_load_is_charged() {
     let mut vm = Vm::new(Rc::new(sandbox()), 2 << 20, false, Default::default()).expect("memory");
     super::super::open_all(&mut vm, true).expect("memory");
