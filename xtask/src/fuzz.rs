@@ -35,7 +35,9 @@ pub fn fuzz(words: &[String]) -> Result<bool, String> {
     while let Some(word) = words.next() {
         match word.as_str() {
             "--seconds" => seconds = number(word, words.next())?,
-            _ if word.starts_with('-') || wanted.is_some() => return Err(format!("fuzz does not take {word}")),
+            _ if word.starts_with('-') || wanted.is_some() => {
+                return Err(format!("fuzz does not take {word}"));
+            }
             _ => wanted = Some(word.clone()),
         }
     }
@@ -51,10 +53,16 @@ pub fn fuzz(words: &[String]) -> Result<bool, String> {
         .iter()
         .map(|name| fuzz_one(name, seconds))
         .collect::<Result<Vec<Row>, String>>()?;
-    println!("{:<10} {:>12} {:>9} {:>9}", "target", "executions", "seconds", "finding");
+    println!(
+        "{:<10} {:>12} {:>9} {:>9}",
+        "target", "executions", "seconds", "finding"
+    );
     for row in &rows {
         let finding = if row.findings { "yes" } else { "no" };
-        println!("{:<10} {:>12} {:>9} {:>9}", row.name, row.executions, row.seconds, finding);
+        println!(
+            "{:<10} {:>12} {:>9} {:>9}",
+            row.name, row.executions, row.seconds, finding
+        );
     }
     Ok(rows.iter().all(|row| !row.findings))
 }
@@ -111,7 +119,10 @@ fn nightly(folder: &Path) -> Command {
 fn need_cargo_fuzz() -> Result<(), String> {
     let works = |arguments: &[&str]| {
         let mut command = nightly(&workspace_root());
-        command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .args(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         command.status().is_ok_and(|status| status.success())
     };
     if !works(&["--version"]) {
@@ -142,7 +153,11 @@ fn fuzz_one(name: &str, seconds: u64) -> Result<Row, String> {
         .arg("--")
         .arg(format!("-max_total_time={seconds}"))
         .arg(format!("-timeout={TIMEOUT_S}"))
-        .args(["-max_len=4096", "-print_final_stats=1", "-rss_limit_mb=4096"])
+        .args([
+            "-max_len=4096",
+            "-print_final_stats=1",
+            "-rss_limit_mb=4096",
+        ])
         .env("ASAN_OPTIONS", "detect_leaks=0")
         .env("CARGO_TARGET_DIR", target_dir().join("fuzz"))
         .stderr(Stdio::piped());

@@ -109,15 +109,27 @@ impl<'s> Setup<'s> {
         let mut slices = 0;
         let start = || thread.resume_with_fuel((self.source, "run"), fuel);
         // Collecting everything at every allocation is far more than a slice.
-        let mut outcome = if stressed { start() } else { self.slice(start, fuel) };
+        let mut outcome = if stressed {
+            start()
+        } else {
+            self.slice(start, fuel)
+        };
         while matches!(outcome, Outcome::Preempted) {
             slices += 1;
-            let fuel = if slices < MAX_SLICES { plan.fuel() } else { 1 << 32 };
+            let fuel = if slices < MAX_SLICES {
+                plan.fuel()
+            } else {
+                1 << 32
+            };
             if plan.next().is_multiple_of(512) {
                 machine::check_heap(&self.lua, &format!("between slices\n{}", self.source));
             }
             let go_on = || thread.continue_with_fuel(fuel);
-            outcome = if stressed { go_on() } else { self.slice(go_on, fuel) };
+            outcome = if stressed {
+                go_on()
+            } else {
+                self.slice(go_on, fuel)
+            };
         }
         self.lua.set_gc_stress(false);
         match outcome {
@@ -140,7 +152,10 @@ impl<'s> Setup<'s> {
         for _ in 0..8 {
             let thread = self.thread();
             let total = plan.next() % (1 << (4 + plan.next() % 14));
-            let outcome = self.slice(|| thread.resume_with_fuel((self.source, "run"), total), total);
+            let outcome = self.slice(
+                || thread.resume_with_fuel((self.source, "run"), total),
+                total,
+            );
             if !matches!(outcome, Outcome::Preempted) {
                 continue;
             }
@@ -157,10 +172,17 @@ impl<'s> Setup<'s> {
             machine::check_heap(&self.lua, &format!("after terminating\n{}", self.source));
             if plan.next().is_multiple_of(2) {
                 self.lua.gc_collect().expect("nothing runs");
-                machine::check_heap(&self.lua, &format!("after terminating and collecting\n{}", self.source));
+                machine::check_heap(
+                    &self.lua,
+                    &format!("after terminating and collecting\n{}", self.source),
+                );
             }
         }
-        assert!(self.whole() == expected, "another result after terminations\n{}", self.source);
+        assert!(
+            self.whole() == expected,
+            "another result after terminations\n{}",
+            self.source
+        );
     }
 
     fn short_of_memory(&self, plan: &mut Plan, expected: &[u8]) {
@@ -172,10 +194,23 @@ impl<'s> Setup<'s> {
             // Errors, results that a `pcall` made of errors, and success are all fine here.
             let _ = self.driver.call::<LuaString>((self.source, "run"));
             let used = self.lua.used_memory();
-            assert!(used <= limit, "{used} bytes with a limit of {limit}\n{}", self.source);
-            self.lua.set_memory_limit(machine::MEMORY_LIMIT).expect("nothing runs");
-            machine::check_heap(&self.lua, &format!("after running out of memory\n{}", self.source));
+            assert!(
+                used <= limit,
+                "{used} bytes with a limit of {limit}\n{}",
+                self.source
+            );
+            self.lua
+                .set_memory_limit(machine::MEMORY_LIMIT)
+                .expect("nothing runs");
+            machine::check_heap(
+                &self.lua,
+                &format!("after running out of memory\n{}", self.source),
+            );
         }
-        assert!(self.whole() == expected, "another result after running out of memory\n{}", self.source);
+        assert!(
+            self.whole() == expected,
+            "another result after running out of memory\n{}",
+            self.source
+        );
     }
 }

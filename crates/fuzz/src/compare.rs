@@ -23,7 +23,11 @@ pub fn same(source: &[u8], ours: &[u8], theirs: &[u8]) {
     if ours == theirs {
         return;
     }
-    let at = ours.lines().zip(theirs.lines()).take_while(|(a, b)| a == b).count();
+    let at = ours
+        .lines()
+        .zip(theirs.lines())
+        .take_while(|(a, b)| a == b)
+        .count();
     panic!(
         "different from the reference at line {} of the output\n ours: {}\ntheir: {}\n---- program ----\n{}",
         at + 1,
@@ -64,8 +68,13 @@ mod tests {
 
     #[test]
     fn lines_of_divisions_are_not_compared() {
-        let text = without_unknown_lines(b"p:12: attempt to divide by zero p:3: x l:7: attempt to divide by zero");
-        assert_eq!(text, "p:?: attempt to divide by zero p:3: x l:?: attempt to divide by zero");
+        let text = without_unknown_lines(
+            b"p:12: attempt to divide by zero p:3: x l:7: attempt to divide by zero",
+        );
+        assert_eq!(
+            text,
+            "p:?: attempt to divide by zero p:3: x l:?: attempt to divide by zero"
+        );
     }
 
     #[test]

@@ -88,9 +88,15 @@ fn check_chunk(chunk: &Chunk) {
     }
     let whole = dump(&chunk.main, false);
     let read = undump(&whole, NAME).expect("a dump can be read");
-    assert!(whole == dump(&read.main, false), "a dump is not read as it was written");
+    assert!(
+        whole == dump(&read.main, false),
+        "a dump is not read as it was written"
+    );
     assert_eq!(disassemble(chunk), disassemble(&read));
     let stripped = dump(&chunk.main, true);
     let read = undump(&stripped, NAME).expect("a stripped dump can be read");
-    assert!(stripped == dump(&read.main, true), "a stripped dump is not read as it was written");
+    assert!(
+        stripped == dump(&read.main, true),
+        "a stripped dump is not read as it was written"
+    );
 }

@@ -11,8 +11,9 @@ const WIDTHS: [&str; 8] = ["", "1", "5", "20", "99", "100", "007", "0"];
 const PRECISIONS: [&str; 8] = ["", ".", ".0", ".1", ".3", ".14", ".99", ".100"];
 const CONVERSIONS: &[u8] = b"diuxXoceEfFgGaAsqpn%z\0";
 const PACK_ITEMS: [&str; 36] = [
-    "b", "B", "h", "H", "i", "I", "l", "L", "j", "J", "T", "f", "d", "n", "s", "z", "x", "i1", "i3", "i7", "I9", "i16", "I4", "s1", "s2",
-    "c0", "c3", "Xi4", "Xd", "<", ">", "=", "!", "!2", "!4", " ",
+    "b", "B", "h", "H", "i", "I", "l", "L", "j", "J", "T", "f", "d", "n", "s", "z", "x", "i1",
+    "i3", "i7", "I9", "i16", "I4", "s1", "s2", "c0", "c3", "Xi4", "Xd", "<", ">", "=", "!", "!2",
+    "!4", " ",
 ];
 const NUMERALS: &[u8] = b"0123456789.eE+-xXpPaAfF \tni";
 
@@ -61,7 +62,15 @@ fn value(input: &mut Bytes<'_>) -> String {
         0..=4 => number(input),
         5 => quote(input.take(6)),
         6 => format!("\"{}\"", numeral_text(input)),
-        _ => input.pick(&["nil", "true", "setmetatable({}, {__tostring = function() return \"obj\\0ect\" end})", "\"\"", "\"a\\0b\""]).into(),
+        _ => input
+            .pick(&[
+                "nil",
+                "true",
+                "setmetatable({}, {__tostring = function() return \"obj\\0ect\" end})",
+                "\"\"",
+                "\"a\\0b\"",
+            ])
+            .into(),
     }
 }
 

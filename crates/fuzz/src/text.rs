@@ -43,6 +43,9 @@ mod tests {
         let program = format!("out({})", quote(&bytes));
         let lua = crate::machine::lua(false);
         let output = crate::machine::run(&lua, program.as_bytes(), crate::machine::Mode::Run);
-        assert_eq!(String::from_utf8(output.unwrap()).unwrap(), format!("{}\n-> true", show(&bytes)));
+        assert_eq!(
+            String::from_utf8(output.unwrap()).unwrap(),
+            format!("{}\n-> true", show(&bytes))
+        );
     }
 }

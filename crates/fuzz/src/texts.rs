@@ -1,6 +1,6 @@
 //! Targets for the readers of texts above the VM: `json`, `manifest`, `units`, `routes`, `forms`.
 
-use rille_lua::{Function, LuaString, Lua, Value};
+use rille_lua::{Function, Lua, LuaString, Value};
 use rille_runtime::manifest::Manifest;
 use rille_runtime::modules::json::Json;
 use rille_runtime::route::{FileId, Match, Pattern, Router, percent_decode};
@@ -20,8 +20,9 @@ pub fn json(data: &[u8]) {
     let json = Json::new(&lua, MAX_TEXT).expect("memory");
     let decode = json.decode_function(&lua).expect("memory");
     let encode = json.encode_function(&lua).expect("memory");
-    let (value, message): (Value, Option<LuaString>) =
-        decode.call(lua.create_string(data)).expect("decode raises nothing");
+    let (value, message): (Value, Option<LuaString>) = decode
+        .call(lua.create_string(data))
+        .expect("decode raises nothing");
     if let Some(message) = message {
         assert!(value.is_nil() && !message.as_bytes().is_empty());
         return machine::check_heap(&lua, "after a text that is not JSON");
@@ -30,13 +31,23 @@ pub fn json(data: &[u8]) {
         Ok(text) => text,
         // JSON has numbers that are beyond every float, but no way to write an infinity; and bytes that are not UTF-8
         // are read as they are, but not written.
-        Err(e) if e.message().contains("inf as JSON") || e.message().contains("not UTF-8") => return,
+        Err(e) if e.message().contains("inf as JSON") || e.message().contains("not UTF-8") => {
+            return;
+        }
         Err(e) => panic!("what was decoded cannot be encoded: {e}"),
     };
     let again: Value = decode.call(text.clone()).expect("what was encoded is JSON");
-    let text_again: LuaString = encode.call(again).expect("what was encoded once can be encoded again");
+    let text_again: LuaString = encode
+        .call(again)
+        .expect("what was encoded once can be encoded again");
     // The order of keys is the table's, so only texts of one key at most are sure to be the same.
-    assert_eq!(text.as_bytes().len(), text_again.as_bytes().len(), "{:?} {:?}", text.to_string_lossy(), text_again.to_string_lossy());
+    assert_eq!(
+        text.as_bytes().len(),
+        text_again.as_bytes().len(),
+        "{:?} {:?}",
+        text.to_string_lossy(),
+        text_again.to_string_lossy()
+    );
     machine::check_heap(&lua, "after JSON");
     lua_values(&lua, &encode, &decode, data);
 }
@@ -63,19 +74,29 @@ pub fn manifest(data: &[u8]) {
 /// Target `units`: sizes and durations; what is read is shown so that it is read as the same again.
 pub fn units(data: &[u8]) {
     let mut input = Bytes::new(data);
-    let unit = input.pick(&["", "B", "KiB", "MiB", "GiB", "kB", "kb", "ms", "us", "s", "min", "h", "x"]);
+    let unit = input.pick(&[
+        "", "B", "KiB", "MiB", "GiB", "kB", "kb", "ms", "us", "s", "min", "h", "x",
+    ]);
     let text = match input.below(3) {
         0 => String::from_utf8_lossy(input.rest()).into_owned(),
         1 => format!("{} {unit}", input.integer()),
         _ => format!("{}.{}{unit}", input.byte(), input.integer()),
     };
     if let Ok(bytes) = units::parse_size(&text) {
-        assert_eq!(units::parse_size(&units::show_size(bytes)), Ok(bytes), "{text}");
+        assert_eq!(
+            units::parse_size(&units::show_size(bytes)),
+            Ok(bytes),
+            "{text}"
+        );
     }
     if let Ok(duration) = units::parse_duration(&text) {
         let shown = units::show_duration(duration);
         let again = units::parse_duration(&shown);
-        assert_eq!(again.map(|d| d.as_micros()), Ok(duration.as_micros()), "{text} is shown as {shown}");
+        assert_eq!(
+            again.map(|d| d.as_micros()),
+            Ok(duration.as_micros()),
+            "{text} is shown as {shown}"
+        );
     }
 }
 
@@ -101,13 +122,26 @@ pub fn routes(data: &[u8]) {
     if let Match::Found(FileId(found), params) = router.find("GET", &path)
         && found < 100
     {
-        let (text, _) = patterns.iter().find(|p| p.1 == found).expect("it was added");
-        let holders = text.split('/').filter(|part| part.starts_with([':', '*'])).count();
-        assert_eq!(params.len(), holders, "{text} for {:?}", String::from_utf8_lossy(&path));
+        let (text, _) = patterns
+            .iter()
+            .find(|p| p.1 == found)
+            .expect("it was added");
+        let holders = text
+            .split('/')
+            .filter(|part| part.starts_with([':', '*']))
+            .count();
+        assert_eq!(
+            params.len(),
+            holders,
+            "{text} for {:?}",
+            String::from_utf8_lossy(&path)
+        );
     } else {
         // No pattern without parameters may have matched the path as it stands.
         assert!(
-            !patterns.iter().any(|(text, _)| text.as_bytes() == path && !text.contains([':', '*', '%'])),
+            !patterns
+                .iter()
+                .any(|(text, _)| text.as_bytes() == path && !text.contains([':', '*', '%'])),
             "{path:?} is not found among {patterns:?}"
         );
     }
@@ -117,7 +151,20 @@ fn route_text(input: &mut Bytes<'_>) -> String {
     let mut text = String::new();
     for _ in 0..1 + input.below(4) {
         text.push('/');
-        text.push_str(input.pick(&["a", "b", ":id", "*rest", "[id]", "[...rest]", "index", "", "%41", ":", "é", ":id2"]));
+        text.push_str(input.pick(&[
+            "a",
+            "b",
+            ":id",
+            "*rest",
+            "[id]",
+            "[...rest]",
+            "index",
+            "",
+            "%41",
+            ":",
+            "é",
+            ":id2",
+        ]));
     }
     text
 }

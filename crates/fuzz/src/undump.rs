@@ -46,7 +46,11 @@ pub fn target(data: &[u8]) {
     let lua = machine::lua(false);
     lua.set_instruction_limit(Some(FUEL));
     lua.set_memory_limit(16 << 20).expect("nothing runs");
-    if let Ok(f) = lua.load(&bytes[..]).set_mode(ChunkMode::Binary).into_function() {
+    if let Ok(f) = lua
+        .load(&bytes[..])
+        .set_mode(ChunkMode::Binary)
+        .into_function()
+    {
         // Whatever the code does, errors included, is its own business.
         let _ = f.call::<()>((1, "two"));
         machine::check_heap(&lua, "after running a binary chunk");

@@ -14,7 +14,11 @@ fn check(name: &str) {
     }
     let corpus: Vec<Vec<u8>> = corpus.into_iter().map(|input| input.data).collect();
     for seed in 0..target.seeds {
-        run(target.run, &rng::input(seed, &corpus), &format!("seed {seed}"));
+        run(
+            target.run,
+            &rng::input(seed, &corpus),
+            &format!("seed {seed}"),
+        );
     }
 }
 

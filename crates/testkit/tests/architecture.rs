@@ -36,7 +36,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("rille-testkit", &[]),
     (
         "rille-fuzz",
-        &["rille-lua", "rille-runtime", "rille-server", "rille-testkit"],
+        &[
+            "rille-lua",
+            "rille-runtime",
+            "rille-server",
+            "rille-testkit",
+        ],
     ),
     ("xtask", &["rille-testkit"]),
 ];

@@ -70,9 +70,15 @@ fn main() -> ExitCode {
     let rows: Vec<Row> = (chosen.iter())
         .map(|target| soak(target, Duration::from_secs_f64(seconds), options.from))
         .collect();
-    println!("{:<10} {:>12} {:>9} {:>9}", "target", "executions", "seconds", "findings");
+    println!(
+        "{:<10} {:>12} {:>9} {:>9}",
+        "target", "executions", "seconds", "findings"
+    );
     for row in &rows {
-        println!("{:<10} {:>12} {:>9.1} {:>9}", row.name, row.executions, row.seconds, row.findings);
+        println!(
+            "{:<10} {:>12} {:>9.1} {:>9}",
+            row.name, row.executions, row.seconds, row.findings
+        );
     }
     match rows.iter().map(|row| row.findings).sum::<u64>() {
         0 => ExitCode::SUCCESS,
@@ -83,8 +89,14 @@ fn main() -> ExitCode {
 fn parse(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
     let mut options = Options::default();
     while let Some(word) = words.next() {
-        let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
-        let number = || value.parse::<u64>().map_err(|_| format!("{word} needs a number"));
+        let value = words
+            .next()
+            .ok_or_else(|| format!("{word} needs a value"))?;
+        let number = || {
+            value
+                .parse::<u64>()
+                .map_err(|_| format!("{word} needs a number"))
+        };
         match word.as_str() {
             "--target" => options.target = Some(value.clone()),
             "--seconds" => options.seconds = Some(number()?),
@@ -157,6 +169,9 @@ fn keep(target: &Target, seed: u64, data: &[u8]) {
     let folder = rille_testkit::target_dir().join("soak").join(target.name);
     let file = folder.join(format!("seed-{seed}"));
     let written = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&file, data));
-    let place = written.map_or_else(|e| e.to_string(), |()| Path::new(&file).display().to_string());
+    let place = written.map_or_else(
+        |e| e.to_string(),
+        |()| Path::new(&file).display().to_string(),
+    );
     eprintln!("finding of {} with seed {seed}: {place}", target.name);
 }

@@ -11,8 +11,8 @@ use model::{Finalizer, Id, Key, Mode, Model, Object};
 use rille_lua::{Function, IntoLuaMulti, Lua, LuaString, Table, Value};
 
 use crate::bytes::Bytes;
-use std::collections::BTreeSet;
 use crate::machine;
+use std::collections::BTreeSet;
 
 const SLOTS: usize = 6;
 const HANDLES: usize = 3;
@@ -86,7 +86,11 @@ impl Test {
             return None;
         }
         let at = input.below(n);
-        self.model.slots.iter().nth(at).map(|(&slot, &id)| (slot, id))
+        self.model
+            .slots
+            .iter()
+            .nth(at)
+            .map(|(&slot, &id)| (slot, id))
     }
 
     fn operation(&mut self, input: &mut Bytes<'_>) {
@@ -133,7 +137,17 @@ impl Test {
         let (mode, finalizer) = (modes(input), finalizers(input));
         let id = self.next_id;
         self.next_id += 1;
-        self.call::<()>("new", (slot, id, kind, place, mode_name(mode), finalizer_name(finalizer)));
+        self.call::<()>(
+            "new",
+            (
+                slot,
+                id,
+                kind,
+                place,
+                mode_name(mode),
+                finalizer_name(finalizer),
+            ),
+        );
         let strong = Mode {
             keys: false,
             values: false,
@@ -157,7 +171,10 @@ impl Test {
     }
 
     fn object(&mut self, id: Id) -> &mut Object {
-        self.model.objects.get_mut(&id).expect("what is in a slot exists")
+        self.model
+            .objects
+            .get_mut(&id)
+            .expect("what is in a slot exists")
     }
 
     fn link(&mut self, input: &mut Bytes<'_>) {
@@ -210,7 +227,10 @@ impl Test {
             }
             Some(id) => {
                 assert_eq!(got, 0, "{from} has another object at {j} than {id}");
-                assert!(!self.exact && !self.model.surely_reachable().contains(&id), "{id} is gone from {from} but can be reached");
+                assert!(
+                    !self.exact && !self.model.surely_reachable().contains(&id),
+                    "{id} is gone from {from} but can be reached"
+                );
                 self.object(from).entries.remove(&Key::Index(j));
                 self.model.slots.remove(&a);
             }
@@ -275,9 +295,17 @@ impl Test {
             return;
         }
         let at = input.below(n);
-        let id = *self.model.lost.iter().nth(at).expect("it is below the length");
+        let id = *self
+            .model
+            .lost
+            .iter()
+            .nth(at)
+            .expect("it is below the length");
         let slot = Test::slot(input);
-        assert!(self.call::<bool>("take", (slot, id)), "{id} is not among the lost");
+        assert!(
+            self.call::<bool>("take", (slot, id)),
+            "{id} is not among the lost"
+        );
         self.model.lost.remove(&id);
         self.model.slots.insert(slot, id);
     }
@@ -314,7 +342,9 @@ impl Test {
         // Even `pcall` may not fit.
         let _ = f.call::<bool>(1000);
         assert!(self.lua.used_memory() <= limit);
-        self.lua.set_memory_limit(machine::MEMORY_LIMIT).expect("nothing runs");
+        self.lua
+            .set_memory_limit(machine::MEMORY_LIMIT)
+            .expect("nothing runs");
         machine::check_heap(&self.lua, "after running out of memory");
     }
 
@@ -345,7 +375,8 @@ impl Test {
             ours == expected,
             "the heap is not as the model says (exact: {exact})\n---- heap ----\n{ours}\n---- model ----\n{expected}"
         );
-        let (mut finalized, mut expected) = (log.clone(), std::mem::replace(&mut self.model.log, log));
+        let (mut finalized, mut expected) =
+            (log.clone(), std::mem::replace(&mut self.model.log, log));
         if !exact {
             finalized.sort_unstable();
             expected.sort_unstable();
@@ -364,10 +395,18 @@ impl Test {
         let log: LuaString = self.call("progress", ());
         let before = self.model.surely_reachable();
         for id in numbers(&log).into_iter().skip(self.model.log.len()) {
-            assert!(!before.contains(&id), "{id} was finalized but can be reached");
+            assert!(
+                !before.contains(&id),
+                "{id} was finalized but can be reached"
+            );
             self.model.finalize(id);
         }
-        let uncertain: BTreeSet<Id> = self.model.reachable().difference(&before).copied().collect();
+        let uncertain: BTreeSet<Id> = self
+            .model
+            .reachable()
+            .difference(&before)
+            .copied()
+            .collect();
         if !uncertain.is_empty() {
             let (heap, _) = self.describe();
             self.model.adopt(&uncertain, &heap);
@@ -384,7 +423,9 @@ impl Test {
 
 fn numbers(text: &LuaString) -> Vec<Id> {
     let text = text.to_string_lossy();
-    text.split_whitespace().map(|id| id.parse().expect("an id")).collect()
+    text.split_whitespace()
+        .map(|id| id.parse().expect("an id"))
+        .collect()
 }
 
 fn modes(input: &mut Bytes<'_>) -> Mode {
@@ -405,7 +446,12 @@ fn mode_name(mode: Mode) -> &'static str {
 }
 
 fn finalizers(input: &mut Bytes<'_>) -> Finalizer {
-    input.pick(&[Finalizer::None, Finalizer::None, Finalizer::Plain, Finalizer::Resurrecting])
+    input.pick(&[
+        Finalizer::None,
+        Finalizer::None,
+        Finalizer::Plain,
+        Finalizer::Resurrecting,
+    ])
 }
 
 fn finalizer_name(finalizer: Finalizer) -> &'static str {

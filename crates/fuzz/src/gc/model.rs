@@ -135,8 +135,17 @@ impl Model {
     /// A full collection, finalizers included. True if there was something to do.
     pub fn collect(&mut self) -> bool {
         let size = |model: &Model| {
-            let entries = model.objects.values().map(|o| o.entries.len()).sum::<usize>();
-            (model.objects.len(), model.seen.len(), model.log.len(), entries)
+            let entries = model
+                .objects
+                .values()
+                .map(|o| o.entries.len())
+                .sum::<usize>();
+            (
+                model.objects.len(),
+                model.seen.len(),
+                model.log.len(),
+                entries,
+            )
         };
         let before = size(self);
         self.collect_once();
@@ -157,7 +166,9 @@ impl Model {
         for id in &kept {
             let object = self.objects.get_mut(id).expect("marked objects exist");
             if object.mode.keys {
-                object.entries.retain(|key, _| !matches!(key, Key::Object(k) if !kept.contains(k)));
+                object
+                    .entries
+                    .retain(|key, _| !matches!(key, Key::Object(k) if !kept.contains(k)));
             }
         }
         let revived: BTreeSet<Id> = kept.difference(&alive).copied().collect();
@@ -194,10 +205,12 @@ impl Model {
             there
         };
         let seen = line("seen ".into()).unwrap_or_default();
-        self.seen.retain(|id| still_there(&seen, id, id.to_string()));
+        self.seen
+            .retain(|id| still_there(&seen, id, id.to_string()));
         for (id, object) in self.objects.iter_mut().filter(|(_, o)| o.mode.values) {
             if let Some(entries) = line(format!("object {id} ")) {
-                (object.entries).retain(|key, value| still_there(&entries, value, entry(key, value)));
+                (object.entries)
+                    .retain(|key, value| still_there(&entries, value, entry(key, value)));
             }
         }
         gone
@@ -235,7 +248,11 @@ impl Model {
         for id in &self.seen {
             let _ = write!(seen, " {id}");
         }
-        lines.push(if self.seen.is_empty() { "seen ".into() } else { seen });
+        lines.push(if self.seen.is_empty() {
+            "seen ".into()
+        } else {
+            seen
+        });
         lines.sort();
         lines.join("\n")
     }

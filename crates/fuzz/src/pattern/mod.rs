@@ -11,9 +11,10 @@ use crate::{compare, reference};
 
 /// What patterns are put together from.
 const PIECES: [&str; 46] = [
-    "a", "b", "x", ".", "%a", "%d", "%s", "%w", "%l", "%u", "%p", "%x", "%A", "%D", "%S", "%W", "[ab]", "[^a]", "[a-c%d]", "[]x]",
-    "[^]]", "[%]]", "[a-]", "[%a-z]", "*", "+", "-", "?", "(", ")", "()", "%1", "%2", "%bab", "%b()", "%f[a]", "%f[%W]", "^", "$", "%",
-    "[", "%0", "%z", "\0", "é", "%c",
+    "a", "b", "x", ".", "%a", "%d", "%s", "%w", "%l", "%u", "%p", "%x", "%A", "%D", "%S", "%W",
+    "[ab]", "[^a]", "[a-c%d]", "[]x]", "[^]]", "[%]]", "[a-]", "[%a-z]", "*", "+", "-", "?", "(",
+    ")", "()", "%1", "%2", "%bab", "%b()", "%f[a]", "%f[%W]", "^", "$", "%", "[", "%0", "%z", "\0",
+    "é", "%c",
 ];
 /// The bytes of subjects: few, so that something matches.
 const SUBJECT: &[u8] = b"aaabbxAB01 .()[]-%^$\0\xff\n";
@@ -83,7 +84,8 @@ pub fn target(data: &[u8]) {
         let ours = ours.expect("the driver catches errors");
         // A mistake that `gmatch` reaches late comes after lines of output.
         assert!(
-            ours.ends_with(expected.as_bytes()) && (name == "gmatch" || ours == expected.as_bytes()),
+            ours.ends_with(expected.as_bytes())
+                && (name == "gmatch" || ours == expected.as_bytes()),
             "{name} differs from the oracle\n   ours: {}\n oracle: {expected}\n{program}",
             String::from_utf8_lossy(&ours)
         );
@@ -107,9 +109,13 @@ fn program(name: &str, case: &Case) -> String {
         "gsub" => {
             let replacement = quote(case.replacement.as_bytes());
             let max = case.max.map_or("nil".into(), |n| n.to_string());
-            format!("local r = table.pack(string.gsub({s}, {p}, {replacement}, {max})) out(table.unpack(r, 1, r.n))")
+            format!(
+                "local r = table.pack(string.gsub({s}, {p}, {replacement}, {max})) out(table.unpack(r, 1, r.n))"
+            )
         }
-        _ => format!("local r = table.pack(string.{name}({s}, {p}, {init})) out(table.unpack(r, 1, r.n))"),
+        _ => format!(
+            "local r = table.pack(string.{name}({s}, {p}, {init})) out(table.unpack(r, 1, r.n))"
+        ),
     }
 }
 
@@ -171,10 +177,7 @@ fn find(case: &Case) -> Result<Vec<Vec<Value>>, Failure> {
     let Some(found) = locate(case)? else {
         return Ok(vec![vec![Value::Nil]]);
     };
-    let mut values = vec![
-        Value::Position(found.start + 1),
-        Value::Position(found.end),
-    ];
+    let mut values = vec![Value::Position(found.start + 1), Value::Position(found.end)];
     values.extend(found.captures(&case.subject)?);
     Ok(vec![values])
 }
@@ -228,7 +231,10 @@ fn substitute(case: &Case) -> Result<Vec<Vec<Value>>, Failure> {
         }
     }
     out.extend_from_slice(&subject[from..]);
-    Ok(vec![vec![Value::Text(out), Value::Position(count as usize)]])
+    Ok(vec![vec![
+        Value::Text(out),
+        Value::Position(count as usize),
+    ]])
 }
 
 fn replace(case: &Case, found: &Found, out: &mut Vec<u8>) -> Result<(), Failure> {
@@ -252,7 +258,11 @@ fn replace(case: &Case, found: &Found, out: &mut Vec<u8>) -> Result<(), Failure>
                     }
                 }
             }
-            _ => return Err(Failure::Mistake("invalid use of '%' in replacement string".into())),
+            _ => {
+                return Err(Failure::Mistake(
+                    "invalid use of '%' in replacement string".into(),
+                ));
+            }
         }
     }
     Ok(())

@@ -3,30 +3,107 @@
 use super::generate::{Function, Generator, Kind};
 
 const INTEGERS: [&str; 14] = [
-    "0", "1", "2", "3", "-1", "7", "255", "0x7fffffff", "math.maxinteger", "math.mininteger", "1 << 53", "63", "64", "-64",
+    "0",
+    "1",
+    "2",
+    "3",
+    "-1",
+    "7",
+    "255",
+    "0x7fffffff",
+    "math.maxinteger",
+    "math.mininteger",
+    "1 << 53",
+    "63",
+    "64",
+    "-64",
 ];
 const FLOATS: [&str; 16] = [
-    "0.5", "1.0", "-0.0", "3.0", "1e15", "2^53", "2^63", "-2^63", "1e308", "1/0", "-1/0", "0/0", "0x1p-1074", "1e100",
-    "-2.5", "123456.789",
+    "0.5",
+    "1.0",
+    "-0.0",
+    "3.0",
+    "1e15",
+    "2^53",
+    "2^63",
+    "-2^63",
+    "1e308",
+    "1/0",
+    "-1/0",
+    "0/0",
+    "0x1p-1074",
+    "1e100",
+    "-2.5",
+    "123456.789",
 ];
 const STRINGS: [&str; 18] = [
-    "\"\"", "\"a\"", "\"abc\"", "\"10\"", "\"0x10\"", "\" 5 \"", "\"1e1\"", "\"-7\"", "\"x y\"", "\"\\0\\255\"", "\"nan\"", "\"5.0\"",
-    "\"9223372036854775808\"", "\"hello world\"", "[[long]]", "\"k\"", "'%d'", "\"\\u{20AC}z\"",
+    "\"\"",
+    "\"a\"",
+    "\"abc\"",
+    "\"10\"",
+    "\"0x10\"",
+    "\" 5 \"",
+    "\"1e1\"",
+    "\"-7\"",
+    "\"x y\"",
+    "\"\\0\\255\"",
+    "\"nan\"",
+    "\"5.0\"",
+    "\"9223372036854775808\"",
+    "\"hello world\"",
+    "[[long]]",
+    "\"k\"",
+    "'%d'",
+    "\"\\u{20AC}z\"",
 ];
 const FIELDS: [&str; 6] = ["x", "y", "k", "n", "f", "len"];
 const BINARY: [&str; 24] = [
-    "+", "-", "*", "/", "//", "%", "^", "&", "|", "~", "<<", ">>", "..", "==", "~=", "<", "<=", ">", ">=", "and", "or", "+",
-    "-", "..",
+    "+", "-", "*", "/", "//", "%", "^", "&", "|", "~", "<<", ">>", "..", "==", "~=", "<", "<=",
+    ">", ">=", "and", "or", "+", "-", "..",
 ];
 pub(super) const EVENTS: [&str; 22] = [
-    "__index", "__newindex", "__call", "__add", "__sub", "__mul", "__div", "__mod", "__pow", "__unm", "__idiv", "__band",
-    "__bor", "__bxor", "__shl", "__shr", "__bnot", "__concat", "__len", "__eq", "__lt", "__le",
+    "__index",
+    "__newindex",
+    "__call",
+    "__add",
+    "__sub",
+    "__mul",
+    "__div",
+    "__mod",
+    "__pow",
+    "__unm",
+    "__idiv",
+    "__band",
+    "__bor",
+    "__bxor",
+    "__shl",
+    "__shr",
+    "__bnot",
+    "__concat",
+    "__len",
+    "__eq",
+    "__lt",
+    "__le",
 ];
 const PATTERNS: [&str; 14] = [
-    ".", "%a+", "%d*", "(.)(.)", "^%s*(.-)%s*$", "[%w_]-x", "()", "%f[%w]%w+", "%b()", "l+", "o$", "[^a-z]", "(h)(e)(l)%3", "",
+    ".",
+    "%a+",
+    "%d*",
+    "(.)(.)",
+    "^%s*(.-)%s*$",
+    "[%w_]-x",
+    "()",
+    "%f[%w]%w+",
+    "%b()",
+    "l+",
+    "o$",
+    "[^a-z]",
+    "(h)(e)(l)%3",
+    "",
 ];
 const FORMATS: [&str; 16] = [
-    "%d", "%5.2f", "%s", "%q", "%x", "%g", "%i|", "%-5s|", "%05d", "%+d", "%c", "%e", "%a", "%10.3s|", "%%", "%u",
+    "%d", "%5.2f", "%s", "%q", "%x", "%g", "%i|", "%-5s|", "%05d", "%+d", "%c", "%e", "%a",
+    "%10.3s|", "%%", "%u",
 ];
 
 impl Generator<'_, '_> {
@@ -35,7 +112,11 @@ impl Generator<'_, '_> {
         match self.input.below(4) {
             0 | 1 => self.input.pick(&INTEGERS).into(),
             2 => self.input.pick(&FLOATS).into(),
-            _ => self.input.integer().to_string().replace("-9223372036854775808", "math.mininteger"),
+            _ => self
+                .input
+                .integer()
+                .to_string()
+                .replace("-9223372036854775808", "math.mininteger"),
         }
     }
 
@@ -52,7 +133,12 @@ impl Generator<'_, '_> {
             9 => self.input.pick(&["g1", "g2", "g3"]).into(),
             10 if self.function.vararg => "(...)".into(),
             _ => match self.variable(|k| k == Kind::Sequence) {
-                Some(s) => format!("{s}[{}]", self.input.pick(&["1", "2", "#S", "0", "-1"]).replace('S', &s)),
+                Some(s) => format!(
+                    "{s}[{}]",
+                    self.input
+                        .pick(&["1", "2", "#S", "0", "-1"])
+                        .replace('S', &s)
+                ),
                 None => "nil".into(),
             },
         }
@@ -127,7 +213,13 @@ impl Generator<'_, '_> {
         let right = self.operand(depth);
         let space = if self.input.one_in(8) { "\n" } else { " " };
         // A function literal beside an operator needs its parentheses to end.
-        let wrap = |text: String| if text.contains('\n') { format!("({text})") } else { text };
+        let wrap = |text: String| {
+            if text.contains('\n') {
+                format!("({text})")
+            } else {
+                text
+            }
+        };
         format!("{} {op}{space}{}", wrap(left), wrap(right))
     }
 
@@ -200,7 +292,11 @@ impl Generator<'_, '_> {
         };
         let names = &["p", "q", "r"][..params];
         if !self.may_nest() {
-            return format!("({}) tick(30) return {} end", names.join(", "), names.first().unwrap_or(&"nil"));
+            return format!(
+                "({}) tick(30) return {} end",
+                names.join(", "),
+                names.first().unwrap_or(&"nil")
+            );
         }
         self.function_text(names, function, |g| {
             if g.input.one_in(3) {
@@ -273,9 +369,16 @@ impl Generator<'_, '_> {
             8 => format!("{of}:gsub({pattern}, \"<%0>\")"),
             9 => format!("({of}:gsub({pattern}, function(m, n) return n and m .. \"!\" end))"),
             10 => format!("({of}:gsub({pattern}, {{a = 1, l = \"L\", h = false}}, {j}))"),
-            11 => format!("string.format(\"{}\", {})", self.input.pick(&FORMATS), self.scalar(1)),
+            11 => format!(
+                "string.format(\"{}\", {})",
+                self.input.pick(&FORMATS),
+                self.scalar(1)
+            ),
             12 => format!("utf8.char(({j} | 0) & 0xffff)"),
-            13 => format!("(utf8.len({of}, {}))", self.input.pick(&["1", "-1", "2", "9"])),
+            13 => format!(
+                "(utf8.len({of}, {}))",
+                self.input.pick(&["1", "-1", "2", "9"])
+            ),
             _ => format!("string.char({})", self.number()),
         }
     }
@@ -296,7 +399,10 @@ impl Generator<'_, '_> {
             9 => format!("(math.modf({x}))"),
             10 => format!("math.sqrt({x})"),
             11 => format!("tonumber({x})"),
-            _ => format!("tonumber({x}, {})", self.input.pick(&["10", "16", "36", "2", "37"])),
+            _ => format!(
+                "tonumber({x}, {})",
+                self.input.pick(&["10", "16", "36", "2", "37"])
+            ),
         }
     }
 

@@ -158,7 +158,10 @@ impl Generator<'_, '_> {
             return None;
         }
         // Recent ones more often: they are what the code around is about.
-        let from_end = self.input.below(found.len()).min(self.input.below(found.len() + 1));
+        let from_end = self
+            .input
+            .below(found.len())
+            .min(self.input.below(found.len() + 1));
         Some(found[found.len() - 1 - from_end].to_owned())
     }
 

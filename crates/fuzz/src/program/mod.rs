@@ -23,7 +23,11 @@ pub fn target(data: &[u8]) {
     let source = generate(&mut input);
     // The first bits of the input choose how ours runs; the reference has one way.
     let strict = setup & 1 != 0;
-    let mode = if setup & 2 != 0 { Mode::Dump } else { Mode::Run };
+    let mode = if setup & 2 != 0 {
+        Mode::Dump
+    } else {
+        Mode::Run
+    };
     let lua = machine::lua(strict);
     let stressed = setup & 0x3c == 0x3c;
     lua.set_gc_stress(stressed);

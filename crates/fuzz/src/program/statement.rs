@@ -3,10 +3,29 @@
 use super::generate::{Function, Generator, Kind};
 
 const LIMITS: [&str; 12] = [
-    "1", "3", "0", "-2", "math.maxinteger", "math.maxinteger - 2", "math.mininteger", "math.mininteger + 2", "2.5", "1e308",
-    "-1/0", "\"4\"",
+    "1",
+    "3",
+    "0",
+    "-2",
+    "math.maxinteger",
+    "math.maxinteger - 2",
+    "math.mininteger",
+    "math.mininteger + 2",
+    "2.5",
+    "1e308",
+    "-1/0",
+    "\"4\"",
 ];
-const STEPS: [&str; 8] = ["1", "2", "-1", "0", "math.maxinteger", "math.mininteger", "0.75", "1e308"];
+const STEPS: [&str; 8] = [
+    "1",
+    "2",
+    "-1",
+    "0",
+    "math.maxinteger",
+    "math.mininteger",
+    "0.75",
+    "1e308",
+];
 
 impl Generator<'_, '_> {
     pub fn statement(&mut self) {
@@ -83,7 +102,11 @@ impl Generator<'_, '_> {
             }
             1 => {
                 let (second, list) = (self.fresh(), self.list(2));
-                self.line(&format!("local {name}, {second} = clip({value}), {list}").trim_end_matches(", ").to_owned());
+                self.line(
+                    &format!("local {name}, {second} = clip({value}), {list}")
+                        .trim_end_matches(", ")
+                        .to_owned(),
+                );
                 self.declare(name, Kind::Any);
                 self.declare(second, Kind::Any);
             }
@@ -102,7 +125,9 @@ impl Generator<'_, '_> {
     /// What can be assigned to.
     fn target(&mut self) -> String {
         match self.input.below(6) {
-            0..=2 => self.variable(|k| k == Kind::Any).unwrap_or_else(|| "g1".into()),
+            0..=2 => self
+                .variable(|k| k == Kind::Any)
+                .unwrap_or_else(|| "g1".into()),
             3 => self.input.pick(&["g1", "g2", "g3"]).into(),
             _ => {
                 let target = self.indexed(1);
@@ -166,7 +191,13 @@ impl Generator<'_, '_> {
             _ => format!(", {}", self.scalar(1)),
         };
         // An extreme range is left after a few rounds.
-        self.looped(&format!("for {name} = {from}, {to}{step} do if num(g3) == 7 then break end g3 = num(g3) + 1"), "end g3 = nil", &[&name]);
+        self.looped(
+            &format!(
+                "for {name} = {from}, {to}{step} do if num(g3) == 7 then break end g3 = num(g3) + 1"
+            ),
+            "end g3 = nil",
+            &[&name],
+        );
     }
 
     fn conditional_loop(&mut self) {
@@ -185,7 +216,11 @@ impl Generator<'_, '_> {
                 let sequence = self.variable(|k| k == Kind::Sequence);
                 let of = sequence.unwrap_or_else(|| "{4, 5}".into());
                 // A copy: the body may change the sequence.
-                self.looped(&format!("for {k}, {v} in ipairs({{table.unpack({of})}}) do"), "end", &[&k, &v]);
+                self.looped(
+                    &format!("for {k}, {v} in ipairs({{table.unpack({of})}}) do"),
+                    "end",
+                    &[&k, &v],
+                );
             }
             1 => {
                 let of = self.prefix(1);
@@ -193,22 +228,45 @@ impl Generator<'_, '_> {
             }
             2 => {
                 let of = self.prefix(1);
-                self.line(&format!("for {k} in pairs({of}) do tick(1) ; ({of})[{k}] = nil end"));
+                self.line(&format!(
+                    "for {k} in pairs({of}) do tick(1) ; ({of})[{k}] = nil end"
+                ));
             }
             3 => {
                 let text = self.scalar(1);
-                self.looped(&format!("for {k}, {v} in tostring({text}):gmatch(\"(.)(.?)\") do"), "end", &[&k, &v]);
+                self.looped(
+                    &format!("for {k}, {v} in tostring({text}):gmatch(\"(.)(.?)\") do"),
+                    "end",
+                    &[&k, &v],
+                );
             }
             4 => {
                 // An iterator of its own, with a closing value; it yields where the loop may.
-                let yields = if self.function.can_yield { "coroutine.yield(i)" } else { "" };
-                let closing = self.input.pick(&["nil", "setmetatable({}, {__close = function(_, e) out(\"end of loop\", e) end})", "1"]);
-                let head = format!("for {k}, {v} in function(n, i) tick(4) {yields} if i < n then return i + 1, i * i end end, 3, 0, {closing} do");
+                let yields = if self.function.can_yield {
+                    "coroutine.yield(i)"
+                } else {
+                    ""
+                };
+                let closing = self.input.pick(&[
+                    "nil",
+                    "setmetatable({}, {__close = function(_, e) out(\"end of loop\", e) end})",
+                    "1",
+                ]);
+                let head = format!(
+                    "for {k}, {v} in function(n, i) tick(4) {yields} if i < n then return i + 1, i * i end end, 3, 0, {closing} do"
+                );
                 self.looped(&head, "end", &[&k, &v]);
             }
             _ => {
                 let list = self.list(2);
-                self.looped(&format!("for {k}, {v} in {} do", if list.is_empty() { "a" } else { &list }), "end", &[&k, &v]);
+                self.looped(
+                    &format!(
+                        "for {k}, {v} in {} do",
+                        if list.is_empty() { "a" } else { &list }
+                    ),
+                    "end",
+                    &[&k, &v],
+                );
             }
         }
     }
@@ -229,7 +287,9 @@ impl Generator<'_, '_> {
                 self.declare(name, Kind::Function);
             }
             _ => {
-                let of = self.variable(|k| k == Kind::Table).unwrap_or_else(|| "t".into());
+                let of = self
+                    .variable(|k| k == Kind::Table)
+                    .unwrap_or_else(|| "t".into());
                 let separator = self.input.pick(&[".", ":"]);
                 let field = self.input.pick(&["x", "f", "len"]);
                 let text = self.function_literal(params);
@@ -256,8 +316,15 @@ impl Generator<'_, '_> {
         let arguments = self.list(1);
         let comma = if arguments.is_empty() { "" } else { ", " };
         if self.input.one_in(3) {
-            let handler = self.input.pick(&["function(m) return \"handled \" .. str(m) end", "function(m) out(m) return m, 2 end", "str", "nil"]);
-            self.line(&format!("out(xpcall(function{text}, {handler}{comma}{arguments}))"));
+            let handler = self.input.pick(&[
+                "function(m) return \"handled \" .. str(m) end",
+                "function(m) out(m) return m, 2 end",
+                "str",
+                "nil",
+            ]);
+            self.line(&format!(
+                "out(xpcall(function{text}, {handler}{comma}{arguments}))"
+            ));
         } else {
             self.line(&format!("out(pcall(function{text}{comma}{arguments}))"));
         }
@@ -294,7 +361,9 @@ impl Generator<'_, '_> {
                     g.declare("keep".into(), Kind::Function);
                     g.statements();
                 });
-                self.line(&format!("out(n, keep()) n = n + 1 if n < 3 and {condition} then goto {label} end end"));
+                self.line(&format!(
+                    "out(n, keep()) n = n + 1 if n < 3 and {condition} then goto {label} end end"
+                ));
             }
             2 => {
                 self.line(&format!("while true do tick(4) do goto {label} end"));
@@ -359,17 +428,25 @@ impl Generator<'_, '_> {
             self.line(&format!("local {name} = coroutine.wrap(function{text})"));
             for _ in 0..self.input.below(4) {
                 let list = self.list(1);
-                self.line(&format!("out(pcall({name}{}{list}))", if list.is_empty() { "" } else { ", " }));
+                self.line(&format!(
+                    "out(pcall({name}{}{list}))",
+                    if list.is_empty() { "" } else { ", " }
+                ));
             }
             return;
         }
         self.line(&format!("local {name} = coroutine.create(function{text})"));
         for _ in 0..self.input.below(4) {
             let list = self.list(1);
-            self.line(&format!("out(coroutine.resume({name}{}{list}))", if list.is_empty() { "" } else { ", " }));
+            self.line(&format!(
+                "out(coroutine.resume({name}{}{list}))",
+                if list.is_empty() { "" } else { ", " }
+            ));
         }
         if self.input.one_in(2) {
-            self.line(&format!("out(coroutine.close({name}), coroutine.status({name}))"));
+            self.line(&format!(
+                "out(coroutine.close({name}), coroutine.status({name}))"
+            ));
         } else {
             self.line(&format!("out({name}, coroutine.status({name}))"));
         }
@@ -390,10 +467,15 @@ impl Generator<'_, '_> {
             5 => format!("out(pcall(table.concat, {s}, \"-\", {at}, 3))"),
             6 => format!("out(#{s}, {s}[#{s}])"),
             7 => format!("out(pcall(table.unpack, {s}, {at} | 0, 3))"),
-            8 => format!("out(table.move({{1, 2, 3}}, 1, 3, {}, {{}}))", self.input.below(4)),
+            8 => format!(
+                "out(table.move({{1, 2, 3}}, 1, 3, {}, {{}}))",
+                self.input.below(4)
+            ),
             9 => {
                 let name = self.fresh();
-                self.line(&format!("local {name} = {{5, 3, num({value}), 8, num({at} // 1), 1}}"));
+                self.line(&format!(
+                    "local {name} = {{5, 3, num({value}), 8, num({at} // 1), 1}}"
+                ));
                 let order = self.input.pick(&["", ", function(x, y) return x > y end"]);
                 self.line(&format!("table.sort({name}{order})"));
                 self.line(&format!("out({name})"));
@@ -405,7 +487,9 @@ impl Generator<'_, '_> {
             _ => format!("for i = #{s}, 1, -1 do {s}[i] = nil end"),
         };
         // Wide ranges are slow or fill the memory on both sides.
-        if (text.contains("table.move") || text.contains("unpack")) && (at.len() > 3 || other.len() > 3) {
+        if (text.contains("table.move") || text.contains("unpack"))
+            && (at.len() > 3 || other.len() > 3)
+        {
             return;
         }
         self.line(&text);
@@ -421,7 +505,9 @@ impl Generator<'_, '_> {
         let quoted = format!("{code:?}");
         let environment = self.input.pick(&["", ", \"=l\", \"t\", {g1 = 5}"]);
         let argument = self.scalar(1);
-        self.line(&format!("do local f, m = load({quoted}{environment}) out(m, f and pcall(f, {argument})) end"));
+        self.line(&format!(
+            "do local f, m = load({quoted}{environment}) out(m, f and pcall(f, {argument})) end"
+        ));
     }
 
     /// Another `_ENV`, as a variable or a parameter.

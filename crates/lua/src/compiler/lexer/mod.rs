@@ -199,8 +199,8 @@ impl<'s, 'b, 'm> Lexer<'s, 'b, 'm> {
         let start = self.position;
         // `.0x5` is malformed as a whole: the zero may follow a point.
         let zero = usize::from(self.peek() == Some(b'.'));
-        let hexadecimal = self.peek_at(zero) == Some(b'0')
-            && matches!(self.peek_at(zero + 1), Some(b'x' | b'X'));
+        let hexadecimal =
+            self.peek_at(zero) == Some(b'0') && matches!(self.peek_at(zero + 1), Some(b'x' | b'X'));
         if hexadecimal {
             self.position += zero + 2;
         }
