@@ -97,7 +97,7 @@ impl<'s> Setup<'s> {
     }
 
     fn text_of(&self, values: &MultiValue) -> Vec<u8> {
-        let text = values.get(0).and_then(|v| v.as_string());
+        let text = values.front().and_then(|v| v.as_string());
         text.expect("the driver returns a text").as_bytes().to_vec()
     }
 

@@ -12,7 +12,7 @@ impl Rng {
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -22,7 +22,7 @@ impl Rng {
 
     /// A number below `n` (which is at least 1).
     pub fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
+        (self.next_u64() % n as u64) as usize
     }
 }
 
@@ -108,7 +108,7 @@ pub fn input(seed: u64, corpus: &[Vec<u8>]) -> Vec<u8> {
     if corpus.is_empty() || rng.below(4) == 0 {
         let length = 1 << (3 + rng.below(8));
         let length = length + rng.below(length);
-        return (0..length).map(|_| rng.next() as u8).collect();
+        return (0..length).map(|_| rng.next_u64() as u8).collect();
     }
     let mut data = corpus[rng.below(corpus.len())].clone();
     for _ in 0..1 + rng.below(8) {
@@ -121,7 +121,7 @@ fn mutate(data: &mut Vec<u8>, rng: &mut Rng, corpus: &[Vec<u8>]) {
     let at = rng.below(data.len() + 1);
     let length = rng.below(16).min(data.len() - at);
     match rng.below(7) {
-        0 if at < data.len() => data[at] = rng.next() as u8,
+        0 if at < data.len() => data[at] = rng.next_u64() as u8,
         1 if at < data.len() => data[at] ^= 1 << rng.below(8),
         2 => {
             data.drain(at..at + length);
@@ -159,6 +159,6 @@ mod tests {
             (0..50).map(|seed| input(seed, &corpus)).collect::<Vec<_>>()
         );
         assert_ne!(inputs[0], inputs[1]);
-        assert_eq!(Rng::new(0).next(), 0xe220_a839_7b1d_cdaf);
+        assert_eq!(Rng::new(0).next_u64(), 0xe220_a839_7b1d_cdaf);
     }
 }

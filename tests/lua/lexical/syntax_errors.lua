@@ -46,6 +46,7 @@ bad "x = 3x"
 bad "x = 0x"
 bad "x = 1e"
 bad "x = 1..2"
+bad "x = .0x5"
 bad "x = 3.4.5"
 bad "x = @"
 bad "x = $y"
@@ -118,6 +119,7 @@ bad ("x = " .. ("y"):rep(60) .. " = 2")
 --> src:1: malformed number near '0x'
 --> src:1: malformed number near '1e'
 --> src:1: malformed number near '1..2'
+--> src:1: malformed number near '.0x5'
 --> src:1: malformed number near '3.4.5'
 --> src:1: unexpected symbol near '@'
 --> src:1: unexpected symbol near '$'

@@ -102,11 +102,8 @@ impl Generator<'_, '_> {
             }
             1 => {
                 let (second, list) = (self.fresh(), self.list(2));
-                self.line(
-                    &format!("local {name}, {second} = clip({value}), {list}")
-                        .trim_end_matches(", ")
-                        .to_owned(),
-                );
+                let text = format!("local {name}, {second} = clip({value}), {list}");
+                self.line(text.trim_end_matches(", "));
                 self.declare(name, Kind::Any);
                 self.declare(second, Kind::Any);
             }

@@ -1313,10 +1313,15 @@ impl Vm {
 
                     Op::SETLIST => {
                         let th = (*vm).current;
-                        let t: Gc<Table> = (*r!(i.a())).raw_gc();
+                        let obj = *r!(i.a());
                         let start = (*pc).ax_value() as usize;
                         pc = pc.add(1);
                         save!();
+                        if obj.tag != tag::TABLE {
+                            // Only a binary chunk can have anything else there.
+                            return Err((*vm).index_error(obj, Val::NIL, Operand::None));
+                        }
+                        let t: Gc<Table> = obj.raw_gc();
                         let at = frame!().base as usize + i.a();
                         let n = if i.b() != 0 {
                             i.b()

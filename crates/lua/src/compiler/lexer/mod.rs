@@ -216,9 +216,12 @@ impl<'s, 'b, 'm> Lexer<'s, 'b, 'm> {
     /// Takes everything that could belong to a numeral, then asks whether it is one: `3x` is an error, not two tokens.
     fn numeral(&mut self) -> Result<Token, Fail> {
         let start = self.position;
-        let hexadecimal = self.peek() == Some(b'0') && matches!(self.peek_at(1), Some(b'x' | b'X'));
+        // `.0x5` is malformed as a whole: the zero may follow a point.
+        let zero = usize::from(self.peek() == Some(b'.'));
+        let hexadecimal =
+            self.peek_at(zero) == Some(b'0') && matches!(self.peek_at(zero + 1), Some(b'x' | b'X'));
         if hexadecimal {
-            self.position += 2;
+            self.position += zero + 2;
         }
         while let Some(byte) = self.peek() {
             match (byte, hexadecimal) {
