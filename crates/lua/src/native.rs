@@ -32,7 +32,7 @@ pub enum Thrown {
     Error,
     /// The coroutine is being stopped; nothing catches it.
     Stopped,
-    /// An error whose message handler has run.
+    /// An error whose message handler has run, or that gets none.
     Handled,
 }
 

@@ -95,6 +95,7 @@ print(table.concat(names, "\n"))
 --> _G.math.acos: function
 --> _G.math.asin: function
 --> _G.math.atan: function
+--> _G.math.atan2: function
 --> _G.math.ceil: function
 --> _G.math.cos: function
 --> _G.math.cosh: function

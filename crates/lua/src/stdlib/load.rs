@@ -153,7 +153,7 @@ fn push_message(ctx: &mut Ctx<'_>, message: &[u8]) -> NativeResult {
 
 /// An error inside is a result; a stop is not.
 fn failed(ctx: &mut Ctx<'_>, thrown: Thrown) -> NativeResult {
-    if thrown != Thrown::Error {
+    if thrown == Thrown::Stopped {
         return Err(thrown);
     }
     let error = ctx.vm.thrown;

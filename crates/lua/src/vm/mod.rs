@@ -314,7 +314,8 @@ impl Vm {
     #[cold]
     pub(crate) fn throw_memory(&mut self) -> Thrown {
         self.thrown = Val::str(self.memory_message);
-        Thrown::Error
+        // As in the reference, no message handler is called: there is no memory left for it.
+        Thrown::Handled
     }
 
     // ---- metatables ----
