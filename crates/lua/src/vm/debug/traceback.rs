@@ -169,9 +169,8 @@ impl Vm {
             .call_name(&thread, activation)
             .map(|n| match n.kind {
                 "for iterator" if first => b"(for generator)".to_vec(),
-                // 5.1 does not know how metamethods are called; 5.2 shows them by their full names.
+                // 5.1 does not know how metamethods are called.
                 "metamethod" if first => Vec::new(),
-                "metamethod" => [b"__", n.name].concat(),
                 _ => n.name.to_vec(),
             })
             .filter(|name| !name.is_empty());
