@@ -574,7 +574,7 @@ impl Vm {
         limit: Val,
         step: Val,
     ) -> Result<Option<[Val; 3]>, Thrown> {
-        if self.dialect < Dialect::Lua54 {
+        if !self.floats && self.dialect < Dialect::Lua54 {
             return self.prepare_old_loop(start, limit, step);
         }
         if let (Some(i), Some(s)) = (start.as_int(), step.as_int()) {
