@@ -67,7 +67,7 @@ fn session(
     }
     set_arg_table(machine, options, args)?;
     if !options.ignore_environment && !options.sandbox {
-        run_init(machine, options.dialect)?;
+        run_init(machine)?;
     }
     for action in &options.actions {
         match action {
@@ -117,12 +117,12 @@ fn set_arg_table(machine: &Machine, options: &Options, args: &[OsString]) -> Res
     lua.globals().raw_set("arg", table)
 }
 
-/// LUA_INIT with a version behind it, such as LUA_INIT_5_4, or LUA_INIT: code, or `@` and a file.
-fn run_init(machine: &Machine, dialect: Dialect) -> std::result::Result<(), Failure> {
-    let versioned = format!("LUA_INIT_{}", dialect.number().replace('.', "_"));
-    // In 5.1 there is only the one.
-    let names = [&*versioned, "LUA_INIT"];
-    for name in &names[usize::from(dialect == Dialect::Lua51)..] {
+/// LUA_INIT with the version behind it (which 5.1 does not have) or without: code, or `@` and a file.
+fn run_init(machine: &Machine) -> std::result::Result<(), Failure> {
+    let dialect = machine.lua().dialect();
+    let versioned = (dialect >= Dialect::Lua52)
+        .then(|| format!("LUA_INIT_{}", dialect.number().replace('.', "_")));
+    for name in versioned.iter().map(String::as_str).chain(["LUA_INIT"]) {
         let Some(value) = std::env::var_os(name) else {
             continue;
         };

@@ -207,8 +207,8 @@ fn usage_is_exit_code_2() {
         (&["-e"], "lua: '-e' needs argument\n"),
         (&["--max-memory"], "lua: '--max-memory' needs argument\n"),
         (
-            &["--dialect", "5.1", "-e", ""],
-            "lua: '--dialect 5.1': not supported yet, only 5.4 is\n",
+            &["--dialect", "5.6", "-e", ""],
+            "lua: '--dialect 5.6': the versions are 5.1, 5.2, 5.3, 5.4 and 5.5\n",
         ),
     ] {
         let ran = lua(args);

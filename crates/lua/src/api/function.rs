@@ -5,6 +5,7 @@ use super::error::{Error, Result};
 use super::state::{Handle, Lua};
 use super::thread::AsyncCall;
 use super::value::{Args, Value};
+use crate::value::Val;
 use std::fmt;
 
 /// A Lua function, written in Lua or by the host.
@@ -82,6 +83,21 @@ impl Function {
         lua.create_bound(&all)
     }
 
+    /// For a chunk's main function, another one of the same code, as if the chunk had been loaded again: what running the one
+    /// does to its environment (`setfenv`, `module`, an assignment to `_ENV`) does not concern the other. Other functions
+    /// are given back as they are.
+    pub fn reload(&self) -> Result<Function> {
+        let lua = self.0.lua()?;
+        let main = self.0.val.as_lua_closure();
+        let Some(main) = main.filter(|c| c.proto().function.line_defined == 0) else {
+            return Ok(self.clone());
+        };
+        lua.try_enter(|vm| {
+            let made = vm.reload(main)?;
+            Ok(Function(lua.handle(vm, Val::lua_closure(made))))
+        })
+    }
+
     /// What is known about the function.
     pub fn info(&self) -> FunctionInfo {
         if let (Some(def), Ok(_lua)) = (self.0.val.as_native(), self.0.lua()) {
@@ -94,9 +110,10 @@ impl Function {
                 ..FunctionInfo::default()
             };
         }
-        let (Some(c), Ok(_lua)) = (self.0.val.as_lua_closure(), self.0.lua()) else {
+        let (Some(c), Ok(lua)) = (self.0.val.as_lua_closure(), self.0.lua()) else {
             return FunctionInfo::default();
         };
+        let hidden = usize::from(!lua.dialect().has_env_variable());
         let f = &c.proto().function;
         FunctionInfo {
             name: None,
@@ -107,7 +124,8 @@ impl Function {
             ),
             line_defined: Some(f.line_defined as usize),
             last_line_defined: Some(f.last_line_defined as usize),
-            num_upvalues: c.count().min(255) as u8,
+            // The environment of a function of 5.1 is no captured variable.
+            num_upvalues: (c.count() - hidden.min(c.count())).min(255) as u8,
             num_params: f.num_params,
             is_vararg: f.is_vararg,
         }

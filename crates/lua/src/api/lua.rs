@@ -105,6 +105,11 @@ impl Lua {
         Ok(t)
     }
 
+    /// The version of the language that scripts of this VM are written in.
+    pub fn dialect(&self) -> crate::Dialect {
+        self.0.dialect
+    }
+
     // ---- conversions ----
 
     /// A Rust value as a Lua value.

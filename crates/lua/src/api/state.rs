@@ -244,8 +244,9 @@ impl Lua {
 
     // ---- the stack of the running coroutine ----
 
-    /// Pushes a value, which must be rooted.
+    /// Pushes a value, which must be rooted: as scripts of this VM may see it.
     pub(crate) fn push_val(vm: &mut Vm, v: Val) -> Result<(), Thrown> {
+        let v = vm.script_value(v);
         let top = vm.thread().top as usize;
         if top + NATIVE_SLOTS > vm.thread().stack_size as usize {
             vm.scratch.push(v);
@@ -308,6 +309,8 @@ impl Lua {
             tag::FALSE => Value::Boolean(false),
             tag::TRUE => Value::Boolean(true),
             tag::INT => Value::Integer(v.raw_int()),
+            // Where scripts have no integers, the host still gets them: a status or a count is one.
+            tag::FLOAT if !self.0.dialect.has_integers() => whole_number(v.raw_float()),
             tag::FLOAT => Value::Number(v.raw_float()),
             tag::LIGHT => {
                 Value::LightUserData(super::value::LightUserData(v.payload as usize as *mut _))
@@ -599,5 +602,14 @@ impl PartialEq for Handle {
             Some(_alive) => self.val.raw_eq(other.val),
             None => self.val.tag == other.val.tag && self.val.payload == other.val.payload,
         }
+    }
+}
+
+/// A float as an integer if it is one exactly, and not minus zero.
+fn whole_number(f: f64) -> Value {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match f.fract() == 0.0 && f.abs() <= EXACT && (f != 0.0 || f.is_sign_positive()) {
+        true => Value::Integer(f as i64),
+        false => Value::Number(f),
     }
 }

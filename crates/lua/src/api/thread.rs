@@ -303,7 +303,8 @@ impl Thread {
             co.shared_writes = false;
             co.header.extra = 0;
             vm.barrier_thread(co);
-            Ok(())
+            // What it runs next has nothing of what it ran before.
+            crate::stdlib::legacy::environments::forget(vm, co)
         })
     }
 

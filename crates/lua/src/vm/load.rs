@@ -188,7 +188,7 @@ impl Vm {
             self.scratch.push(Val::object(proto.header(), tag::PROTO));
             let closure = self.new_lua_closure(proto.as_ptr(), chunk.main.upvalues.len())?;
             self.scratch.push(Val::lua_closure(closure));
-            self.give_upvalues(closure, &chunk.main)?;
+            self.give_upvalues(closure, &chunk.main, private)?;
             Ok(closure)
         });
         self.scratch.truncate(protected);
@@ -206,10 +206,15 @@ impl Vm {
         &mut self,
         closure: Gc<LuaClosure>,
         code: &FunctionCode,
+        private: bool,
     ) -> Result<(), Thrown> {
         for (i, upvalue) in code.upvalues.iter().enumerate() {
             let v = if i == 0 {
-                self.environment_for_chunks()?
+                match private {
+                    true => self.environment_for_chunks()?,
+                    // What the host brings is nothing of the running coroutine's.
+                    false => Val::table(self.environment),
+                }
             } else {
                 Val::NIL
             };
@@ -225,7 +230,18 @@ impl Vm {
         Ok(())
     }
 
-    /// The environment of a chunk that is loaded now: in 5.1, that of the running coroutine.
+    /// Another function of the code of a chunk's main function, with captured variables of its own: as if the chunk had been
+    /// loaded again. It must be reachable.
+    pub(crate) fn reload(&mut self, main: Gc<LuaClosure>) -> Result<Gc<LuaClosure>, Thrown> {
+        let code = Arc::clone(&main.proto().function);
+        let closure = self.new_lua_closure(main.proto, code.upvalues.len())?;
+        self.scratch.push(Val::lua_closure(closure));
+        let given = self.give_upvalues(closure, &code, false);
+        self.scratch.pop();
+        given.map(|()| closure)
+    }
+
+    /// The environment of a chunk that a script loads now: in 5.1, that of the running coroutine.
     fn environment_for_chunks(&mut self) -> Result<Val, Thrown> {
         if self.dialect.has_env_variable() {
             return Ok(Val::table(self.environment));

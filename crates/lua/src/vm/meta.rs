@@ -621,7 +621,7 @@ impl Vm {
             // A step of zero runs for ever upwards to a limit that is never reached, or not at all.
             let done = if s > 0.0 { l < i } else { i < l };
             return Ok(
-                (!done && !(i.is_nan() || l.is_nan() || s.is_nan())).then_some([
+                (!(done || i.is_nan() || l.is_nan() || s.is_nan())).then_some([
                     Val::float(i),
                     Val::float(l),
                     Val::float(s),

@@ -5,6 +5,13 @@ local loaded, find, thread, getinfo = tools.loaded, tools.find, tools.thread, to
 local resume, yield, status, running = tools.resume, tools.yield, tools.status, tools.running
 local type, error, next, setmetatable = tools.type, tools.error, tools.next, tools.setmetatable
 local sleep = tools.sleep
+-- Before 5.4 `require` gives the module alone, and in 5.1 a loader gets the name alone.
+local gives_path, passes_path = tools.gives_path, tools.passes_path
+
+local function give(module, path)
+  if gives_path then return module, path end
+  return module
+end
 
 local files = {}   -- path -> the module
 local loading = {} -- path -> { co = the coroutine that runs its main chunk, waits_for = path or nil }
@@ -46,10 +53,10 @@ return function(name)
   local preload = type(loaded.package) == "table" and loaded.package.preload
   local loader = type(preload) == "table" and preload[name]
   if loader then
-    module = loader(name, ":preload:")
+    if passes_path then module = loader(name, ":preload:") else module = loader(name) end
     if module == nil then module = true end
     loaded[name] = module
-    return module, ":preload:"
+    return give(module, ":preload:")
   end
   local info = getinfo(2, "S")
   local path, err = find(name, info and info.source or "")
@@ -64,16 +71,17 @@ return function(name)
     sleep(0.001)
   end
   module = files[path]
-  if module ~= nil then return module, path end
+  if module ~= nil then return give(module, path) end
   local co = thread(path, name)
   wait_for(path, me)
   local entry <close> = setmetatable({ co = co, path = path }, finish)
   loading[path] = entry
-  local ok, value = run(co, name, path)
+  local ok, value
+  if passes_path then ok, value = run(co, name, path) else ok, value = run(co, name) end
   if not ok then error(value, 0) end
   -- As in lua(1): a chunk that returns nothing may have set package.loaded itself.
   if value == nil then value = loaded[name] end
   if value == nil then value = true end
   files[path] = value
-  return value, path
+  return give(value, path)
 end

@@ -10,7 +10,7 @@
 
 use crate::app::App;
 use crate::route::FileId;
-use rille_lua::{Error, Function, Lua, LuaString, MultiValue, Result, Table, Value};
+use rille_lua::{Dialect, Error, Function, Lua, LuaString, MultiValue, Result, Table, Value};
 use std::sync::Arc;
 
 /// The longest module name.
@@ -62,6 +62,8 @@ pub(super) fn install(lua: &Lua, app: &Arc<App>) -> Result<()> {
     for name in ["type", "error", "next", "setmetatable", "sleep"] {
         tools.raw_set(name, globals.raw_get::<Value>(name)?)?;
     }
+    tools.raw_set("gives_path", lua.dialect() >= Dialect::Lua54)?;
+    tools.raw_set("passes_path", lua.dialect() >= Dialect::Lua52)?;
     let require: Function = prelude.call(tools)?;
     globals.raw_set("require", require)
 }

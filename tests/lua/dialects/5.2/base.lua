@@ -5,7 +5,7 @@ local co co = coroutine.create(function() print(coroutine.resume(co)) print(coro
 local w = coroutine.wrap(function() error("boom") end) print(pcall(w)) print(pcall(w)) w = coroutine.wrap(function() error({}) end) print(type(select(2, pcall(w)))) print(coroutine.wrap(function(...) local a = coroutine.yield(...) return a end)(1, 2))
 print(pcall(function() collectgarbage("x") end)) print(select("#", collectgarbage("count"))) print(collectgarbage("setpause", 200) >= 0, collectgarbage("setpause", 150)) print(collectgarbage(), collectgarbage("stop"), collectgarbage("restart"))
 print(pcall(load, function() return {} end)) print(loadstring("x x", "=n")) print(loadstring("return ...", "=n")(1, 2)) print(loadfile("/nonexistent")) print(pcall(dofile, "/nonexistent")) local parts = {"return ", "1 + ", "1"} local i = 0 print(load(function() i = i + 1 return parts[i] end)())
-print(pcall(error)) print(pcall(error, nil)) print(pcall(assert, false)) print(pcall(assert, nil, "m")) print(assert(1, 2, 3)) print(select("#", pcall(error)))
+print(pcall(error)) print(pcall(error, nil)) print(pcall(assert, false)) print(pcall(function() assert(false) end)) print(pcall(function() assert(nil, "m") end)) print(pcall(function() assert(nil, 5) end)) print(pcall(assert, nil, "m")) print(assert(1, 2, 3)) print(select("#", pcall(error)))
 print(pcall(next, {}, "x")) print(pcall(rawset, {}, nil, 1)) print(pcall(function() local t = {} t[nil] = 1 end)) print(pcall(function() local t = {} t[0 / 0] = 1 end))
 print(type(tostring(setmetatable({}, {__tostring = function() return {} end}))), tostring(setmetatable({}, {__tostring = function() return 1 end}))) print(pcall(print, setmetatable({}, {__tostring = function() return {} end}))) print(tostring(setmetatable({}, {__name = "My"})):match("^%a+"))
 print(getmetatable("").__add, getmetatable("").__index == string, ("x").len == string.len, #_VERSION, _G._G == _G, select("#", nil, nil), type(newproxy))
@@ -40,6 +40,9 @@ print(select(2, coroutine.running()), coroutine.wrap(function() return select(2,
 --> false	nil
 --> false	nil
 --> false	assertion failed!
+--> false	dialects/5.2/base.lua:8: assertion failed!
+--> false	dialects/5.2/base.lua:8: m
+--> false	dialects/5.2/base.lua:8: 5
 --> false	m
 --> 1	2	3
 --> 2

@@ -58,7 +58,7 @@ pub(super) fn open(vm: &mut Vm) -> Result<(), Thrown> {
     Ok(())
 }
 
-/// `assert(v [, message])`: the message goes out as it is, without a position. 5.2 takes strings only.
+/// `assert(v [, message])`: a nil message is none. 5.2 takes strings only; PUC-Rio's 5.1 too, LuaJIT anything.
 pub(in crate::stdlib) fn assert(ctx: &mut Ctx<'_>) -> NativeResult {
     let first = ctx.vm.dialect < Dialect::Lua52;
     if first {
@@ -68,13 +68,15 @@ pub(in crate::stdlib) fn assert(ctx: &mut Ctx<'_>) -> NativeResult {
         return ctx.ret_from(ctx.base);
     }
     if ctx.is_none_or_nil(1) {
-        return Err(ctx.vm.throw_bytes(b"assertion failed!"));
-    }
-    if !first {
-        ctx.check_str(1)?;
+        return Err(ctx.error("assertion failed!"));
     }
     let message = ctx.arg(1);
-    Err(ctx.throw(message))
+    if first && ctx.to_str(message)?.is_none() {
+        return Err(ctx.throw(message));
+    }
+    let message = ctx.check_str(1)?;
+    ctx.charge(message.len() / 16);
+    Err(ctx.error_bytes(message.as_bytes()))
 }
 
 /// The size of the heap in KiB.

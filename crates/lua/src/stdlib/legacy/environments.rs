@@ -94,6 +94,14 @@ pub(in crate::stdlib) fn inherit(vm: &mut Vm, made: Gc<Thread>) -> Result<(), Th
     done
 }
 
+/// Gives a coroutine that is to be used anew the environment that all begin with.
+pub(crate) fn forget(vm: &mut Vm, thread: Gc<Thread>) -> Result<(), Thrown> {
+    match environments(vm) {
+        Some(all) => vm.table_set(all, Val::thread(thread), Val::NIL),
+        None => Ok(()),
+    }
+}
+
 /// Changes a coroutine's environment. Both must be reachable.
 fn set_thread_environment(vm: &mut Vm, thread: Gc<Thread>, env: Val) -> Result<(), Thrown> {
     let all = match environments(vm) {

@@ -254,9 +254,7 @@ impl Formatting {
             // What the processor makes of a float that no integer can be.
             return Ok(if fits { cut as i64 } else { i64::MIN });
         }
-        if (cut < 0.0 || cut >= 18_446_744_073_709_551_616.0 || cut.is_nan())
-            && ctx.vm.dialect >= Dialect::Lua52
-        {
+        if !(0.0..18_446_744_073_709_551_616.0).contains(&cut) && ctx.vm.dialect >= Dialect::Lua52 {
             let message = "not a non-negative number in proper range";
             return Err(ctx.arg_error(self.arg, message));
         }

@@ -6,6 +6,7 @@
 mod base;
 mod collector;
 mod coroutines;
+mod dialects;
 mod loading;
 mod math;
 mod packages;
@@ -26,6 +27,7 @@ pub(super) struct TestHost {
     pub files: HashMap<Vec<u8>, Vec<u8>>,
     pub env: HashMap<Vec<u8>, Vec<u8>>,
     pub sandbox: bool,
+    pub dialect: crate::Dialect,
 }
 
 impl Host for TestHost {
@@ -56,7 +58,7 @@ enum How {
 fn output(host: TestHost, script: &str, how: How) -> String {
     let host = Rc::new(host);
     let sandbox = host.sandbox;
-    let mut vm = Vm::new(host.clone(), usize::MAX / 2, false, Default::default()).expect("memory");
+    let mut vm = Vm::new(host.clone(), usize::MAX / 2, false, host.dialect).expect("memory");
     vm.heap.set_fuel(i64::MAX / 4);
     super::open_all(&mut vm, sandbox).expect("memory");
     let main = vm.load_source(script.as_bytes(), b"=t").expect("compiles");

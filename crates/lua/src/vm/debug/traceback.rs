@@ -129,7 +129,7 @@ impl Vm {
             _ => (OLD_FIRST_LEVELS - 1, OLD_LAST_LEVELS + 1),
         };
         let whole = OLD_FIRST_LEVELS + OLD_LAST_LEVELS + 1;
-        let (first_end, last) = match all > whole.max(level + last_levels + 1) {
+        let (first_end, last) = match all > whole.max(level.saturating_add(last_levels + 1)) {
             true => (first_end.max(level), all - last_levels),
             false => (all.max(level), all),
         };
