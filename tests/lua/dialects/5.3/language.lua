@@ -33,10 +33,6 @@ check "return ({})[1].x"
 check "local t = {}; t.x.y = 1"
 check "return #nil"
 print(load(("("):rep(300), "=c"))
-local function make(a) return function() return a end end
-local f = {}
-for i = 1, 3 do f[i] = function() return n end end
-print(f[1] == f[2], make(f) == make({}))
 print(_VERSION, 2^53, 1e15, -0.0, 3 // 0.0, 1e100)
 --> 9223372036854775806 9223372036854775807 -9223372036854775808 3
 --> 1 2 1 2 1
@@ -61,5 +57,4 @@ print(_VERSION, 2^53, 1e15, -0.0, 3 // 0.0, 1e100)
 --> false	c:1: attempt to index a nil value (field 'x')
 --> false	c:1: attempt to get length of a nil value
 --> nil	c:1: too many C levels (limit is 200) in main function near '('
---> true	false
 --> Lua 5.3	9.007199254741e+15	1e+15	-0.0	inf	1e+100
