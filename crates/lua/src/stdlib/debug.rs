@@ -318,6 +318,9 @@ fn temporary_name(vm: &Vm, name: &'static [u8]) -> &'static [u8] {
     match name {
         _ if vm.dialect >= Dialect::Lua54 => name,
         b"(vararg)" => b"(*vararg)",
+        // 5.1 leaves the name empty.
+        b"(no name)" if vm.dialect < Dialect::Lua52 => b"",
+        b"(no name)" => b"(*no name)",
         _ => b"(*temporary)",
     }
 }
@@ -458,7 +461,8 @@ fn find_upvalue(vm: &Vm, f: Val, n: i64) -> Option<(Vec<u8>, *mut Val)> {
         if n >= closure.count() {
             return None;
         }
-        let name = names::upvalue_name(&closure.proto().function, n).unwrap_or(b"(no name)");
+        let name = names::upvalue_name(&closure.proto().function, n)
+            .unwrap_or_else(|| temporary_name(vm, b"(no name)"));
         // SAFETY: the index is below the count; a captured variable's place is valid while the closure lives.
         let place = unsafe {
             let slot = closure.upvalue_ptr(n);

@@ -64,7 +64,7 @@ impl Vm {
         }
     }
 
-    /// As `prepare_loop`, up to 5.3: a step of zero is no error (it loops while the limit is at or below the start), and an
+    /// As `prepare_loop`, for 5.3: a step of zero is no error (it loops while the limit is at or below the start), and an
     /// integer loop whose next value overflows wraps around and goes on: about for ever.
     #[cold]
     pub(super) fn prepare_old_loop(
@@ -171,12 +171,13 @@ impl Vm {
     /// stack, waits in it for a call.
     pub(crate) fn can_close_itself(&self) -> bool {
         let thread = self.thread();
-        !thread
+        let host_waits = thread
             .frames()
             .iter()
             .skip(1)
-            .any(|f| f.flags & BOUNDARY != 0)
-            && !(self.base_is_call && self.current == self.base_thread)
+            .any(|f| f.flags & BOUNDARY != 0);
+        let host_called = self.base_is_call && self.current == self.base_thread;
+        !(host_waits || host_called)
     }
 
     /// Ends the current coroutine, which asked for it: no frame of it goes on, its pending variables are closed, and its

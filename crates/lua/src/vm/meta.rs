@@ -583,7 +583,7 @@ impl Vm {
             let text = v.as_str().map_or(0, |s| s.len());
             self.heap.spend((text.min(MAX_NUMERAL) / 4) as i64);
         }
-        if self.dialect < Dialect::Lua54 {
+        if !self.floats && self.dialect < Dialect::Lua54 {
             return self.prepare_old_loop(start, limit, step);
         }
         if let (Some(i), Some(s)) = (start.as_int(), step.as_int()) {

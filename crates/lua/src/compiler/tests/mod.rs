@@ -1,6 +1,7 @@
 //! Tests of the whole compiler: messages, code, limits, binary chunks.
 
 mod code;
+mod globals;
 mod limits;
 mod messages;
 

@@ -200,6 +200,10 @@ fn char_(ctx: &mut Ctx<'_>) -> NativeResult {
 }
 
 fn dump(ctx: &mut Ctx<'_>) -> NativeResult {
+    let lua = ctx.arg(0).as_lua_closure().is_some();
+    if !lua && ctx.vm.dialect >= Dialect::Lua55 {
+        return Err(ctx.arg_error(0, "Lua function expected"));
+    }
     let f = ctx.check_function(0)?;
     let strip = ctx.arg(1).truthy();
     let Some(closure) = f.as_lua_closure() else {

@@ -38,6 +38,18 @@ impl Vm {
         activation: Activation,
     ) -> Option<Name<'t>> {
         let frames = thread.frames();
+        let finalizer = Name {
+            kind: "metamethod",
+            name: b"__gc",
+        };
+        // In 5.3 it is the function that a finalizer interrupts that is called so.
+        let interrupted = self.dialect == Dialect::Lua53;
+        let above = activation.frame.and_then(|i| frames.get(i + 1));
+        if interrupted
+            && above.is_some_and(|f| f.is_native() && f.flags & frame_flags::FINALIZER != 0)
+        {
+            return Some(finalizer);
+        }
         let (flags, caller) = match activation.frame {
             Some(i) => (frames[i].flags, i.checked_sub(1)?),
             None => (0, frames.len().checked_sub(1)?),
@@ -53,10 +65,8 @@ impl Vm {
         }
         let frame = &frames[caller];
         if frame.is_native() {
-            return (frame.flags & frame_flags::FINALIZER != 0).then_some(Name {
-                kind: "metamethod",
-                name: b"__gc",
-            });
+            let called = frame.flags & frame_flags::FINALIZER != 0 && !interrupted;
+            return called.then_some(finalizer);
         }
         let code = frame_code(thread, frame.func as usize)?;
         names::called_name(code, self.instruction_index(thread, caller))
