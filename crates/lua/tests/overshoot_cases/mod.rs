@@ -232,11 +232,12 @@ pub const CASES: &[Case] = &[
         "local t = s:find('xy', 1, true)",
         24 * MIB,
     ),
-    case(
+    gap(
         "string.find plain, long needle",
         "s = ('x'):rep(12 << 20) n = ('x'):rep(6 << 20) .. 'y'",
         "local t = s:find(n, 1, true)",
         12 * MIB,
+        COMPARE,
     ),
     case(
         "string.find quadratic",
@@ -348,61 +349,61 @@ pub const CASES: &[Case] = &[
         "utf8.codes",
         "s = 'x' .. ('\\x80'):rep(20 << 20)",
         "pcall(function() for p in utf8.codes(s) do end end)",
-        20 * MIB,
+        0,
     ),
     case(
         "tonumber of spaces",
         "s = (' '):rep(24 << 20)",
         "local n = tonumber(s)",
-        24 * MIB,
+        0,
     ),
     case(
         "tonumber of digits",
         "s = ('1'):rep(24 << 20)",
         "local n = tonumber(s)",
-        24 * MIB,
+        0,
     ),
     case(
         "tonumber of hexadecimal digits",
         "s = '0x' .. ('f'):rep(24 << 20)",
         "local n = tonumber(s)",
-        24 * MIB,
+        0,
     ),
     case(
         "tonumber in a base",
         "s = ('1'):rep(24 << 20)",
         "local n = tonumber(s, 7)",
-        24 * MIB,
+        0,
     ),
     case(
         "arithmetic on a long numeral",
         "s = (' '):rep(24 << 20)",
         "pcall(function() return s + 1 end)",
-        24 * MIB,
+        0,
     ),
     case(
         "an argument that is a long numeral",
         "s = (' '):rep(24 << 20)",
         "pcall(math.floor, s)",
-        24 * MIB,
+        0,
     ),
     case(
         "an integer argument that is a long numeral",
         "s = (' '):rep(24 << 20)",
         "pcall(string.rep, 'x', s)",
-        24 * MIB,
+        0,
     ),
     case(
         "a loop's limit that is a long numeral",
         "s = (' '):rep(24 << 20)",
         "pcall(function() for i = 1, s do end end)",
-        24 * MIB,
+        0,
     ),
     case(
         "bitwise on a long numeral",
         "s = (' '):rep(24 << 20)",
         "pcall(function() return s | 1 end)",
-        24 * MIB,
+        0,
     ),
     gap(
         "==",
@@ -451,7 +452,7 @@ pub const CASES: &[Case] = &[
         "error with a long message",
         "s = ('x'):rep(12 << 20)",
         "pcall(error, s, 1)",
-        12 * MIB,
+        0,
         COPY,
     ),
     gap(
@@ -472,7 +473,7 @@ pub const CASES: &[Case] = &[
         "an invalid option that is long",
         "s = ('x'):rep(12 << 20)",
         "pcall(collectgarbage, s)",
-        12 * MIB,
+        0,
     ),
     case(
         "a long name in an index error",
@@ -494,7 +495,7 @@ pub const CASES: &[Case] = &[
         150_000,
         RETURN,
     ),
-    case("warn", "s = ('x'):rep(12 << 20)", "warn(s)", 12 * MIB),
+    case("warn", "s = ('x'):rep(12 << 20)", "warn(s)", 0),
     // Loading.
     gap(
         "load of a long text",
