@@ -114,6 +114,8 @@ impl Buffer {
         // The vector's bytes are charged beside the block's until they have moved there.
         let before = self.block_size();
         self.charge(ctx, size - before)?;
+        // A block that grows may have to move.
+        ctx.charge(self.len / 16);
         let block = match before {
             // SAFETY: the layout is not empty.
             0 => unsafe { std::alloc::alloc(block_layout(size)) },

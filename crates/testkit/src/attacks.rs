@@ -259,7 +259,7 @@ mod tests {
     /// A "rille" that is a shell script: the run of an attack whose process does what `body` says.
     fn row(header: &str, body: &str) -> Row {
         let dir = TempDir::new("attacks").unwrap();
-        dir.write("attacks/1.lua", &format!("-- Title.\n{header}"))
+        dir.write("attacks/1.lua", format!("-- Title.\n{header}"))
             .unwrap();
         let program = dir.write("program", body).unwrap();
         let engine = Engine {

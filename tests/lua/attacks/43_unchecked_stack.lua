@@ -52,12 +52,12 @@ print("alive")
 --> metamethods	false	stack overflow
 --> pcall	true	1
 --> tostring	false	stack overflow
---> gsub	false	stack overflow
+--> gsub	false	not enough memory
 --> sort	false	stack overflow
 --> load	true	1
 --> close	false	not enough memory
 --> error	false	stack overflow
 --> xpcall	true	1
 --> format	false	bad argument #999901 to 'format' (no value)
---> concat	false	attempt to call a nil value (local 'f')
+--> concat	false	not enough memory
 --> alive

@@ -464,7 +464,7 @@ impl Vm {
                                     put(r!(i.a()), t.get((*vm).heap.hash_key, *key));
                                     continue;
                                 }
-                            } else if t.meta.is_null() {
+                            } else if t.meta.is_null() && (*key).tag != tag::STR {
                                 put(r!(i.a()), t.get((*vm).heap.hash_key, *key));
                                 continue;
                             }

@@ -55,6 +55,7 @@ const fn gap(
 
 const MIB: u64 = 1 << 20;
 const REHASH: &str = "a hash part moves all its nodes at once";
+const GROW: &str = "a text whose length is not known doubles its room, and may have to move";
 const VALUES: &str = "the values of one call or constructor (at most a million) move in one go";
 const COMPARE: &str = "two texts are compared, and a text is hashed, in one go";
 const COPY: &str = "a text is copied in one go";
@@ -115,17 +116,19 @@ pub const CASES: &[Case] = &[
         "local t = s .. s .. s .. s .. s .. s .. s .. s .. s .. s .. s .. s",
         12 * MIB,
     ),
-    case(
+    gap(
         "table.concat of long",
         "t = {} local s = ('x'):rep(1 << 20) for i = 1, 20 do t[i] = s end",
         "local s = table.concat(t)",
         20 * MIB,
+        GROW,
     ),
-    case(
+    gap(
         "table.concat of many",
         "t = {} for i = 1, 1000000 do t[i] = i end",
         "local s = table.concat(t, ',')",
         MIB,
+        GROW,
     ),
     gap(
         "string.char",
@@ -141,23 +144,26 @@ pub const CASES: &[Case] = &[
         200_000,
         VALUES,
     ),
-    case(
+    gap(
         "string.format %s",
         "s = ('x'):rep(10 << 20)",
         "local t = string.format('%s%s', s, s)",
         20 * MIB,
+        GROW,
     ),
-    case(
+    gap(
         "string.format %q",
         "s = ('\\n'):rep(5 << 20)",
         "local t = string.format('%q', s)",
         5 * MIB,
+        GROW,
     ),
-    case(
+    gap(
         "string.format of a long format",
         "s = ('x'):rep(20 << 20)",
         "local t = string.format(s)",
         20 * MIB,
+        GROW,
     ),
     case(
         "string.format %99.99f",
@@ -189,11 +195,12 @@ pub const CASES: &[Case] = &[
         "local n = string.packsize(f)",
         4 * MIB,
     ),
-    case(
+    gap(
         "string.gsub by a string",
         "s = ('x'):rep(4 << 20)",
         "local t = s:gsub('x', 'yy')",
         4 * MIB,
+        GROW,
     ),
     case(
         "string.gsub that finds nothing",
@@ -201,23 +208,26 @@ pub const CASES: &[Case] = &[
         "local t = s:gsub('y', 'z')",
         20 * MIB,
     ),
-    case(
+    gap(
         "string.gsub by a long string",
         "s = ('x'):rep(20) r = ('y'):rep(1 << 20)",
         "local t = s:gsub('x', r)",
         20 * MIB,
+        GROW,
     ),
-    case(
+    gap(
         "string.gsub by the whole",
         "s = ('x'):rep(10 << 20)",
         "local t = s:gsub('^.*$', '%0%0')",
         20 * MIB,
+        GROW,
     ),
-    case(
+    gap(
         "string.gsub by a table",
         "s = ('x '):rep(1 << 20)",
         "local t = s:gsub('%a', {x = 'long replacement'})",
         2 * MIB,
+        GROW,
     ),
     case(
         "string.gsub of a rest",
@@ -232,11 +242,12 @@ pub const CASES: &[Case] = &[
         "local t = s:find('xy', 1, true)",
         24 * MIB,
     ),
-    case(
+    gap(
         "string.find plain, long needle",
         "s = ('x'):rep(12 << 20) n = ('x'):rep(6 << 20) .. 'y'",
         "local t = s:find(n, 1, true)",
         12 * MIB,
+        COMPARE,
     ),
     case(
         "string.find quadratic",
@@ -277,9 +288,9 @@ pub const CASES: &[Case] = &[
     ),
     case(
         "string.match long pattern",
-        "p = ('x?'):rep(2 << 20)",
+        "p = ('x?'):rep(1 << 17)",
         "local t = ('y'):match(p)",
-        2 * MIB,
+        1 << 17,
     ),
     case(
         "string.gmatch",
@@ -348,61 +359,61 @@ pub const CASES: &[Case] = &[
         "utf8.codes",
         "s = 'x' .. ('\\x80'):rep(20 << 20)",
         "pcall(function() for p in utf8.codes(s) do end end)",
-        20 * MIB,
+        0,
     ),
     case(
         "tonumber of spaces",
         "s = (' '):rep(24 << 20)",
         "local n = tonumber(s)",
-        24 * MIB,
+        0,
     ),
     case(
         "tonumber of digits",
         "s = ('1'):rep(24 << 20)",
         "local n = tonumber(s)",
-        24 * MIB,
+        0,
     ),
     case(
         "tonumber of hexadecimal digits",
         "s = '0x' .. ('f'):rep(24 << 20)",
         "local n = tonumber(s)",
-        24 * MIB,
+        0,
     ),
     case(
         "tonumber in a base",
         "s = ('1'):rep(24 << 20)",
         "local n = tonumber(s, 7)",
-        24 * MIB,
+        0,
     ),
     case(
         "arithmetic on a long numeral",
         "s = (' '):rep(24 << 20)",
         "pcall(function() return s + 1 end)",
-        24 * MIB,
+        0,
     ),
     case(
         "an argument that is a long numeral",
         "s = (' '):rep(24 << 20)",
         "pcall(math.floor, s)",
-        24 * MIB,
+        0,
     ),
     case(
         "an integer argument that is a long numeral",
         "s = (' '):rep(24 << 20)",
         "pcall(string.rep, 'x', s)",
-        24 * MIB,
+        0,
     ),
     case(
         "a loop's limit that is a long numeral",
         "s = (' '):rep(24 << 20)",
         "pcall(function() for i = 1, s do end end)",
-        24 * MIB,
+        0,
     ),
     case(
         "bitwise on a long numeral",
         "s = (' '):rep(24 << 20)",
         "pcall(function() return s | 1 end)",
-        24 * MIB,
+        0,
     ),
     gap(
         "==",
@@ -451,7 +462,7 @@ pub const CASES: &[Case] = &[
         "error with a long message",
         "s = ('x'):rep(12 << 20)",
         "pcall(error, s, 1)",
-        12 * MIB,
+        0,
         COPY,
     ),
     gap(
@@ -472,7 +483,7 @@ pub const CASES: &[Case] = &[
         "an invalid option that is long",
         "s = ('x'):rep(12 << 20)",
         "pcall(collectgarbage, s)",
-        12 * MIB,
+        0,
     ),
     case(
         "a long name in an index error",
@@ -494,7 +505,7 @@ pub const CASES: &[Case] = &[
         150_000,
         RETURN,
     ),
-    case("warn", "s = ('x'):rep(12 << 20)", "warn(s)", 12 * MIB),
+    case("warn", "s = ('x'):rep(12 << 20)", "warn(s)", 0),
     // Loading.
     gap(
         "load of a long text",
@@ -546,20 +557,22 @@ pub const CASES: &[Case] = &[
     case(
         "package.searchpath",
         "s = ('?;'):rep(100)",
-        "local f = package.searchpath(('x'):rep(10000), s)",
-        1_000_000,
+        "local f = package.searchpath(('x'):rep(1000), s)",
+        100_000,
     ),
-    case(
+    gap(
         "os.date",
         "s = ('%c'):rep(1 << 20)",
         "local d = os.date(s)",
         2 * MIB,
+        GROW,
     ),
-    case(
+    gap(
         "os.date of text",
         "s = ('x'):rep(20 << 20)",
         "local d = os.date(s)",
         20 * MIB,
+        GROW,
     ),
     case(
         "os.getenv",

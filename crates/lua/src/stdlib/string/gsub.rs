@@ -315,7 +315,6 @@ impl Gsub {
     }
 
     fn push_span(&mut self, ctx: &mut Ctx<'_>, (start, end): (usize, usize)) -> Result<(), Thrown> {
-        ctx.charge((end - start) / 16);
         self.result.push_argument(ctx, 0, start, end)
     }
 
