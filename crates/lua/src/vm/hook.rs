@@ -17,8 +17,9 @@
 
 use super::Vm;
 use super::call::{NATIVE_SLOTS, Next};
+use crate::dialect::Dialect;
 use crate::native::{Action, Ctx, NativeResult, Thrown};
-use crate::op::Instr;
+use crate::op::{Instr, Op};
 use crate::thread::Thread;
 use crate::thread::frame_flags::{HOOK, TAIL, TO_NATIVE};
 use crate::value::Val;
@@ -304,7 +305,13 @@ impl Vm {
         } else {
             0
         };
-        if last != NONE && at > last && code.line(last) == line {
+        // Before 5.4 a numeric loop begins at its end, and jumps back to its body.
+        let enters_loop = code.dialect < Dialect::Lua54
+            && code
+                .code
+                .get(last)
+                .is_some_and(|instr| instr.op() == Op::FORPREP);
+        if last != NONE && at > last && code.line(last) == line && !enters_loop {
             return Ok(None);
         }
         self.move_pc(1);

@@ -8,6 +8,7 @@ use super::jumps::Jumps;
 use super::operand::{Exp, Kind};
 use crate::compiler::Fail;
 use crate::compiler::ast::*;
+use crate::dialect::Dialect;
 use crate::op::{Instr, Op};
 
 /// A loop being generated.
@@ -252,19 +253,27 @@ impl Generator<'_, '_, '_> {
     /// the result is `None`.
     pub(super) fn condition(&mut self, arm: Arm) -> Result<Option<Jumps>, Fail> {
         let mut condition = self.expression(arm.condition)?;
-        self.line = arm.line;
         let body = self.ast.block(arm.body).statements;
         let only = match body.len() {
             1 => Some(self.ast.stmt(self.ast.item(body, 0)).stmt),
             _ => None,
         };
+        let leaves = match only {
+            Some(Stmt::Break) => self.break_is_plain(),
+            Some(Stmt::Goto(id)) => self.goto_is_plain(id),
+            _ => false,
+        };
+        // From 5.5 on the test is made before the `then` is read; where the body is part of it, it has the body's line.
+        if leaves || self.options.dialect < Dialect::Lua55 {
+            self.line = arm.line;
+        }
         match only {
-            Some(Stmt::Break) if self.break_is_plain() => {
+            Some(Stmt::Break) if leaves => {
                 self.go_if_false(&mut condition)?;
                 self.add_break(condition.if_true);
                 Ok(None)
             }
-            Some(Stmt::Goto(id)) if self.goto_is_plain(id) => {
+            Some(Stmt::Goto(id)) if leaves => {
                 self.go_if_false(&mut condition)?;
                 self.add_goto(self.ast.gotos[id.0 as usize], condition.if_true);
                 Ok(None)
