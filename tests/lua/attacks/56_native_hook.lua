@@ -1,9 +1,10 @@
--- A script under a debug hook is stopped like any other, in hooked functions and in the hook itself.
+-- A native function as the hook of endless tail calls: there is no loop, and the calls are safe points all the same.
 -- only: rille
 -- expect: exit 70
+-- attack: K
 -- flags: --max-memory 64MiB --max-instructions 2000000
 -- timeout: 20 s
 -- stress: skip, ends by its limits
-debug.sethook(function() local i = 0 while i < 10 do i = i + 1 end end, "crl", 1)
+debug.sethook(type, "c")
 local function endless() return endless() end
 pcall(endless)

@@ -2,6 +2,7 @@
 -- dialect: 5.1
 -- only: rille
 -- expect: exit 70
+-- attack: K
 -- flags: --sandbox --max-memory 64MiB --max-instructions 40000000
 -- timeout: 20 s
 -- rss: 112 MiB
