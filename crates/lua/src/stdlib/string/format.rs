@@ -295,6 +295,18 @@ impl<'a> Spec<'a> {
         layout.pad_number(prefix, zeros, &[digits], fill, out);
     }
 
+    /// About how many digits the conversion of a float makes one by one, which is what a long one costs.
+    pub fn float_digits(&self, layout: &Layout, value: f64) -> usize {
+        let precision = layout.precision.unwrap_or(6);
+        let magnitude = value.abs();
+        let fixed = self.letter.eq_ignore_ascii_case(&b'f');
+        if fixed && magnitude.is_finite() && magnitude > 1e17 {
+            precision + magnitude.log10() as usize
+        } else {
+            precision
+        }
+    }
+
     /// Appends a float: `%a %A %e %E %f %g %G`.
     pub fn write_float(&self, layout: &Layout, value: f64, out: &mut Vec<u8>) {
         let upper = self.letter.is_ascii_uppercase();

@@ -18,6 +18,9 @@ pub(in crate::stdlib) static FORMAT: NativeDef = NativeDef {
 
 /// No conversion of a number is longer: `%.99f` of the largest float with a sign.
 const MAX_NUMBER: usize = 512;
+/// Digits of a float that come at once; what lies beyond is long arithmetic, digit by digit.
+const CHEAP_DIGITS: usize = 20;
+const FUEL_FOR_DIGIT: usize = 12;
 /// Bytes quoted between two looks at whether to pause.
 const QUOTED_PIECE: usize = 4096;
 /// Bytes of the format looked through before a look at whether to pause.
@@ -221,6 +224,8 @@ impl Formatting {
                 }
                 let value = ctx.check_num(self.arg)?;
                 let layout = layout(ctx)?;
+                let digits = spec.float_digits(&layout, value);
+                ctx.charge(digits.saturating_sub(CHEAP_DIGITS) * FUEL_FOR_DIGIT);
                 self.result
                     .push_with(ctx, MAX_NUMBER, |out| spec.write_float(&layout, value, out))?;
             }
