@@ -10,9 +10,9 @@ use crate::bytes::Bytes;
 use crate::machine;
 use crate::program::generate;
 
-/// How far a slice may go beyond its fuel, in fuel: the longest piece of work between two safe points, which is a step
-/// of the collector (16 K units) and what the natives of a generated program do at once.
-pub const MAX_OVERSHOOT: u64 = 40_000;
+/// How far a slice may go beyond its fuel, in fuel: the bound that the attacks are held to as well (see
+/// `tests/lua/attacks/README.md`), about a millisecond of work.
+pub const MAX_OVERSHOOT: u64 = 200_000;
 /// Slices of one run; what is left then runs in one go.
 const MAX_SLICES: usize = 3000;
 
