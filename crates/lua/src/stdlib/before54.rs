@@ -3,8 +3,8 @@
 //! **Invariant:** each is registered by [`super::versions`] in the place of the newer one, and only there.
 
 use crate::function::{Cost, NativeDef};
-use crate::native::{Action, Ctx, NativeResult};
-use crate::value::{Val, tag};
+use crate::native::{Ctx, NativeResult};
+use crate::value::tag;
 
 /// `ipairs` of 5.3, which asks a metamethod `__ipairs` first.
 pub(super) static IPAIRS: NativeDef = NativeDef {
@@ -15,26 +15,11 @@ pub(super) static IPAIRS: NativeDef = NativeDef {
 
 fn ipairs(ctx: &mut Ctx<'_>) -> NativeResult {
     let v = ctx.check_any(0)?;
-    let handler = match ctx.metatable(v) {
-        Some(meta) => {
-            let key = ctx.new_str(b"__ipairs")?;
-            ctx.raw_get(meta, Val::str(key))
-        }
-        None => Val::NIL,
-    };
+    let handler = ctx.metamethod(v, "__ipairs")?;
     if handler.is_nil() {
         return super::base::ipairs(ctx);
     }
-    ctx.push(handler);
-    ctx.push(v);
-    ctx.call(1, |ctx| {
-        let three = [0, 1, 2].map(|i| ctx.result(i));
-        ctx.set_top(ctx.results());
-        for v in three {
-            ctx.push(v);
-        }
-        Ok(Action::Return(3))
-    })
+    super::base::call_for_three(ctx, handler, v)
 }
 
 /// `math.random` of 5.3: no argument 0, and no interval of more than 2^63 numbers.
