@@ -7,8 +7,8 @@
 use super::args::Options;
 use super::interrupt::Interrupts;
 use rille_lua::{
-    CivilTime, Error, Function, Host, Lua, LuaOptions, MultiValue, Outcome, Profile, Result,
-    StdHost, StopReason, Table, Thread, Value,
+    CivilTime, Dialect, Error, Function, Host, Lua, LuaOptions, MultiValue, Outcome, Profile,
+    Result, StdHost, StopReason, Table, Thread, Value,
 };
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -100,6 +100,10 @@ impl Machine {
         let on = |name: &str| std::env::var_os(name).is_some_and(|v| v == "1");
         lua.set_gc_quarantine(on("RILLE_GC_QUARANTINE"));
         lua.set_gc_stress(on("RILLE_GC_STRESS"));
+        if options.dialect >= Dialect::Lua54 {
+            // As lua(1) begins.
+            lua.gc_generational();
+        }
         if options.max_instructions.is_none() && options.timeout.is_none() {
             lua.set_closing_fuel(u64::MAX);
         }

@@ -342,6 +342,12 @@ impl Lua {
         self.enter(|vm| !vm.heap.gc.stopped).unwrap_or(false)
     }
 
+    /// Puts the collector into the mode that `collectgarbage("generational")` names. That is what scripts are told; the
+    /// collector works as in the incremental mode.
+    pub fn gc_generational(&self) {
+        let _ = self.enter(|vm| vm.heap.gc.generational = true);
+    }
+
     fn run_finalizers(&self, vm: &mut Vm) {
         if vm.heap.gc.to_finalize.is_empty() {
             return;

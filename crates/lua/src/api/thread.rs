@@ -337,7 +337,7 @@ impl Thread {
             co.header.extra = 0;
             vm.barrier_thread(co);
             // What it runs next has nothing of what it ran before.
-            crate::stdlib::legacy::environments::forget(vm, co)
+            crate::stdlib::versions::environments::forget(vm, co)
         })
     }
 

@@ -23,7 +23,7 @@ static ASSERT: NativeDef = NativeDef {
 
 fn assert(ctx: &mut Ctx<'_>) -> NativeResult {
     if ctx.vm.dialect < Dialect::Lua53 {
-        return super::legacy::base::assert(ctx);
+        return super::versions::base::assert(ctx);
     }
     if ctx.check_any(0)?.truthy() {
         return ctx.ret_from(ctx.base);
@@ -128,9 +128,9 @@ static PRINT: NativeDef = NativeDef {
 fn print(ctx: &mut Ctx<'_>) -> NativeResult {
     let n = ctx.nargs();
     if ctx.vm.dialect < Dialect::Lua54 {
-        let converter = super::legacy::print::global_tostring(ctx)?;
+        let converter = super::versions::print::global_tostring(ctx)?;
         if !converter.raw_eq(Val::native(&TOSTRING)) {
-            return super::legacy::print::print_by(ctx, converter);
+            return super::versions::print::print_by(ctx, converter);
         }
     }
     print_from(ctx, 0, n)
@@ -162,7 +162,7 @@ fn print_more(ctx: &mut Ctx<'_>) -> NativeResult {
     let at = ctx.arg(n).raw_int() as usize;
     let result = ctx.result(0);
     if ctx.vm.dialect < Dialect::Lua53 && ctx.to_str(result)?.is_none() {
-        return Err(super::legacy::print::no_string(ctx));
+        return Err(super::versions::print::no_string(ctx));
     }
     let text = access::text_value(ctx, result)?;
     write_text(ctx, at, Val::str(text));
@@ -215,7 +215,7 @@ static TONUMBER: NativeDef = NativeDef {
 
 fn tonumber(ctx: &mut Ctx<'_>) -> NativeResult {
     if ctx.vm.floats && !ctx.is_none_or_nil(1) {
-        return super::legacy::numbers::tonumber_in_base(ctx);
+        return super::versions::numbers::tonumber_in_base(ctx);
     }
     if ctx.is_none_or_nil(1) {
         let v = ctx.check_any(0)?;
@@ -381,8 +381,8 @@ static IPAIRS_STEP: NativeDef = NativeDef {
 };
 
 pub(super) fn ipairs(ctx: &mut Ctx<'_>) -> NativeResult {
-    if ctx.vm.dialect < Dialect::Lua53 {
-        return super::legacy::base::ipairs(ctx, &IPAIRS_STEP);
+    if ctx.vm.dialect < Dialect::Lua54 {
+        return super::versions::base::ipairs(ctx, &IPAIRS_STEP);
     }
     let v = ctx.check_any(0)?;
     ret3(ctx, [Val::native(&IPAIRS_STEP), v, Val::int(0)])
@@ -390,7 +390,7 @@ pub(super) fn ipairs(ctx: &mut Ctx<'_>) -> NativeResult {
 
 fn ipairs_step(ctx: &mut Ctx<'_>) -> NativeResult {
     if ctx.vm.floats {
-        return super::legacy::base::ipairs_step(ctx);
+        return super::versions::base::ipairs_step(ctx);
     }
     let i = ctx.check_int(1)?.wrapping_add(1);
     let object = ctx.arg(0);
@@ -600,7 +600,7 @@ pub(crate) fn open(vm: &mut Vm, sandbox: bool) -> Result<(), Thrown> {
         vm.register(globals, &[&RAWLEN])?;
     }
     if vm.dialect < Dialect::Lua53 {
-        super::legacy::open_base(vm)?;
+        super::versions::open_base(vm)?;
     }
     if vm.dialect >= Dialect::Lua54 {
         vm.register(globals, &[&WARN])?;

@@ -75,7 +75,7 @@ fn new_coroutine(ctx: &mut Ctx<'_>) -> Result<Gc<Thread>, Thrown> {
     let f = ctx.check_function(0)?;
     let mut co = ctx.vm.new_thread()?;
     if ctx.vm.dialect < Dialect::Lua52 {
-        super::legacy::environments::inherit(ctx.vm, co)?;
+        super::versions::environments::inherit(ctx.vm, co)?;
     }
     let creator = ctx.vm.thread();
     co.globals = creator.globals;

@@ -10,7 +10,7 @@
 //! checked against the frames as they are, and what is not a variable of a script (a native's arguments and upvalues,
 //! a loop's hidden state, a table being constructed) can be looked at but not replaced.
 
-use super::legacy::environments;
+use super::versions::environments;
 use crate::dialect::Dialect;
 use crate::function::{Cost, LuaClosure, NativeDef, UpBox};
 use crate::heap::Gc;
@@ -686,7 +686,13 @@ fn hook_table(ctx: &mut Ctx<'_>) -> Result<Gc<Table>, Thrown> {
 fn gethook(ctx: &mut Ctx<'_>) -> NativeResult {
     let (thread, _) = thread_argument(ctx);
     let Some(hook) = thread.hook.as_ref().filter(|hook| hook.mask != 0) else {
-        return ctx.ret(Val::NIL);
+        if ctx.vm.dialect >= Dialect::Lua54 {
+            return ctx.ret(Val::NIL);
+        }
+        ctx.push(Val::NIL);
+        ctx.push_str(b"")?;
+        ctx.push(Val::int(0));
+        return ctx.ret_from(ctx.top() - 3);
     };
     let (function, count) = (hook.function, i64::from(hook.count));
     let bits = hook.mask;

@@ -2,8 +2,8 @@
 //!
 //! **Invariant:** results keep the subtype that the reference gives them: an integer stays one where nothing is lost.
 
-use super::legacy::numbers;
 use super::random::{self, RANDOM, RANDOMSEED};
+use super::versions::numbers;
 use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::native::{Ctx, NativeResult, Thrown, to_integer};

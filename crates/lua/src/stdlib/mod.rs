@@ -2,13 +2,11 @@
 
 pub(crate) mod access;
 pub(crate) mod base;
-mod before54;
 mod coroutine;
 pub mod date;
 pub(crate) mod debug;
 pub(crate) mod gc;
 pub(crate) mod io;
-pub(crate) mod legacy;
 pub(crate) mod load;
 mod math;
 pub(crate) mod os;
@@ -19,7 +17,7 @@ mod sort;
 pub mod string;
 pub(crate) mod table;
 pub(crate) mod utf8;
-mod versions;
+pub(crate) mod versions;
 
 use crate::function::{Cost, NativeDef};
 use crate::heap::Gc;
@@ -56,7 +54,7 @@ fn finalizer_done(ctx: &mut Ctx<'_>) -> NativeResult {
     if ctx.status() == Status::Error {
         let error = ctx.result(0);
         if ctx.vm.dialect < crate::dialect::Dialect::Lua54 {
-            return Err(versions::finalizer_error(ctx, error));
+            return Err(versions::base::finalizer_error(ctx, error));
         }
         let text = match error.as_str() {
             Some(s) => s.as_bytes().to_vec(),
@@ -105,8 +103,7 @@ pub(crate) fn open_all(vm: &mut Vm, sandbox: bool) -> Result<(), Thrown> {
         let library = globals.get(vm.heap.hash_key, Val::str(key));
         vm.set_field(loaded, name, library)?;
     }
-    versions::adapt(vm)?;
-    legacy::open_libraries(vm)?;
+    versions::open_libraries(vm)?;
     if sandbox {
         freeze(vm)?;
     }

@@ -513,7 +513,7 @@ pub(crate) fn open(vm: &mut Vm, sandbox: bool) -> Result<(), Thrown> {
         vm.set_field(package, "loaders", Val::table(list))?;
     }
     if vm.dialect < Dialect::Lua53 {
-        super::legacy::module::open(vm, package)?;
+        super::versions::module::open(vm, package)?;
     }
     for (i, def) in searchers.iter().enumerate() {
         let searcher = Val::native_closure(vm.new_native_closure(def, &upvalues)?);

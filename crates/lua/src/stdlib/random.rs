@@ -3,6 +3,7 @@
 //! **Invariant:** the state is never the VM's hash key, nor can that be computed from it: what scripts see of the
 //! sequence must not help them to find colliding keys. Sequences after an explicit seed are those of the reference.
 
+use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::native::{Action, Ctx, NativeResult};
 use crate::value::Val;
@@ -74,7 +75,10 @@ pub(super) fn seed_with(vm: &mut Vm, bits: u64) {
 
 pub(super) fn random(ctx: &mut Ctx<'_>) -> NativeResult {
     if ctx.vm.floats {
-        return super::legacy::numbers::random(ctx);
+        return super::versions::numbers::random(ctx);
+    }
+    if ctx.vm.dialect < Dialect::Lua54 {
+        super::versions::numbers::check_interval(ctx)?;
     }
     let r = next(&mut ctx.vm.random_state);
     let (low, high) = match ctx.nargs() {
@@ -98,8 +102,8 @@ pub(super) fn random(ctx: &mut Ctx<'_>) -> NativeResult {
 }
 
 fn randomseed(ctx: &mut Ctx<'_>) -> NativeResult {
-    if ctx.vm.floats {
-        return super::legacy::numbers::randomseed(ctx);
+    if ctx.vm.dialect < Dialect::Lua54 {
+        return super::versions::numbers::randomseed(ctx);
     }
     let (first, second) = if ctx.is_none(0) {
         host_seed(ctx.vm)

@@ -69,7 +69,7 @@ pub(crate) fn open(vm: &mut Vm) -> Result<(), Thrown> {
         _ => vm.register(library, &[&MOVE, &PACK, &UNPACK])?,
     }
     match vm.dialect < Dialect::Lua53 {
-        true => super::legacy::tables::open(vm, library),
+        true => super::versions::tables::open(vm, library),
         false => Ok(()),
     }
 }

@@ -261,7 +261,7 @@ impl Vm {
             return Ok(Val::table(self.environment));
         }
         let thread = self.current_gc();
-        crate::stdlib::legacy::environments::environment_of_thread(self, thread)
+        crate::stdlib::versions::environments::environment_of_thread(self, thread)
     }
 
     /// The environment of a function of a 5.1 VM.

@@ -30,6 +30,7 @@ print(select(2, xpcall(function() return setmetatable({}, {__index = function() 
 print(xpcall(error, function(m) if m ~= 0 then error(m - 1) end return "end" end, 150))
 local ok, text = pcall(string.rep)
 print(ok, text)
+print(select("#", debug.gethook()), debug.gethook())
 --> nil	nil	nil	nil	15	8.0
 --> false	true	true
 --> <1>	<nil>
@@ -57,3 +58,4 @@ print(ok, text)
 --> 	[C]: in ?
 --> false	end
 --> false	bad argument #1 to 'string.rep' (string expected, got no value)
+--> 3	nil		0

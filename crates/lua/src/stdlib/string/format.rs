@@ -123,6 +123,11 @@ impl<'a> Spec<'a> {
         if modifiers > MAX_MODIFIERS {
             return Err(FormatError::TooLong);
         }
+        Spec::after(format, modifiers, false)
+    }
+
+    /// The specification with these bytes of modifiers.
+    fn after(format: &'a [u8], modifiers: usize, loose: bool) -> Result<Spec<'a>, FormatError> {
         let letter = format.get(modifiers).copied().unwrap_or(0);
         let text = &format[..(modifiers + 1).min(format.len())];
         let conversion = match letter {
@@ -138,7 +143,7 @@ impl<'a> Spec<'a> {
             text,
             letter,
             conversion,
-            loose: false,
+            loose,
         })
     }
 
@@ -163,23 +168,7 @@ impl<'a> Spec<'a> {
         if width > 2 || precision > 2 {
             return Err(FormatError::InvalidSpecification(Vec::new()));
         }
-        let letter = format.get(modifiers).copied().unwrap_or(0);
-        let text = &format[..(modifiers + 1).min(format.len())];
-        let conversion = match letter {
-            b'c' => Conversion::Char,
-            b'd' | b'i' | b'u' | b'o' | b'x' | b'X' => Conversion::Int,
-            b'a' | b'A' | b'e' | b'E' | b'f' | b'g' | b'G' => Conversion::Float,
-            b'p' => Conversion::Pointer,
-            b'q' => Conversion::Quoted,
-            b's' => Conversion::Text,
-            _ => return Err(FormatError::InvalidConversion(shown(text))),
-        };
-        Ok(Spec {
-            text,
-            letter,
-            conversion,
-            loose: true,
-        })
+        Spec::after(format, modifiers, true)
     }
 
     /// Whether this is `%d` or `%i`.

@@ -1,4 +1,4 @@
-//! `tonumber` with a base, and the mathematical functions, as they are where all numbers are floats.
+//! `tonumber` with a base, and the mathematical functions, as they are where all numbers are floats; random numbers up to 5.3.
 //!
 //! **Invariant:** results are floats from the start, not integers converted later: minus zero and infinities survive.
 
@@ -7,7 +7,7 @@ use crate::function::{Cost, NativeDef};
 use crate::native::{Ctx, NativeResult, Thrown};
 use crate::number::{Number, is_space};
 use crate::stdlib::random;
-use crate::value::Val;
+use crate::value::{Val, tag};
 
 /// The angle of a point.
 pub(in crate::stdlib) static ATAN2: NativeDef = NativeDef {
@@ -134,10 +134,32 @@ pub(in crate::stdlib) fn random(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.ret(Val::float(result))
 }
 
-/// `randomseed(x)`
+/// What `random` of 5.3 refuses: 0 as the only argument, and intervals of more than 2^63 numbers.
+pub(in crate::stdlib) fn check_interval(ctx: &mut Ctx<'_>) -> Result<(), Thrown> {
+    let (low, high) = match ctx.nargs() {
+        1 => (1, ctx.check_int(0)?),
+        2 => (ctx.check_int(0)?, ctx.check_int(1)?),
+        _ => return Ok(()),
+    };
+    if low > high {
+        return Err(ctx.arg_error(0, "interval is empty"));
+    }
+    if low < 0 && high > i64::MAX.wrapping_add(low) {
+        return Err(ctx.arg_error(0, "interval too large"));
+    }
+    Ok(())
+}
+
+/// `randomseed(x)` up to 5.3: any number, an integer by its value.
 pub(in crate::stdlib) fn randomseed(ctx: &mut Ctx<'_>) -> NativeResult {
-    let seed = ctx.check_num(0)?;
-    random::seed_with(ctx.vm, seed.to_bits());
+    let given = ctx.check_num(0)?;
+    let v = ctx.arg(0);
+    let seed = match v.tag {
+        tag::INT => v.raw_int() as u64,
+        _ if ctx.vm.floats => given.to_bits(),
+        _ => crate::number::float_to_int(given).map_or(given.to_bits(), |n| n as u64),
+    };
+    random::seed_with(ctx.vm, seed);
     ctx.ret0()
 }
 

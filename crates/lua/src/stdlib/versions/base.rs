@@ -1,4 +1,5 @@
-//! Basic functions of 5.1 and 5.2: `loadstring`, `unpack`, `module`, and of 5.1 alone: `gcinfo`, `newproxy`; `ipairs` as it was.
+//! Basic functions of 5.1 and 5.2: `loadstring`, `unpack`, `module`, and of 5.1 alone: `gcinfo`, `newproxy`; `ipairs` and
+//! errors of finalizers as they were up to 5.3.
 //!
 //! **Invariant:** a proxy is a userdata without data: it can carry a metatable and nothing else, so `newproxy` gives a
 //! script nothing that a table would not.
@@ -115,20 +116,37 @@ fn newproxy(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.ret(Val::userdata(proxy))
 }
 
+/// Up to 5.3, an error in a finalizer goes to whoever made the collector run.
+pub(in crate::stdlib) fn finalizer_error(ctx: &mut Ctx<'_>, error: Val) -> Thrown {
+    if ctx.vm.dialect == Dialect::Lua51 {
+        return ctx.throw(error);
+    }
+    let text = error.as_str().map_or(&b"no message"[..], |s| s.as_bytes());
+    let message = [b"error in __gc metamethod (", text, b")"].concat();
+    ctx.charge(message.len() / 16);
+    ctx.vm.throw_bytes(&message)
+}
+
 // ---- ipairs ----
 
-/// `ipairs` of a table (or, in 5.2, what has `__ipairs`): the arguments of the loop, or the call that gives them.
+/// `ipairs` up to 5.3: of a table, from 5.2 on of what has `__ipairs`, in 5.3 of anything. The arguments of the loop, or the
+/// call that gives them.
 pub(in crate::stdlib) fn ipairs(ctx: &mut Ctx<'_>, step: &'static NativeDef) -> NativeResult {
-    let v = ctx
-        .check_any(0)
-        .or_else(|_| ctx.check_table(0).map(Val::table))?;
+    let v = match ctx.vm.dialect {
+        Dialect::Lua53 => ctx.check_any(0)?,
+        _ => ctx
+            .check_any(0)
+            .or_else(|_| ctx.check_table(0).map(Val::table))?,
+    };
     if ctx.vm.dialect >= Dialect::Lua52 {
         let handler = ctx.metamethod(v, "__ipairs")?;
         if !handler.is_nil() {
             return base::call_for_three(ctx, handler, v);
         }
     }
-    ctx.check_table(0)?;
+    if ctx.vm.dialect < Dialect::Lua53 {
+        ctx.check_table(0)?;
+    }
     base::ret3(ctx, [Val::native(step), v, Val::int(0)])
 }
 

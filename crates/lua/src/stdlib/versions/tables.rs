@@ -1,4 +1,5 @@
-//! The table functions of 5.1's time: `foreach foreachi getn maxn setn`; and LuaJIT's `table.new`, `table.clear`.
+//! The table functions of 5.1's time: `foreach foreachi getn maxn setn`; LuaJIT's `table.new` and
+//! `table.clear`; `table.create` of 5.5.
 //!
 //! **Invariant:** all of them are raw, and what goes through a table pauses or calls between its steps.
 
@@ -22,6 +23,8 @@ static MAXN: NativeDef = def("maxn", maxn, Cost::Slots);
 static SETN: NativeDef = def("setn", setn, Cost::Constant);
 static NEW: NativeDef = def("new", new, Cost::Slots);
 static CLEAR: NativeDef = def("clear", clear, Cost::Slots);
+/// 5.5's.
+pub(super) static CREATE: NativeDef = def("create", create, Cost::Slots);
 static LOAD_NEW: NativeDef = def("table.new", load_new, Cost::Constant);
 static LOAD_CLEAR: NativeDef = def("table.clear", load_clear, Cost::Constant);
 
@@ -144,15 +147,18 @@ fn foreach_next(ctx: &mut Ctx<'_>) -> NativeResult {
     for v in [f, key, v] {
         ctx.push(v);
     }
-    ctx.call(2, |ctx| {
-        let result = ctx.result(0);
-        if !result.is_nil() {
-            return ctx.ret(result);
-        }
-        let results = ctx.results();
-        ctx.set_top(results);
-        foreach_next(ctx)
-    })
+    ctx.call(2, |ctx| end_or(ctx, foreach_next))
+}
+
+/// After a call of the loop's function: a value that is not nil ends the loop.
+fn end_or(ctx: &mut Ctx<'_>, go_on: fn(&mut Ctx<'_>) -> NativeResult) -> NativeResult {
+    let result = ctx.result(0);
+    if !result.is_nil() {
+        return ctx.ret(result);
+    }
+    let results = ctx.results();
+    ctx.set_top(results);
+    go_on(ctx)
 }
 
 /// `foreachi(t, f)`: calls `f(i, t[i])` for the length that the table has at first. Slot 2: the index, slot 3: the length.
@@ -177,15 +183,22 @@ fn foreachi_next(ctx: &mut Ctx<'_>) -> NativeResult {
     for v in [f, Val::int(i), t.get_int(i)] {
         ctx.push(v);
     }
-    ctx.call(2, |ctx| {
-        let result = ctx.result(0);
-        if !result.is_nil() {
-            return ctx.ret(result);
-        }
-        let results = ctx.results();
-        ctx.set_top(results);
-        foreachi_next(ctx)
-    })
+    ctx.call(2, |ctx| end_or(ctx, foreachi_next))
+}
+
+/// `table.create(slots [, other])`: an empty table with room.
+fn create(ctx: &mut Ctx<'_>) -> NativeResult {
+    let given = [ctx.check_int(0)?, ctx.opt_int(1, 0)?];
+    let mut room = [0; 2];
+    for (i, room) in room.iter_mut().enumerate() {
+        *room = match i32::try_from(given[i]) {
+            Ok(slots @ 0..) => slots as usize,
+            _ => return Err(ctx.arg_error(i, "out of range")),
+        };
+    }
+    ctx.charge(room[0] / 16 + room[1] / 4);
+    let table = ctx.new_table(room[0], room[1])?;
+    ctx.ret(Val::table(table))
 }
 
 /// `table.new(array, hash)`: an empty table with room.
