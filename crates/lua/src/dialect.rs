@@ -86,10 +86,11 @@ impl Dialect {
         matches!(self, Dialect::Lua52 | Dialect::Lua53)
     }
 
-    /// Whether `a <= b` is `not (b < a)` where there is no `__le` (up to 5.3).
+    /// Whether `a <= b` is `not (b < a)` where there is no `__le`: up to 5.4, whose manual says
+    /// otherwise, but whose interpreter is built with it unless told.
     #[inline]
     pub const fn le_by_lt(self) -> bool {
-        (self as u8) < Dialect::Lua54 as u8
+        (self as u8) < Dialect::Lua55 as u8
     }
 }
 

@@ -2,13 +2,16 @@
 
 use super::Vm;
 use super::call::{Entry, Exit};
+use crate::compiler::dump::{dump, undump};
 use crate::compiler::{Options, Unmetered, compile};
 use crate::function::LuaClosure;
 use crate::heap::Gc;
 use crate::host::StdHost;
+use crate::op::{Instr, Op};
 use crate::thread::{Thread, ThreadState};
 use crate::value::Val;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// A fresh VM with the libraries, and the source's main function (kept alive by `scratch`).
 pub(crate) fn load(source: &str) -> (Box<Vm>, Gc<LuaClosure>) {
@@ -262,4 +265,46 @@ fn errors_reach_the_host() {
         "local t = nil return t.x",
         "Err(\"\\\"t:1: attempt to index a nil value (local 't')\\\"\")",
     );
+}
+
+#[test]
+fn code_that_no_compiler_writes_fails_as_an_error() {
+    // The verifier vouches for registers, not for what is in them.
+    for (source, op) in [
+        (
+            "local a, b = 1 return a",
+            Instr::abc(Op::UNPACKVARARG, 1, 0, 2),
+        ),
+        (
+            "local a, b = 1 return a",
+            Instr::abc(Op::UNPACKVARARG, 1, 1, 2),
+        ),
+        ("local a, b = 1 return a", Instr::abc(Op::GETVARG, 1, 0, 1)),
+    ] {
+        let chunk = compile(
+            source.as_bytes(),
+            b"=t",
+            &Options::default(),
+            &mut Unmetered,
+        );
+        let mut main = Arc::into_inner(
+            Arc::into_inner(chunk.expect("compiles"))
+                .expect("one owner")
+                .main,
+        );
+        let code = main.as_mut().expect("one owner");
+        code.code[1] = op;
+        let bytes = dump(main.as_ref().expect("one owner"), false);
+        let chunk = undump(&bytes, b"=t", Default::default()).expect("the verifier accepts it");
+        let (mut vm, _) = load("return 1");
+        let closure = vm.load_chunk(&chunk).expect("memory");
+        vm.scratch.push(Val::lua_closure(closure));
+        let t = vm.thread_mut();
+        let top = t.top;
+        t.set(top as usize, Val::lua_closure(closure));
+        t.top = top + 1;
+        let exit = vm.enter_call(0).expect("enters");
+        assert!(matches!(exit, Exit::Failed | Exit::Done(_)), "{exit:?}");
+        assert_eq!(vm.check_heap(), Vec::<String>::new());
+    }
 }

@@ -39,9 +39,9 @@ impl Vm {
     /// `R[A], ... := R[B][1], ...`: so many as wanted, or (where that is negative) as the table's `n` says.
     pub(super) fn unpack_varargs(&mut self, a: usize, b: usize, wanted: i32) -> Result<(), Thrown> {
         let base = self.frame_base();
-        let table = match self.thread().get(base + b).as_table() {
-            Some(table) => table,
-            None => unreachable!("the parameter is a table and cannot be assigned"),
+        let Some(table) = self.thread().get(base + b).as_table() else {
+            // Only a binary chunk can have anything else there: the parameter cannot be assigned.
+            return Err(self.throw_str("vararg table is not a table"));
         };
         let key = Val::str(self.new_str(b"n")?);
         let claimed = table.get(self.heap.hash_key, key);

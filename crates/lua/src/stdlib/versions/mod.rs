@@ -69,8 +69,11 @@ pub(super) fn open_libraries(vm: &mut Vm) -> Result<(), Thrown> {
     }
 }
 
+/// Whether a version has something.
+type Has = fn(Dialect) -> bool;
+
 /// Functions of 5.4 that other versions lack: the library (empty: the globals), the name, and who has it.
-const REMOVED: [(&str, &str, fn(Dialect) -> bool); 3] = [
+const REMOVED: [(&str, &str, Has); 3] = [
     ("", "warn", |dialect| dialect >= Dialect::Lua54),
     ("coroutine", "close", |dialect| dialect >= Dialect::Lua54),
     ("debug", "setcstacklimit", |dialect| {
