@@ -140,10 +140,13 @@ impl Model {
                 .values()
                 .map(|o| o.entries.len())
                 .sum::<usize>();
+            // An object whose metatable has no finalizer any more is taken off the list without a trace.
+            let marked = |o: &&Object| o.marked_at.is_some();
             (
                 model.objects.len(),
                 model.seen.len(),
                 model.log.len(),
+                model.objects.values().filter(marked).count(),
                 entries,
             )
         };
