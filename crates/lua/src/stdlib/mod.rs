@@ -24,7 +24,7 @@ use crate::heap::Gc;
 use crate::native::{Action, Ctx, NativeResult, Status, Thrown};
 use crate::table::{KIND_FROZEN, Table};
 use crate::value::Val;
-use crate::vm::{Vm, call};
+use crate::vm::{Vm, entry};
 
 /// `next`: the loop recognises it in generic `for`.
 pub(crate) static NEXT: NativeDef = NativeDef {
@@ -74,7 +74,7 @@ pub(crate) fn lets_yield(def: &'static NativeDef) -> bool {
         &base::PAIRS,
         &load::DOFILE,
         &coroutine::YIELD,
-        &call::HOST_ENTRY,
+        &entry::HOST_ENTRY,
     ];
     def.cost == Cost::Host || natives.iter().any(|n| std::ptr::eq(*n, def))
 }

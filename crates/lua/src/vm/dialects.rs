@@ -4,8 +4,9 @@
 //! metamethods that led to it, which `debug.getinfo` tells as its `extraargs`; [`wanted_results`] takes them apart. Such
 //! frames exist from 5.5 on only, and returning from them takes the slow path.
 
-use super::call::{HOST_ENTRY, Next};
+use super::call::Next;
 use super::debug::Activation;
+use super::entry::HOST_ENTRY;
 use super::{Event, Vm};
 use crate::chunk::Constant;
 use crate::dialect::Dialect;

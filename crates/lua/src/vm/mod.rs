@@ -16,12 +16,16 @@
 //! - A `Vm` does not move once made (it is boxed): buffers point at its byte count.
 
 pub(crate) mod call;
+mod coroutine;
 pub(crate) mod debug;
 mod dialects;
+pub(crate) mod entry;
 pub(crate) mod hook;
 pub(crate) mod load;
 pub(crate) mod meta;
 pub(crate) mod run;
+mod safe_point;
+mod unwind;
 mod vararg;
 
 use crate::dialect::Dialect;

@@ -1,7 +1,7 @@
 //! The core by itself: source text straight into the loop.
 
 use super::Vm;
-use super::call::{Entry, Exit};
+use super::entry::{Entry, Exit};
 use crate::compiler::dump::{dump, undump};
 use crate::compiler::{Options, Unmetered, compile};
 use crate::function::LuaClosure;
@@ -306,5 +306,28 @@ fn code_that_no_compiler_writes_fails_as_an_error() {
         let exit = vm.enter_call(0).expect("enters");
         assert!(matches!(exit, Exit::Failed | Exit::Done(_)), "{exit:?}");
         assert_eq!(vm.check_heap(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn finalizers_that_wait_outlast_a_preemption() {
+    // The slice ends where the collector has just found something to finalize, and the next one allocates nothing.
+    let source = "local done = false
+        do local x = setmetatable({}, {__gc = function() done = true end}) end
+        while not done do end";
+    for fuel in [200, 201, 202, 203] {
+        let (mut vm, closure) = load(source);
+        let co = coroutine(&mut vm, closure);
+        vm.heap.set_fuel(fuel);
+        let exit = vm.enter_thread(co, 0, Entry::Values);
+        assert!(matches!(exit, Exit::Preempted), "{exit:?}");
+        vm.collect_everything();
+        vm.heap.interrupt();
+        vm.heap.set_fuel(0);
+        let exit = vm.enter_thread(co, 0, Entry::Again);
+        assert!(matches!(exit, Exit::Preempted), "{exit:?}");
+        vm.heap.set_fuel(10_000);
+        let exit = vm.enter_thread(co, 0, Entry::Again);
+        assert!(matches!(exit, Exit::Done(_)), "{exit:?}");
     }
 }

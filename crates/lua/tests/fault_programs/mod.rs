@@ -189,7 +189,8 @@ pub const PROGRAMS: &[(&str, &str)] = &[
         for i = 1, 5 do
             local ok, e = xpcall(deep, function(e) return tostring(e) .. i end, i)
             log[#log + 1] = e
-            log[#log + 1] = select(2, xpcall(function() error('a', 2) end, function(m) error(m) end))
+            -- Once: a handler that fails is called again and again.
+            log[#log + 1] = i == 1 and select(2, xpcall(function() error('a', 2) end, function(m) error(m) end)) or ''
             log[#log + 1] = tostring(select(2, pcall(error)))
             log[#log + 1] = select(2, pcall(function() local t = nil t.x = 1 end))
             log[#log + 1] = select(2, pcall(function() return #nil end))
@@ -304,4 +305,18 @@ pub const PROGRAMS: &[(&str, &str)] = &[
         local inc, get = counter()
         inc() inc()
         result = n + get()"),
+    ("hooks", "
+        local lines, calls, counts = 0, 0, 0
+        local function hook(event)
+            if event == 'line' then lines = lines + 1 elseif event == 'count' then counts = counts + 1 else calls = calls + 1 end
+        end
+        local function work(n, ...) if n == 0 then return ... end return work(n - 1, n, ...) end
+        debug.sethook(hook, 'crl', 30)
+        work(2)
+        pcall(error, {})
+        table.sort({2, 1}, function(a, b) return a < b end)
+        local co = coroutine.wrap(function() debug.sethook(hook, 'l') coroutine.yield(1) end)
+        co() co()
+        debug.sethook()
+        result = lines .. ' ' .. calls .. ' ' .. counts"),
 ];

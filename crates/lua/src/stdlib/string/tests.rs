@@ -3,7 +3,7 @@
 
 use crate::value::Val;
 use crate::vm::Vm;
-use crate::vm::call::{Entry, Exit};
+use crate::vm::entry::{Entry, Exit};
 use crate::vm::tests::load;
 
 /// Runs a script as a coroutine in slices; what it returned, shown, or its error.

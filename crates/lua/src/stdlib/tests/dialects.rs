@@ -185,8 +185,8 @@ fn scripts_do_not_reach_environments_of_host_code() {
         t.set(top + 1, made);
         t.top = top as u32 + 1 + argument.is_some() as u32;
         let exit = vm.enter_call(argument.is_some() as u32).expect("enters");
-        assert!(matches!(exit, crate::vm::call::Exit::Done(_)), "{exit:?}");
-        if let crate::vm::call::Exit::Done(n) = exit {
+        assert!(matches!(exit, crate::vm::entry::Exit::Done(_)), "{exit:?}");
+        if let crate::vm::entry::Exit::Done(n) = exit {
             // Where the results are, the next function goes.
             let t = vm.thread_mut();
             t.top -= n as u32;

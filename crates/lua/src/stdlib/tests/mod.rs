@@ -15,7 +15,7 @@ mod sandbox;
 use crate::host::Host;
 use crate::value::Val;
 use crate::vm::Vm;
-use crate::vm::call::{Entry, Exit};
+use crate::vm::entry::{Entry, Exit};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;

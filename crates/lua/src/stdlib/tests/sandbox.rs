@@ -125,7 +125,7 @@ fn code_that_scripts_load_is_charged() {
     t.set(top as usize, crate::value::Val::lua_closure(main));
     t.top = top + 1;
     let exit = vm.enter_call(0).expect("enters");
-    let crate::vm::call::Exit::Done(from) = exit else {
+    let crate::vm::entry::Exit::Done(from) = exit else {
         panic!("{exit:?} {:?}", vm.thrown)
     };
     let (kept, error) = (vm.thread().get(from), vm.thread().get(from + 1));
