@@ -162,3 +162,19 @@ fn an_app_in_5_2() {
     assert_eq!(app.get("/goto").text(), "139niltrue");
     assert_eq!(app.get("/pairs").text(), "1/2");
 }
+
+#[test]
+fn an_environment_lasts_for_one_request() {
+    for version in ["5.2", "5.3", "5.4", "5.5"] {
+        let app = app(&[
+            ("rille.toml", &format!("lua = \"{version}\"")),
+            (
+                "index.lua",
+                "local before = tostring(seen) seen = 1 _ENV = {seen = 'mine', tostring = tostring} return before .. tostring(seen)",
+            ),
+        ]);
+        for _ in 0..3 {
+            assert_eq!(app.get("/").text(), "nilmine", "Lua {version}");
+        }
+    }
+}

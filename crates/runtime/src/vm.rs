@@ -14,7 +14,7 @@ use crate::modules::{self, json::Json};
 use crate::problem::Problem;
 use crate::route::FileId;
 use crate::scheduler::{Scheduler, Tenant};
-use rille_lua::{Dialect, Function, Lua, LuaOptions, MultiValue, Profile, Result, Thread};
+use rille_lua::{Function, Lua, LuaOptions, MultiValue, Profile, Result, Thread};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -185,24 +185,18 @@ impl AppVm {
         }
     }
 
-    /// The main function of a file that compiled.
+    /// The main function of a file that compiled: another one each time, because a script can change the environment of its
+    /// main function (`_ENV = t`, `setfenv`), and one request's must not be the next one's.
     pub fn main(&self, id: FileId) -> Result<Function> {
         if let Some(main) = &self.mains.borrow()[id.0 as usize] {
-            // Where a script can change a function's environment, one request's must not be the next one's.
-            return match self.lua.dialect() < Dialect::Lua53 {
-                true => main.reload(),
-                false => Ok(main.clone()),
-            };
+            return main.reload();
         }
         let main = match &self.app.file(id).code {
             Ok(chunk) => self.lua.load_chunk(chunk)?,
             Err(problem) => return Err(rille_lua::Error::runtime(problem)),
         };
         self.mains.borrow_mut()[id.0 as usize] = Some(main.clone());
-        match self.lua.dialect() < Dialect::Lua53 {
-            true => main.reload(),
-            false => Ok(main),
-        }
+        main.reload()
     }
 
     /// A coroutine for `function`, a used one if there is one.
