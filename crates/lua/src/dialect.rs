@@ -86,10 +86,10 @@ impl Dialect {
         matches!(self, Dialect::Lua52 | Dialect::Lua53)
     }
 
-    /// Whether `a <= b` is `not (b < a)` where there is no `__le` (up to 5.3).
+    /// Whether `a <= b` is `not (b < a)` where there is no `__le`: up to 5.4, which has it as the reference is built by default.
     #[inline]
     pub const fn le_by_lt(self) -> bool {
-        (self as u8) < Dialect::Lua54 as u8
+        (self as u8) < Dialect::Lua55 as u8
     }
 }
 
