@@ -17,11 +17,26 @@ enum Sign {
     PythonModule(&'static str),
 }
 
-const PACKAGES: [Package; 7] = [
+const PACKAGES: [Package; 10] = [
     Package {
         name: "lua5.4",
         sign: Sign::Program("lua5.4"),
         purpose: "the reference the golden scripts agree with",
+    },
+    Package {
+        name: "lua5.1",
+        sign: Sign::Program("lua5.1"),
+        purpose: "the reference of 5.1",
+    },
+    Package {
+        name: "lua5.2",
+        sign: Sign::Program("lua5.2"),
+        purpose: "the reference of 5.2",
+    },
+    Package {
+        name: "lua5.3",
+        sign: Sign::Program("lua5.3"),
+        purpose: "the reference of 5.3",
     },
     Package {
         name: "lua-dkjson",

@@ -4,7 +4,7 @@
 //! fuel; a coroutine that is terminated anywhere leaves a sound heap and a VM that goes on, and its closing takes no more
 //! than the closing budget and one overshoot; memory never exceeds the limit, and running out of it leaves a sound heap.
 
-use rille_lua::{Function, Lua, LuaString, MultiValue, Outcome, StopReason, Thread};
+use rille_lua::{Dialect, Function, Lua, LuaString, MultiValue, Outcome, StopReason, Thread};
 
 use crate::bytes::Bytes;
 use crate::machine;
@@ -20,11 +20,12 @@ const MAX_SLICES: usize = 3000;
 pub fn target(data: &[u8]) {
     let mut input = Bytes::new(data);
     let seed: [u8; 8] = std::array::from_fn(|_| input.byte());
-    let source = generate(&mut input);
+    let dialect = machine::dialect(&mut input);
+    let source = generate(dialect, &mut input);
     let mut plan = Plan {
         state: u64::from_le_bytes(seed) | 1,
     };
-    let setup = Setup::new(&source);
+    let setup = Setup::new(dialect, &source);
     let expected = setup.whole();
     match seed[0] % 3 {
         0 => setup.sliced(&mut plan, &expected),
@@ -60,8 +61,8 @@ struct Setup<'s> {
 }
 
 impl<'s> Setup<'s> {
-    fn new(source: &'s str) -> Setup<'s> {
-        let lua = machine::lua(false);
+    fn new(dialect: Dialect, source: &'s str) -> Setup<'s> {
+        let lua = machine::lua(dialect, false);
         let driver = machine::driver(&lua);
         Setup {
             lua,

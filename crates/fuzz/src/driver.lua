@@ -1,12 +1,28 @@
 -- Runs one program in an environment of its own and returns what it did as a text in which nothing depends on addresses or
 -- on the order of a table's keys. The machine under test and the reference both run this file, so that a difference in
--- the text is a difference between the two.
+-- the text is a difference between the two. All versions of the language run it, from 5.1 on.
 local MAX_OUTPUT = 20000 -- bytes; what a program writes beyond is dropped
 local TICKS = 2400 -- generated programs call tick(n) wherever they could go on for ever
 local load, pcall, type, next, tostring, rawget, getmetatable, error = load, pcall, type, next, tostring, rawget, getmetatable, error
-local format, gsub, sub, math_type = string.format, string.gsub, string.sub, math.type
-local concat, sort, pack, status = table.concat, table.sort, table.pack, coroutine.status
+local _G, select, loadstring, setfenv = _G, select, loadstring, setfenv
+local format, gsub, sub, floor = string.format, string.gsub, string.sub, math.floor
+local concat, sort, status = table.concat, table.sort, coroutine.status
 local dump, getmeta = string.dump, debug and debug.getmetatable or getmetatable
+-- Versions without integers have floats where later ones have integers.
+local math_subtypes = math.type
+local math_type = math.type or function(v)
+  if type(v) == "number" then return "float" end
+end
+
+local function pack(...) return { n = select("#", ...), ... } end
+
+-- `load` with an environment, in 5.1 too. A binary chunk is loaded under its own name there.
+local function load_in(chunk, mode, env)
+  if not setfenv then return load(chunk, "=p", mode, env) end
+  local f, message = loadstring(chunk, "=p")
+  if f then setfenv(f, env) end
+  return f, message
+end
 
 local function escape(c) return format("\\%d", c:byte()) end
 
@@ -16,6 +32,7 @@ local function show(v, depth)
     return '"' .. gsub(v, '[^ !#-~]', escape) .. '"'
   elseif t == "number" then
     if v ~= v then return "nan" end -- the sign of a NaN is the processor's business
+    if v == 0 and not math_subtypes then return "0 f" end -- in 5.1 a constant zero has the sign of the first one, in 5.2 a key has one
     return math_type(v) == "integer" and format("%d", v) or format("%.17g f", v)
   elseif t == "table" then
     if depth > 2 then return "{...}" end
@@ -37,11 +54,15 @@ local function copy(t)
   return new
 end
 
+-- Those that a version does not have are nil there.
 local NAMES = { "assert", "error", "getmetatable", "ipairs", "load", "next", "pairs", "pcall", "rawequal", "rawget", "rawlen",
-  "rawset", "select", "setmetatable", "tonumber", "tostring", "type", "xpcall", "collectgarbage" }
+  "rawset", "select", "setmetatable", "tonumber", "tostring", "type", "xpcall", "collectgarbage", "loadstring", "unpack", "setfenv",
+  "getfenv", "newproxy", "gcinfo" }
+local LIBRARIES = { "string", "table", "math", "coroutine", "utf8", "bit32" }
 
 local function environment(write)
-  local env, ticks = { string = copy(string), table = copy(table), math = copy(math), utf8 = copy(utf8), coroutine = copy(coroutine) }, TICKS
+  local env, ticks = {}, TICKS
+  for _, name in next, LIBRARIES do env[name] = _G[name] and copy(_G[name]) end
   for _, name in next, NAMES do env[name] = _G[name] end
   env.string.dump, env.math.random, env.math.randomseed = nil, nil, nil
   function env.tick(n)
@@ -72,13 +93,14 @@ local function environment(write)
   end
   -- A small integer made of anything, for sums that do not depend on an order.
   function env.num(v)
-    if math_type(v) == "integer" then return v & 0xff end
+    if type(v) == "number" and v - v == 0 and v == floor(v) then return floor(v % 256) end
     if type(v) == "string" then return #v end
     return v and 1 or 0
   end
   -- `tostring` without addresses.
   function env.str(v)
-    return (gsub(tostring(v), "0x%x+", "0x"))
+    local text = gsub(tostring(v), "0x%x+", "0x")
+    return text == "-0" and setfenv and "0" or text
   end
   return env
 end
@@ -93,11 +115,11 @@ return function(source, mode)
     end
   end
   local env = environment(write)
-  local f, message = load(source, "=p", "t", env)
+  local f, message = load_in(source, "t", env)
   if not f then return "syntax " .. show(message, 0) end
   if mode == "load" then return "compiles" end
   if mode == "dump" and dump then
-    f, message = load(dump(f), "=p", "b", env)
+    f, message = load_in(dump(f), "b", env)
     if not f then return "undump " .. show(message, 0) end
   end
   local results = pack(pcall(f))

@@ -26,13 +26,18 @@ pub fn target(data: &[u8]) {
         3 => packed(&mut input),
         _ => unpacked(&mut input),
     };
-    let lua = machine::lua(false);
+    let lua = machine::lua(rille_lua::Dialect::Lua54, false);
     let ours = machine::run(&lua, program.as_bytes(), Mode::Run);
     let ours = ours.unwrap_or_else(|e| panic!("{e}\n{program}"));
     let text = String::from_utf8_lossy(&ours);
     assert!(!text.contains("did not come back"), "{text}\n{program}");
-    if let Some(theirs) = reference::run(program.as_bytes(), Mode::Run) {
-        compare::same(program.as_bytes(), &ours, &theirs);
+    if let Some(theirs) = reference::run(rille_lua::Dialect::Lua54, program.as_bytes(), Mode::Run) {
+        compare::same(
+            rille_lua::Dialect::Lua54,
+            program.as_bytes(),
+            &ours,
+            &theirs,
+        );
     }
 }
 

@@ -1,7 +1,9 @@
 //! The machine under test, set up so that every run of a program is the same.
 
-use rille_lua::{Error, Function, Host, Lua, LuaOptions, LuaString};
+use rille_lua::{Dialect, Error, Function, Host, Lua, LuaOptions, LuaString};
 use std::rc::Rc;
+
+use crate::bytes::Bytes;
 
 /// What runs a program and tells what it did, for both sides of a comparison.
 pub const DRIVER: &str = include_str!("driver.lua");
@@ -46,9 +48,29 @@ impl Mode {
     }
 }
 
+/// How often inputs choose each version: the default one most, the two without official suites next.
+const MIX: [Dialect; 10] = [
+    Dialect::Lua54,
+    Dialect::Lua54,
+    Dialect::Lua54,
+    Dialect::Lua54,
+    Dialect::Lua51,
+    Dialect::Lua51,
+    Dialect::Lua52,
+    Dialect::Lua52,
+    Dialect::Lua53,
+    Dialect::Lua55,
+];
+
+/// The version that an input chooses with its next byte.
+pub fn dialect(input: &mut Bytes<'_>) -> Dialect {
+    input.pick(&MIX)
+}
+
 /// A fresh VM.
-pub fn lua(strict: bool) -> Lua {
+pub fn lua(dialect: Dialect, strict: bool) -> Lua {
     let lua = Lua::with_options(LuaOptions {
+        dialect,
         strict,
         memory_limit: MEMORY_LIMIT,
         host: Rc::new(Nowhere),

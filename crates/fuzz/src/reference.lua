@@ -3,10 +3,11 @@
 local run = ...
 io.stdin:setvbuf("full")
 while true do
-  local mode, length = io.read("l", "n")
+  local mode, length = io.read("*l", "*n")
   if not length then break end
-  io.read("L")
-  local answer = run(io.read(length) or "", mode)
+  io.read("*l")
+  -- `io.read(0)` would wait for a byte that does not come.
+  local answer = run(length > 0 and io.read(length) or "", mode)
   collectgarbage()
   io.write(#answer, "\n", answer)
   io.flush()

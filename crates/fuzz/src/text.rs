@@ -41,7 +41,7 @@ mod tests {
     fn what_is_quoted_is_read_back_and_shown() {
         let bytes: Vec<u8> = (0..=255).collect();
         let program = format!("out({})", quote(&bytes));
-        let lua = crate::machine::lua(false);
+        let lua = crate::machine::lua(rille_lua::Dialect::Lua54, false);
         let output = crate::machine::run(&lua, program.as_bytes(), crate::machine::Mode::Run);
         assert_eq!(
             String::from_utf8(output.unwrap()).unwrap(),

@@ -16,7 +16,7 @@ const MAX_TEXT: usize = 1 << 20;
 /// Target `json`: any text decodes to a value or a message; a value encodes to a text that decodes to the same, and that
 /// text is a fixed point.
 pub fn json(data: &[u8]) {
-    let lua = machine::lua(false);
+    let lua = machine::lua(rille_lua::Dialect::Lua54, false);
     let json = Json::new(&lua, MAX_TEXT).expect("memory");
     let decode = json.decode_function(&lua).expect("memory");
     let encode = json.encode_function(&lua).expect("memory");

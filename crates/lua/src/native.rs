@@ -159,7 +159,7 @@ impl<'a> Ctx<'a> {
         if self.vm.floats {
             // Without integers, fractions are cut off.
             return match self.vm.number_of(v) {
-                Some(n) => Ok(n.to_f64() as i64),
+                Some(n) => Ok(crate::number::float_to_c_int(n.to_f64())),
                 None => Err(self.type_error(i, "number")),
             };
         }
@@ -169,6 +169,22 @@ impl<'a> Ctx<'a> {
                 Err(self.arg_error(i, "number has no integer representation"))
             }
             None => Err(self.type_error(i, "number")),
+        }
+    }
+    /// Argument `i` as a count, a position or a level: without integers (5.1, 5.2) a C `int`, so its low 32 bits.
+    pub fn check_count(&mut self, i: usize) -> Result<i64, Thrown> {
+        let n = self.check_int(i)?;
+        Ok(match self.vm.floats {
+            true => i64::from(n as i32),
+            false => n,
+        })
+    }
+    /// As [`check_count`](Self::check_count), or `default` when absent or nil.
+    pub fn opt_count(&mut self, i: usize, default: i64) -> Result<i64, Thrown> {
+        if self.is_none_or_nil(i) {
+            Ok(default)
+        } else {
+            self.check_count(i)
         }
     }
     /// Argument `i` as an integer, or `default` when absent or nil.

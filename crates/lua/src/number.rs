@@ -111,6 +111,16 @@ fn trim(mut text: &[u8]) -> &[u8] {
     text
 }
 
+/// A float as C's conversion to an integer gives it on x86-64: cut towards zero; the smallest integer for what does not fit.
+pub(crate) fn float_to_c_int(f: f64) -> i64 {
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    if (-LIMIT..LIMIT).contains(&f) {
+        f as i64
+    } else {
+        i64::MIN
+    }
+}
+
 fn parse_decimal(digits: &[u8], negative: bool) -> Option<Number> {
     // Nineteen digits cannot overflow a u64; longer runs are rare enough to take the slow road.
     let mut value: u64 = 0;

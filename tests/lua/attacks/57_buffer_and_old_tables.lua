@@ -27,5 +27,5 @@ while true do table.foreach(t, type) table.maxn(t) end
 --> false	not enough memory
 --> 0	0
 --> true
---> false	resulting string too large
+--> true	
 --> 100000	ten

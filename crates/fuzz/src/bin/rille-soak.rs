@@ -7,7 +7,8 @@
 //! the input of a finding as short as it gets and overwrites the file.
 #![forbid(unsafe_code)]
 
-use rille_fuzz::{TARGETS, Target, inputs, rng};
+use rille_fuzz::{TARGETS, Target, inputs, reference, rng};
+use rille_lua::Dialect;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
@@ -79,6 +80,12 @@ fn main() -> ExitCode {
             "{:<10} {:>12} {:>9.1} {:>9}",
             row.name, row.executions, row.seconds, row.findings
         );
+    }
+    for dialect in Dialect::ALL {
+        match reference::answers(dialect) {
+            0 => {}
+            n => println!("compared with {}: {n}", dialect.version()),
+        }
     }
     match rows.iter().map(|row| row.findings).sum::<u64>() {
         0 => ExitCode::SUCCESS,

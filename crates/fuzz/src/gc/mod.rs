@@ -46,7 +46,7 @@ struct Test {
 
 impl Test {
     fn new(input: &mut Bytes<'_>) -> Test {
-        let lua = machine::lua(false);
+        let lua = machine::lua(rille_lua::Dialect::Lua54, false);
         let harness: Table = lua
             .load(include_str!("harness.lua"))
             .set_name("=harness")

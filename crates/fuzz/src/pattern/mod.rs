@@ -69,7 +69,7 @@ const FUNCTIONS: [Function; 4] = [
 /// The target.
 pub fn target(data: &[u8]) {
     let case = case(data);
-    let lua = machine::lua(false);
+    let lua = machine::lua(rille_lua::Dialect::Lua54, false);
     let quarantined = data.len().is_multiple_of(16);
     lua.set_gc_stress(quarantined);
     lua.set_gc_quarantine(quarantined);
@@ -89,8 +89,15 @@ pub fn target(data: &[u8]) {
             "{name} differs from the oracle\n   ours: {}\n oracle: {expected}\n{program}",
             String::from_utf8_lossy(&ours)
         );
-        if let Some(theirs) = reference::run(program.as_bytes(), Mode::Run) {
-            compare::same(program.as_bytes(), &ours, &theirs);
+        if let Some(theirs) =
+            reference::run(rille_lua::Dialect::Lua54, program.as_bytes(), Mode::Run)
+        {
+            compare::same(
+                rille_lua::Dialect::Lua54,
+                program.as_bytes(),
+                &ours,
+                &theirs,
+            );
         }
     }
     lua.set_gc_stress(false);

@@ -1,66 +1,11 @@
 //! Expressions of generated programs.
 
-use super::generate::{Function, Generator, Kind};
+use rille_lua::Dialect;
 
-const INTEGERS: [&str; 14] = [
-    "0",
-    "1",
-    "2",
-    "3",
-    "-1",
-    "7",
-    "255",
-    "0x7fffffff",
-    "math.maxinteger",
-    "math.mininteger",
-    "1 << 53",
-    "63",
-    "64",
-    "-64",
-];
-const FLOATS: [&str; 16] = [
-    "0.5",
-    "1.0",
-    "-0.0",
-    "3.0",
-    "1e15",
-    "2^53",
-    "2^63",
-    "-2^63",
-    "1e308",
-    "1/0",
-    "-1/0",
-    "0/0",
-    "0x1p-1074",
-    "1e100",
-    "-2.5",
-    "123456.789",
-];
-const STRINGS: [&str; 18] = [
-    "\"\"",
-    "\"a\"",
-    "\"abc\"",
-    "\"10\"",
-    "\"0x10\"",
-    "\" 5 \"",
-    "\"1e1\"",
-    "\"-7\"",
-    "\"x y\"",
-    "\"\\0\\255\"",
-    "\"nan\"",
-    "\"5.0\"",
-    "\"9223372036854775808\"",
-    "\"hello world\"",
-    "[[long]]",
-    "\"k\"",
-    "'%d'",
-    "\"\\u{20AC}z\"",
-];
+use super::generate::{Function, Generator, Kind};
+use super::vocabulary;
+
 const FIELDS: [&str; 6] = ["x", "y", "k", "n", "f", "len"];
-const BINARY: [&str; 24] = [
-    "+", "-", "*", "/", "//", "%", "^", "&", "|", "~", "<<", ">>", "..", "==", "~=", "<", "<=",
-    ">", ">=", "and", "or", "+", "-", "..",
-];
 pub(super) const EVENTS: [&str; 22] = [
     "__index",
     "__newindex",
@@ -85,7 +30,7 @@ pub(super) const EVENTS: [&str; 22] = [
     "__lt",
     "__le",
 ];
-const PATTERNS: [&str; 14] = [
+const PATTERNS: [&str; 15] = [
     ".",
     "%a+",
     "%d*",
@@ -100,35 +45,31 @@ const PATTERNS: [&str; 14] = [
     "[^a-z]",
     "(h)(e)(l)%3",
     "",
-];
-const FORMATS: [&str; 16] = [
-    "%d", "%5.2f", "%s", "%q", "%x", "%g", "%i|", "%-5s|", "%05d", "%+d", "%c", "%e", "%a",
-    "%10.3s|", "%%", "%u",
+    "%z",
 ];
 
 impl Generator<'_, '_> {
     /// A literal number.
     pub fn number(&mut self) -> String {
         match self.input.below(4) {
-            0 | 1 => self.input.pick(&INTEGERS).into(),
-            2 => self.input.pick(&FLOATS).into(),
-            _ => self
-                .input
-                .integer()
-                .to_string()
-                .replace("-9223372036854775808", "math.mininteger"),
+            0 | 1 => self.input.pick(vocabulary::integers(self.dialect)).into(),
+            2 => self.input.pick(vocabulary::floats(self.dialect)).into(),
+            _ => match self.input.integer() {
+                i64::MIN if self.dialect.has_integers() => "math.mininteger".into(),
+                number => number.to_string(),
+            },
         }
     }
 
     /// What has no parts: literals and variables.
     pub fn atom(&mut self) -> String {
         match self.input.below(12) {
-            0 => self.input.pick(&INTEGERS).into(),
+            0 => self.input.pick(vocabulary::integers(self.dialect)).into(),
             1..=5 => self
                 .variable(|k| k != Kind::Sequence)
                 .unwrap_or_else(|| "nil".into()),
             6 => self.number(),
-            7 => self.input.pick(&STRINGS).into(),
+            7 => self.input.pick(vocabulary::strings(self.dialect)).into(),
             8 => self.input.pick(&["nil", "true", "false"]).into(),
             9 => self.input.pick(&["g1", "g2", "g3"]).into(),
             10 if self.function.vararg => "(...)".into(),
@@ -149,16 +90,18 @@ impl Generator<'_, '_> {
         if depth == 0 || !self.may_grow() {
             return match self.input.below(3) {
                 0 => self.number(),
-                1 => self.input.pick(&STRINGS).into(),
-                _ => self.input.pick(&INTEGERS).into(),
+                1 => self.input.pick(vocabulary::strings(self.dialect)).into(),
+                _ => self.input.pick(vocabulary::integers(self.dialect)).into(),
             };
         }
         let left = self.scalar(depth - 1);
         match self.input.below(4) {
+            // Folded, it may be a minus zero (see `vocabulary::floats`).
+            0 if self.dialect == Dialect::Lua51 => format!("0 - ({left})"),
             0 => format!("-({left})"),
             1 => format!("#tostring({left})"),
             _ => {
-                let op = self.input.pick(&BINARY[..19]);
+                let op = self.input.pick(vocabulary::binary_of_scalars(self.dialect));
                 let right = self.scalar(depth - 1);
                 format!("({left}) {op} ({right})")
             }
@@ -175,9 +118,15 @@ impl Generator<'_, '_> {
             0..=2 => self.atom(),
             3..=6 => self.binary(d),
             7 => {
-                let op = self.input.pick(&["-", "not ", "~", "- -", "not not "]);
+                let op = self.input.pick(vocabulary::unary(self.dialect));
                 let operand = self.operand(d);
-                format!("{op}{operand}")
+                let plain = operand.starts_with(|c: char| c.is_ascii_alphabetic());
+                if self.dialect == Dialect::Lua51 && !plain {
+                    // Not folded: see `vocabulary::floats`.
+                    format!("{op}nn({operand})")
+                } else {
+                    format!("{op}{operand}")
+                }
             }
             8 | 9 => self.indexed(d),
             10 | 11 => self.call(d),
@@ -190,6 +139,7 @@ impl Generator<'_, '_> {
             15 => self.math_call(d),
             16 => self.base_call(d),
             17 => format!("({})", self.expression(d)),
+            18 if self.input.one_in(2) => self.expression_of_version(d),
             18 if self.function.can_yield => format!("(coroutine.yield({}))", self.list(d)),
             18 => self.scalar(depth.min(3)),
             _ => format!("len({})", self.expression(d)),
@@ -209,7 +159,7 @@ impl Generator<'_, '_> {
 
     fn binary(&mut self, depth: u32) -> String {
         let left = self.operand(depth);
-        let op = self.input.pick(&BINARY);
+        let op = self.input.pick(vocabulary::binary(self.dialect));
         let right = self.operand(depth);
         let space = if self.input.one_in(8) { "\n" } else { " " };
         // A function literal beside an operator needs its parentheses to end.
@@ -289,6 +239,7 @@ impl Generator<'_, '_> {
             vararg: self.input.one_in(3),
             can_yield: false,
             loops: 0,
+            closing_loop: false,
         };
         let names = &["p", "q", "r"][..params];
         if !self.may_nest() {
@@ -353,7 +304,7 @@ impl Generator<'_, '_> {
         let of = if self.input.one_in(2) {
             format!("str({})", self.expression(depth).replace('\n', " "))
         } else {
-            format!("({})", self.input.pick(&STRINGS))
+            format!("({})", self.input.pick(vocabulary::strings(self.dialect)))
         };
         let (i, j) = (self.atom(), self.number());
         let pattern = format!("\"{}\"", self.input.pick(&PATTERNS));
@@ -361,6 +312,8 @@ impl Generator<'_, '_> {
             0 => format!("{of}:len()"),
             1 => format!("{of}:sub({i}, {j})"),
             2 => format!("{of}:byte({i})"),
+            // The separator came with 5.2.
+            3 if self.dialect == Dialect::Lua51 => format!("{of}:rep({})", self.input.below(4)),
             3 => format!("{of}:rep({}, \",\")", self.input.below(4)),
             4 => format!("{of}:upper()"),
             5 => format!("{of}:reverse():lower()"),
@@ -371,9 +324,10 @@ impl Generator<'_, '_> {
             10 => format!("({of}:gsub({pattern}, {{a = 1, l = \"L\", h = false}}, {j}))"),
             11 => format!(
                 "string.format(\"{}\", {})",
-                self.input.pick(&FORMATS),
+                self.input.pick(vocabulary::formats(self.dialect)),
                 self.scalar(1)
             ),
+            12 | 13 if !self.dialect.has_integers() => format!("{of}:gmatch({pattern})()"),
             12 => format!("utf8.char(({j} | 0) & 0xffff)"),
             13 => format!(
                 "(utf8.len({of}, {}))",
@@ -393,12 +347,22 @@ impl Generator<'_, '_> {
             3 => format!("math.max({x}, {y})"),
             4 => format!("math.min({x}, {y})"),
             5 => format!("math.fmod({x}, {y})"),
+            6..=8 if !self.dialect.has_integers() => format!(
+                "math.{}({y}, {})",
+                self.input.pick(&["pow", "ldexp"]),
+                self.input.pick(&["2", "-1", "0.5", "\"3\""])
+            ),
             6 => format!("math.tointeger({x})"),
             7 => format!("math.type({x})"),
             8 => format!("math.ult({x}, {y})"),
             9 => format!("(math.modf({x}))"),
             10 => format!("math.sqrt({x})"),
             11 => format!("tonumber({x})"),
+            // A sign wraps around there (COMPATIBILITY.md).
+            12 if self.dialect == Dialect::Lua51 => {
+                let base = self.input.pick(&["10", "16", "36", "2", "37"]);
+                format!("tonumber(str({x}):match(\"%w*\"), {base})")
+            }
             _ => format!(
                 "tonumber({x}, {})",
                 self.input.pick(&["10", "16", "36", "2", "37"])
@@ -415,14 +379,23 @@ impl Generator<'_, '_> {
             2 => format!("rawequal({x}, {y})"),
             3 => format!("rawget({x}, {y})"),
             4 => format!("(pcall({x}, {y}))"),
+            5 if self.dialect == Dialect::Lua51 => format!("assert({x}, str({y}))"),
             5 => format!("assert({x}, {y})"),
             6 => format!("num({x})"),
             7 if self.function.vararg => "select(\"#\", ...)".into(),
             8 if self.function.vararg => format!("(select({x}, ...))"),
             9 => format!("getmetatable({x})"),
             10 => format!("(next({{{x}}}) == nil)"),
-            11 => format!("table.concat({{{x}, {y}}}, \",\")"),
-            12 => format!("(table.unpack({{{x}, {y}}}, {}, 2))", self.number()),
+            11 => format!("table.concat({{{x}, {y}}}, \",\", 1, 2)"),
+            12 => format!(
+                "({}({{{x}, {y}}}, {}, 2))",
+                self.unpack(),
+                self.small_number()
+            ),
+            13 if self.dialect == Dialect::Lua51 => {
+                format!("(loadstring(\"return \" .. str({x}), \"=l\"))")
+            }
+            14 if self.dialect == Dialect::Lua51 => format!("select(\"#\", {x}, {y})"),
             13 => format!("(load(\"return \" .. str({x}), \"=l\"))"),
             _ => format!("table.pack({x}, {y}).n"),
         }

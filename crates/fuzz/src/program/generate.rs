@@ -4,6 +4,7 @@
 //! message for that is worth comparing too).
 
 use crate::bytes::Bytes;
+use rille_lua::Dialect;
 use std::fmt::Write;
 
 /// Statements and expressions in one program: it stays readable, and both sides take milliseconds.
@@ -37,9 +38,12 @@ pub(super) struct Function {
     pub vararg: bool,
     pub can_yield: bool,
     pub loops: u32,
+    /// Inside a loop with a value to close.
+    pub closing_loop: bool,
 }
 
 pub(super) struct Generator<'i, 'd> {
+    pub dialect: Dialect,
     pub input: &'i mut Bytes<'d>,
     pub out: String,
     pub variables: Vec<Variable>,
@@ -49,9 +53,10 @@ pub(super) struct Generator<'i, 'd> {
     names: u32,
 }
 
-/// A program made of the decisions in `input`.
-pub fn generate(input: &mut Bytes<'_>) -> String {
+/// A program of this version, made of the decisions in `input`.
+pub fn generate(dialect: Dialect, input: &mut Bytes<'_>) -> String {
     let mut g = Generator {
+        dialect,
         input,
         out: String::new(),
         variables: Vec::new(),
@@ -59,6 +64,7 @@ pub fn generate(input: &mut Bytes<'_>) -> String {
             vararg: true,
             can_yield: false,
             loops: 0,
+            closing_loop: false,
         },
         blocks: 0,
         nodes: 0,
@@ -111,8 +117,12 @@ impl Generator<'_, '_> {
         for _ in 0..self.blocks {
             self.out.push(' ');
         }
-        // A parenthesis would continue the statement before it.
-        let separator = if text.starts_with('(') { ";" } else { "" };
+        // A parenthesis would continue the statement before it. A semicolon is no statement in 5.1 but may end one.
+        let separator = match self.dialect {
+            _ if !text.starts_with('(') => "",
+            Dialect::Lua51 => "do end;",
+            _ => ";",
+        };
         let _ = writeln!(self.out, "{separator}{text}");
     }
 

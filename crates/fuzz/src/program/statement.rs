@@ -1,31 +1,9 @@
 //! Statements of generated programs.
 
-use super::generate::{Function, Generator, Kind};
+use rille_lua::Dialect;
 
-const LIMITS: [&str; 12] = [
-    "1",
-    "3",
-    "0",
-    "-2",
-    "math.maxinteger",
-    "math.maxinteger - 2",
-    "math.mininteger",
-    "math.mininteger + 2",
-    "2.5",
-    "1e308",
-    "-1/0",
-    "\"4\"",
-];
-const STEPS: [&str; 8] = [
-    "1",
-    "2",
-    "-1",
-    "0",
-    "math.maxinteger",
-    "math.mininteger",
-    "0.75",
-    "1e308",
-];
+use super::generate::{Function, Generator, Kind};
+use super::vocabulary;
 
 impl Generator<'_, '_> {
     pub fn statement(&mut self) {
@@ -33,7 +11,7 @@ impl Generator<'_, '_> {
             return;
         }
         let nested = self.may_nest();
-        match self.input.below(32) {
+        match self.input.below(36) {
             0 | 1 => {
                 let list = self.list(3);
                 self.line(&format!("out({list})"));
@@ -42,7 +20,12 @@ impl Generator<'_, '_> {
             5 | 6 => self.assignment(),
             7 => {
                 let call = self.call(2);
-                self.line(&format!(";{call}"));
+                let separator = if self.dialect == Dialect::Lua51 {
+                    ""
+                } else {
+                    ";"
+                };
+                self.line(&format!("{separator}{call}"));
             }
             8 | 9 if nested => self.condition(),
             10 | 11 if nested => self.numeric_for(),
@@ -50,8 +33,10 @@ impl Generator<'_, '_> {
             13 | 14 if nested => self.generic_for(),
             15 | 16 if nested => self.local_function(),
             17 | 18 if nested => self.protected(),
-            19 if nested => self.jumps(),
-            20 if nested => self.closing(),
+            19 if nested && self.dialect > Dialect::Lua51 => self.jumps(),
+            20 if nested && self.dialect.has_attributes() && !self.function.closing_loop => {
+                self.closing();
+            }
             21 | 22 if nested => self.coroutine(),
             23 | 24 => self.sequence(),
             25 | 26 => {
@@ -74,6 +59,9 @@ impl Generator<'_, '_> {
                 self.line(&format!("if {condition} then break end"));
             }
             31 if nested => self.environment(),
+            32 => self.refused(),
+            33 => self.compared(),
+            34 | 35 => self.statement_of_version(nested),
             _ => {
                 let (x, y) = (self.scalar(3), self.expression(3));
                 self.line(&format!("out(pcall(function() return {x}, {y} end))"));
@@ -96,7 +84,7 @@ impl Generator<'_, '_> {
         let name = self.fresh();
         let value = self.expression(3);
         match self.input.below(6) {
-            0 => {
+            0 if self.dialect.has_attributes() => {
                 self.line(&format!("local {name} <const> = clip({value})"));
                 self.declare(name, Kind::Fixed);
             }
@@ -170,7 +158,7 @@ impl Generator<'_, '_> {
                 g.declare((*name).into(), Kind::Fixed);
             }
             g.statements();
-            if g.input.one_in(6) {
+            if g.dialect > Dialect::Lua51 && g.input.one_in(6) {
                 g.line("goto continue");
                 g.line("::continue::");
             }
@@ -181,10 +169,13 @@ impl Generator<'_, '_> {
 
     fn numeric_for(&mut self) {
         let name = self.fresh();
-        let (from, to) = (self.input.pick(&LIMITS), self.input.pick(&LIMITS));
+        let (from, to) = (
+            self.input.pick(vocabulary::limits(self.dialect)),
+            self.input.pick(vocabulary::limits(self.dialect)),
+        );
         let step = match self.input.below(3) {
             0 => String::new(),
-            1 => format!(", {}", self.input.pick(&STEPS)),
+            1 => format!(", {}", self.input.pick(vocabulary::steps(self.dialect))),
             _ => format!(", {}", self.scalar(1)),
         };
         // An extreme range is left after a few rounds.
@@ -214,19 +205,19 @@ impl Generator<'_, '_> {
                 let of = sequence.unwrap_or_else(|| "{4, 5}".into());
                 // A copy: the body may change the sequence.
                 self.looped(
-                    &format!("for {k}, {v} in ipairs({{table.unpack({of})}}) do"),
+                    &format!("for {k}, {v} in ipairs({{{}({of})}}) do", self.unpack()),
                     "end",
                     &[&k, &v],
                 );
             }
             1 => {
                 let of = self.prefix(1);
-                self.line(&format!("g2 = 0 for {k}, {v} in pairs({of}) do tick(1) g2 = num(g2) + num({k}) * 3 + num({v}) end"));
+                self.line(&format!("g2 = 0 for {k}, {v} in pairs({of}) do tick(1) g2 = num(g2) + num({k}) * 3 + num({v}) end g2 = num(g2)"));
             }
             2 => {
                 let of = self.prefix(1);
                 self.line(&format!(
-                    "for {k} in pairs({of}) do tick(1) ; ({of})[{k}] = nil end"
+                    "for {k} in pairs({of}) do tick(1); ({of})[{k}] = nil end"
                 ));
             }
             3 => {
@@ -239,7 +230,7 @@ impl Generator<'_, '_> {
             }
             4 => {
                 // An iterator of its own, with a closing value; it yields where the loop may.
-                let yields = if self.function.can_yield {
+                let yields = if self.function.can_yield && self.dialect > Dialect::Lua51 {
                     "coroutine.yield(i)"
                 } else {
                     ""
@@ -249,10 +240,14 @@ impl Generator<'_, '_> {
                     "setmetatable({}, {__close = function(_, e) out(\"end of loop\", e) end})",
                     "1",
                 ]);
+                // 5.4.4 does not close the loop's value when a `break` leaves a block with another one.
+                let outside = self.function.closing_loop;
+                self.function.closing_loop |= closing.starts_with("setmetatable");
                 let head = format!(
                     "for {k}, {v} in function(n, i) tick(4) {yields} if i < n then return i + 1, i * i end end, 3, 0, {closing} do"
                 );
                 self.looped(&head, "end", &[&k, &v]);
+                self.function.closing_loop = outside;
             }
             _ => {
                 let list = self.list(2);
@@ -300,7 +295,9 @@ impl Generator<'_, '_> {
         let function = Function {
             vararg: self.input.one_in(3),
             loops: 0,
-            ..self.function
+            closing_loop: false,
+            // Only ours yields across `pcall` in 5.1.
+            can_yield: self.function.can_yield && self.dialect > Dialect::Lua51,
         };
         let text = self.function_text(&["p"], function, |g| {
             g.statements();
@@ -310,9 +307,14 @@ impl Generator<'_, '_> {
                 g.return_statement();
             }
         });
-        let arguments = self.list(1);
+        let mut arguments = self.list(1);
+        let with_handler = self.input.one_in(3);
+        if with_handler && self.dialect == Dialect::Lua51 {
+            // Only ours passes them on.
+            arguments.clear();
+        }
         let comma = if arguments.is_empty() { "" } else { ", " };
-        if self.input.one_in(3) {
+        if with_handler {
             let handler = self.input.pick(&[
                 "function(m) return \"handled \" .. str(m) end",
                 "function(m) out(m) return m, 2 end",
@@ -330,11 +332,20 @@ impl Generator<'_, '_> {
     fn raise(&mut self) {
         let text = match self.input.below(7) {
             0 => "error(\"e\")".into(),
+            // A function that was tail called is a level of its own in 5.1.
+            1 if self.dialect == Dialect::Lua51 => {
+                format!("error(\"e\", {})", self.input.pick(&["0", "1"]))
+            }
             1 => format!("error(\"e\", {})", self.input.pick(&["0", "1", "2", "3"])),
             2 => "error({1})".into(),
             3 => "error()".into(),
             4 => format!("error({})", self.atom()),
-            5 => format!("local x <const> = {} ; x.y.z = 1", self.atom()),
+            5 => format!("local x = {} ; x.y.z = 1", self.atom()),
+            // Ours takes any message in 5.1, as LuaJIT does.
+            _ if self.dialect == Dialect::Lua51 => {
+                let (value, message) = (self.expression(1), self.atom());
+                format!("assert({value}, str({message}))")
+            }
             _ => format!("assert({})", self.list(1)),
         };
         self.line(&text);
@@ -404,10 +415,11 @@ impl Generator<'_, '_> {
             vararg: self.input.one_in(3),
             can_yield: true,
             loops: 0,
+            closing_loop: false,
         };
         let text = self.function_text(&["p", "q"], function, |g| {
             g.statements();
-            if g.input.one_in(3) {
+            if g.dialect > Dialect::Lua51 && g.input.one_in(3) {
                 let value = g.expression(2);
                 // A metamethod that yields, used here and nowhere else.
                 g.line(&format!("out(setmetatable({{}}, {{__add = function(x, y) return coroutine.yield(y) end}}) + ({value}))"));
@@ -440,7 +452,7 @@ impl Generator<'_, '_> {
                 if list.is_empty() { "" } else { ", " }
             ));
         }
-        if self.input.one_in(2) {
+        if self.dialect.has_attributes() && self.input.one_in(2) {
             self.line(&format!(
                 "out(coroutine.close({name}), coroutine.status({name}))"
             ));
@@ -457,13 +469,24 @@ impl Generator<'_, '_> {
         let (at, other) = (self.number(), self.number());
         let text = match self.input.below(14) {
             0 => format!("table.insert({s}, {value})"),
+            // 5.1 takes any position, and leaves holes.
+            1 if self.dialect == Dialect::Lua51 => format!(
+                "do local q = {{1, 2}} out(pcall(table.insert, q, {}, 1)) out(q) end",
+                self.input
+                    .pick(&["1", "2", "0", "-2", "3", "5", "2.5", "\"1\"", "nil"])
+            ),
             1 => format!("out(pcall(table.insert, {s}, {at}, 1))"),
             2 => format!("out(table.remove({s}))"),
             3 => format!("if #{s} > 0 then out(table.remove({s}, 1)) end"),
             4 => format!("if #{s} < 50 then {s}[#{s} + 1] = {value} end"),
             5 => format!("out(pcall(table.concat, {s}, \"-\", {at}, 3))"),
             6 => format!("out(#{s}, {s}[#{s}])"),
-            7 => format!("out(pcall(table.unpack, {s}, {at} | 0, 3))"),
+            7 => format!(
+                "out(pcall({}, {s}, {}, 3))",
+                self.unpack(),
+                self.small_number()
+            ),
+            8 | 12 if !self.dialect.has_integers() => format!("out(#{s}, {s}[{at}])"),
             8 => format!(
                 "out(table.move({{1, 2, 3}}, 1, 3, {}, {{}}))",
                 self.input.below(4)
@@ -471,22 +494,20 @@ impl Generator<'_, '_> {
             9 => {
                 let name = self.fresh();
                 self.line(&format!(
-                    "local {name} = {{5, 3, num({value}), 8, num({at} // 1), 1}}"
+                    "local {name} = {{5, 3, num({value}), 8, num({at}), 1}}"
                 ));
                 let order = self.input.pick(&["", ", function(x, y) return x > y end"]);
                 self.line(&format!("table.sort({name}{order})"));
                 self.line(&format!("out({name})"));
                 return;
             }
-            10 => format!("out(select({at}, table.unpack({s})))"),
+            10 => format!("out(select({at}, {}({s})))", self.unpack()),
             11 => format!("out(pcall(select, {at}, {other}, 1))"),
             12 => format!("out(pcall(table.move, {s}, {at}, {other}, 1, {{}}))"),
             _ => format!("for i = #{s}, 1, -1 do {s}[i] = nil end"),
         };
         // Wide ranges are slow or fill the memory on both sides.
-        if (text.contains("table.move") || text.contains("unpack"))
-            && (at.len() > 3 || other.len() > 3)
-        {
+        if text.contains("table.move") && (at.len() > 3 || other.len() > 3) {
             return;
         }
         self.line(&text);
@@ -495,22 +516,44 @@ impl Generator<'_, '_> {
     fn loaded(&mut self) {
         let code = match self.input.below(4) {
             0 => format!("return {}", self.scalar(2)),
-            1 => format!("local x <const> = {} ; return x .. ...", self.scalar(1)),
+            1 => format!("local x = {} ; return x .. ...", self.scalar(1)),
             2 => "return function() return g1 end".into(),
             _ => format!("return return {}", self.scalar(1)),
         };
-        let quoted = format!("{code:?}");
-        let environment = self.input.pick(&["", ", \"=l\", \"t\", {g1 = 5}"]);
         let argument = self.scalar(1);
+        if self.dialect == Dialect::Lua51 {
+            let name = self.input.pick(&["", ", \"=l\"", ", \"@l\""]);
+            let environment = self
+                .input
+                .pick(&["", "if f then setfenv(f, {g1 = 5}) end "]);
+            self.line(&format!(
+                "do local f, m = loadstring({code:?}{name}) {environment}out(m, f and pcall(f, {argument})) end"
+            ));
+            return;
+        }
+        let environment = self.input.pick(&["", ", \"=l\", \"t\", {g1 = 5}"]);
         self.line(&format!(
-            "do local f, m = load({quoted}{environment}) out(m, f and pcall(f, {argument})) end"
+            "do local f, m = load({code:?}{environment}) out(m, f and pcall(f, {argument})) end"
         ));
     }
 
-    /// Another `_ENV`, as a variable or a parameter.
+    /// Another `_ENV`, as a variable or a parameter; or the environment of a function.
     fn environment(&mut self) {
-        if self.input.one_in(2) {
-            self.line("do local _ENV <const> = {tick = tick, out = out, clip = clip, nn = nn, num = num, str = str, len = len, pcall = pcall, g1 = 11}");
+        const FIELDS: &str = "tick = tick, out = out, clip = clip, nn = nn, num = num, str = str, len = len, pcall = pcall";
+        if self.dialect == Dialect::Lua51 {
+            let text = self.function_text(&["p"], self.function_without_yields(), |g| {
+                g.line(&format!("setfenv(1, {{{FIELDS}, g1 = 11}})"));
+                g.statements();
+                g.return_statement();
+            });
+            self.line(&format!("out(pcall(function{text}, g1))"));
+        } else if self.input.one_in(2) {
+            let attribute = if self.dialect.has_attributes() {
+                " <const>"
+            } else {
+                ""
+            };
+            self.line(&format!("do local _ENV{attribute} = {{{FIELDS}, g1 = 11}}"));
             self.block(|g| g.statements());
             self.line("end");
         } else {

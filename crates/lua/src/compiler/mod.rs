@@ -162,6 +162,34 @@ fn locate_limit(
     }
 }
 
+/// As [`chunk_id`], in a message of this version. 5.1 cuts texts and the names of files otherwise, and shows more where the
+/// message is about `syntax`.
+pub(crate) fn chunk_id_in(dialect: Dialect, chunk_name: &[u8], syntax: bool) -> Vec<u8> {
+    /// Bytes in C's buffers, the terminating zero included.
+    const BUFFER: usize = 60;
+    const BUFFER_OF_LEXER: usize = 80;
+    if dialect >= Dialect::Lua52 {
+        return chunk_id(chunk_name);
+    }
+    let buffer = if syntax { BUFFER_OF_LEXER } else { BUFFER };
+    let end = chunk_name.iter().position(|&b| b == 0);
+    match &chunk_name[..end.unwrap_or(chunk_name.len())] {
+        [b'=', name @ ..] => name[..name.len().min(buffer - 1)].to_vec(),
+        [b'@', file @ ..] => match file.len().checked_sub(buffer - b" '...' \0".len()) {
+            None | Some(0) => file.to_vec(),
+            Some(cut) => [b"...", &file[cut..]].concat(),
+        },
+        text => {
+            let line_end = text.iter().position(|b| matches!(b, b'\n' | b'\r'));
+            let room = buffer - b" [string \"...\"] \0".len();
+            let shown = line_end.unwrap_or(text.len()).min(room);
+            let dots = if shown < text.len() { "..." } else { "" };
+            let (start, end) = (b"[string \"".as_slice(), b"\"]".as_slice());
+            [start, &text[..shown], dots.as_bytes(), end].concat()
+        }
+    }
+}
+
 /// The short form of a chunk name that messages show: `=name` and `@file` without their mark, cut to
 /// [`MAX_CHUNK_ID`] bytes (a file keeps its end); anything else is source text, shown as `[string "first line..."]`.
 pub fn chunk_id(chunk_name: &[u8]) -> Vec<u8> {

@@ -47,6 +47,15 @@ fn check_captures(parent: &FunctionCode, upvalues: &[UpvalueDesc]) -> Result<(),
     Ok(())
 }
 
+/// Instructions whose result can be an integer though no operand is one.
+fn makes_integers(op: Op) -> bool {
+    use Op::*;
+    matches!(
+        op,
+        LOADI | LEN | BNOT | BAND | BOR | BXOR | SHL | SHR | BANDK | BORK | BXORK | SHLK | SHRK
+    )
+}
+
 struct Checker<'a> {
     code: &'a FunctionCode,
     /// Which instructions can follow another than the one before them.
@@ -59,6 +68,9 @@ impl Checker<'_> {
         for pc in 0..self.code.code.len() {
             let instr = self.code.code[pc];
             let context = |problem| format!("{} at {pc}: {problem}", instr.op().name());
+            if self.without_integers() && makes_integers(instr.op()) {
+                return Err(context("no integers in this version".into()));
+            }
             self.check_operands(instr).map_err(context)?;
             self.check_flow(pc, instr).map_err(context)?;
         }
@@ -71,8 +83,17 @@ impl Checker<'_> {
         Ok(())
     }
 
+    /// Whether the code's version has floats only, so that nothing in it may make an integer.
+    fn without_integers(&self) -> bool {
+        !self.code.dialect.has_integers()
+    }
+
     fn check_header(&self) -> Result<(), String> {
         let code = self.code;
+        let is_integer = |c: &Constant| matches!(c, Constant::Int(_));
+        if self.without_integers() && code.constants.iter().any(is_integer) {
+            return Err("integer constant in a version without integers".into());
+        }
         let ends = matches!(
             code.code.last().map(|i| i.op()),
             Some(Op::RETURN | Op::RETURN0 | Op::RETURN1)

@@ -42,7 +42,11 @@ static ERROR: NativeDef = NativeDef {
 };
 
 fn error(ctx: &mut Ctx<'_>) -> NativeResult {
-    let level = ctx.opt_int(1, 1)?;
+    let level = ctx.opt_count(1, 1)?;
+    if level > 0 && ctx.vm.dialect < Dialect::Lua53 && ctx.arg(0).is_number() {
+        // A number is text enough for a position in front.
+        ctx.check_str(0)?;
+    }
     let message = ctx.arg(0);
     Err(raise(ctx, message, level))
 }
@@ -80,7 +84,11 @@ pub(super) static XPCALL: NativeDef = NativeDef {
 };
 
 fn xpcall(ctx: &mut Ctx<'_>) -> NativeResult {
-    let handler = ctx.check_function(1)?;
+    // Before 5.3 anything is taken; what is no function makes an error an "error in error handling".
+    let handler = match ctx.vm.dialect < Dialect::Lua53 {
+        true => ctx.check_any(1)?,
+        false => ctx.check_function(1)?,
+    };
     let f = ctx.arg(0);
     ctx.set_arg(0, handler);
     ctx.set_arg(1, f);
@@ -558,7 +566,7 @@ fn select(ctx: &mut Ctx<'_>) -> NativeResult {
     {
         return ctx.ret(Val::int(n - 1));
     }
-    let asked = ctx.check_int(0)?;
+    let asked = ctx.check_count(0)?;
     let from = if asked < 0 {
         n.saturating_add(asked)
     } else {

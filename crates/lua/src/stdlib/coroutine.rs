@@ -167,7 +167,12 @@ fn wrapped_done(ctx: &mut Ctx<'_>) -> NativeResult {
 
 /// Throws the result; a message gets the position of whoever called the wrapped function in front.
 fn rethrow(ctx: &mut Ctx<'_>) -> NativeResult {
-    let error = ctx.result(0);
+    let mut error = ctx.result(0);
+    if ctx.vm.dialect < Dialect::Lua53 && error.is_number() {
+        // A number is text enough for a position in front.
+        error = Val::str(ctx.vm.number_to_str(error)?);
+        ctx.push(error);
+    }
     match error.as_str() {
         Some(message) if message != ctx.vm.memory_message => {
             Err(ctx.error_bytes(message.as_bytes()))

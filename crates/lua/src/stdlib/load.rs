@@ -130,6 +130,9 @@ fn finish_pieces(ctx: &mut Ctx<'_>, pieces: &mut Buffer) -> NativeResult {
 fn finish(ctx: &mut Ctx<'_>, source: &[u8], name: &[u8], env: Option<Val>) -> NativeResult {
     let mode = ctx.opt_str(slot::MODE)?;
     let mode = mode.as_ref().map_or(BOTH_MODES, |s| s.as_bytes());
+    // The reference takes the name as a C string.
+    let end = name.iter().position(|&b| b == 0).unwrap_or(name.len());
+    let name = &name[..end];
     match ctx.vm.load_any(source, name, mode) {
         Ok(closure) => {
             ctx.push(Val::lua_closure(closure));

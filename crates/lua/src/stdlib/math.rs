@@ -181,7 +181,10 @@ static POW: NativeDef = NativeDef {
 };
 
 fn pow(ctx: &mut Ctx<'_>) -> NativeResult {
-    let (x, y) = (ctx.check_num(0)?, ctx.check_num(1)?);
+    let (x, y) = match ctx.vm.dialect {
+        Dialect::Lua51 => numbers::two_numbers(ctx)?,
+        _ => (ctx.check_num(0)?, ctx.check_num(1)?),
+    };
     ctx.ret(Val::float(crate::number::float_pow(x, y)))
 }
 
@@ -223,8 +226,11 @@ static LDEXP: NativeDef = NativeDef {
 };
 
 fn ldexp(ctx: &mut Ctx<'_>) -> NativeResult {
+    if ctx.vm.dialect == Dialect::Lua51 {
+        numbers::two_numbers(ctx)?;
+    }
     let mut x = ctx.check_num(0)?;
-    let mut exponent = ctx.check_int(1)?.clamp(-5000, 5000);
+    let mut exponent = i64::from(ctx.check_int(1)? as i32).clamp(-5000, 5000);
     // In steps that do not overflow by themselves; only the last may round.
     while exponent > 1000 {
         x *= 2f64.powi(1000);

@@ -150,7 +150,7 @@ fn insert_at(ctx: &mut Ctx<'_>, size: i64) -> NativeResult {
     let (position, v) = match ctx.nargs() {
         2 => (end, ctx.arg(1)),
         3 => {
-            let position = ctx.check_int(1)?;
+            let position = ctx.check_count(1)?;
             if ctx.vm.dialect < Dialect::Lua52 {
                 return insert_anywhere(ctx, size, position);
             }
@@ -216,7 +216,7 @@ fn remove_with_length(ctx: &mut Ctx<'_>) -> NativeResult {
 }
 
 fn remove_at(ctx: &mut Ctx<'_>, size: i64) -> NativeResult {
-    let position = ctx.opt_int(1, size)?;
+    let position = ctx.opt_count(1, size)?;
     if ctx.vm.dialect < Dialect::Lua52 && !(1..=size).contains(&position) {
         return ctx.ret0();
     }
@@ -560,7 +560,7 @@ fn unpack(ctx: &mut Ctx<'_>) -> NativeResult {
         }
         match plainly_long(ctx, v) {
             Some(mut t) => {
-                let first = ctx.opt_int(1, 1)?;
+                let first = ctx.opt_count(1, 1)?;
                 let last = t.border();
                 return unpack_range(ctx, first, last);
             }
@@ -573,15 +573,15 @@ fn unpack(ctx: &mut Ctx<'_>) -> NativeResult {
     if ctx.vm.dialect < Dialect::Lua53 {
         ctx.check_table(0)?;
     }
-    let first = ctx.opt_int(1, 1)?;
-    let last = ctx.check_int(2)?;
+    let first = ctx.opt_count(1, 1)?;
+    let last = ctx.check_count(2)?;
     unpack_range(ctx, first, last)
 }
 
 fn unpack_with_length(ctx: &mut Ctx<'_>) -> NativeResult {
     let last = taken_length(ctx)?;
     let first = if ctx.nargs() > 2 {
-        ctx.opt_int(1, 1)?
+        ctx.opt_count(1, 1)?
     } else {
         1
     };
@@ -705,11 +705,11 @@ fn concat_with_length(ctx: &mut Ctx<'_>) -> NativeResult {
 
 fn concat_with(ctx: &mut Ctx<'_>, size: i64) -> NativeResult {
     ctx.opt_str(1)?;
-    let next = ctx.opt_int(2, 1)?;
+    let next = ctx.opt_count(2, 1)?;
     let last = if ctx.is_none_or_nil(3) {
         size
     } else {
-        ctx.check_int(3)?
+        ctx.check_count(3)?
     };
     let mut state = Concat {
         result: ctx.buffer(),
@@ -838,10 +838,14 @@ impl Concat {
             ctx.vm.write_number(v, &mut text);
             self.result.push(ctx, &text)?;
         } else {
+            // 5.3 shows the low half of the index.
+            let index = match ctx.vm.dialect {
+                Dialect::Lua53 => i64::from(self.next as i32),
+                _ => self.next,
+            };
             let message = format!(
-                "invalid value ({}) at index {} in table for 'concat'",
-                v.type_name(),
-                self.next
+                "invalid value ({}) at index {index} in table for 'concat'",
+                v.type_name()
             );
             return Err(ctx.error(&message));
         }

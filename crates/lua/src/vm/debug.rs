@@ -255,7 +255,7 @@ impl Vm {
         if self.dialect >= Dialect::Lua53 {
             return described(name);
         }
-        if name.kind == "constant" {
+        if name.kind == "constant" && self.dialect < Dialect::Lua52 {
             return Vec::new();
         }
         let name = Name {
@@ -344,15 +344,16 @@ impl Vm {
             event,
             Event::BAnd | Event::BOr | Event::BXor | Event::Shl | Event::Shr | Event::BNot
         );
-        // Before 5.4 it is the language that makes numbers of strings, and constants are no variables.
+        // Before 5.4 it is the language that makes numbers of strings, and a binary operator's constants are in no register.
         let old = self.dialect < Dialect::Lua54;
         let numeric = |v: Val| match old {
             true => self.number_of(v).is_some(),
             false => v.is_number(),
         };
         let (good, both) = (numeric(a), numeric(a) && numeric(b));
+        let binary = !matches!(event, Event::Unm | Event::BNot);
         let on = on.map(|operand| match operand {
-            Operand::Register(_) if old && self.is_constant(operand) => Operand::None,
+            Operand::Register(_) if old && binary && self.is_constant(operand) => Operand::None,
             operand => operand,
         });
         if bitwise && both {
@@ -392,7 +393,9 @@ impl Vm {
     #[cold]
     pub(crate) fn compare_error(&mut self, a: Val, b: Val) -> Thrown {
         let (x, y) = (self.type_name_for_message(a), self.type_name_for_message(b));
-        if x == y {
+        // 5.1 compares the third letters of the types' names.
+        let alike = self.dialect == Dialect::Lua51 && x.as_bytes().get(2) == y.as_bytes().get(2);
+        if x == y || alike {
             self.throw_str(&format!("attempt to compare two {x} values"))
         } else {
             self.throw_str(&format!("attempt to compare {x} with {y}"))
@@ -455,7 +458,7 @@ impl Vm {
 
 /// `"chunk:line: "`; the line is -1 in stripped code.
 fn position(code: &FunctionCode, line: Option<u32>) -> Vec<u8> {
-    let mut text = crate::compiler::chunk_id(&code.source);
+    let mut text = crate::compiler::chunk_id_in(code.dialect, &code.source, false);
     text.extend_from_slice(format!(":{}: ", line.map_or(-1, i64::from)).as_bytes());
     text
 }

@@ -36,6 +36,30 @@ pub(super) fn wanted_results(nresults: i16, flags: u16) -> i16 {
     }
 }
 
+/// The smallest `n` for which `step * n` modulo `modulus` lies between `low` and `high`, as Euclid's algorithm finds it:
+/// where no multiple lies there before the first wrap, the question is the same for the remainders modulo the step.
+/// `modulus` is at most 2^64, `low` at least 1, `step` below the modulus.
+fn first_multiple_within(step: u128, modulus: u128, low: u128, high: u128) -> Option<u128> {
+    if low > high || step == 0 {
+        return None;
+    }
+    if 2 * step > modulus {
+        // The same backwards.
+        return first_multiple_within(modulus - step, modulus, modulus - high, modulus - low);
+    }
+    let first = low.div_ceil(step);
+    if first * step <= high {
+        return Some(first);
+    }
+    let wraps = first_multiple_within(
+        (step - modulus % step) % step,
+        step,
+        low % step,
+        high % step,
+    )?;
+    Some((low + modulus * wraps).div_ceil(step))
+}
+
 impl Vm {
     /// Strict mode: equal long string constants of a function and one inside it are one object, as `%p` shows.
     pub(super) fn share_long_constants(&mut self, parent: &Proto, child: Gc<Proto>) {
@@ -66,7 +90,7 @@ impl Vm {
     }
 
     /// As `prepare_loop`, for 5.3: a step of zero is no error (it loops while the limit is at or below the start), and an
-    /// integer loop whose next value overflows wraps around and goes on: about for ever.
+    /// integer loop whose next value overflows wraps around and goes on.
     #[cold]
     pub(super) fn prepare_old_loop(
         &mut self,
@@ -87,18 +111,19 @@ impl Vm {
             if if s > 0 { i > last } else { i < last } {
                 return Ok(None);
             }
-            let distance = match s > 0 {
-                true => (last as u64).wrapping_sub(i as u64),
-                false => (i as u64).wrapping_sub(last as u64),
+            // The loop ends with the first value beyond the limit, be it after having wrapped around: at one of these
+            // distances from the start, counted in the direction of the step.
+            let (nearest, farthest) = match s > 0 {
+                true => (i128::from(last) + 1 - i128::from(i), i64::MAX.abs_diff(i)),
+                false => (i128::from(i) + 1 - i128::from(last), i.abs_diff(i64::MIN)),
             };
-            let turns = distance.checked_div(s.unsigned_abs());
-            // The value after the last one that is within the limit.
-            let ends = turns.is_some_and(|turns| {
-                let passed = i128::from(i) + i128::from(s) * (i128::from(turns) + 1);
-                i64::try_from(passed).is_ok()
-            });
-            let turns = if ends { turns } else { None };
-            let count = turns.unwrap_or(u64::MAX);
+            let turns = first_multiple_within(
+                u128::from(s.unsigned_abs()),
+                1 << 64,
+                nearest as u128,
+                u128::from(farthest),
+            );
+            let count = turns.map_or(u64::MAX, |turns| turns as u64 - 1);
             return Ok(Some([start, Val::int(count as i64), step]));
         }
         let Some(l) = float(limit) else {
@@ -110,6 +135,8 @@ impl Vm {
         let Some(i) = float(start) else {
             return Err(self.loop_error("initial value", start));
         };
+        // As in 5.1 and 5.2, the first value is one step after what is one step before the start.
+        let i = (i - s) + s;
         match if s > 0.0 { i <= l } else { l <= i } {
             true => Ok(Some([Val::float(i), Val::float(l), Val::float(s)])),
             false => Ok(None),
@@ -211,5 +238,27 @@ fn closed_itself(ctx: &mut Ctx<'_>) -> NativeResult {
             let error = ctx.result(0);
             Err(ctx.throw(error))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::first_multiple_within;
+
+    #[test]
+    fn the_first_multiple_is_what_counting_finds() {
+        const MODULUS: u128 = 37;
+        for step in 0..MODULUS {
+            for low in 1..MODULUS {
+                for high in 0..MODULUS {
+                    let counted =
+                        (0..MODULUS).find(|n| (low..=high).contains(&(step * n % MODULUS)));
+                    let found = first_multiple_within(step, MODULUS, low, high);
+                    assert_eq!(found, counted, "{step} {low} {high}");
+                }
+            }
+        }
+        let found = first_multiple_within((1 << 63) - 1, 1 << 64, 2, (1 << 63) - 4);
+        assert_eq!(found, Some(5));
     }
 }

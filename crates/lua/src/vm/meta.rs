@@ -627,6 +627,8 @@ impl Vm {
             return Err(self.loop_error("initial value", start));
         };
         if self.floats {
+            // The first value is found like the others: by adding the step, to what is one step before the start.
+            let i = (i - s) + s;
             // A step of zero runs for ever upwards to a limit that is never reached, or not at all.
             let done = if s > 0.0 { l < i } else { i < l };
             return Ok(

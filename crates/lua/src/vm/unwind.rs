@@ -128,7 +128,9 @@ impl Vm {
                 // The handlers are told, too, and get some room to do without an error of their own.
                 let _ = self.throw_bytes(b"C stack overflow");
             }
-            if depth < MAX_HANDLER_DEPTH + SPARE_HANDLER_DEPTH {
+            let handler = self.thread().get(frame.base as usize);
+            let usable = self.dialect >= Dialect::Lua53 || handler.is_function();
+            if usable && depth < MAX_HANDLER_DEPTH + SPARE_HANDLER_DEPTH {
                 return self.call_handler(frame).map(Some);
             }
             self.thrown = Val::NIL;

@@ -4,6 +4,7 @@ use super::Generator;
 use super::operand::{Exp, Kind};
 use crate::compiler::ast::*;
 use crate::compiler::{Fail, Place};
+use crate::dialect::Dialect;
 use crate::op::{Instr, Op};
 
 /// Positional items of a constructor are stored in batches of this many.
@@ -81,7 +82,8 @@ impl Generator<'_, '_, '_> {
             }
             Expr::Unary { op, operand } => {
                 let mut exp = self.expression(operand)?;
-                self.unary(op, &mut exp, node.line)?;
+                let line = self.operation_line(node.line);
+                self.unary(op, &mut exp, line)?;
                 Ok(exp)
             }
             Expr::Table(table) => self.table(self.ast.table(table), node.line),
@@ -92,6 +94,14 @@ impl Generator<'_, '_, '_> {
         };
         self.see(id);
         exp
+    }
+
+    /// The line of an operation whose operands are there: in 5.1 where the last one ends, later the operator's.
+    fn operation_line(&self, line: u32) -> u32 {
+        match self.options.dialect {
+            Dialect::Lua51 => self.line,
+            _ => line,
+        }
     }
 
     /// Describes a variable or constant; makes no code.
@@ -130,7 +140,8 @@ impl Generator<'_, '_, '_> {
                 self.infix(op, &mut left)?;
                 let right = self.expression(right)?;
                 self.see(id);
-                self.postfix(op, left, right, node.line)
+                let line = self.operation_line(node.line);
+                self.postfix(op, left, right, line)
             }
             Expr::Field { object, name } if self.is_virtual_vararg(object) => {
                 self.see(id);

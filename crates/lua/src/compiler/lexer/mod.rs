@@ -9,7 +9,7 @@ mod token;
 pub(crate) use token::{Spanned, Token};
 
 use super::strings::{STRING_OVERHEAD, StrId, Strings};
-use super::{Budget, Fail, chunk_id};
+use super::{Budget, Fail, chunk_id_in};
 use crate::dialect::Dialect;
 use crate::number::{self, Number};
 
@@ -213,8 +213,12 @@ impl<'s, 'b, 'm> Lexer<'s, 'b, 'm> {
         Ok(self.strings.add(text))
     }
 
-    /// Takes everything that could belong to a numeral, then asks whether it is one: `3x` is an error, not two tokens.
+    /// Takes everything that could belong to a numeral, then asks whether it is one: `3x` is an error, not two tokens
+    /// (but in 5.2 and 5.3).
     fn numeral(&mut self) -> Result<Token, Fail> {
+        if self.dialect == Dialect::Lua51 {
+            return self.numeral_of_51();
+        }
         let start = self.position;
         // `.0x5` is malformed as a whole: the zero may follow a point.
         let zero = usize::from(self.peek() == Some(b'.'));
@@ -230,13 +234,20 @@ impl<'s, 'b, 'm> Lexer<'s, 'b, 'm> {
                     if matches!(self.peek(), Some(b'+' | b'-')) {
                         self.position += 1;
                     }
+                    // Before 5.4 no second exponent is taken right behind the first.
+                    let goes_on = |b: u8| b == b'.' || b.is_ascii_hexdigit();
+                    if self.dialect < Dialect::Lua54 && !self.peek().is_some_and(goes_on) {
+                        break;
+                    }
                 }
                 (b'.', _) => self.position += 1,
                 _ if byte.is_ascii_hexdigit() => self.position += 1,
                 _ => break,
             }
         }
-        if matches!(self.peek(), Some(b) if b.is_ascii_alphabetic() || b == b'_') {
+        if self.dialect >= Dialect::Lua54
+            && matches!(self.peek(), Some(b) if b.is_ascii_alphabetic() || b == b'_')
+        {
             self.position += 1;
         }
         let source = self.source;
@@ -250,6 +261,45 @@ impl<'s, 'b, 'm> Lexer<'s, 'b, 'm> {
         match number::parse(text) {
             Some(Number::Int(value)) => Ok(Token::Int(value)),
             Some(Number::Float(value)) => Ok(Token::Float(value)),
+            None => Err(self.error("malformed number", Near::Text(text))),
+        }
+    }
+
+    /// 5.1 ends a numeral elsewhere, and knows no hexadecimal fractions and exponents; LuaJIT does.
+    fn numeral_of_51(&mut self) -> Result<Token, Fail> {
+        let start = self.position;
+        let rest = &self.source[start..];
+        let in_word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+        let exponent = match rest {
+            [b'0', b'x' | b'X', ..] => b'p',
+            _ => b'e',
+        };
+        let mut before = 0;
+        let whole = rest.iter().position(|&b| {
+            let sign = matches!(b, b'+' | b'-') && before == exponent;
+            before = b.to_ascii_lowercase();
+            !sign && !in_word(b) && b != b'.'
+        });
+        let whole = whole.unwrap_or(rest.len());
+        if let Some(value) = number::parse_as_float(&rest[..whole]) {
+            self.position += whole;
+            return Ok(Token::Float(value));
+        }
+        let end_of = |from: usize, takes: &dyn Fn(u8) -> bool| {
+            let taken = rest[from..].iter().take_while(|b| takes(**b)).count();
+            from + taken
+        };
+        let mut end = end_of(0, &|b| b.is_ascii_digit() || b == b'.');
+        if let Some(b'e' | b'E') = rest.get(end) {
+            end += 1;
+            if let Some(b'+' | b'-') = rest.get(end) {
+                end += 1;
+            }
+        }
+        let text = &rest[..end_of(end, &in_word)];
+        self.position += text.len();
+        match number::parse_as_float(text) {
+            Some(value) => Ok(Token::Float(value)),
             None => Err(self.error("malformed number", Near::Text(text))),
         }
     }
@@ -273,7 +323,7 @@ impl<'s, 'b, 'm> Lexer<'s, 'b, 'm> {
     }
 
     fn message_at(&self, message: &str, line: u32) -> Vec<u8> {
-        let mut text = chunk_id(self.chunk_name);
+        let mut text = chunk_id_in(self.dialect, self.chunk_name, true);
         text.extend_from_slice(format!(":{}: {message}", line).as_bytes());
         text
     }

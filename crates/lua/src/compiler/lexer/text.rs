@@ -110,12 +110,8 @@ impl Lexer<'_, '_, '_> {
                     return Ok(Token::Str(self.intern_text()?));
                 }
                 Some(_) => {
-                    return Err(self.string_error(
-                        quote,
-                        self.position,
-                        "unfinished string",
-                        false,
-                    ));
+                    let near = [&[quote], &self.text[..]].concat();
+                    return Err(self.error("unfinished string", Near::Text(&near)));
                 }
             }
         }

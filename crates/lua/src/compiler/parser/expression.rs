@@ -207,6 +207,9 @@ impl Parser<'_, '_, '_> {
         first_line: u32,
     ) -> Result<ExprId, Fail> {
         let line = self.line();
+        // The reference of these versions gives a call the line on which its whole expression begins.
+        let of_expression = matches!(self.dialect, Dialect::Lua52 | Dialect::Lua53);
+        let call_line = if of_expression { first_line } else { line };
         let arguments = match self.token.token {
             Token::LeftParen => {
                 if self.dialect == Dialect::Lua51 && line != self.last_line {
@@ -218,7 +221,7 @@ impl Parser<'_, '_, '_> {
                     Token::RightParen => List::EMPTY,
                     _ => self.expression_list()?,
                 };
-                self.expect_match(Token::RightParen, Token::LeftParen, line)?;
+                self.expect_match(Token::RightParen, Token::LeftParen, call_line)?;
                 list
             }
             Token::LeftBrace => {
@@ -234,12 +237,10 @@ impl Parser<'_, '_, '_> {
         };
         self.lexer.budget.spend(0, std::mem::size_of::<Call>())?;
         let call = CallId(self.ast.calls.len() as u32);
-        // The reference of these versions gives a call the line on which its whole expression begins.
-        let of_expression = matches!(self.dialect, Dialect::Lua52 | Dialect::Lua53);
         self.ast.calls.push(Call {
             method,
             arguments,
-            line: if of_expression { first_line } else { line },
+            line: call_line,
         });
         self.push_expr(Expr::Call { function, call }, self.last_line)
     }

@@ -4,9 +4,10 @@ use super::Parser;
 use crate::compiler::Fail;
 use crate::compiler::ast::*;
 use crate::compiler::lexer::Token;
-use crate::compiler::resolve::TooMany;
+use crate::compiler::resolve::{GotoError, TooMany};
 use crate::compiler::strings::StrId;
 use crate::dialect::Dialect;
+use std::collections::HashMap;
 
 /// Most values that a `return` may list (5.5; before, registers are what limits them).
 const MAX_RETURNS: usize = 254;
@@ -26,8 +27,12 @@ impl Parser<'_, '_, '_> {
         let start = self.scratch.stmts.len();
         while !self.ends_block(true) {
             let is_return = self.token.token == Token::Return;
+            let ends_block = self.dialect == Dialect::Lua51 && self.token.token == Token::Break;
             self.statement()?;
-            if is_return {
+            if ends_block && self.token.token == Token::Semicolon {
+                self.advance()?;
+            }
+            if is_return || ends_block {
                 break;
             }
         }
@@ -394,11 +399,20 @@ impl Parser<'_, '_, '_> {
     /// Parses a label and those right after it, which all mark the same place.
     fn label_statement(&mut self, line: u32) -> Result<(), Fail> {
         let mut labels = Vec::new();
+        let mut known = HashMap::new();
         let mut line = line;
         loop {
             self.advance()?;
             let name = self.expect_name()?;
             labels.push((name, line));
+            if self.dialect < Dialect::Lua54 {
+                // Looked up before the next one is read.
+                let checked = match known.insert(name, line) {
+                    Some(line) => Err(GotoError::Repeated { name, line }),
+                    None => self.scopes.check_label(name),
+                };
+                checked.map_err(|e| self.goto_error(e))?;
+            }
             self.expect(Token::ColonColon)?;
             while self.accept(Token::Semicolon)? {}
             if self.token.token != Token::ColonColon {
@@ -441,10 +455,13 @@ impl Parser<'_, '_, '_> {
     /// Parses a call or an assignment.
     fn expression_statement(&mut self, line: u32) -> Result<(), Fail> {
         let first = self.suffixed_expression()?;
-        if matches!(self.token.token, Token::Assign | Token::Comma) {
+        let expr = self.ast.expr(first).expr;
+        // In 5.1 a call is a statement, whatever follows.
+        let is_statement = self.dialect == Dialect::Lua51 && matches!(expr, Expr::Call { .. });
+        if matches!(self.token.token, Token::Assign | Token::Comma) && !is_statement {
             return self.assignment(first, line);
         }
-        match self.ast.expr(first).expr {
+        match expr {
             Expr::Call { .. } => self.push_stmt(Stmt::Call(first), line),
             // 5.1 takes everything that is no call for an assignment.
             Expr::Global { .. }

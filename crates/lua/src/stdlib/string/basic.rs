@@ -188,7 +188,7 @@ fn char_(ctx: &mut Ctx<'_>) -> NativeResult {
         &mut long[..]
     };
     for (i, byte) in bytes.iter_mut().enumerate() {
-        *byte = match u8::try_from(ctx.check_int(i)?) {
+        *byte = match u8::try_from(ctx.check_count(i)?) {
             Ok(byte) => byte,
             Err(_) if ctx.vm.dialect < Dialect::Lua52 => {
                 return Err(ctx.arg_error(i, "invalid value"));
@@ -326,7 +326,7 @@ fn reverse_pieces(ctx: &mut Ctx<'_>, mut making: Making) -> NativeResult {
 
 fn rep(ctx: &mut Ctx<'_>) -> NativeResult {
     let text = ctx.check_str(0)?.as_bytes();
-    let count = ctx.check_int(1)?;
+    let count = ctx.check_count(1)?;
     let separator = ctx.opt_str(2)?.map_or(&b""[..], |s| s.as_bytes());
     if count <= 0 {
         return ctx.ret_str(b"");

@@ -67,6 +67,12 @@ fn gsub(ctx: &mut Ctx<'_>) -> NativeResult {
         _ => return Err(ctx.type_error(2, "string/function/table")),
     }
     let max = ctx.opt_int(3, subject.len() as i64 + 1)?;
+    let max = match ctx.vm.dialect {
+        Dialect::Lua51 => i64::from(max as i32),
+        // An unsigned number there.
+        Dialect::Lua52 if max < 0 => i64::MAX,
+        _ => max,
+    };
     let search = Search::new(ctx, pattern, true, 0)?;
     let result = ctx.buffer();
     let finished = max <= 0;

@@ -264,7 +264,8 @@ fn unpack_from(ctx: &mut Ctx<'_>, mut reader: Reader, mut at: usize) -> NativeRe
             }
             Err(error) => return Err(pack_error(ctx, error)),
         };
-        if step.padding + step.size > data.len() - at {
+        // An unterminated string leaves 5.3 behind the zero that is not there.
+        if at > data.len() || step.padding + step.size > data.len() - at {
             return Err(ctx.arg_error(1, "data string too short"));
         }
         at += step.padding;
@@ -325,8 +326,11 @@ fn unpack_item(
             return Ok(at + size + len);
         }
         Item::Terminated => {
-            let Some(len) = find_zero(ctx, rest) else {
-                return Err(ctx.arg_error(1, "unfinished string for format 'z'"));
+            let len = match find_zero(ctx, rest) {
+                Some(len) => len,
+                // The zero that the reference keeps behind every string ends it.
+                None if ctx.vm.dialect < Dialect::Lua54 => rest.len(),
+                None => return Err(ctx.arg_error(1, "unfinished string for format 'z'")),
             };
             ctx.charge(len / 16);
             ctx.push_str(&rest[..len])?;

@@ -81,12 +81,12 @@ fn shifted(x: u32, n: i64) -> u32 {
 }
 
 fn shift(ctx: &mut Ctx<'_>, direction: i64) -> NativeResult {
-    let (x, n) = (check_bits(ctx, 0)?, ctx.check_int(1)?);
+    let (x, n) = (check_bits(ctx, 0)?, ctx.check_count(1)?);
     ret_bits(ctx, shifted(x, n.saturating_mul(direction)))
 }
 
 fn arshift(ctx: &mut Ctx<'_>) -> NativeResult {
-    let (x, n) = (check_bits(ctx, 0)?, ctx.check_int(1)?);
+    let (x, n) = (check_bits(ctx, 0)?, ctx.check_count(1)?);
     if n < 0 || x >> 31 == 0 {
         return ret_bits(ctx, shifted(x, n.saturating_neg()));
     }
@@ -94,14 +94,14 @@ fn arshift(ctx: &mut Ctx<'_>) -> NativeResult {
 }
 
 fn rotate(ctx: &mut Ctx<'_>, direction: i64) -> NativeResult {
-    let (x, n) = (check_bits(ctx, 0)?, ctx.check_int(1)?);
+    let (x, n) = (check_bits(ctx, 0)?, ctx.check_count(1)?);
     let by = n.wrapping_mul(direction).rem_euclid(32) as u32;
     ret_bits(ctx, x.rotate_left(by))
 }
 
 /// The field that arguments `i` and the next tell: its lowest bit, and as many ones as it is wide.
 fn field(ctx: &mut Ctx<'_>, i: usize) -> Result<(u32, u32), Thrown> {
-    let (lowest, width) = (ctx.check_int(i)?, ctx.opt_int(i + 1, 1)?);
+    let (lowest, width) = (ctx.check_count(i)?, ctx.opt_count(i + 1, 1)?);
     if lowest < 0 {
         return Err(ctx.arg_error(i, "field cannot be negative"));
     }

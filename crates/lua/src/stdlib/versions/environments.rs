@@ -136,8 +136,8 @@ fn function_argument(ctx: &mut Ctx<'_>, optional: bool) -> Result<Option<Val>, T
         return Ok(Some(ctx.arg(0)));
     }
     let level = match optional {
-        true => ctx.opt_int(0, 1)?,
-        false => ctx.check_int(0)?,
+        true => ctx.opt_count(0, 1)?,
+        false => ctx.check_count(0)?,
     };
     let Ok(level) = usize::try_from(level) else {
         return Err(ctx.arg_error(0, "level must be non-negative"));

@@ -24,7 +24,7 @@ pub(in crate::stdlib) static MOD: NativeDef = NativeDef {
 
 /// `tonumber(text, base)`: digits up to `z`, with white space around them and a sign.
 pub(in crate::stdlib) fn tonumber_in_base(ctx: &mut Ctx<'_>) -> NativeResult {
-    let base = ctx.check_int(1)?;
+    let base = ctx.check_count(1)?;
     if base == 10 && ctx.vm.dialect < Dialect::Lua52 {
         let v = ctx.check_any(0)?;
         let n = ctx.vm.number_of(v).map(Number::to_f64);
@@ -61,13 +61,20 @@ fn parse_in_base(text: &[u8], base: u32) -> Option<f64> {
     Some(if negative { -n } else { n })
 }
 
+/// Two arguments, of which the second is looked at first: there they are arguments of one C call, which compilers for
+/// x86-64 evaluate from the last to the first.
+pub(in crate::stdlib) fn two_numbers(ctx: &mut Ctx<'_>) -> Result<(f64, f64), Thrown> {
+    let second = ctx.check_num(1)?;
+    Ok((ctx.check_num(0)?, second))
+}
+
 fn atan2(ctx: &mut Ctx<'_>) -> NativeResult {
-    let (y, x) = (ctx.check_num(0)?, ctx.check_num(1)?);
+    let (y, x) = two_numbers(ctx)?;
     ctx.ret(Val::float(y.atan2(x)))
 }
 
 pub(in crate::stdlib) fn fmod(ctx: &mut Ctx<'_>) -> NativeResult {
-    let (a, b) = (ctx.check_num(0)?, ctx.check_num(1)?);
+    let (a, b) = two_numbers(ctx)?;
     let rest = a % b;
     // The processor's invalid result is negative, and shows as such.
     ctx.ret(Val::float(
@@ -105,7 +112,7 @@ pub(in crate::stdlib) fn extreme(ctx: &mut Ctx<'_>, largest: bool) -> NativeResu
 /// A bound of `random`: in 5.1 without its fraction.
 fn bound(ctx: &mut Ctx<'_>, i: usize) -> Result<f64, Thrown> {
     match ctx.vm.dialect < Dialect::Lua52 {
-        true => ctx.check_int(i).map(|n| n as f64),
+        true => ctx.check_count(i).map(|n| n as f64),
         false => ctx.check_num(i),
     }
 }

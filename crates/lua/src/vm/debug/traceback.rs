@@ -195,7 +195,7 @@ impl Vm {
             }
             (None, Some(code)) => {
                 text.extend_from_slice(b"in function <");
-                text.extend_from_slice(&crate::compiler::chunk_id(&code.source));
+                text.extend_from_slice(&short_source(Some(code)));
                 text.extend_from_slice(format!(":{}>", code.line_defined).as_bytes());
             }
             (None, None) if first => text.push(b'?'),
@@ -238,7 +238,7 @@ impl Vm {
                 Some(code) if code.line_defined == 0 => text.extend_from_slice(b"main chunk"),
                 Some(code) => {
                     text.extend_from_slice(b"function <");
-                    text.extend_from_slice(&crate::compiler::chunk_id(&code.source));
+                    text.extend_from_slice(&short_source(Some(code)));
                     text.extend_from_slice(format!(":{}>", code.line_defined).as_bytes());
                 }
                 None => text.push(b'?'),
@@ -271,7 +271,7 @@ pub(crate) fn frame_code(thread: &Thread, func: usize) -> Option<&FunctionCode> 
 /// The chunk name as messages show it.
 pub(crate) fn short_source(code: Option<&FunctionCode>) -> Vec<u8> {
     match code {
-        Some(code) => crate::compiler::chunk_id(&code.source),
+        Some(code) => crate::compiler::chunk_id_in(code.dialect, &code.source, false),
         None => b"[C]".to_vec(),
     }
 }
