@@ -606,11 +606,10 @@ impl Heap {
                 );
             }
             (*h).kind = 0;
-            if !in_page && !self.quarantine {
-                std::alloc::dealloc(
-                    h as *mut u8,
-                    std::alloc::Layout::from_size_align_unchecked(size, 16),
-                );
+            match (in_page, self.quarantine) {
+                (true, _) => {}
+                (false, true) => self.quarantined.push((h, size)),
+                (false, false) => dealloc_large(h, size),
             }
         }
     }
@@ -691,6 +690,22 @@ impl Heap {
         for h in std::mem::take(&mut self.large) {
             self.free(h, false);
         }
+        for (h, size) in std::mem::take(&mut self.quarantined) {
+            // SAFETY: it was freed by the collector, which left its memory.
+            unsafe { dealloc_large(h, size) };
+        }
+    }
+}
+
+/// Gives the memory of an object outside pages back.
+///
+/// # Safety
+/// Nothing uses the object any more; it has this size.
+unsafe fn dealloc_large(h: *mut Header, size: usize) {
+    // SAFETY: the caller's promise; `allocate_large` took it with this alignment.
+    unsafe {
+        let layout = std::alloc::Layout::from_size_align_unchecked(size, 16);
+        std::alloc::dealloc(h as *mut u8, layout);
     }
 }
 

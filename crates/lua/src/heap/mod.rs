@@ -157,6 +157,8 @@ pub struct Heap {
     pub(crate) verify: bool,
     /// Freed objects are poisoned and never reused.
     pub(crate) quarantine: bool,
+    /// Those outside pages, with their sizes.
+    pub(crate) quarantined: Vec<(*mut Header, usize)>,
 }
 
 /// Fuel while an interrupt is pending: so low that any check sees it, so far from the end that charges never wrap.
@@ -184,6 +186,7 @@ impl Heap {
             stress: false,
             verify: false,
             quarantine: false,
+            quarantined: Vec::new(),
         };
         heap.update_trigger();
         heap
