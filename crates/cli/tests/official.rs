@@ -1,6 +1,5 @@
 //! The official test suites of Lua 5.3, 5.4 and 5.5 under `--strict`, file by file, judged against
-//! `tests/official-5.4.expect` and its like: `cargo test -p rille --test official -- FILTER`, such as `5.5/sort`. `main.lua` of
-//! 5.4 also runs as it is, on the binary under the name `lua`.
+//! `tests/official-5.4.expect` and its like: `cargo test -p rille --test official -- FILTER`, such as `5.5/sort`.
 //!
 //! `RILLE_BIN` names another build of the binary to judge, such as the release one.
 
@@ -28,7 +27,7 @@ fn main() -> ExitCode {
             }
         }
     }
-    let mut cases: Vec<Case> = suites
+    let cases: Vec<Case> = suites
         .iter()
         .flat_map(|suite| suite.files().iter().map(move |file| (suite, file)))
         .map(|(suite, file)| Case {
@@ -36,11 +35,5 @@ fn main() -> ExitCode {
             run: Box::new(|| suite.check(&engine, file)),
         })
         .collect();
-    for suite in suites.iter().filter(|suite| suite.dialect() == "5.4") {
-        cases.push(Case {
-            name: "5.4/main.lua as it is".to_owned(),
-            run: Box::new(|| suite.check_command_line(&binary)),
-        });
-    }
     harness::main(cases, &Arguments::from_env())
 }

@@ -241,7 +241,21 @@ impl Thread {
         if old <= SHRINK_ABOVE || live * 4 > old {
             return 0;
         }
-        let new = (live * 2).max(FIRST_STACK);
+        self.cut((live * 2).max(FIRST_STACK))
+    }
+
+    /// Gives back what error handling used beyond the limit, so that the next overflow is a first one again. No native may be
+    /// at work in the coroutine. Returns the bytes freed.
+    pub(crate) fn give_back_error_slots(&mut self) -> usize {
+        match self.stack_size as usize > MAX_STACK && self.extent() <= MAX_STACK {
+            true => self.cut(MAX_STACK),
+            false => 0,
+        }
+    }
+
+    /// Makes the stack smaller; everything live is below the new size.
+    fn cut(&mut self, new: usize) -> usize {
+        let old = self.stack_size as usize;
         // SAFETY: the block has this layout, and everything that is live stays below the new size; open variables
         // are live, and are redirected to the block's new place.
         unsafe {

@@ -11,11 +11,13 @@
 //! # comment
 //! db.lua fails REASON                the whole file
 //! attrib.lua skip 285-360 REASON     these lines are left out; without that, the file fails
+//! main.lua omit 563-563 REASON       these lines are left out; whether they would pass depends on the machine
 //! main.lua mode port REASON          it runs with the global `_port` (or `soft`, or `user`: all of them)
 //! ```
 //!
 //! **Invariant:** what is listed as failing fails, and a file with lines left out fails with them: a listed part that passes
-//! is a failure, so the list cannot go stale.
+//! is a failure, so the list cannot go stale. `all.lua` runs the other files in one VM, through `string.dump`, without the
+//! lines that are left out of them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -44,6 +46,8 @@ pub const DIALECTS: [&str; 3] = ["5.3", "5.4", "5.5"];
 const FULL_MODE: &str = "_nomsg = true";
 /// Files that are no tests of their own, and one that takes hours by design.
 const NOT_TESTS: [&str; 3] = ["bwcoercion.lua", "tracegc.lua", "heavy.lua"];
+/// Runs all the others.
+const EVERYTHING: &str = "all.lua";
 const TIME_LIMIT: Duration = Duration::from_secs(400);
 
 /// Starts the program as `lua`. The scripts that Ctrl-C is tried on run in the background, and `main.lua` takes the first line it
@@ -68,15 +72,26 @@ pub struct Suite {
     results: Mutex<BTreeMap<String, Outcome>>,
 }
 
+/// Lines of a file, and the reason.
+type Lines = (RangeInclusive<usize>, String);
+
 /// What the list says about a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Note {
     /// The whole file fails, for this reason.
     fails: Option<String>,
-    /// Lines that are left out, with the reasons.
-    skips: Vec<(RangeInclusive<usize>, String)>,
+    /// Lines that are left out because they fail, with the reasons.
+    skips: Vec<Lines>,
+    /// Lines that are left out whether they fail or not.
+    omits: Vec<Lines>,
     /// The globals that take something out, and why.
     mode: Option<(Mode, String)>,
+}
+
+impl Note {
+    fn leaves_out(&self) -> bool {
+        !self.skips.is_empty() || !self.omits.is_empty()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,49 +189,6 @@ impl Suite {
         verdict
     }
 
-    /// Runs `main.lua` as it is, outside the portable mode, on a program that is lua(1) under that name: options,
-    /// environment, prompt, Ctrl-C.
-    pub fn check_command_line(&self, program: &Path) -> Verdict {
-        match self.run_command_line(program) {
-            Ok(None) => Verdict::Passed,
-            Ok(Some(report)) => Verdict::Failed(report),
-            Err(e) => Verdict::Failed(format!("cannot run main.lua: {e}")),
-        }
-    }
-
-    fn run_command_line(&self, program: &Path) -> io::Result<Option<String>> {
-        let scratch = TempDir::new("official-main")?;
-        copy_tree(&self.folder, scratch.path())?;
-        let program = fs::canonicalize(program)?.display().to_string();
-        let lua = scratch.write("lua", NAMED_LUA.replace("PROGRAM", &program))?;
-        fs::set_permissions(&lua, fs::Permissions::from_mode(0o755))?;
-        // One of the suite's libraries in C, which are not built: it is about how `-l` names what it loads.
-        scratch.write("lib2-v2.lua", "return {id = function() return true end}")?;
-        let engine = Engine {
-            command: vec![lua.display().to_string()],
-            is_rille: false,
-            gc_stress: false,
-            instrumented: false,
-        };
-        let mut command = engine.command_in(scratch.path());
-        let outcome = process::run(command.arg("main.lua"), b"", TIME_LIMIT)?;
-        let (stdout, stderr) = (outcome.stdout_text(), outcome.stderr_text());
-        let passed = outcome.exit == Exit::Code(0);
-        // The last check wants a search that is under way for more than a second, which two Ctrl-C end. With a matcher that
-        // is through by then there is nothing to interrupt.
-        let text = fs::read_to_string(self.folder.join("main.lua"))?;
-        let last_check = text
-            .lines()
-            .position(|line| line.trim() == "assert(n >= 2)")
-            .map(|at| format!("main.lua:{}: assertion failed!", at + 1));
-        let up_to_last = last_check.is_some_and(|message| stderr.contains(&message));
-        // The first half of the test of Ctrl-C says "done".
-        if passed || up_to_last && stdout.lines().any(|line| line == "done") {
-            return Ok(None);
-        }
-        Ok(Some(format!("{}; standard error:\n{stderr}", outcome.exit)))
-    }
-
     fn judge(&self, engine: &Engine, file: &str, note: &Note) -> io::Result<(Verdict, Outcome)> {
         let stale = |what: &str| {
             let text = format!("passes, but {what}: take it off the list");
@@ -234,13 +206,15 @@ impl Suite {
                 if !note.skips.is_empty() && self.run(engine, file, note, false)?.is_none() {
                     return Ok(stale("with the lines that are listed to be skipped"));
                 }
-                let mut parts: Vec<String> = note
-                    .skips
-                    .iter()
+                let mut parts: Vec<String> = (note.skips.iter())
+                    .chain(&note.omits)
                     .map(|(lines, why)| format!("lines {}-{}: {why}", lines.start(), lines.end()))
                     .collect();
                 if let Some((mode, why)) = &note.mode {
                     parts.push(format!("{}: {why}", mode.name()));
+                }
+                if file == EVERYTHING && self.notes.values().any(Note::leaves_out) {
+                    parts.push("what is left out of the files it runs".into());
                 }
                 match parts.is_empty() {
                     true => (Verdict::Passed, Outcome::Passed),
@@ -250,7 +224,7 @@ impl Suite {
         })
     }
 
-    /// `rille lua` as a link that chooses the version by its name.
+    /// `rille lua` as lua(1), which chooses the version by its name.
     fn under_its_name(&self, engine: &Engine, folder: &Path) -> io::Result<Engine> {
         let mut named = Engine {
             command: engine.command.clone(),
@@ -260,10 +234,10 @@ impl Suite {
             && engine.is_rille
             && word == "lua"
         {
-            let link = folder.join(format!("lua{}", self.dialect));
-            std::os::unix::fs::symlink(fs::canonicalize(program)?, &link)?;
+            let named_lua = folder.join(format!("lua{}", self.dialect));
+            write_named_lua(&named_lua, Path::new(program))?;
             named.command = before.to_vec();
-            named.command.push(link.display().to_string());
+            named.command.push(named_lua.display().to_string());
         }
         Ok(named)
     }
@@ -278,10 +252,15 @@ impl Suite {
     ) -> io::Result<Option<String>> {
         let scratch = TempDir::new("official")?;
         copy_tree(&self.folder, scratch.path())?;
-        if skipping && !note.skips.is_empty() {
-            let path = scratch.path().join(file);
-            let text = fs::read(&path)?;
-            fs::write(&path, without_lines(&text, &note.skips))?;
+        for (other, listed) in &self.notes {
+            if other == file || file == EVERYTHING {
+                let left_out: Vec<&Lines> = (listed.skips.iter())
+                    .filter(|_| skipping)
+                    .chain(&listed.omits)
+                    .collect();
+                let path = scratch.path().join(other);
+                fs::write(&path, without_lines(&fs::read(&path)?, &left_out))?;
+            }
         }
         // Some files run the program that runs them, by the first word of `arg`: it has to be lua(1) by itself.
         let named = self.under_its_name(engine, scratch.path())?;
@@ -356,6 +335,12 @@ impl Suite {
     }
 }
 
+fn write_named_lua(at: &Path, program: &Path) -> io::Result<()> {
+    let program = fs::canonicalize(program)?.display().to_string();
+    fs::write(at, NAMED_LUA.replace("PROGRAM", &program))?;
+    fs::set_permissions(at, fs::Permissions::from_mode(0o755))
+}
+
 fn list_files(folder: &Path) -> io::Result<Vec<String>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -369,10 +354,13 @@ fn list_files(folder: &Path) -> io::Result<Vec<String>> {
 }
 
 /// The text with some lines empty, so that the numbers of the others stay.
-fn without_lines(text: &[u8], skips: &[(RangeInclusive<usize>, String)]) -> Vec<u8> {
+fn without_lines(text: &[u8], left_out: &[&Lines]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     for (index, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
-        match skips.iter().any(|(lines, _)| lines.contains(&(index + 1))) {
+        match left_out
+            .iter()
+            .any(|(lines, _)| lines.contains(&(index + 1)))
+        {
             true => out.push(b'\n'),
             false => out.extend_from_slice(line),
         }
@@ -397,7 +385,7 @@ fn parse_expectations(text: &str, files: &[String]) -> Result<BTreeMap<String, N
         };
         let (file, what) = (word(), word());
         let range = match what {
-            "skip" | "mode" => word(),
+            "skip" | "omit" | "mode" => word(),
             _ => "",
         };
         let reason = rest.to_owned();
@@ -410,10 +398,14 @@ fn parse_expectations(text: &str, files: &[String]) -> Result<BTreeMap<String, N
         let note = notes.entry(file.to_owned()).or_default();
         match what {
             "fails" if note.fails.is_none() => note.fails = Some(reason),
-            "skip" => note.skips.push((
-                parse_lines(range).ok_or_else(|| format!("{number}: `{range}` is no A-B"))?,
-                reason,
-            )),
+            "skip" | "omit" => {
+                let lines =
+                    parse_lines(range).ok_or_else(|| format!("{number}: `{range}` is no A-B"))?;
+                match what {
+                    "skip" => note.skips.push((lines, reason)),
+                    _ => note.omits.push((lines, reason)),
+                }
+            }
             "mode" if note.mode.is_none() => {
                 let mode = match range {
                     "port" => Mode::Port,
@@ -424,7 +416,11 @@ fn parse_expectations(text: &str, files: &[String]) -> Result<BTreeMap<String, N
                 note.mode = Some((mode, reason));
             }
             "fails" | "mode" => return Err(format!("{number}: {file} is listed twice")),
-            _ => return Err(format!("{number}: `{what}` is not fails, skip or mode")),
+            _ => {
+                return Err(format!(
+                    "{number}: `{what}` is not fails, skip, omit or mode"
+                ));
+            }
         }
     }
     Ok(notes)
@@ -513,7 +509,7 @@ mod tests {
     fn the_list_is_checked() {
         let known = files(&["db.lua", "files.lua"]);
         let list = parse_expectations(
-            "# note\n\nfiles.lua  mode port no popen\nfiles.lua skip 3-9 T\nfiles.lua skip 20-20 C\ndb.lua fails hooks\n",
+            "# note\n\nfiles.lua  mode port no popen\nfiles.lua skip 3-9 T\nfiles.lua skip 20-20 C\nfiles.lua omit 30-31 slow\ndb.lua fails hooks\n",
             &known,
         )
         .unwrap();
@@ -523,6 +519,7 @@ mod tests {
         );
         assert_eq!(list["files.lua"].skips[0], (3..=9, "T".into()));
         assert_eq!(list["files.lua"].skips.len(), 2);
+        assert_eq!(list["files.lua"].omits, [(30..=31, "slow".into())]);
         assert_eq!(list["db.lua"].fails.as_deref(), Some("hooks"));
         for (text, problem) in [
             ("nosuch.lua fails x", "1: the suite has no"),
@@ -544,7 +541,8 @@ mod tests {
     #[test]
     fn skipped_lines_keep_the_numbers_of_the_others() {
         let skips = [(2..=3, String::new()), (5..=5, String::new())];
-        assert_eq!(without_lines(b"a\nb\nc\nd\ne", &skips), b"a\n\n\nd\n\n");
+        let left_out: Vec<&Lines> = skips.iter().collect();
+        assert_eq!(without_lines(b"a\nb\nc\nd\ne", &left_out), b"a\n\n\nd\n\n");
     }
 
     /// The "interpreter" is a shell that ignores the Lua options and runs the last argument.

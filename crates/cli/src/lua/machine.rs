@@ -378,6 +378,11 @@ impl Machine {
         self.stopped.get()
     }
 
+    /// Writes a line to standard error.
+    pub fn warn(&self, line: &[u8]) {
+        let _ = self.host.write_err(line);
+    }
+
     /// Says on standard error what went wrong; returns the exit code it means.
     pub fn report(&self, program: Option<&[u8]>, failure: &Failure) -> u8 {
         let (text, code) = match failure {

@@ -2,7 +2,7 @@
 
 use super::editor::{Input, Line};
 use super::machine::{Failure, Loaded, Machine};
-use rille_lua::{MultiValue, Value};
+use rille_lua::{Dialect, MultiValue, Value};
 
 /// The name of what is typed.
 const NAME: &str = "=stdin";
@@ -58,6 +58,9 @@ fn read_chunk(machine: &Machine, input: &mut Input) -> Result<Typed, Failure> {
         input.remember(&text);
         return Ok(Typed::Chunk(Ok(f)));
     }
+    if is_local(&text) && machine.lua().dialect() >= Dialect::Lua55 {
+        machine.warn(LOCALS_END);
+    }
     let chunk = loop {
         match machine.try_load(&text, NAME) {
             Ok(Loaded::Function(f)) => break Ok(f),
@@ -74,6 +77,15 @@ fn read_chunk(machine: &Machine, input: &mut Input) -> Result<Typed, Failure> {
     };
     input.remember(&text);
     Ok(Typed::Chunk(chunk))
+}
+
+/// From 5.5 on, what a line that declares a local variable is answered with.
+const LOCALS_END: &[u8] = b"warning: locals do not survive across lines in interactive mode\n";
+
+/// Whether a line begins with `local`.
+fn is_local(line: &[u8]) -> bool {
+    let line = line.trim_ascii_start();
+    matches!(line.strip_prefix(b"local"), Some([b' ' | b'\t', ..] | []))
 }
 
 /// Asks for a line with the prompt that a global names.

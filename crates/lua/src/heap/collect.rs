@@ -76,8 +76,10 @@ pub(crate) struct Collector {
     pub(crate) pause_percent: usize,
     /// How much a step does, in percent of the usual work (`collectgarbage("setstepmul")`).
     pub(crate) step_percent: usize,
-    /// The mode that a script asked for last. There is one collector; the answer is its only trace.
+    /// The mode that a script is told. There is one collector.
     pub(crate) generational: bool,
+    /// A script chose the generational mode, whose smallest step finds all young garbage: here, a whole cycle.
+    pub(crate) whole_steps: bool,
     /// The parameters of `collectgarbage("param")` (5.5), as `stdlib::gc` codes them. Only two have an effect.
     pub(crate) parameters: [u8; 6],
     /// Bytes that steps have been asked for and not made for yet (5.5).
@@ -124,6 +126,7 @@ impl Collector {
             pause_percent: 100,
             step_percent: 100,
             generational: false,
+            whole_steps: false,
             parameters: crate::stdlib::gc::default_parameters(),
             owed: 0,
             gray: Vec::new(),

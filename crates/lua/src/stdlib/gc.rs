@@ -95,16 +95,12 @@ fn collectgarbage(ctx: &mut Ctx<'_>) -> NativeResult {
         return ctx.ret(Val::NIL);
     }
     match option {
-        "collect" => {
-            forget_temporaries(ctx);
-            ctx.resize_args(2)?;
-            let cycles = ctx.vm.begin_full_cycle();
-            ctx.set_arg(0, Val::int(0));
-            ctx.set_arg(1, Val::int(cycles as i64));
-            collect_on(ctx)
-        }
+        "collect" => collect(ctx, Val::int(0)),
         "step" => {
             let size = ctx.opt_int(1, 0)?.clamp(0, 1 << 40) as usize;
+            if size == 0 && ctx.vm.heap.gc.whole_steps {
+                return collect(ctx, Val::TRUE);
+            }
             // From 5.5 on, the size is in bytes, and what is too little to begin with is saved up.
             let work = match dialect >= Dialect::Lua55 {
                 true => {
@@ -240,6 +236,16 @@ fn forget_temporaries(ctx: &mut Ctx<'_>) {
     }
 }
 
+/// A full cycle from its beginning, then `result`.
+fn collect(ctx: &mut Ctx<'_>, result: Val) -> NativeResult {
+    forget_temporaries(ctx);
+    ctx.resize_args(2)?;
+    let cycles = ctx.vm.begin_full_cycle();
+    ctx.set_arg(0, result);
+    ctx.set_arg(1, Val::int(cycles as i64));
+    collect_on(ctx)
+}
+
 /// Collects in pieces, until so many cycles (argument 1) have ended: a whole one after the call.
 fn collect_on(ctx: &mut Ctx<'_>) -> NativeResult {
     let cycles = ctx.arg(1).as_int().unwrap_or(0) as u64;
@@ -292,6 +298,7 @@ fn set_mode(ctx: &mut Ctx<'_>, generational: bool) -> NativeResult {
         ctx.opt_int(1, 0)?;
         ctx.opt_int(2, 0)?;
     }
+    ctx.vm.heap.gc.whole_steps = generational;
     let old = std::mem::replace(&mut ctx.vm.heap.gc.generational, generational);
     ctx.ret_str(if old { b"generational" } else { b"incremental" })
 }

@@ -10,7 +10,7 @@ use crate::dialect::Dialect;
 use crate::heap::Gc;
 use crate::native::{Status, Thrown, return_results};
 use crate::thread::frame_flags::*;
-use crate::thread::{Frame, ThreadState};
+use crate::thread::{Frame, MAX_STACK, ThreadState};
 use crate::value::Val;
 use crate::vm::Event;
 
@@ -165,6 +165,10 @@ impl Vm {
             t.status = Status::Error; // even if the error is nil
         }
         self.close_boxes(keep as usize + 1);
+        if self.thread().stack_size as usize > MAX_STACK {
+            let freed = self.thread_mut().give_back_error_slots();
+            self.heap.uncharge(freed);
+        }
         Ok(Some(Next::CloseCaught))
     }
 
