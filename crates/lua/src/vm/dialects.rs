@@ -99,11 +99,16 @@ impl Vm {
         step: Val,
     ) -> Result<Option<[Val; 3]>, Thrown> {
         let float = |v: Val| to_number(v).map(Number::to_f64);
-        if let (Some(i), Some(s)) = (start.as_int(), step.as_int()) {
+        if let (Some(mut i), Some(s)) = (start.as_int(), step.as_int()) {
             let last = match to_number(limit) {
                 Some(Number::Int(last)) => last,
-                Some(Number::Float(f)) => match number::clip_loop_limit(f, s > 0) {
+                Some(Number::Float(f)) => match number::clip_loop_limit(f, s >= 0) {
                     Some(last) => last,
+                    // With a step of zero the reference's way of not running at all is to run from 0 on.
+                    None if s == 0 => {
+                        i = 0;
+                        i64::MIN
+                    }
                     None => return Ok(None),
                 },
                 None => return Err(self.loop_error("limit", limit)),
@@ -124,7 +129,7 @@ impl Vm {
                 u128::from(farthest),
             );
             let count = turns.map_or(u64::MAX, |turns| turns as u64 - 1);
-            return Ok(Some([start, Val::int(count as i64), step]));
+            return Ok(Some([Val::int(i), Val::int(count as i64), step]));
         }
         let Some(l) = float(limit) else {
             return Err(self.loop_error("limit", limit));

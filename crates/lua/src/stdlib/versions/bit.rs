@@ -36,12 +36,11 @@ pub(super) fn open(vm: &mut Vm) -> Result<(), Thrown> {
     crate::stdlib::open_library(vm, "bit", &natives, 0).map(drop)
 }
 
-/// A number as 32 bits; what is not finite has none set.
+/// A number as 32 bits, modulo 2^32 from -2^51 to 2^51. Beyond that these are the bits that the references have, which add
+/// the number that moves the units of a double to the end of its mantissa.
 pub(super) fn to_bits(f: f64) -> u32 {
-    const RANGE: f64 = 4_294_967_296.0;
-    let rounded = f.round_ties_even().rem_euclid(RANGE);
-    // NaN becomes 0; rounding of `rem_euclid` may reach the range itself.
-    if rounded >= RANGE { 0 } else { rounded as u32 }
+    const UNITS_AT_THE_END: f64 = 6_755_399_441_055_744.0; // 2^52 + 2^51
+    (f + UNITS_AT_THE_END).to_bits() as u32
 }
 
 fn check_bits(ctx: &mut Ctx<'_>, i: usize) -> Result<i32, Thrown> {

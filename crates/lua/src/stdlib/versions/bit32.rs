@@ -1,4 +1,4 @@
-//! The `bit32` library of 5.2: operations on numbers as unsigned 32-bit integers.
+//! The `bit32` library of 5.2 and 5.3: operations on numbers as unsigned 32-bit integers. In 5.3 the numbers have to be whole.
 //!
 //! **Invariant:** arguments are taken modulo 2^32, results are from 0 to 2^32 - 1; displacements of 32 and more shift
 //! everything out, negative ones shift the other way.
@@ -35,7 +35,10 @@ pub(in crate::stdlib) fn open(vm: &mut Vm) -> Result<(), Thrown> {
 }
 
 fn check_bits(ctx: &mut Ctx<'_>, i: usize) -> Result<u32, Thrown> {
-    Ok(to_bits(ctx.check_num(i)?))
+    match ctx.vm.floats {
+        true => Ok(to_bits(ctx.check_num(i)?)),
+        false => Ok(ctx.check_int(i)? as u32),
+    }
 }
 
 fn ret_bits(ctx: &mut Ctx<'_>, bits: u32) -> NativeResult {
