@@ -3,7 +3,6 @@
 //!
 //! `RILLE_BIN` names another build of the binary to judge, such as the release one.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use rille_testkit::golden::Engine;
@@ -11,9 +10,7 @@ use rille_testkit::harness::{self, Arguments, Case};
 use rille_testkit::official::{self, Suite};
 
 fn main() -> ExitCode {
-    let binary = std::env::var_os("RILLE_BIN").map(PathBuf::from);
-    let binary = binary.unwrap_or_else(|| env!("CARGO_BIN_EXE_rille").into());
-    let engine = Engine::rille(&binary);
+    let engine = Engine::rille(&rille_testkit::judged_binary(env!("CARGO_BIN_EXE_rille")));
     let lists = rille_testkit::workspace_root().join("tests");
     let cache = rille_testkit::target_dir().join("official-suite");
     let mut suites = Vec::new();

@@ -128,6 +128,36 @@ impl<'a> Ctx<'a> {
         self.set_top(self.base + n);
         Ok(())
     }
+    /// Puts values behind the arguments, as further ones. They survive the collection that making room may bring.
+    pub(crate) fn append_args(&mut self, values: &[Val]) -> Result<(), Thrown> {
+        let (n, kept) = (self.nargs, self.vm.scratch.len());
+        self.vm.scratch.extend_from_slice(values);
+        let room = self.resize_args(n + values.len());
+        self.vm.scratch.truncate(kept);
+        room?;
+        for (i, v) in values.iter().enumerate() {
+            self.set_arg(n + i, *v);
+        }
+        Ok(())
+    }
+    /// Keeps a native's state in argument slot `slot`, the last one from now on, while it waits.
+    pub(crate) fn keep_state<S: 'static>(&mut self, slot: usize, state: S) -> Result<(), Thrown> {
+        self.resize_args(slot + 1)?;
+        let state = self.vm.new_userdata(Box::new(state))?;
+        self.set_arg(slot, Val::userdata(state));
+        Ok(())
+    }
+    /// The state that [`Ctx::keep_state`] has put into the last argument slot.
+    pub(crate) fn kept_state<S: 'static>(&self) -> Option<&'a mut S> {
+        let state = self.arg(self.nargs.checked_sub(1)?).as_userdata()?;
+        self.userdata_mut(state)
+    }
+    /// Returns the text in a buffer, which is left empty.
+    pub(crate) fn ret_text(&mut self, text: &mut Buffer) -> NativeResult {
+        let text = std::mem::replace(text, self.buffer());
+        let s = text.finish(self)?;
+        self.ret(Val::str(s))
+    }
     /// Whether argument `i` is absent (not even nil).
     pub fn is_none(&self, i: usize) -> bool {
         i >= self.nargs
@@ -275,15 +305,17 @@ impl<'a> Ctx<'a> {
         let s = self.check_str(i)?;
         match options.iter().position(|o| o.as_bytes() == s.as_bytes()) {
             Some(n) => Ok(n),
-            None => {
-                // As a C string, and its bytes as they are.
-                let shown = s.as_bytes().split(|&byte| byte == 0).next();
-                let shown = shown.unwrap_or_default();
-                let shown = &shown[..shown.len().min(MAX_SHOWN)];
-                let message = [b"invalid option '", shown, b"'"].concat();
-                Err(self.vm.arg_error(i, &message))
-            }
+            None => Err(self.invalid_option(i, s.as_bytes())),
         }
+    }
+    /// "bad argument #i to 'name' (invalid option 'option')".
+    #[cold]
+    pub(crate) fn invalid_option(&mut self, i: usize, option: &[u8]) -> Thrown {
+        // As a C string, and its bytes as they are.
+        let shown = option.split(|&byte| byte == 0).next().unwrap_or_default();
+        let shown = &shown[..shown.len().min(MAX_SHOWN)];
+        let message = [b"invalid option '", shown, b"'"].concat();
+        self.vm.arg_error(i, &message)
     }
 
     // ---- the stack above the arguments ----

@@ -27,12 +27,7 @@ impl Number {
 /// Reads a whole text as a number, by the rules of `tonumber`: white space around it, a sign, decimal or hexadecimal,
 /// integer if it can be one. Decimal integers that do not fit become floats, hexadecimal ones wrap around.
 pub fn parse(text: &[u8]) -> Option<Number> {
-    let text = trim(text);
-    let (negative, digits) = match text.split_first()? {
-        (b'-', rest) => (true, rest),
-        (b'+', rest) => (false, rest),
-        _ => (false, text),
-    };
+    let (negative, digits) = split_sign(trim(text));
     match digits {
         [b'0', b'x' | b'X', hex @ ..] => parse_hex(hex, negative),
         _ => parse_decimal(digits, negative),
@@ -44,12 +39,8 @@ pub fn parse_as_float(text: &[u8]) -> Option<f64> {
     match parse(text)? {
         Number::Float(value) => Some(value),
         Number::Int(value) => {
-            let text = trim(text);
-            match text
-                .strip_prefix(b"-")
-                .or(text.strip_prefix(b"+"))
-                .unwrap_or(text)
-            {
+            let (negative, digits) = split_sign(trim(text));
+            match digits {
                 // Fifteen hexadecimal digits cannot wrap; more are read once more, as a float's mantissa.
                 [b'0', b'x' | b'X', hex @ ..] if hex.len() > 15 => {
                     let mut mantissa = HexMantissa::default();
@@ -57,14 +48,10 @@ pub fn parse_as_float(text: &[u8]) -> Option<f64> {
                         mantissa.push(digit, false);
                     }
                     let value = mantissa.value(0);
-                    Some(if text.first() == Some(&b'-') {
-                        -value
-                    } else {
-                        value
-                    })
+                    Some(if negative { -value } else { value })
                 }
                 // In these dialects "-0" is minus zero.
-                _ if value == 0 && text.first() == Some(&b'-') => Some(-0.0),
+                _ if value == 0 && negative => Some(-0.0),
                 _ => Some(value as f64),
             }
         }
@@ -77,12 +64,7 @@ pub fn parse_in(dialect: Dialect, text: &[u8]) -> Option<f64> {
     if number.is_some() || dialect >= Dialect::Lua52 {
         return number;
     }
-    let text = trim(text);
-    let (negative, word) = match text.split_first()? {
-        (b'-', rest) => (true, rest),
-        (b'+', rest) => (false, rest),
-        _ => (false, text),
-    };
+    let (negative, word) = split_sign(trim(text));
     let value = match word.to_ascii_lowercase().as_slice() {
         b"inf" | b"infinity" => f64::INFINITY,
         b"nan" => f64::NAN,
@@ -97,7 +79,17 @@ pub fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t'..=b'\r')
 }
 
-fn trim(mut text: &[u8]) -> &[u8] {
+/// Whether a minus stands in front, and what follows the sign, if there is one.
+pub(crate) fn split_sign(text: &[u8]) -> (bool, &[u8]) {
+    match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, text),
+    }
+}
+
+/// The text without the white space around it.
+pub(crate) fn trim(mut text: &[u8]) -> &[u8] {
     while let [first, rest @ ..] = text
         && is_space(*first)
     {

@@ -5,6 +5,7 @@
 //! nothing failed.
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,6 +18,27 @@ use crate::golden::Verdict;
 pub struct Case<'a> {
     pub name: String,
     pub run: Box<dyn Fn() -> Verdict + Send + Sync + 'a>,
+}
+
+/// The `main` of a test target whose cases are scripts that were found; each is named by its path without the ending.
+pub fn run_scripts(
+    scripts: Result<Vec<PathBuf>, String>,
+    run: impl Fn(&Path) -> Verdict + Send + Sync,
+) -> ExitCode {
+    let scripts = match scripts {
+        Ok(scripts) => scripts,
+        Err(e) => {
+            eprintln!("error: {e}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let cases = (scripts.iter())
+        .map(|script| Case {
+            name: script.with_extension("").display().to_string(),
+            run: Box::new(|| run(script)),
+        })
+        .collect();
+    main(cases, &Arguments::from_env())
 }
 
 /// What the command line of a test target asks for. Options of the standard harness that do not apply are accepted

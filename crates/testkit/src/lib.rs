@@ -28,6 +28,11 @@ pub fn workspace_root() -> PathBuf {
         .to_path_buf()
 }
 
+/// The binary that tests judge: `RILLE_BIN` where it is set, such as the release one, else the one built for them.
+pub fn judged_binary(built: &str) -> PathBuf {
+    std::env::var_os("RILLE_BIN").map_or_else(|| built.into(), PathBuf::from)
+}
+
 /// The folder build results go to: `CARGO_TARGET_DIR` where it is set, else `target` of the workspace.
 pub fn target_dir() -> PathBuf {
     match std::env::var_os("CARGO_TARGET_DIR") {

@@ -8,7 +8,7 @@ use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::heap::Gc;
 use crate::native::{Action, Ctx, MAX_NUMERAL, NativeResult, Status, Thrown};
-use crate::number::{Number, is_space};
+use crate::number::{Number, split_sign, trim};
 use crate::table::{KIND_FROZEN, KIND_LAYERED, Table};
 use crate::value::{Type, Val};
 use crate::vm::{Event, Vm};
@@ -250,13 +250,7 @@ fn tonumber(ctx: &mut Ctx<'_>) -> NativeResult {
 
 /// An integer in a base, wrapping around, with white space on both sides and a sign allowed.
 fn parse_in_base(text: &[u8], base: u64) -> Option<i64> {
-    let start = text.iter().position(|b| !is_space(*b))?;
-    let end = text.iter().rposition(|b| !is_space(*b))? + 1;
-    let (negative, digits) = match &text[start..end] {
-        [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        digits => (false, digits),
-    };
+    let (negative, digits) = split_sign(trim(text));
     if digits.is_empty() {
         return None;
     }

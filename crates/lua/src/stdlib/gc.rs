@@ -14,8 +14,8 @@ pub(super) static COLLECTGARBAGE: NativeDef = NativeDef {
     cost: Cost::Steps,
 };
 
-/// What there is in every version from 5.2 on; then what 5.4 has, then what 5.5 has instead of the last two.
-const OPTIONS: [&str; 11] = [
+/// What there is in some version; [`has_option`] says in which.
+const OPTIONS: [&str; 12] = [
     "collect",
     "stop",
     "restart",
@@ -24,41 +24,19 @@ const OPTIONS: [&str; 11] = [
     "isrunning",
     "setpause",
     "setstepmul",
+    "setmajorinc",
     "incremental",
     "generational",
     "param",
 ];
-/// The options of 5.1; LuaJIT has the last too.
-const OPTIONS_5_1: [&str; 8] = [
-    "collect",
-    "stop",
-    "restart",
-    "count",
-    "step",
-    "setpause",
-    "setstepmul",
-    "isrunning",
-];
-const OPTIONS_5_2: [&str; 11] = [
-    "collect",
-    "stop",
-    "restart",
-    "count",
-    "step",
-    "setpause",
-    "setstepmul",
-    "setmajorinc",
-    "isrunning",
-    "generational",
-    "incremental",
-];
-
-/// The options of a version from 5.3 on.
+/// Whether a version has an option.
 fn has_option(dialect: Dialect, option: &str) -> bool {
     match option {
         "setpause" | "setstepmul" => dialect < Dialect::Lua55,
-        "incremental" | "generational" => dialect >= Dialect::Lua54,
+        "setmajorinc" => dialect == Dialect::Lua52,
+        "incremental" | "generational" => dialect == Dialect::Lua52 || dialect >= Dialect::Lua54,
         "param" => dialect >= Dialect::Lua55,
+        // "isrunning" came with 5.2; LuaJIT has it too.
         _ => true,
     }
 }
@@ -81,15 +59,10 @@ const PAUSE_BASE: usize = 100;
 
 fn collectgarbage(ctx: &mut Ctx<'_>) -> NativeResult {
     let dialect = ctx.vm.dialect;
-    let options: Vec<&'static str> = match dialect {
-        Dialect::Lua51 => OPTIONS_5_1.to_vec(),
-        Dialect::Lua52 => OPTIONS_5_2.to_vec(),
-        _ => OPTIONS
-            .into_iter()
-            .filter(|option| has_option(dialect, option))
-            .collect(),
-    };
-    let option = options[ctx.check_option(0, Some(0), &options)?];
+    let option = OPTIONS[ctx.check_option(0, Some(0), &OPTIONS)?];
+    if !has_option(dialect, option) {
+        return Err(ctx.invalid_option(0, option.as_bytes()));
+    }
     if ctx.vm.in_finalizer || ctx.vm.heap.gc.closing {
         // The collector is not reentrant: finalizers get nothing of it, as in the reference.
         return ctx.ret(Val::NIL);

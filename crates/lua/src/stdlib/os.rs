@@ -120,9 +120,7 @@ fn os_date(ctx: &mut Ctx<'_>) -> NativeResult {
         at: 0,
         result: ctx.buffer(),
     };
-    ctx.resize_args(2)?;
-    let state = ctx.vm.new_userdata(Box::new(state))?;
-    ctx.set_arg(1, Val::userdata(state));
+    ctx.keep_state(1, state)?;
     date_on(ctx)
 }
 
@@ -135,8 +133,7 @@ struct Dating {
 }
 
 fn date_on(ctx: &mut Ctx<'_>) -> NativeResult {
-    let state = ctx.arg(1).as_userdata();
-    let Some(state) = state.and_then(|state| ctx.userdata_mut::<Dating>(state)) else {
+    let Some(state) = ctx.kept_state::<Dating>() else {
         return ctx.ret(Val::NIL);
     };
     let format = ctx.opt_str(0)?.map_or(&b"%c"[..], Gc::as_bytes);
@@ -163,9 +160,7 @@ fn date_on(ctx: &mut Ctx<'_>) -> NativeResult {
         state.result.push(ctx, &text)?;
         state.at = end;
     }
-    let result = std::mem::replace(&mut state.result, ctx.buffer());
-    let s = result.finish(ctx)?;
-    ctx.ret(Val::str(s))
+    ctx.ret_text(&mut state.result)
 }
 
 /// Bytes of an invalid format that the message shows.

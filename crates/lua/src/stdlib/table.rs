@@ -515,13 +515,7 @@ fn pack(ctx: &mut Ctx<'_>) -> NativeResult {
         return Ok(Action::Return(1));
     }
     // Behind the arguments: the table, and how many are in it.
-    let t = ctx.pop();
-    ctx.vm.scratch.push(t);
-    let room = ctx.resize_args(count + 2);
-    ctx.vm.scratch.pop();
-    room?;
-    ctx.set_arg(count, t);
-    ctx.set_arg(count + 1, Val::int(0));
+    ctx.append_args(&[Val::table(t), Val::int(0)])?;
     pack_on(ctx)
 }
 
@@ -729,20 +723,13 @@ fn concat_keep(ctx: &mut Ctx<'_>, state: Concat, stop: Stop) -> NativeResult {
     if let Stop::Call(_) = stop {
         drop_pushed(ctx);
     }
-    ctx.resize_args(CONCAT_STATE + 1)?;
-    let state = ctx.vm.new_userdata(Box::new(state))?;
-    ctx.set_arg(CONCAT_STATE, Val::userdata(state));
+    ctx.keep_state(CONCAT_STATE, state)?;
     // Asking again pushes the call again: nothing has run yet.
     concat_on(ctx)
 }
 
-fn concat_state<'a>(ctx: &mut Ctx<'a>) -> Option<&'a mut Concat> {
-    let state = ctx.arg(CONCAT_STATE).as_userdata()?;
-    ctx.userdata_mut::<Concat>(state)
-}
-
 fn concat_on(ctx: &mut Ctx<'_>) -> NativeResult {
-    let Some(state) = concat_state(ctx) else {
+    let Some(state) = ctx.kept_state::<Concat>() else {
         return ctx.ret(Val::NIL);
     };
     match state.advance(ctx)? {
@@ -756,7 +743,7 @@ fn concat_got(ctx: &mut Ctx<'_>) -> NativeResult {
     let v = ctx.result(0);
     drop_pushed(ctx);
     ctx.push(v);
-    let Some(state) = concat_state(ctx) else {
+    let Some(state) = ctx.kept_state::<Concat>() else {
         return ctx.ret(Val::NIL);
     };
     let separator = ctx.arg(1).as_str().map_or(&b""[..], |s| s.as_bytes());
@@ -859,9 +846,7 @@ impl Concat {
     }
 
     fn finish(&mut self, ctx: &mut Ctx<'_>) -> NativeResult {
-        let result = std::mem::replace(&mut self.result, ctx.buffer());
-        let s = result.finish(ctx)?;
-        ctx.ret(Val::str(s))
+        ctx.ret_text(&mut self.result)
     }
 }
 

@@ -7,7 +7,7 @@ use super::Vm;
 use super::call::{NATIVE_SLOTS, Next};
 use super::entry::{Exit, HOST_ENTRY};
 use crate::heap::Gc;
-use crate::native::{Action, Ctx, NativeResult, Status, Thrown};
+use crate::native::{Action, Cont, Ctx, NativeResult, Status, Thrown};
 use crate::op::Instr;
 use crate::thread::frame_flags::*;
 use crate::thread::{Frame, MAX_STACK, Thread, ThreadState};
@@ -112,13 +112,7 @@ impl Vm {
         if self.is_main(self.current_gc()) {
             return false;
         }
-        if self.in_finalizer
-            && self
-                .thread()
-                .frames()
-                .iter()
-                .any(|f| f.flags & FINALIZER != 0)
-        {
+        if self.runs_finalizer() {
             return false;
         }
         if self
@@ -334,24 +328,24 @@ impl Vm {
         self.current = co.as_ptr();
         co.depth = resumer.depth + 1;
         co.state = ThreadState::Active;
-        // All frames go; a catching frame at the bottom closes what is pending and reports.
         co.frame_count = 0;
         co.settle_hook();
-        co.set(0, Val::native(&HOST_ENTRY));
-        self.close_boxes(1);
-        self.push_native_frame(
-            0,
-            1,
-            -1,
-            BOTTOM | CATCH | CLOSING | CLOSE_THREAD,
-            close_finished,
-        )?;
+        self.push_closing_frame(close_finished)?;
         co.status = if failed { Status::Error } else { Status::Ok };
         // Slot 1 belongs to the coroutine's function: it is the error's place, if no variable to close is there.
         let lowest = co.to_close.first().copied().unwrap_or(u32::MAX);
         debug_assert!(lowest > 1);
         co.set(1, error);
         Ok(Next::CloseCaught)
+    }
+
+    /// In the current coroutine, which has no frames any more: a catching frame at the bottom, which closes what is pending
+    /// and reports to `report`.
+    pub(super) fn push_closing_frame(&mut self, report: Cont) -> Result<(), Thrown> {
+        self.thread_mut().set(0, Val::native(&HOST_ENTRY));
+        self.close_boxes(1);
+        let flags = BOTTOM | CATCH | CLOSING | CLOSE_THREAD;
+        self.push_native_frame(0, 1, -1, flags, report)
     }
 }
 

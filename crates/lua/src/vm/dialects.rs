@@ -6,7 +6,6 @@
 
 use super::call::Next;
 use super::debug::Activation;
-use super::entry::HOST_ENTRY;
 use super::{Event, Vm};
 use crate::chunk::Constant;
 use crate::dialect::Dialect;
@@ -15,7 +14,7 @@ use crate::heap::Gc;
 use crate::native::{Ctx, NativeResult, Status, Thrown, to_number};
 use crate::number::{self, Number};
 use crate::string::MAX_INTERNED;
-use crate::thread::frame_flags::{BOTTOM, BOUNDARY, CATCH, CLOSE_THREAD, CLOSING, VIA_CALL};
+use crate::thread::frame_flags::{BOUNDARY, VIA_CALL};
 use crate::thread::{Thread, ThreadState};
 use crate::value::Val;
 use std::collections::HashMap;
@@ -220,15 +219,7 @@ impl Vm {
         let mut co = self.current_gc();
         debug_assert!(co.state == ThreadState::Active);
         co.frame_count = 0;
-        co.set(0, Val::native(&HOST_ENTRY));
-        self.close_boxes(1);
-        self.push_native_frame(
-            0,
-            1,
-            -1,
-            BOTTOM | CATCH | CLOSING | CLOSE_THREAD,
-            closed_itself,
-        )?;
+        self.push_closing_frame(closed_itself)?;
         co.status = Status::Ok;
         co.set(1, Val::NIL);
         Ok(Next::CloseCaught)

@@ -70,15 +70,15 @@ impl Vm {
         t.to_close.last().map_or(1, |i| i + 1)
     }
 
+    /// Whether a finalizer runs in the current coroutine.
+    pub(super) fn runs_finalizer(&self) -> bool {
+        let frames = self.thread().frames();
+        self.in_finalizer && frames.iter().any(|f| f.flags & FINALIZER != 0)
+    }
+
     /// The current coroutine's frames are about to go: so does a finalizer that runs there.
     pub(super) fn forget_finalizer(&mut self) {
-        if self.in_finalizer
-            && self
-                .thread()
-                .frames()
-                .iter()
-                .any(|f| f.flags & FINALIZER != 0)
-        {
+        if self.runs_finalizer() {
             self.in_finalizer = false;
         }
     }

@@ -410,16 +410,13 @@ fn fill(out: &mut [u8], offset: usize, text: &[u8], separator: &[u8]) {
 }
 
 fn pause(ctx: &mut Ctx<'_>, making: Making, cont: Cont) -> NativeResult {
-    ctx.resize_args(STATE + 1)?;
-    let state = ctx.vm.new_userdata(Box::new(making))?;
-    ctx.set_arg(STATE, Val::userdata(state));
+    ctx.keep_state(STATE, making)?;
     ctx.pause(cont)
 }
 
 fn take_making(ctx: &mut Ctx<'_>) -> Option<Making> {
-    let state = ctx.arg(STATE).as_userdata()?;
     let empty = ctx.buffer();
-    let making = ctx.userdata_mut::<Making>(state)?;
+    let making = ctx.kept_state::<Making>()?;
     Some(Making {
         result: std::mem::replace(&mut making.result, empty),
     })

@@ -250,19 +250,13 @@ fn gmatched(ctx: &mut Ctx<'_>, found: &Match<'_>, progress: Progress) -> NativeR
 
 /// Puts a search into a userdata behind the subject and pauses. The pattern is no longer needed: it is in the search.
 fn pause(ctx: &mut Ctx<'_>, search: Search, cont: Cont) -> NativeResult {
-    ctx.resize_args(3)?;
-    let state = ctx.vm.new_userdata(Box::new(search))?;
-    ctx.set_arg(2, Val::userdata(state));
+    ctx.keep_state(2, search)?;
     ctx.pause(cont)
 }
 
 /// Goes on with the search that was paused.
 fn go_on(ctx: &mut Ctx<'_>, found: Found, cont: Cont) -> NativeResult {
-    let state = ctx.arg(2).as_userdata();
-    let (Some(search), Some(subject)) = (
-        state.and_then(|state| ctx.userdata_mut::<Search>(state)),
-        ctx.arg(0).as_str(),
-    ) else {
+    let (Some(search), Some(subject)) = (ctx.kept_state::<Search>(), ctx.arg(0).as_str()) else {
         return ctx.ret(Val::NIL);
     };
     let subject = subject.as_bytes();

@@ -57,9 +57,9 @@ fn format_(ctx: &mut Ctx<'_>) -> NativeResult {
         quoted: None,
     };
     match state.advance(ctx)? {
-        Stop::Done => finish(ctx, &mut state),
+        Stop::Done => ctx.ret_text(&mut state.result),
         Stop::Pause => {
-            keep(ctx, state)?;
+            ctx.keep_state(state.given, state)?;
             ctx.pause(go_on)
         }
         Stop::Call(nargs) => {
@@ -68,7 +68,7 @@ fn format_(ctx: &mut Ctx<'_>) -> NativeResult {
             let value = ctx.pop();
             let method = ctx.pop();
             ctx.vm.scratch.push(method);
-            let kept = keep(ctx, state);
+            let kept = ctx.keep_state(state.given, state);
             ctx.vm.scratch.pop();
             kept?;
             ctx.push(method);
@@ -78,26 +78,12 @@ fn format_(ctx: &mut Ctx<'_>) -> NativeResult {
     }
 }
 
-fn keep(ctx: &mut Ctx<'_>, state: Formatting) -> Result<(), Thrown> {
-    let slot = state.given;
-    ctx.resize_args(slot + 1)?;
-    let state = ctx.vm.new_userdata(Box::new(state))?;
-    ctx.set_arg(slot, Val::userdata(state));
-    Ok(())
-}
-
-/// The state is in the last argument slot.
-fn stored<'a>(ctx: &mut Ctx<'a>) -> Option<&'a mut Formatting> {
-    let state = ctx.arg(ctx.nargs() - 1).as_userdata()?;
-    ctx.userdata_mut::<Formatting>(state)
-}
-
 fn go_on(ctx: &mut Ctx<'_>) -> NativeResult {
-    let Some(state) = stored(ctx) else {
+    let Some(state) = ctx.kept_state::<Formatting>() else {
         return ctx.ret(Val::NIL);
     };
     match state.advance(ctx)? {
-        Stop::Done => finish(ctx, state),
+        Stop::Done => ctx.ret_text(&mut state.result),
         Stop::Pause => ctx.pause(go_on),
         Stop::Call(nargs) => ctx.call(nargs, converted),
     }
@@ -110,7 +96,7 @@ fn converted(ctx: &mut Ctx<'_>) -> NativeResult {
     let end = ctx.base + ctx.nargs();
     ctx.set_top(end);
     ctx.push(Val::str(text));
-    let Some(state) = stored(ctx) else {
+    let Some(state) = ctx.kept_state::<Formatting>() else {
         return ctx.ret(Val::NIL);
     };
     let format = ctx.check_str(0)?.as_bytes();
@@ -119,12 +105,6 @@ fn converted(ctx: &mut Ctx<'_>) -> NativeResult {
     state.at += spec.text_len();
     ctx.set_top(end);
     go_on(ctx)
-}
-
-fn finish(ctx: &mut Ctx<'_>, state: &mut Formatting) -> NativeResult {
-    let result = std::mem::replace(&mut state.result, ctx.buffer());
-    let s = result.finish(ctx)?;
-    ctx.ret(Val::str(s))
 }
 
 fn parse<'f>(ctx: &mut Ctx<'_>, text: &'f [u8]) -> Result<Spec<'f>, Thrown> {

@@ -98,16 +98,10 @@ fn run(ctx: &mut Ctx<'_>, mut state: Gsub) -> NativeResult {
         return state.finish(ctx);
     }
     let call = take_call(ctx, &stop);
-    ctx.resize_args(STATE + 1)?;
-    let state = ctx.vm.new_userdata(Box::new(state));
-    let state = match state {
-        Ok(state) => state,
-        Err(thrown) => {
-            ctx.vm.scratch.truncate(ctx.vm.scratch.len() - call);
-            return Err(thrown);
-        }
-    };
-    ctx.set_arg(STATE, Val::userdata(state));
+    if let Err(thrown) = ctx.keep_state(STATE, state) {
+        ctx.vm.scratch.truncate(ctx.vm.scratch.len() - call);
+        return Err(thrown);
+    }
     put_call(ctx, call);
     leave(ctx, stop)
 }
@@ -141,7 +135,7 @@ fn leave(ctx: &mut Ctx<'_>, stop: Stop) -> NativeResult {
 
 /// The continuation after a pause.
 fn go_on(ctx: &mut Ctx<'_>) -> NativeResult {
-    let Some(state) = stored(ctx) else {
+    let Some(state) = ctx.kept_state::<Gsub>() else {
         return ctx.ret(Val::NIL);
     };
     let top = ctx.top();
@@ -157,17 +151,12 @@ fn go_on(ctx: &mut Ctx<'_>) -> NativeResult {
 /// The continuation with the result of a function or `__index` metamethod.
 fn replaced(ctx: &mut Ctx<'_>) -> NativeResult {
     let v = ctx.result(0);
-    let Some(state) = stored(ctx) else {
+    let Some(state) = ctx.kept_state::<Gsub>() else {
         return ctx.ret(Val::NIL);
     };
     state.append(ctx, v)?;
     ctx.set_top(ctx.base + STATE + 1);
     go_on(ctx)
-}
-
-fn stored<'a>(ctx: &mut Ctx<'a>) -> Option<&'a mut Gsub> {
-    let state = ctx.arg(STATE).as_userdata()?;
-    ctx.userdata_mut::<Gsub>(state)
 }
 
 fn subject<'a>(ctx: &Ctx<'a>) -> &'a [u8] {

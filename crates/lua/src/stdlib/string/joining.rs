@@ -69,30 +69,21 @@ fn join(ctx: &mut Ctx<'_>) -> NativeResult {
         given,
     };
     if state.advance(ctx)? {
-        return finish(ctx, &mut state);
+        return ctx.ret_text(&mut state.result);
     }
-    ctx.resize_args(given + 1)?;
-    let state = ctx.vm.new_userdata(Box::new(state))?;
-    ctx.set_arg(given, Val::userdata(state));
+    ctx.keep_state(given, state)?;
     ctx.pause(join_on)
 }
 
 fn join_on(ctx: &mut Ctx<'_>) -> NativeResult {
-    let state = ctx.arg(ctx.nargs() - 1).as_userdata();
-    let Some(state) = state.and_then(|state| ctx.userdata_mut::<Joining>(state)) else {
+    let Some(state) = ctx.kept_state::<Joining>() else {
         return ctx.ret(Val::NIL);
     };
     if state.advance(ctx)? {
-        finish(ctx, state)
+        ctx.ret_text(&mut state.result)
     } else {
         ctx.pause(join_on)
     }
-}
-
-fn finish(ctx: &mut Ctx<'_>, state: &mut Joining) -> NativeResult {
-    let result = std::mem::replace(&mut state.result, ctx.buffer());
-    let s = result.finish(ctx)?;
-    ctx.ret(Val::str(s))
 }
 
 impl Joining {

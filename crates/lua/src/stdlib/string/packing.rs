@@ -64,31 +64,21 @@ fn pack_(ctx: &mut Ctx<'_>) -> NativeResult {
         given: ctx.nargs(),
     };
     if state.advance(ctx)? {
-        return finish(ctx, &mut state);
+        return ctx.ret_text(&mut state.result);
     }
-    let slot = state.given;
-    ctx.resize_args(slot + 1)?;
-    let state = ctx.vm.new_userdata(Box::new(state))?;
-    ctx.set_arg(slot, Val::userdata(state));
+    ctx.keep_state(state.given, state)?;
     ctx.pause(pack_on)
 }
 
 fn pack_on(ctx: &mut Ctx<'_>) -> NativeResult {
-    let state = ctx.arg(ctx.nargs() - 1).as_userdata();
-    let Some(state) = state.and_then(|state| ctx.userdata_mut::<Packing>(state)) else {
+    let Some(state) = ctx.kept_state::<Packing>() else {
         return ctx.ret(Val::NIL);
     };
     if state.advance(ctx)? {
-        finish(ctx, state)
+        ctx.ret_text(&mut state.result)
     } else {
         ctx.pause(pack_on)
     }
-}
-
-fn finish(ctx: &mut Ctx<'_>, state: &mut Packing) -> NativeResult {
-    let result = std::mem::replace(&mut state.result, ctx.buffer());
-    let s = result.finish(ctx)?;
-    ctx.ret(Val::str(s))
 }
 
 impl Packing {

@@ -12,6 +12,15 @@ fn sandbox() -> TestHost {
     }
 }
 
+/// A VM with the sandbox's libraries.
+fn opened(host: TestHost, limit: usize) -> Box<Vm> {
+    let mut vm = Vm::new(Rc::new(host), limit, false, Default::default()).expect("memory");
+    crate::stdlib::open_all(&mut vm, true).expect("memory");
+    vm
+}
+
+const NO_LIMIT: usize = usize::MAX / 2;
+
 #[test]
 fn nothing_reaches_the_host() {
     check_on(
@@ -64,14 +73,7 @@ fn addresses_are_not_shown() {
 #[test]
 fn a_host_with_full_access_does_not_open_the_sandbox() {
     // `TestHost::default` allows everything: what counts is which libraries were opened.
-    let mut vm = Vm::new(
-        Rc::new(TestHost::default()),
-        usize::MAX / 2,
-        false,
-        Default::default(),
-    )
-    .expect("memory");
-    super::super::open_all(&mut vm, true).expect("memory");
+    let mut vm = opened(TestHost::default(), NO_LIMIT);
     assert!(!vm.full_access());
     let refused = vm.load_any(b"\x1bLua", b"=b", b"bt").err();
     assert!(
@@ -94,14 +96,7 @@ fn each_vm_has_its_own_hash_key() {
 
 #[test]
 fn shared_libraries_are_read_only() {
-    let mut vm = Vm::new(
-        Rc::new(sandbox()),
-        usize::MAX / 2,
-        false,
-        Default::default(),
-    )
-    .expect("memory");
-    super::super::open_all(&mut vm, true).expect("memory");
+    let vm = opened(sandbox(), NO_LIMIT);
     for meta in vm.metatables.into_iter().filter(|meta| !meta.is_null()) {
         let meta = crate::heap::Gc::from_nullable(meta).expect("not null");
         assert!(meta.header.extra & crate::table::KIND_FROZEN != 0);
@@ -110,8 +105,7 @@ fn shared_libraries_are_read_only() {
 
 #[test]
 fn code_that_scripts_load_is_charged() {
-    let mut vm = Vm::new(Rc::new(sandbox()), 2 << 20, false, Default::default()).expect("memory");
-    super::super::open_all(&mut vm, true).expect("memory");
+    let mut vm = opened(sandbox(), 2 << 20);
     vm.heap.set_fuel(i64::MAX / 4);
     let script = r#"
         local text = {} for i = 1, 2000 do text[i] = "local a" .. i % 100 .. " = {" .. i .. "}" end
@@ -120,15 +114,8 @@ fn code_that_scripts_load_is_charged() {
         return #kept, e
     "#;
     let main = vm.load_source(script.as_bytes(), b"=t").expect("compiles");
-    let t = vm.thread_mut();
-    let top = t.top;
-    t.set(top as usize, crate::value::Val::lua_closure(main));
-    t.top = top + 1;
-    let exit = vm.enter_call(0).expect("enters");
-    let crate::vm::entry::Exit::Done(from) = exit else {
-        panic!("{exit:?} {:?}", vm.thrown)
-    };
-    let (kept, error) = (vm.thread().get(from), vm.thread().get(from + 1));
+    let results = crate::vm::tests::call(&mut vm, main).expect("no error leaves it");
+    let (kept, error) = (results[0], results[1]);
     assert!(
         kept.as_int().is_some_and(|n| (2..60).contains(&n)),
         "{kept:?}"
@@ -139,13 +126,7 @@ fn code_that_scripts_load_is_charged() {
 
 #[test]
 fn a_compilation_that_takes_too_long_is_refused() {
-    let mut vm = Vm::new(
-        Rc::new(sandbox()),
-        usize::MAX / 2,
-        false,
-        Default::default(),
-    )
-    .expect("memory");
+    let mut vm = opened(sandbox(), NO_LIMIT);
     vm.heap.set_fuel(1000);
     let text = b"x=1 ".repeat(4 << 20);
     let error = vm.load_source(&text, b"=long").err();
@@ -161,16 +142,6 @@ fn a_compilation_that_takes_too_long_is_refused() {
 
 #[test]
 fn a_vm_is_small_and_opens_fast() {
-    let vm = {
-        let mut vm = Vm::new(
-            Rc::new(sandbox()),
-            usize::MAX / 2,
-            false,
-            Default::default(),
-        )
-        .expect("memory");
-        super::super::open_all(&mut vm, true).expect("memory");
-        vm
-    };
+    let vm = opened(sandbox(), NO_LIMIT);
     assert!(vm.heap.used < 40 * 1024, "{} bytes", vm.heap.used);
 }

@@ -5,7 +5,7 @@
 use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::native::{Ctx, NativeResult, Thrown};
-use crate::number::{Number, is_space};
+use crate::number::{Number, split_sign, trim};
 use crate::stdlib::random;
 use crate::value::{Val, tag};
 
@@ -39,13 +39,7 @@ pub(in crate::stdlib) fn tonumber_in_base(ctx: &mut Ctx<'_>) -> NativeResult {
 }
 
 fn parse_in_base(text: &[u8], base: u32) -> Option<f64> {
-    let start = text.iter().position(|b| !is_space(*b))?;
-    let end = text.iter().rposition(|b| !is_space(*b))? + 1;
-    let (negative, digits) = match &text[start..end] {
-        [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        digits => (false, digits),
-    };
+    let (negative, digits) = split_sign(trim(text));
     let digits = match digits {
         [b'0', b'x' | b'X', rest @ ..] if base == 16 && !rest.is_empty() => rest,
         digits => digits,

@@ -29,14 +29,7 @@ pub(in crate::stdlib) fn global_tostring(ctx: &mut Ctx<'_>) -> Result<Val, Throw
 /// Prints the arguments as `converter` shows them.
 pub(in crate::stdlib) fn print_by(ctx: &mut Ctx<'_>, converter: Val) -> NativeResult {
     // Behind the arguments: the converter, and which argument is next.
-    let n = ctx.nargs();
-    ctx.push(converter);
-    ctx.vm.scratch.push(converter);
-    let room = ctx.resize_args(n + 2);
-    ctx.vm.scratch.pop();
-    room?;
-    ctx.set_arg(n, converter);
-    ctx.set_arg(n + 1, Val::int(0));
+    ctx.append_args(&[converter, Val::int(0)])?;
     convert_next(ctx)
 }
 

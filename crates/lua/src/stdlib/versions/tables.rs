@@ -98,20 +98,38 @@ fn maxn(ctx: &mut Ctx<'_>) -> NativeResult {
 
 fn maxn_on(ctx: &mut Ctx<'_>) -> NativeResult {
     let t = check_raw(ctx)?;
-    let mut at = ctx.arg(1).as_int().unwrap_or(0) as usize;
     let mut largest = ctx.arg(2).as_float().unwrap_or(0.0);
+    let ended = walk_on(ctx, t, |_, key| {
+        if let Some(n) = key.as_number()
+            && n > largest
+        {
+            largest = n;
+        }
+        Ok(())
+    })?;
+    if ended {
+        return ctx.ret(Val::float(largest));
+    }
+    ctx.set_arg(2, Val::float(largest));
+    ctx.pause(maxn_on)
+}
+
+/// Shows `visit` the keys of a table's entries from where slot 1 says. True: to the end; false: it is time to pause, and slot 1
+/// says where to go on.
+fn walk_on(
+    ctx: &mut Ctx<'_>,
+    t: Gc<Table>,
+    mut visit: impl FnMut(&mut Ctx<'_>, Val) -> Result<(), Thrown>,
+) -> Result<bool, Thrown> {
+    let mut at = ctx.arg(1).as_int().unwrap_or(0) as usize;
     let mut chunk_end = at + CHUNK;
     loop {
         let from = at;
         match t.entry_from(at, CHUNK) {
-            Ok(None) => return ctx.ret(Val::float(largest)),
+            Ok(None) => return Ok(true),
             Ok(Some((next, key, _))) => {
                 at = next;
-                if let Some(n) = key.as_number()
-                    && n > largest
-                {
-                    largest = n;
-                }
+                visit(ctx, key)?;
             }
             Err(next) => at = next,
         }
@@ -120,8 +138,7 @@ fn maxn_on(ctx: &mut Ctx<'_>) -> NativeResult {
             chunk_end = at + CHUNK;
             if ctx.should_pause() {
                 ctx.set_arg(1, Val::int(at as i64));
-                ctx.set_arg(2, Val::float(largest));
-                return ctx.pause(maxn_on);
+                return Ok(false);
             }
         }
     }
@@ -223,26 +240,9 @@ fn clear(ctx: &mut Ctx<'_>) -> NativeResult {
 
 fn clear_on(ctx: &mut Ctx<'_>) -> NativeResult {
     let t = ctx.check_table(0)?;
-    let mut at = ctx.arg(1).as_int().unwrap_or(0) as usize;
-    let mut chunk_end = at + CHUNK;
-    loop {
-        let from = at;
-        // An entry that is nil stays where it is, so the walk goes on behind it.
-        match t.entry_from(at, CHUNK) {
-            Ok(None) => return ctx.ret0(),
-            Ok(Some((next, key, _))) => {
-                at = next;
-                ctx.raw_set(t, key, Val::NIL)?;
-            }
-            Err(next) => at = next,
-        }
-        ctx.charge(at - from);
-        if at >= chunk_end {
-            chunk_end = at + CHUNK;
-            if ctx.should_pause() {
-                ctx.set_arg(1, Val::int(at as i64));
-                return ctx.pause(clear_on);
-            }
-        }
+    // An entry that is nil stays where it is, so the walk goes on behind it.
+    match walk_on(ctx, t, |ctx, key| ctx.raw_set(t, key, Val::NIL))? {
+        true => ctx.ret0(),
+        false => ctx.pause(clear_on),
     }
 }

@@ -156,19 +156,30 @@ impl Vm {
         }
     }
 
+    /// Begins a line: the source and the line number. The result is the function's code, if it has any.
+    fn traceback_place<'t>(
+        &self,
+        thread: &'t Thread,
+        activation: Activation,
+        text: &mut Vec<u8>,
+    ) -> Option<&'t FunctionCode> {
+        let code = frame_code(thread, activation.func);
+        text.extend_from_slice(b"\n\t");
+        text.extend_from_slice(&short_source(code));
+        text.push(b':');
+        if let Some(line) = self.current_line(thread, activation) {
+            text.extend_from_slice(format!("{line}:").as_bytes());
+        }
+        code
+    }
+
     fn old_traceback_line(
         &mut self,
         thread: Gc<Thread>,
         activation: Activation,
         text: &mut Vec<u8>,
     ) {
-        let code = frame_code(&thread, activation.func);
-        text.extend_from_slice(b"\n\t");
-        text.extend_from_slice(&short_source(code));
-        text.push(b':');
-        if let Some(line) = self.current_line(&thread, activation) {
-            text.extend_from_slice(format!("{line}:").as_bytes());
-        }
+        let code = self.traceback_place(&thread, activation, text);
         text.push(b' ');
         let first = self.dialect == Dialect::Lua51;
         let named = self
@@ -211,13 +222,7 @@ impl Vm {
 
     fn traceback_line(&mut self, thread: Gc<Thread>, activation: Activation, text: &mut Vec<u8>) {
         let f = thread.get(activation.func);
-        let code = frame_code(&thread, activation.func);
-        text.extend_from_slice(b"\n\t");
-        text.extend_from_slice(&short_source(code));
-        text.push(b':');
-        if let Some(line) = self.current_line(&thread, activation) {
-            text.extend_from_slice(format!("{line}:").as_bytes());
-        }
+        let code = self.traceback_place(&thread, activation, text);
         text.extend_from_slice(b" in ");
         let called = self.call_name(&thread, activation);
         // From 5.5 on, what the calling code says comes first.
