@@ -138,6 +138,7 @@ impl Parser<'_, '_, '_> {
         self.push_expr(expr, self.last_line)
     }
 
+    #[inline(never)]
     fn primary_expression(&mut self) -> Result<ExprId, Fail> {
         match self.token.token {
             Token::Name(name) => {
@@ -193,6 +194,7 @@ impl Parser<'_, '_, '_> {
     }
 
     /// Parses `[key]`.
+    #[inline(never)]
     fn bracketed_key(&mut self) -> Result<ExprId, Fail> {
         self.advance()?;
         let key = self.expression()?;
@@ -200,6 +202,7 @@ impl Parser<'_, '_, '_> {
         Ok(key)
     }
 
+    #[inline(never)]
     fn call(
         &mut self,
         function: ExprId,
@@ -269,6 +272,7 @@ impl Parser<'_, '_, '_> {
         }
     }
 
+    #[inline(never)]
     fn constructor(&mut self) -> Result<ExprId, Fail> {
         let line = self.line();
         let line_before = self.last_line;

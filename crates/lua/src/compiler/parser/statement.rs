@@ -48,6 +48,7 @@ impl Parser<'_, '_, '_> {
     }
 
     /// Parses a block in a scope of its own.
+    #[inline(never)]
     fn block(&mut self) -> Result<BlockId, Fail> {
         self.scopes.open_block(false);
         let block = self.statement_list()?;
@@ -69,6 +70,9 @@ impl Parser<'_, '_, '_> {
         Ok(())
     }
 
+    /// What a kind of statement needs on the native stack is its function's own (none of them is inlined): nesting repeats this
+    /// frame and that of one kind, not the sum of all.
+    #[inline(never)]
     fn statement(&mut self) -> Result<(), Fail> {
         let line = self.line();
         self.enter()?;
@@ -128,6 +132,7 @@ impl Parser<'_, '_, '_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn goto_statement(&mut self, line: u32) -> Result<(), Fail> {
         self.advance()?;
         let name_line = self.line();
@@ -136,6 +141,7 @@ impl Parser<'_, '_, '_> {
         self.push_stmt(Stmt::Goto(id), line)
     }
 
+    #[inline(never)]
     fn if_statement(&mut self, line: u32) -> Result<(), Fail> {
         let start = self.scratch.arms.len();
         loop {
@@ -164,6 +170,7 @@ impl Parser<'_, '_, '_> {
         self.push_stmt(Stmt::If { arms, otherwise }, line)
     }
 
+    #[inline(never)]
     fn while_statement(&mut self, line: u32) -> Result<(), Fail> {
         self.advance()?;
         let condition = self.expression()?;
@@ -175,6 +182,7 @@ impl Parser<'_, '_, '_> {
         self.push_stmt(Stmt::While { condition, body }, line)
     }
 
+    #[inline(never)]
     fn repeat_statement(&mut self, line: u32) -> Result<(), Fail> {
         self.advance()?;
         self.scopes.open_block(true);
@@ -187,6 +195,7 @@ impl Parser<'_, '_, '_> {
         self.push_stmt(Stmt::Repeat { body, condition }, line)
     }
 
+    #[inline(never)]
     fn for_statement(&mut self, line: u32) -> Result<(), Fail> {
         self.scopes.open_block(true);
         self.advance()?;
@@ -201,6 +210,7 @@ impl Parser<'_, '_, '_> {
         self.push_stmt(stmt, line)
     }
 
+    #[inline(never)]
     fn numeric_for(&mut self, name: StrId, line: u32) -> Result<ForId, Fail> {
         let start = self.scratch.vars.len();
         self.declare_hidden(match self.dialect >= Dialect::Lua54 {
@@ -224,6 +234,7 @@ impl Parser<'_, '_, '_> {
         self.for_body(start, 3, values, line)
     }
 
+    #[inline(never)]
     fn generic_for(&mut self, name: StrId) -> Result<ForId, Fail> {
         let start = self.scratch.vars.len();
         self.declare_hidden(match self.dialect >= Dialect::Lua54 {
@@ -276,6 +287,7 @@ impl Parser<'_, '_, '_> {
     }
 
     /// Parses `do block`, with the first `hidden` of the variables in scope around the block.
+    #[inline(never)]
     fn for_body(
         &mut self,
         start: usize,
@@ -308,6 +320,7 @@ impl Parser<'_, '_, '_> {
         Ok(id)
     }
 
+    #[inline(never)]
     fn function_statement(&mut self, line: u32) -> Result<(), Fail> {
         self.advance()?;
         let name = self.expect_name()?;
@@ -330,6 +343,7 @@ impl Parser<'_, '_, '_> {
         self.push_stmt(Stmt::Function { target, function }, line)
     }
 
+    #[inline(never)]
     fn local_function(&mut self, line: u32) -> Result<(), Fail> {
         let name = self.expect_name()?;
         let var = self.declare(name, VarKind::Regular)?;
@@ -338,6 +352,7 @@ impl Parser<'_, '_, '_> {
         self.push_stmt(Stmt::LocalFunction { var, function }, line)
     }
 
+    #[inline(never)]
     fn local_statement(&mut self, line: u32) -> Result<(), Fail> {
         let start = self.scratch.vars.len();
         let mut closes = false;
@@ -397,6 +412,7 @@ impl Parser<'_, '_, '_> {
     }
 
     /// Parses a label and those right after it, which all mark the same place.
+    #[inline(never)]
     fn label_statement(&mut self, line: u32) -> Result<(), Fail> {
         let mut labels = Vec::new();
         let mut known = HashMap::new();
@@ -432,6 +448,7 @@ impl Parser<'_, '_, '_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn return_statement(&mut self, line: u32) -> Result<(), Fail> {
         self.advance()?;
         let values = if self.ends_block(true) || self.token.token == Token::Semicolon {
@@ -453,6 +470,7 @@ impl Parser<'_, '_, '_> {
     }
 
     /// Parses a call or an assignment.
+    #[inline(never)]
     fn expression_statement(&mut self, line: u32) -> Result<(), Fail> {
         let first = self.suffixed_expression()?;
         let expr = self.ast.expr(first).expr;
