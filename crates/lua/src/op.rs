@@ -18,7 +18,7 @@
 //!
 //! **Invariants that the interpreter relies on and the compiler must keep**
 //! - every register operand is below the function's `max_stack` (and `A + n` of the ops that take runs);
-//! - every `K`, `Up` and child index is in range, and has the kind the op names (`str`, `num`, `int`);
+//! - every `K`, `Up` and child index is in range, and has the kind the op names (a name is a string of at most `MAX_INTERNED` bytes);
 //! - a conditional (`EQ` … `TESTSET`) is always followed by a `JMP` word (forward) or `LOOP` word
 //!   (backward), which is executed as part of it when the condition asks for the jump;
 //! - a jump to an earlier or the same pc is a `LOOP`, `FORLOOP` or `TFORLOOP`, never a `JMP`:
@@ -103,16 +103,16 @@ opcodes! {
     /// *Up[B] := R[A]
     SETUPBOX = ABC, no;
 
-    /// R[A] := Up[B][K[C]], Up[B] by value, K[C] a string
+    /// R[A] := Up[B][K[C]], Up[B] by value, K[C] a name
     GETTABUP = ABC, yes;
     /// R[A] := R[B][R[C]]
     GETTABLE = ABC, yes;
     /// R[A] := R[B][C], C an integer from 0 to 255
     GETI = ABC, yes;
-    /// R[A] := R[B][K[C]], K[C] a string
+    /// R[A] := R[B][K[C]], K[C] a name
     GETFIELD = ABC, yes;
 
-    /// Up[A][K[B]] := R[C], Up[A] by value, K[B] a string
+    /// Up[A][K[B]] := R[C], Up[A] by value, K[B] a name
     SETTABUP = ABC, no;
     /// Up[A][K[B]] := K[C]
     SETTABUPK = ABC, no;
@@ -124,14 +124,14 @@ opcodes! {
     SETI = ABC, no;
     /// R[A][B] := K[C], B an integer from 0 to 255
     SETIK = ABC, no;
-    /// R[A][K[B]] := R[C], K[B] a string
+    /// R[A][K[B]] := R[C], K[B] a name
     SETFIELD = ABC, no;
-    /// R[A][K[B]] := K[C], K[B] a string
+    /// R[A][K[B]] := K[C], K[B] a name
     SETFIELDK = ABC, no;
 
     /// R[A] := {}; B is 0 or 1 + ceil(log2(hash slots)), C the array slots wanted (255 means 255 or more)
     NEWTABLE = ABC, yes;
-    /// R[A+1] := R[B]; R[A] := R[B][K[C]], K[C] a string
+    /// R[A+1] := R[B]; R[A] := R[B][K[C]], K[C] a name
     SELF = ABC, yes;
 
     /// R[A] := R[B] + sC (the event is __add)

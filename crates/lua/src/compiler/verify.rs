@@ -8,6 +8,7 @@
 
 use crate::chunk::{Constant, FunctionCode, UpvalueDesc};
 use crate::op::{Instr, Op};
+use crate::string::MAX_INTERNED;
 
 /// Checks a function and every function in it.
 pub fn verify(code: &FunctionCode) -> Result<(), String> {
@@ -145,6 +146,7 @@ impl Checker<'_> {
         let (a, b, c) = (instr.a(), instr.b(), instr.c());
         let any = |_: &Constant| true;
         let string = |k: &Constant| matches!(k, Constant::Str(_));
+        let name = |k: &Constant| matches!(k, Constant::Str(text) if text.len() <= MAX_INTERNED);
         let number = |k: &Constant| matches!(k, Constant::Int(_) | Constant::Float(_));
         let integer = |k: &Constant| matches!(k, Constant::Int(_));
         // Number of values from `A` on, for an operand that counts them from 1 (0: an open number).
@@ -159,27 +161,27 @@ impl Checker<'_> {
             Op::GETUPBOX | Op::SETUPBOX => self.register(a).and(self.upvalue(b, false)),
             Op::GETTABUP => {
                 self.register(a)?;
-                self.upvalue(b, true).and(self.constant(c, string))
+                self.upvalue(b, true).and(self.constant(c, name))
             }
             Op::GETTABLE | Op::SETTABLE => self.registers(&[a, b, c]),
             Op::GETI => self.registers(&[a, b]),
             Op::SETI => self.registers(&[a, c]),
-            Op::GETFIELD => self.registers(&[a, b]).and(self.constant(c, string)),
-            Op::SELF => self.registers(&[a + 1, b]).and(self.constant(c, string)),
+            Op::GETFIELD => self.registers(&[a, b]).and(self.constant(c, name)),
+            Op::SELF => self.registers(&[a + 1, b]).and(self.constant(c, name)),
             Op::SETTABUP => {
                 self.upvalue(a, true)?;
-                self.constant(b, string).and(self.register(c))
+                self.constant(b, name).and(self.register(c))
             }
             Op::SETTABUPK => {
                 self.upvalue(a, true)?;
-                self.constant(b, string).and(self.constant(c, any))
+                self.constant(b, name).and(self.constant(c, any))
             }
             Op::SETTABLEK => self.registers(&[a, b]).and(self.constant(c, any)),
             Op::SETIK => self.register(a).and(self.constant(c, any)),
-            Op::SETFIELD => self.registers(&[a, c]).and(self.constant(b, string)),
+            Op::SETFIELD => self.registers(&[a, c]).and(self.constant(b, name)),
             Op::SETFIELDK => {
                 self.register(a)?;
-                self.constant(b, string).and(self.constant(c, any))
+                self.constant(b, name).and(self.constant(c, any))
             }
             Op::NEWTABLE if b > 33 => Err("table size out of range".into()),
             Op::NEWTABLE | Op::CLOSE | Op::TBC => self.register(a),

@@ -340,7 +340,9 @@ fn find_local(vm: &Vm, thread: Gc<Thread>, activation: Activation, n: i64) -> Op
             return None;
         }
         let i = usize::try_from(n.checked_neg()?).ok()?;
-        let slot = (base - extra).checked_add(i - 1).filter(|_| i <= extra)?;
+        let slot = (base - 1 - extra)
+            .checked_add(i - 1)
+            .filter(|_| i <= extra)?;
         return Some(Local {
             slot,
             name: temporary_name(vm, b"(vararg)").to_vec(),

@@ -99,11 +99,7 @@ impl Vm {
 
     fn run_top_frame(&mut self) -> Result<Next, Thrown> {
         self.native = NO_NATIVE;
-        if self.thread().hook.is_some() {
-            self.run_lua::<true>()
-        } else {
-            self.run_lua::<false>()
-        }
+        self.run_lua()
     }
 
     /// Works until a Lua frame is on top (`None`) or the host is to be told something.
@@ -234,7 +230,7 @@ impl Vm {
             )
         };
         let (base, extra) = if vararg {
-            (func + 1 + nargs, nargs.saturating_sub(params))
+            (func + 2 + nargs, nargs.saturating_sub(params))
         } else {
             (func + 1, 0)
         };
@@ -243,7 +239,9 @@ impl Vm {
         self.ensure_frame()?;
         let t = self.thread_mut();
         if vararg {
-            // Fixed parameters move above the arguments; the extra ones stay where they are.
+            // Fixed parameters move above the arguments, behind the function again; the extra ones stay where they are.
+            let function = t.get(func as usize);
+            t.set(base as usize - 1, function);
             for i in 0..params {
                 let v = if i < nargs {
                     t.get((func + 1 + i) as usize)

@@ -171,6 +171,14 @@ pub struct Vm {
     pub(crate) warning_continues: bool,
     /// State of `math.random`.
     pub(crate) random_state: [u64; 4],
+    /// Why the interpreter left (see `run`).
+    pub(crate) exit: Result<call::Next, Thrown>,
+    /// The handlers are those of a coroutine with a hook.
+    hooked: bool,
+    /// The interpreter's code for each opcode.
+    handlers: run::Handlers,
+    #[cfg(not(threaded))]
+    registers: Option<run::Registers>,
     /// A weak link to the public handle of this VM, for host functions (`api`).
     pub(crate) api_link: Option<Box<dyn Any>>,
 }
@@ -227,6 +235,11 @@ impl Vm {
             warnings_on: false,
             warning_continues: false,
             random_state: [1, 0, 0xFF, 0], // `math` seeds it: never from the hash key
+            exit: Ok(call::Next::Run),
+            hooked: false,
+            handlers: run::PLAIN,
+            #[cfg(not(threaded))]
+            registers: None,
             api_link: None,
         });
         for (i, name) in EVENT_NAMES.iter().enumerate() {

@@ -25,9 +25,10 @@ impl Vm {
             _ => None,
         };
         let value = match index {
+            // Between the extra arguments and the registers is the function.
             Some(index) if (index as u64).wrapping_sub(1) < count => self
                 .thread()
-                .get(base - count as usize + index as usize - 1),
+                .get(base - 1 - count as usize + index as usize - 1),
             None if key.as_str().is_some_and(|text| text.as_bytes() == b"n") => {
                 Val::int(count as i64)
             }

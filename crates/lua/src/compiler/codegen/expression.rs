@@ -217,7 +217,7 @@ impl Generator<'_, '_, '_> {
     ) -> Result<super::Reg, Fail> {
         let object_register = self.put_in_any(object)?;
         let key: Exp = Kind::Str(name).into();
-        match self.constant_operand(&key)? {
+        match self.name_operand(&key)? {
             Some(constant) => {
                 self.free_exp(object);
                 let base = self.reserve(2)?;

@@ -6,6 +6,7 @@ use super::{Generator, Reg};
 use crate::compiler::Fail;
 use crate::compiler::strings::StrId;
 use crate::op::{Instr, Op};
+use crate::string::MAX_INTERNED;
 
 /// Where a value is or will be.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -121,6 +122,14 @@ impl Generator<'_, '_, '_> {
         match exp.constant_key() {
             Some(key) => Ok(u8::try_from(self.constant(key)?).ok()),
             None => Ok(None),
+        }
+    }
+
+    /// The constant that names a field, for the instructions that take one: a string that is interned.
+    pub(super) fn name_operand(&mut self, exp: &Exp) -> Result<Option<u8>, Fail> {
+        match exp.kind {
+            Kind::Str(id) if self.text(id).len() <= MAX_INTERNED => self.constant_operand(exp),
+            _ => Ok(None),
         }
     }
 
@@ -313,10 +322,7 @@ impl Generator<'_, '_, '_> {
 
     /// Describes `object[key]`. The object is in a register or an upvalue captured by value.
     pub(super) fn indexed(&mut self, object: &mut Exp, key: &mut Exp) -> Result<(), Fail> {
-        let name = match key.kind {
-            Kind::Str(_) => self.constant_operand(key)?,
-            _ => None,
-        };
+        let name = self.name_operand(key)?;
         if let (Kind::Upvalue(upvalue), Some(key)) = (object.kind, name) {
             object.kind = Kind::IndexedUpvalue { upvalue, key };
             return Ok(());

@@ -1,0 +1,286 @@
+//! Arithmetic and bitwise operations, length, concatenation.
+//!
+//! Each operation does its numbers in line; what is left (strings, metamethods, errors, a divisor of zero) goes to `slow`.
+
+use super::super::Event;
+use super::super::call::Next;
+use super::super::debug::Operand;
+use super::{
+    attempt, kb, kc, leave, ops, put_float, put_int, ra, rb, rc, resume, save, slow_value,
+};
+use crate::number;
+use crate::op::Op;
+use crate::string::Str;
+use crate::table::Table;
+use crate::value::{Val, tag};
+
+/// The operand as a float when it is a number.
+#[inline(always)]
+unsafe fn number_of(v: *const Val) -> Option<f64> {
+    // SAFETY: the caller's registers and constants are in range.
+    unsafe {
+        match (*v).tag {
+            tag::FLOAT => Some((*v).raw_float()),
+            tag::INT => Some((*v).raw_int() as f64),
+            _ => None,
+        }
+    }
+}
+
+/// The operand a handler's table names: `rb`, `rc`, `kb` or `kc`.
+macro_rules! operand {
+    (rb, $base:ident, $k:ident, $i:ident) => {
+        rb($base, $i) as *const Val
+    };
+    (rc, $base:ident, $k:ident, $i:ident) => {
+        rc($base, $i) as *const Val
+    };
+    (kb, $base:ident, $k:ident, $i:ident) => {
+        kb($k, $i)
+    };
+    (kc, $base:ident, $k:ident, $i:ident) => {
+        kc($k, $i)
+    };
+}
+
+/// Addition, subtraction, multiplication: of integers and of floats.
+macro_rules! arithmetic {
+    ($($op:ident: $b:ident $c:ident, $int:expr, $float:expr;)*) => {
+        ops! { (vm, pc, base, k, i, frame) $(
+            $op => {
+                let (b, c) = (operand!($b, base, k, i), operand!($c, base, k, i));
+                if (*b).tag == tag::INT && (*c).tag == tag::INT {
+                    put_int(ra(base, i), $int((*b).raw_int(), (*c).raw_int()));
+                } else if let (Some(x), Some(y)) = (number_of(b), number_of(c)) {
+                    put_float(ra(base, i), $float(x, y));
+                } else {
+                    return slow(vm, pc, base, k, i, frame);
+                }
+            }
+        )* }
+    };
+}
+arithmetic! {
+    ADD: rb rc, i64::wrapping_add, |x: f64, y: f64| x + y;
+    SUB: rb rc, i64::wrapping_sub, |x: f64, y: f64| x - y;
+    MUL: rb rc, i64::wrapping_mul, |x: f64, y: f64| x * y;
+    ADDK: rb kc, i64::wrapping_add, |x: f64, y: f64| x + y;
+    SUBK: rb kc, i64::wrapping_sub, |x: f64, y: f64| x - y;
+    MULK: rb kc, i64::wrapping_mul, |x: f64, y: f64| x * y;
+    KADD: kb rc, i64::wrapping_add, |x: f64, y: f64| x + y;
+    KSUB: kb rc, i64::wrapping_sub, |x: f64, y: f64| x - y;
+    KMUL: kb rc, i64::wrapping_mul, |x: f64, y: f64| x * y;
+}
+
+/// With a small integer as the second operand.
+macro_rules! immediate {
+    ($($op:ident: $int:expr, $float:expr;)*) => {
+        ops! { (vm, pc, base, k, i, frame) $(
+            $op => {
+                let b = rb(base, i);
+                if (*b).tag == tag::INT {
+                    put_int(ra(base, i), $int((*b).raw_int(), i.sc() as i64));
+                } else if (*b).tag == tag::FLOAT {
+                    put_float(ra(base, i), $float((*b).raw_float(), i.sc() as f64));
+                } else {
+                    return slow(vm, pc, base, k, i, frame);
+                }
+            }
+        )* }
+    };
+}
+immediate! {
+    ADDI: i64::wrapping_add, |x: f64, y: f64| x + y;
+    SUBI: i64::wrapping_sub, |x: f64, y: f64| x - y;
+}
+
+/// Division and power: always floats.
+macro_rules! float_arithmetic {
+    ($($op:ident: $b:ident $c:ident, $float:expr;)*) => {
+        ops! { (vm, pc, base, k, i, frame) $(
+            $op => {
+                let (b, c) = (operand!($b, base, k, i), operand!($c, base, k, i));
+                if let (Some(x), Some(y)) = (number_of(b), number_of(c)) {
+                    put_float(ra(base, i), $float(x, y));
+                } else {
+                    return slow(vm, pc, base, k, i, frame);
+                }
+            }
+        )* }
+    };
+}
+float_arithmetic! {
+    DIV: rb rc, |x: f64, y: f64| x / y;
+    DIVK: rb kc, |x: f64, y: f64| x / y;
+    KDIV: kb rc, |x: f64, y: f64| x / y;
+    POW: rb rc, number::float_pow;
+    POWK: rb kc, number::float_pow;
+}
+
+/// Modulo and floor division: an integer divisor of zero is an error.
+macro_rules! division {
+    ($($op:ident: $b:ident $c:ident, $int:expr, $float:expr;)*) => {
+        ops! { (vm, pc, base, k, i, frame) $(
+            $op => {
+                let (b, c) = (operand!($b, base, k, i), operand!($c, base, k, i));
+                if (*b).tag == tag::INT && (*c).tag == tag::INT && (*c).raw_int() != 0 {
+                    put_int(ra(base, i), $int((*b).raw_int(), (*c).raw_int()));
+                } else if (*b).tag == tag::FLOAT && (*c).tag == tag::FLOAT {
+                    put_float(ra(base, i), $float((*b).raw_float(), (*c).raw_float()));
+                } else {
+                    return slow(vm, pc, base, k, i, frame);
+                }
+            }
+        )* }
+    };
+}
+division! {
+    MOD: rb rc, number::int_mod, number::float_mod;
+    MODK: rb kc, number::int_mod, number::float_mod;
+    IDIV: rb rc, number::int_floor_div, number::float_floor_div;
+    IDIVK: rb kc, number::int_floor_div, number::float_floor_div;
+}
+
+/// Operations on the bits of integers.
+macro_rules! bitwise {
+    ($($op:ident: $b:ident $c:ident, $int:expr;)*) => {
+        ops! { (vm, pc, base, k, i, frame) $(
+            $op => {
+                let (b, c) = (operand!($b, base, k, i), operand!($c, base, k, i));
+                if (*b).tag == tag::INT && (*c).tag == tag::INT {
+                    put_int(ra(base, i), $int((*b).raw_int(), (*c).raw_int()));
+                } else {
+                    return slow(vm, pc, base, k, i, frame);
+                }
+            }
+        )* }
+    };
+}
+bitwise! {
+    BAND: rb rc, |x, y| x & y;
+    BOR: rb rc, |x, y| x | y;
+    BXOR: rb rc, |x, y| x ^ y;
+    SHL: rb rc, number::shift_left;
+    SHR: rb rc, number::shift_right;
+    BANDK: rb kc, |x, y| x & y;
+    BORK: rb kc, |x, y| x | y;
+    BXORK: rb kc, |x, y| x ^ y;
+    SHLK: rb kc, number::shift_left;
+    SHRK: rb kc, number::shift_right;
+}
+
+ops! { (vm, pc, base, k, i, frame)
+    UNM => {
+        let b = rb(base, i);
+        if (*b).tag == tag::INT {
+            put_int(ra(base, i), (*b).raw_int().wrapping_neg());
+        } else if (*b).tag == tag::FLOAT {
+            put_float(ra(base, i), -(*b).raw_float());
+        } else {
+            return slow(vm, pc, base, k, i, frame);
+        }
+    }
+    BNOT => {
+        let b = rb(base, i);
+        if (*b).tag == tag::INT {
+            put_int(ra(base, i), !(*b).raw_int());
+        } else {
+            return slow(vm, pc, base, k, i, frame);
+        }
+    }
+    MODF => {
+        let (b, c) = (rb(base, i), rc(base, i));
+        if (*b).tag == tag::FLOAT && (*c).tag == tag::FLOAT {
+            let (x, y) = ((*b).raw_float(), (*c).raw_float());
+            put_float(ra(base, i), number::float_mod_by_floor(x, y));
+        } else {
+            return slow(vm, pc, base, k, i, frame);
+        }
+    }
+
+    /// Whatever operation on operands that its handler does not take.
+    #[cold]
+    #[inline(never)]
+    slow => {
+        save(frame, pc);
+        let (register, constant) = (Operand::Register, Operand::Constant);
+        let (event, b, c, on) = match i.op() {
+            Op::ADDI | Op::SUBI => {
+                let event = if i.op() == Op::ADDI { Event::Add } else { Event::Sub };
+                (event, *rb(base, i), Val::int(i.sc() as i64), [register(i.b()), Operand::None])
+            }
+            Op::UNM | Op::BNOT => {
+                let event = if i.op() == Op::UNM { Event::Unm } else { Event::BNot };
+                (event, *rb(base, i), *rb(base, i), [register(i.b()); 2])
+            }
+            Op::KADD | Op::KSUB | Op::KMUL | Op::KDIV => {
+                let event = event_of(i.op());
+                (event, *kb(k, i), *rc(base, i), [constant(i.b()), register(i.c())])
+            }
+            op if op as u8 >= Op::ADD as u8 => {
+                (event_of(op), *rb(base, i), *rc(base, i), [register(i.b()), register(i.c())])
+            }
+            op => (event_of(op), *rb(base, i), *kc(k, i), [register(i.b()), constant(i.c())]),
+        };
+        if !slow_value(vm, i, (*vm).arith(event, b, c, on)) {
+            return;
+        }
+        return resume(vm);
+    }
+
+    LEN => {
+        let b = rb(base, i);
+        if (*b).tag == tag::TABLE && (*b).raw_gc::<Table>().meta.is_null() {
+            put_int(ra(base, i), (*b).raw_gc::<Table>().border());
+        } else if (*b).tag == tag::STR {
+            put_int(ra(base, i), (*b).raw_gc::<Str>().len() as i64);
+        } else {
+            return slow_length(vm, pc, base, k, i, frame);
+        }
+    }
+    LENF => {
+        let b = rb(base, i);
+        if (*b).tag == tag::TABLE && (*b).raw_gc::<Table>().meta.is_null() {
+            put_float(ra(base, i), (*b).raw_gc::<Table>().border() as f64);
+        } else {
+            return slow_length(vm, pc, base, k, i, frame);
+        }
+    }
+    #[cold]
+    #[inline(never)]
+    slow_length => {
+        save(frame, pc);
+        if !slow_value(vm, i, (*vm).length(*rb(base, i), Operand::Register(i.b()))) {
+            return;
+        }
+        return resume(vm);
+    }
+
+    CONCAT => {
+        save(frame, pc);
+        let at = (*frame).base as usize + i.a();
+        match attempt!(vm, (*vm).concat(at, i.b())) {
+            Next::Run => {}
+            next => return leave(vm, Ok(next)),
+        }
+    }
+}
+
+/// The event of a binary operation.
+fn event_of(op: Op) -> Event {
+    match op {
+        Op::ADD | Op::ADDK | Op::KADD => Event::Add,
+        Op::SUB | Op::SUBK | Op::KSUB => Event::Sub,
+        Op::MUL | Op::MULK | Op::KMUL => Event::Mul,
+        Op::MOD | Op::MODK | Op::MODF => Event::Mod,
+        Op::POW | Op::POWK => Event::Pow,
+        Op::DIV | Op::DIVK | Op::KDIV => Event::Div,
+        Op::IDIV | Op::IDIVK => Event::IDiv,
+        Op::BAND | Op::BANDK => Event::BAnd,
+        Op::BOR | Op::BORK => Event::BOr,
+        Op::BXOR | Op::BXORK => Event::BXor,
+        Op::SHL | Op::SHLK => Event::Shl,
+        Op::SHR | Op::SHRK => Event::Shr,
+        _ => unreachable!("a binary operation"),
+    }
+}

@@ -1,0 +1,355 @@
+//! Calls and returns.
+//!
+//! A call of a Lua function with a fixed number of parameters is done in line, and so is the return from it. Natives run here
+//! too, without leaving the machine, as long as they just return.
+
+use super::super::call::{NATIVE_SLOTS, Next};
+use super::super::{NO_NATIVE, Vm};
+use super::{
+    attempt, charge_line, closure, go, leave, ops, put, ra, resume, safe_point, save, set,
+};
+use crate::function::{LuaClosure, NativeClosure, NativeDef};
+use crate::native::{Action, Ctx, Status};
+use crate::op::Instr;
+use crate::thread::frame_flags::*;
+use crate::thread::{Frame, Thread};
+use crate::value::{Val, tag};
+
+/// The number of arguments of a call with its function at `at`: B - 1, or all up to the top.
+#[inline(always)]
+unsafe fn argument_count(vm: *mut Vm, at: *mut Val, i: Instr) -> usize {
+    // SAFETY: the top is above the function when B is 0 (the compiler's promise).
+    unsafe {
+        match i.b() {
+            0 => {
+                let th = (*vm).current;
+                (*th).stack.add((*th).top as usize).offset_from(at) as usize - 1
+            }
+            b => b - 1,
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn index_of(th: *const Thread, at: *mut Val) -> u32 {
+    // SAFETY: `at` is in the stack of the coroutine.
+    unsafe { at.offset_from((*th).stack) as u32 }
+}
+
+ops! { (vm, pc, base, k, i, frame)
+    CALL [HOOKED] => {
+        let f = ra(base, i);
+        if HOOKED || (*f).tag != tag::LCLOSURE {
+            return call_other::<HOOKED>(vm, pc, base, k, i, frame);
+        }
+        let callee = (*f).payload as *const LuaClosure;
+        let p = (*callee).proto;
+        let th = (*vm).current;
+        let func = index_of(th, f);
+        if (*p).is_vararg
+            || func as usize + (*p).max_stack as usize + 2 >= (*th).stack_size as usize
+            || (*th).frame_count >= (*th).frame_capacity
+        {
+            return call_slow(vm, pc, base, k, i, frame);
+        }
+        let nargs = argument_count(vm, f, i);
+        charge_line(vm, pc, frame);
+        save(frame, pc);
+        base = f.add(1);
+        let mut n = nargs;
+        while n < (*p).num_params as usize {
+            (*base.add(n)).tag = tag::NIL;
+            n += 1;
+        }
+        pc = (*p).code;
+        frame = frame.add(1);
+        *frame = Frame {
+            pc,
+            func,
+            base: func + 1,
+            nresults: i.c() as i16 - 1,
+            flags: 0,
+            extra: 0,
+        };
+        (*th).frame_count += 1;
+        k = (*p).constants;
+        if (*vm).heap.fuel < 0 {
+            return safe_point(vm, pc, base, k, i, frame);
+        }
+    }
+    /// A Lua function with extra arguments, or a stack that has to grow.
+    #[inline(never)]
+    call_slow => {
+        let f = ra(base, i);
+        let nargs = argument_count(vm, f, i) as u32;
+        charge_line(vm, pc, frame);
+        save(frame, pc);
+        let func = index_of((*vm).current, f);
+        attempt!(vm, (*vm).push_lua_frame(func, nargs, i.c() as i16 - 1, 0));
+        if (*vm).heap.fuel < 0 {
+            return leave(vm, Ok(Next::SafePoint));
+        }
+        return resume(vm);
+    }
+    /// Anything but a Lua function.
+    #[inline(never)]
+    call_other [HOOKED] => {
+        let f = ra(base, i);
+        let nargs = argument_count(vm, f, i);
+        charge_line(vm, pc, frame);
+        save(frame, pc);
+        let th = (*vm).current;
+        let func = index_of(th, f);
+        let wanted = i.c() as i16 - 1;
+        if !HOOKED && ((*f).tag == tag::NATIVE || (*f).tag == tag::NCLOSURE) {
+            if call_native(vm, func, nargs, wanted) {
+                return resume(vm);
+            }
+            return;
+        }
+        (*th).top = func + 1 + nargs as u32;
+        (*vm).native = NO_NATIVE;
+        return leave(vm, Ok(Next::Call { func, nargs: nargs as u32, nresults: wanted, flags: 0 }));
+    }
+
+    TAILCALL [HOOKED] => {
+        let f = ra(base, i);
+        let nargs = argument_count(vm, f, i) as u32;
+        charge_line(vm, pc, frame);
+        save(frame, pc);
+        let th = (*vm).current;
+        let func = index_of(th, f);
+        if (*f).tag != tag::LCLOSURE {
+            // Natives and callable values: an ordinary call, whose results the RETURN behind it returns.
+            (*th).top = func + 1 + nargs;
+            return leave(vm, Ok(Next::Call { func, nargs, nresults: -1, flags: 0 }));
+        }
+        let (to, nresults, flags) = ((*frame).func, (*frame).nresults, (*frame).flags);
+        if i.c() != 0 {
+            (*vm).close_boxes((*frame).base as usize);
+        }
+        let target = (*th).stack.add(to as usize);
+        for j in 0..=nargs as usize {
+            set(target.add(j), f.add(j));
+        }
+        (*th).top = to + 1 + nargs;
+        (*th).frame_count -= 1;
+        attempt!(vm, (*vm).push_lua_frame(to, nargs, nresults, flags | TAIL));
+        if HOOKED {
+            return leave(vm, Ok(Next::Entered));
+        }
+        if (*vm).heap.fuel < 0 {
+            return leave(vm, Ok(Next::SafePoint));
+        }
+        return resume(vm);
+    }
+
+    RETURN1 [HOOKED] => {
+        if HOOKED || (*frame).flags & SLOW_RETURN != 0 || (*frame).nresults != 1 {
+            return return_one::<HOOKED>(vm, pc, base, k, i, frame);
+        }
+        charge_line(vm, pc, frame);
+        let th = (*vm).current;
+        let from = ra(base, i);
+        let to = (*th).stack.add((*frame).func as usize);
+        set(to, from);
+        (*th).frame_count -= 1;
+        frame = frame.sub(1);
+        base = (*th).stack.add((*frame).base as usize);
+        k = (*(*closure(base)).proto).constants;
+        return go(vm, (*frame).pc, base, k, frame);
+    }
+    RETURN0 [HOOKED] => {
+        if HOOKED || (*frame).flags & SLOW_RETURN != 0 || (*frame).nresults != 0 {
+            return return_values::<HOOKED>(vm, pc, base, k, i, frame, 0);
+        }
+        charge_line(vm, pc, frame);
+        let th = (*vm).current;
+        (*th).frame_count -= 1;
+        frame = frame.sub(1);
+        base = (*th).stack.add((*frame).base as usize);
+        k = (*(*closure(base)).proto).constants;
+        return go(vm, (*frame).pc, base, k, frame);
+    }
+    #[inline(never)]
+    return_one [HOOKED] => {
+        return return_values::<HOOKED>(vm, pc, base, k, i, frame, 1);
+    }
+    RETURN [HOOKED] => {
+        let n = match i.b() {
+            0 => {
+                let th = (*vm).current;
+                (*th).stack.add((*th).top as usize).offset_from(ra(base, i)) as usize
+            }
+            b => b - 1,
+        };
+        if i.c() != 0 {
+            let end = (*frame).base + (i.a() + n) as u32;
+            if let Some(slot) = pending_close(&*(*vm).current, (*frame).base) {
+                if i.b() != 0 {
+                    (*(*vm).current).top = end;
+                }
+                // Come back to this instruction after the call.
+                save(frame, pc.sub(1));
+                return leave(vm, (*vm).close_before_return(slot, end));
+            }
+            (*vm).close_boxes((*frame).base as usize);
+        }
+        return return_values::<HOOKED>(vm, pc, base, k, i, frame, n);
+    }
+}
+
+/// Returns the `n` values from `R[A]` on.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+unsafe fn return_values<const HOOKED: bool>(
+    vm: *mut Vm,
+    pc: *const Instr,
+    base: *mut Val,
+    _k: *const Val,
+    i: Instr,
+    frame: *mut Frame,
+    n: usize,
+) {
+    // SAFETY: as for handlers.
+    unsafe {
+        if HOOKED && (*vm).hooks_return() {
+            save(frame, pc);
+            return leave(vm, (*vm).hook_return(i.a(), n));
+        }
+        charge_line(vm, pc, frame);
+        let th = (*vm).current;
+        let from = ra(base, i);
+        let Frame {
+            func,
+            nresults,
+            flags,
+            ..
+        } = *frame;
+        (*th).frame_count -= 1;
+        if flags & SLOW_RETURN != 0 {
+            save(frame, pc);
+            (*th).top = index_of(th, from) + n as u32;
+            return leave(
+                vm,
+                Ok(Next::Returned {
+                    func,
+                    n: n as u32,
+                    nresults,
+                    flags,
+                }),
+            );
+        }
+        move_values(th, func, from, n, nresults);
+        if HOOKED {
+            (*vm).note_return();
+        }
+        resume(vm)
+    }
+}
+
+/// Moves `n` values to stack index `func`, as many as wanted (-1: all, and the top is set behind them).
+#[inline(always)]
+unsafe fn move_values(th: *mut Thread, func: u32, from: *mut Val, n: usize, wanted: i16) {
+    // SAFETY: both places are in the stack of the coroutine, which has room for what a call wants.
+    unsafe {
+        let to = (*th).stack.add(func as usize);
+        if wanted < 0 {
+            for j in 0..n {
+                set(to.add(j), from.add(j));
+            }
+            (*th).top = func + n as u32;
+        } else {
+            let wanted = wanted as usize;
+            let moved = n.min(wanted);
+            for j in 0..moved {
+                set(to.add(j), from.add(j));
+            }
+            for j in moved..wanted {
+                put(to.add(j), Val::NIL);
+            }
+        }
+    }
+}
+
+/// Runs the native at stack index `func`. True: its results are where they are wanted, or another coroutine runs now; false: it
+/// wants something that the machine does not do, or has thrown.
+#[inline(never)]
+unsafe fn call_native(vm: *mut Vm, func: u32, nargs: usize, wanted: i16) -> bool {
+    // SAFETY: the function at `func` is a native; the stack has room for it and its arguments.
+    unsafe {
+        let th = (*vm).current;
+        let f = (*th).stack.add(func as usize);
+        let def = match (*f).tag {
+            tag::NATIVE => &*((*f).payload as *const NativeDef),
+            _ => (*((*f).payload as *const NativeClosure)).def,
+        };
+        let top = func as usize + 1 + nargs;
+        (*th).top = top as u32;
+        (*vm).native = func;
+        if top + NATIVE_SLOTS > (*th).stack_size as usize
+            && let Err(thrown) = (*vm).grow_stack(top + NATIVE_SLOTS)
+        {
+            (*vm).exit = Err(thrown);
+            return false;
+        }
+        let mut ctx = Ctx {
+            vm: &mut *vm,
+            func: func as usize,
+            base: func as usize + 1,
+            nargs,
+            results: top,
+            status: Status::Ok,
+        };
+        let action = match (def.run)(&mut ctx) {
+            Ok(action) => action,
+            Err(thrown) => {
+                (*vm).exit = Err(thrown);
+                return false;
+            }
+        };
+        let kept = ctx.nargs as u32;
+        (*vm).native = NO_NATIVE;
+        if let Action::Return(n) = action {
+            if (*vm).floats {
+                (*vm).make_floats(n);
+            }
+            let th = (*vm).current;
+            let from = (*th).stack.add(((*th).top - n) as usize);
+            move_values(th, func, from, n as usize, wanted);
+            return true;
+        }
+        (*vm).native_nargs = kept;
+        if (*vm).quick_switch(action, func, wanted) {
+            return true;
+        }
+        (*vm).exit = Ok(Next::Acted {
+            action,
+            func,
+            nresults: wanted,
+            flags: 0,
+            framed: false,
+        });
+        false
+    }
+}
+
+/// The innermost pending to-be-closed variable at or above a stack index.
+#[inline(always)]
+pub(super) fn pending_close(t: &Thread, from: u32) -> Option<u32> {
+    t.to_close.last().copied().filter(|slot| *slot >= from)
+}
+
+impl Vm {
+    /// Closes the variable at `slot` from a RETURN, whose values end at `values_end`, and which is executed again afterwards.
+    fn close_before_return(
+        &mut self,
+        slot: u32,
+        values_end: u32,
+    ) -> Result<Next, crate::native::Thrown> {
+        // The call is placed right behind the values: its end puts the top back there, where the RETURN looks. Values that
+        // a RETURN counts itself may lie below the variables still to be closed: these stay where they are.
+        self.thread_mut().to_close.pop();
+        self.begin_close(slot, Val::NIL, values_end.max(slot + 1), 0)
+    }
+}

@@ -1,0 +1,277 @@
+//! Reads and writes of table entries.
+//!
+//! In line: string keys that are interned, integers in the array part, tables without metatables that matter. The rest goes to
+//! `slow_get` and `slow_set`, which look at the instruction again.
+
+use super::super::debug::Operand;
+use super::{attempt, kb, kc, leave, ops, put, ra, rb, rc, resume, save, slow_value, upvalue};
+use crate::heap::Gc;
+use crate::op::Op;
+use crate::string::Str;
+use crate::table::Table;
+use crate::value::{Val, tag};
+
+/// `R[A] := object[key]`, the key an interned string.
+macro_rules! get_string {
+    ($vm:ident, $pc:ident, $base:ident, $k:ident, $i:ident, $frame:ident, $object:expr, $key:expr) => {{
+        let object: *const Val = $object;
+        if (*object).tag != tag::TABLE {
+            return slow_get($vm, $pc, $base, $k, $i, $frame);
+        }
+        let t: Gc<Table> = (*object).raw_gc();
+        let key: Gc<Str> = $key;
+        match t.find_interned(key) {
+            Some(slot) if !slot.get().is_nil() => put(ra($base, $i), slot.get()),
+            _ if t.meta.is_null() => put(ra($base, $i), Val::NIL),
+            _ => return inherited($vm, $pc, $base, $k, $i, $frame),
+        }
+    }};
+}
+
+/// `object[key] := value`, the key an interned string that is in the table already.
+macro_rules! set_string {
+    ($vm:ident, $pc:ident, $base:ident, $k:ident, $i:ident, $frame:ident, $object:expr, $key:expr, $value:expr) => {{
+        let object: *const Val = $object;
+        if (*object).tag == tag::TABLE {
+            let t: Gc<Table> = (*object).raw_gc();
+            let key: Gc<Str> = $key;
+            if t.header.extra == 0
+                && let Some(slot) = t.find_interned(key)
+                && !slot.get().is_nil()
+            {
+                let value: *const Val = $value;
+                slot.set(*value);
+                (*$vm).barrier_table(t, *value);
+                return super::go($vm, $pc, $base, $k, $frame);
+            }
+        }
+        return slow_set($vm, $pc, $base, $k, $i, $frame);
+    }};
+}
+
+/// `object[key] := value`, the key an integer.
+macro_rules! set_int {
+    ($vm:ident, $pc:ident, $base:ident, $k:ident, $i:ident, $frame:ident, $object:expr, $key:expr, $value:expr) => {{
+        let object: *const Val = $object;
+        if (*object).tag == tag::TABLE {
+            let t: Gc<Table> = (*object).raw_gc();
+            let key: i64 = $key;
+            let index = (key as u64).wrapping_sub(1);
+            if index < t.array_size as u64 && t.header.extra == 0 {
+                let slot = t.array_slot(index as usize);
+                if t.meta.is_null() || !slot.get().is_nil() {
+                    let value: *const Val = $value;
+                    slot.set(*value);
+                    (*$vm).barrier_table(t, *value);
+                    return super::go($vm, $pc, $base, $k, $frame);
+                }
+            }
+        }
+        return slow_set($vm, $pc, $base, $k, $i, $frame);
+    }};
+}
+
+ops! { (vm, pc, base, k, i, frame)
+    GETTABUP => {
+        get_string!(vm, pc, base, k, i, frame, upvalue(base, i.b()), (*kc(k, i)).raw_gc());
+    }
+    GETFIELD => {
+        get_string!(vm, pc, base, k, i, frame, rb(base, i), (*kc(k, i)).raw_gc());
+    }
+    SELF => {
+        let object = *rb(base, i);
+        put(ra(base, i).add(1), object);
+        if object.tag != tag::TABLE {
+            return slow_self(vm, pc, base, k, i, frame);
+        }
+        let t: Gc<Table> = object.raw_gc();
+        let key: Gc<Str> = (*kc(k, i)).raw_gc();
+        if let Some(slot) = t.find_interned(key) && !slot.get().is_nil() {
+            put(ra(base, i), slot.get());
+        } else {
+            return inherited(vm, pc, base, k, i, frame);
+        }
+    }
+    /// A string key that a table does not have: perhaps the table that its metatable's `__index` is.
+    #[inline(never)]
+    inherited => {
+        let object = match i.op() {
+            Op::GETTABUP => *upvalue(base, i.b()),
+            Op::SELF => *ra(base, i).add(1),
+            _ => *rb(base, i),
+        };
+        let key = if i.op() == Op::GETTABLE { *rc(base, i) } else { *kc(k, i) };
+        match (*vm).index_chain(object.raw_gc(), key.raw_gc()) {
+            Some(v) => put(ra(base, i), v),
+            None if i.op() == Op::SELF => return slow_self(vm, pc, base, k, i, frame),
+            None => return slow_get(vm, pc, base, k, i, frame),
+        }
+    }
+
+    GETTABLE => {
+        let (object, key) = (rb(base, i), rc(base, i));
+        if (*object).tag == tag::TABLE {
+            let t: Gc<Table> = (*object).raw_gc();
+            if (*key).tag == tag::INT {
+                let index = ((*key).raw_int() as u64).wrapping_sub(1);
+                if index < t.array_size as u64 {
+                    let v = t.array_slot(index as usize).get();
+                    if !v.is_nil() || t.meta.is_null() {
+                        put(ra(base, i), v);
+                        return super::go(vm, pc, base, k, frame);
+                    }
+                }
+                return get_int_node(vm, pc, base, k, i, frame);
+            }
+            if (*key).tag == tag::STR && (*key).raw_gc::<Str>().is_interned() {
+                match t.find_interned((*key).raw_gc()) {
+                    Some(slot) if !slot.get().is_nil() => put(ra(base, i), slot.get()),
+                    _ if t.meta.is_null() => put(ra(base, i), Val::NIL),
+                    _ => return inherited(vm, pc, base, k, i, frame),
+                }
+                return super::go(vm, pc, base, k, frame);
+            }
+            if (*key).tag == tag::FLOAT {
+                // The index of an array where numbers have no integer subtype.
+                let f = (*key).raw_float();
+                let index = (f as i64 as u64).wrapping_sub(1);
+                if index < t.array_size as u64 && f as i64 as f64 == f {
+                    let v = t.array_slot(index as usize).get();
+                    if !v.is_nil() || t.meta.is_null() {
+                        put(ra(base, i), v);
+                        return super::go(vm, pc, base, k, frame);
+                    }
+                }
+            }
+        }
+        return slow_get(vm, pc, base, k, i, frame);
+    }
+    /// An integer key that is not in the array part.
+    #[inline(never)]
+    get_int_node => {
+        let t: Gc<Table> = (*rb(base, i)).raw_gc();
+        let v = t.get_int((*rc(base, i)).raw_int());
+        if v.is_nil() && !t.meta.is_null() {
+            return slow_get(vm, pc, base, k, i, frame);
+        }
+        put(ra(base, i), v);
+    }
+    GETI => {
+        let object = rb(base, i);
+        if (*object).tag == tag::TABLE {
+            let t: Gc<Table> = (*object).raw_gc();
+            let index = i.c().wrapping_sub(1);
+            if index < t.array_size as usize {
+                let v = t.array_slot(index).get();
+                if !v.is_nil() || t.meta.is_null() {
+                    put(ra(base, i), v);
+                    return super::go(vm, pc, base, k, frame);
+                }
+            }
+        }
+        return slow_get(vm, pc, base, k, i, frame);
+    }
+    /// Any other read.
+    #[inline(never)]
+    slow_get => {
+        save(frame, pc);
+        let (object, on) = match i.op() {
+            Op::GETTABUP => (*upvalue(base, i.b()), Operand::Upvalue(i.b())),
+            _ => (*rb(base, i), Operand::Register(i.b())),
+        };
+        let key = match i.op() {
+            Op::GETTABLE => *rc(base, i),
+            Op::GETI => Val::int(i.c() as i64),
+            _ => *kc(k, i),
+        };
+        if !slow_value(vm, i, (*vm).index(object, key, on)) {
+            return;
+        }
+        return resume(vm);
+    }
+    /// As `slow_get` for SELF, which may have overwritten its own operand.
+    #[inline(never)]
+    slow_self => {
+        save(frame, pc);
+        let object = *ra(base, i).add(1);
+        if !slow_value(vm, i, (*vm).index(object, *kc(k, i), Operand::Register(i.b()))) {
+            return;
+        }
+        return resume(vm);
+    }
+
+    SETTABUP => {
+        set_string!(vm, pc, base, k, i, frame, upvalue(base, i.a()), (*kb(k, i)).raw_gc(), rc(base, i));
+    }
+    SETTABUPK => {
+        set_string!(vm, pc, base, k, i, frame, upvalue(base, i.a()), (*kb(k, i)).raw_gc(), kc(k, i));
+    }
+    SETFIELD => {
+        set_string!(vm, pc, base, k, i, frame, ra(base, i), (*kb(k, i)).raw_gc(), rc(base, i));
+    }
+    SETFIELDK => {
+        set_string!(vm, pc, base, k, i, frame, ra(base, i), (*kb(k, i)).raw_gc(), kc(k, i));
+    }
+    SETI => {
+        set_int!(vm, pc, base, k, i, frame, ra(base, i), i.b() as i64, rc(base, i));
+    }
+    SETIK => {
+        set_int!(vm, pc, base, k, i, frame, ra(base, i), i.b() as i64, kc(k, i));
+    }
+    SETTABLE => {
+        let key = rb(base, i);
+        if (*key).tag == tag::INT {
+            set_int!(vm, pc, base, k, i, frame, ra(base, i), (*key).raw_int(), rc(base, i));
+        }
+        if (*key).tag == tag::STR && (*key).raw_gc::<Str>().is_interned() {
+            set_string!(vm, pc, base, k, i, frame, ra(base, i), (*key).raw_gc(), rc(base, i));
+        }
+        if (*key).tag == tag::FLOAT && (*key).raw_float() as i64 as f64 == (*key).raw_float() {
+            set_int!(vm, pc, base, k, i, frame, ra(base, i), (*key).raw_float() as i64, rc(base, i));
+        }
+        return slow_set(vm, pc, base, k, i, frame);
+    }
+    SETTABLEK => {
+        let key = rb(base, i);
+        if (*key).tag == tag::INT {
+            set_int!(vm, pc, base, k, i, frame, ra(base, i), (*key).raw_int(), kc(k, i));
+        }
+        if (*key).tag == tag::STR && (*key).raw_gc::<Str>().is_interned() {
+            set_string!(vm, pc, base, k, i, frame, ra(base, i), (*key).raw_gc(), kc(k, i));
+        }
+        if (*key).tag == tag::FLOAT && (*key).raw_float() as i64 as f64 == (*key).raw_float() {
+            set_int!(vm, pc, base, k, i, frame, ra(base, i), (*key).raw_float() as i64, kc(k, i));
+        }
+        return slow_set(vm, pc, base, k, i, frame);
+    }
+    /// Any other write.
+    #[inline(never)]
+    slow_set => {
+        save(frame, pc);
+        let (object, on) = match i.op() {
+            Op::SETTABUP | Op::SETTABUPK => (*upvalue(base, i.a()), Operand::Upvalue(i.a())),
+            _ => (*ra(base, i), Operand::Register(i.a())),
+        };
+        let key = match i.op() {
+            Op::SETTABLE | Op::SETTABLEK => *rb(base, i),
+            Op::SETI | Op::SETIK => Val::int(i.b() as i64),
+            _ => *kb(k, i),
+        };
+        let value = match i.op() {
+            Op::SETTABUP | Op::SETTABLE | Op::SETI | Op::SETFIELD => *rc(base, i),
+            _ => *kc(k, i),
+        };
+        if object.tag == tag::TABLE
+            && key.tag == tag::INT
+            && object.raw_gc::<Table>().meta.is_null()
+            && object.raw_gc::<Table>().header.extra == 0
+        {
+            attempt!(vm, (*vm).table_set_int(object.raw_gc(), key.raw_int(), value));
+            return super::go(vm, pc, base, k, frame);
+        }
+        match attempt!(vm, (*vm).assign(object, key, value, on)) {
+            Some(next) => return leave(vm, Ok(next)),
+            None => return resume(vm),
+        }
+    }
+}

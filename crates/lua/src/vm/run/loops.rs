@@ -1,0 +1,135 @@
+//! `for` loops.
+
+use super::super::call::Next;
+use super::{
+    attempt, charge_line, leave, ops, put, put_float, put_int, ra, resume, safe_point, save, set,
+};
+use crate::heap::Gc;
+use crate::table::Table;
+use crate::value::{Val, tag};
+
+ops! { (vm, pc, base, k, i, frame)
+    FORPREP => {
+        save(frame, pc);
+        match attempt!(vm, (*vm).begin_loop(ra(base, i))) {
+            true => {}
+            false => pc = pc.add(i.bx()),
+        }
+    }
+    FORLOOP => {
+        let r = ra(base, i);
+        if (*r.add(2)).tag != tag::INT {
+            return float_loop(vm, pc, base, k, i, frame);
+        }
+        let count = (*r.add(1)).payload;
+        if count != 0 {
+            let next = (*r).raw_int().wrapping_add((*r.add(2)).raw_int());
+            (*r.add(1)).payload = count - 1;
+            (*r).payload = next as u64;
+            put_int(r.add(3), next);
+            pc = pc.sub(i.bx());
+            (*vm).heap.spend(i.bx() as i64);
+            if (*vm).heap.fuel < 0 {
+                return safe_point(vm, pc, base, k, i, frame);
+            }
+        }
+    }
+    #[inline(never)]
+    float_loop => {
+        let r = ra(base, i);
+        let step = (*r.add(2)).raw_float();
+        let next = (*r).raw_float() + step;
+        let limit = (*r.add(1)).raw_float();
+        if if step > 0.0 { next <= limit } else { limit <= next } {
+            (*r).payload = next.to_bits();
+            put_float(r.add(3), next);
+            pc = pc.sub(i.bx());
+            (*vm).heap.spend(i.bx() as i64);
+            if (*vm).heap.fuel < 0 {
+                return safe_point(vm, pc, base, k, i, frame);
+            }
+        }
+    }
+
+    TFORPREP => {
+        save(frame, pc);
+        attempt!(vm, (*vm).mark_to_be_closed(i.a() + 3));
+        pc = pc.add(i.bx());
+    }
+    TFORCALL [HOOKED] => {
+        let r = ra(base, i);
+        if !HOOKED
+            && (*r).tag == tag::NATIVE
+            && (*r).payload == &raw const crate::stdlib::NEXT as u64
+            && (*r.add(1)).tag == tag::TABLE
+        {
+            return next_entry(vm, pc, base, k, i, frame);
+        }
+        return iterate::<HOOKED>(vm, pc, base, k, i, frame);
+    }
+    /// The iterator is `next`, and its state a table.
+    #[inline(never)]
+    next_entry => {
+        let r = ra(base, i);
+        let t: Gc<Table> = (*r.add(1)).raw_gc();
+        if t.header.extra != 0 {
+            return iterate::<false>(vm, pc, base, k, i, frame);
+        }
+        save(frame, pc);
+        match attempt!(vm, (*vm).table_next(t, *r.add(2))) {
+            None => put(r.add(4), Val::NIL),
+            Some((key, v)) => {
+                put(r.add(4), key);
+                put(r.add(5), v);
+                for j in 2..i.c() {
+                    put(r.add(4 + j), Val::NIL);
+                }
+            }
+        }
+    }
+    #[inline(never)]
+    iterate [HOOKED] => {
+        let r = ra(base, i);
+        set(r.add(4), r);
+        set(r.add(5), r.add(1));
+        set(r.add(6), r.add(2));
+        let th = (*vm).current;
+        let func = r.add(4).offset_from((*th).stack) as u32;
+        charge_line(vm, pc, frame);
+        save(frame, pc);
+        if !HOOKED && (*r.add(4)).tag == tag::LCLOSURE {
+            attempt!(vm, (*vm).push_lua_frame(func, 2, i.c() as i16, 0));
+            return resume(vm);
+        }
+        (*th).top = func + 3;
+        return leave(vm, Ok(Next::Call { func, nargs: 2, nresults: i.c() as i16, flags: 0 }));
+    }
+    TFORLOOP => {
+        let r = ra(base, i);
+        if !(*r.add(4)).is_nil() {
+            set(r.add(2), r.add(4));
+            pc = pc.sub(i.bx());
+            (*vm).heap.spend(i.bx() as i64);
+            if (*vm).heap.fuel < 0 {
+                return safe_point(vm, pc, base, k, i, frame);
+            }
+        }
+    }
+}
+
+impl crate::vm::Vm {
+    /// Prepares the numeric loop whose values are at `r`: whether it runs at all.
+    unsafe fn begin_loop(&mut self, r: *mut Val) -> Result<bool, crate::native::Thrown> {
+        // SAFETY: a loop has four registers from `r` on (the compiler's promise), and nothing here moves the stack.
+        unsafe {
+            let Some([start, count, step]) = self.prepare_loop(*r, *r.add(1), *r.add(2))? else {
+                return Ok(false);
+            };
+            put(r, start);
+            put(r.add(1), count);
+            put(r.add(2), step);
+            put(r.add(3), start);
+            Ok(true)
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! The interpreter: one function for each opcode, and the dispatch from one to the next.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`mod@moves`] | loads, moves, captured variables, logic |
+//! | [`mod@arith`] | arithmetic and bitwise operations, length, concatenation |
+//! | [`mod@index`] | reads and writes of table entries |
+//! | [`mod@jumps`] | jumps and comparisons |
+//! | [`mod@calls`] | calls and returns |
+//! | [`mod@loops`] | `for` loops |
+//! | [`mod@build`] | new tables, closures, extra arguments |
+//!
+//! A handler has the machine's registers as its arguments: the VM, the program counter (behind the instruction), the frame's
+//! first register, the constants, the instruction, the frame. It ends with [`go`], which fetches the next instruction and
+//! calls its handler. In an optimised build (`threaded`, see `build.rs`) that call is the last thing a handler does, and the
+//! compiler makes a jump of it: six arguments in six machine registers, one indirect jump an instruction, and
+//! nothing of a rare case in the way of a common one. In other builds `go` returns to a loop in [`Vm::run_lua`].
+//!
+//! **Invariants**
+//! - `base`, `k` and `frame` belong to the top frame of the current coroutine. Whatever may push a frame or grow a
+//!   stack saves `pc` first ([`save`]) and goes on with [`resume`], which takes everything from the frame again.
+//! - `base[-1]` is the running closure.
+//! - `frame.pc` is also the mark up to which straight-line code has been charged: calls and returns charge the
+//!   distance from it, back-edges charge their own.
+//! - Register, constant and upvalue indices are in range: the compiler's promise (`op`), checked by `compiler::verify`.
+//! - A handler leaves the machine by setting `Vm::exit` and returning.
+//! - No handler calls another but as its last act: a chain of handlers must not grow the native stack. So what has
+//!   variables whose address is taken (a native's `Ctx`, large results) is in functions of its own that are no handlers;
+//!   `cargo xtask handlers` reads the machine code and fails where a handler is called.
+//!
+//! PERF: operands are copied field by field (`set`): a 16-byte copy right after an 8-byte and a 1-byte store
+//! would wait for the store buffer.
+
+mod arith;
+mod build;
+mod calls;
+mod index;
+mod jumps;
+mod loops;
+mod moves;
+
+use super::Vm;
+use super::call::Next;
+use super::meta::Outcome;
+use crate::function::LuaClosure;
+use crate::native::Thrown;
+use crate::op::{Instr, Op};
+use crate::thread::Frame;
+use crate::value::{Val, tag};
+
+/// The code of an opcode.
+pub(crate) type Handler = unsafe fn(*mut Vm, *const Instr, *mut Val, *const Val, Instr, *mut Frame);
+
+/// Where each opcode's code is.
+pub(crate) type Handlers = [Handler; Op::COUNT];
+
+/// Defines handlers: the names of the machine's registers, then opcodes and what they do; each goes on with the next
+/// instruction at its end.
+macro_rules! ops {
+    (($vm:ident, $pc:ident, $base:ident, $k:ident, $i:ident, $frame:ident)
+     $( $(#[$attr:meta])* $name:ident $([$hooked:ident])? => $body:block )*) => { $(
+        $(#[$attr])*
+        #[allow(non_snake_case, unused_mut, unused_variables, unreachable_code)]
+        pub(super) unsafe fn $name $(<const $hooked: bool>)? (
+            $vm: *mut crate::vm::Vm,
+            mut $pc: *const crate::op::Instr,
+            mut $base: *mut crate::value::Val,
+            mut $k: *const crate::value::Val,
+            $i: crate::op::Instr,
+            mut $frame: *mut crate::thread::Frame,
+        ) {
+            // SAFETY: raw pointers into the current coroutine's stacks, valid as the head of `run` says; operand
+            // indices are in range by the compiler's promise.
+            unsafe {
+                $body
+                crate::vm::run::go($vm, $pc, $base, $k, $frame)
+            }
+        }
+    )* };
+}
+use ops;
+
+/// The value of a result, or the error leaves the machine.
+macro_rules! attempt {
+    ($vm:ident, $result:expr) => {
+        match $result {
+            Ok(v) => v,
+            Err(thrown) => {
+                (*$vm).exit = Err(thrown);
+                return;
+            }
+        }
+    };
+}
+use attempt;
+
+#[inline(always)]
+unsafe fn set(to: *mut Val, from: *const Val) {
+    // SAFETY: the caller's registers and constants are in range.
+    unsafe {
+        (*to).payload = (*from).payload;
+        (*to).tag = (*from).tag;
+    }
+}
+#[inline(always)]
+unsafe fn put(to: *mut Val, v: Val) {
+    // SAFETY: as above.
+    unsafe {
+        (*to).payload = v.payload;
+        (*to).tag = v.tag;
+    }
+}
+#[inline(always)]
+unsafe fn put_int(to: *mut Val, i: i64) {
+    // SAFETY: as above.
+    unsafe {
+        (*to).payload = i as u64;
+        (*to).tag = tag::INT;
+    }
+}
+#[inline(always)]
+unsafe fn put_float(to: *mut Val, f: f64) {
+    // SAFETY: as above.
+    unsafe {
+        (*to).payload = f.to_bits();
+        (*to).tag = tag::FLOAT;
+    }
+}
+
+/// `R[A]`, `R[B]`, `R[C]`, `K[B]`, `K[C]`.
+#[inline(always)]
+unsafe fn ra(base: *mut Val, i: Instr) -> *mut Val {
+    // SAFETY: the operand is in range (the compiler's promise).
+    unsafe { base.add(i.a()) }
+}
+#[inline(always)]
+unsafe fn rb(base: *mut Val, i: Instr) -> *mut Val {
+    // SAFETY: as above.
+    unsafe { base.add(i.b()) }
+}
+#[inline(always)]
+unsafe fn rc(base: *mut Val, i: Instr) -> *mut Val {
+    // SAFETY: as above.
+    unsafe { base.add(i.c()) }
+}
+#[inline(always)]
+unsafe fn kb(k: *const Val, i: Instr) -> *const Val {
+    // SAFETY: as above.
+    unsafe { k.add(i.b()) }
+}
+#[inline(always)]
+unsafe fn kc(k: *const Val, i: Instr) -> *const Val {
+    // SAFETY: as above.
+    unsafe { k.add(i.c()) }
+}
+
+/// The running closure.
+#[inline(always)]
+unsafe fn closure(base: *mut Val) -> *const LuaClosure {
+    // SAFETY: an invariant of the machine.
+    unsafe { (*base.sub(1)).payload as *const LuaClosure }
+}
+
+/// Upvalue `n` of the running closure.
+#[inline(always)]
+unsafe fn upvalue(base: *mut Val, n: usize) -> *mut Val {
+    // SAFETY: the operand is in range (the compiler's promise).
+    unsafe { (*closure(base)).upvalue_ptr(n) }
+}
+
+#[inline(always)]
+unsafe fn save(frame: *mut Frame, pc: *const Instr) {
+    // SAFETY: the frame is the running one.
+    unsafe { (*frame).pc = pc }
+}
+
+/// The state of the machine between two handlers, in builds where each returns to a loop.
+#[cfg(not(threaded))]
+#[derive(Clone, Copy)]
+pub(crate) struct Registers {
+    pc: *const Instr,
+    base: *mut Val,
+    k: *const Val,
+    frame: *mut Frame,
+}
+
+/// The next instruction.
+#[cfg(threaded)]
+#[inline(always)]
+unsafe fn go(vm: *mut Vm, pc: *const Instr, base: *mut Val, k: *const Val, frame: *mut Frame) {
+    // SAFETY: `pc` is at an instruction of the running function; there is a handler for each opcode.
+    unsafe {
+        let i = *pc;
+        let handler = *(*vm).handlers.as_ptr().add(i.0 as u8 as usize);
+        handler(vm, pc.add(1), base, k, i, frame)
+    }
+}
+
+/// The next instruction.
+#[cfg(not(threaded))]
+#[inline(always)]
+unsafe fn go(vm: *mut Vm, pc: *const Instr, base: *mut Val, k: *const Val, frame: *mut Frame) {
+    // SAFETY: `vm` is the running VM.
+    unsafe { (*vm).registers = Some(Registers { pc, base, k, frame }) }
+}
+
+/// Goes on with the top frame of the current coroutine, whose program counter is saved.
+#[inline(always)]
+unsafe fn resume(vm: *mut Vm) {
+    // SAFETY: the top frame is that of a Lua function.
+    unsafe {
+        let th = (*vm).current;
+        let frame = (*th).frames.add((*th).frame_count as usize - 1);
+        let base = (*th).stack.add((*frame).base as usize);
+        let k = (*(*closure(base)).proto).constants;
+        go(vm, (*frame).pc, base, k, frame)
+    }
+}
+
+/// Leaves the machine for something that it does not do itself.
+#[inline(always)]
+unsafe fn leave(vm: *mut Vm, next: Result<Next, Thrown>) {
+    // SAFETY: `vm` is the running VM.
+    unsafe { (*vm).exit = next }
+}
+
+/// Charges straight-line code up to `pc` since the last mark.
+#[inline(always)]
+unsafe fn charge_line(vm: *mut Vm, pc: *const Instr, frame: *mut Frame) {
+    // SAFETY: both are of the running function.
+    unsafe {
+        let distance = pc as isize - (*frame).pc as isize;
+        (*vm).heap.spend(1 + (distance.max(0) >> 2) as i64);
+    }
+}
+
+// What several handlers end with.
+ops! { (vm, pc, base, k, i, frame)
+    /// The slice is used up, or the collector has work to do: before the instruction at `pc`.
+    #[cold]
+    #[inline(never)]
+    safe_point => {
+        save(frame, pc);
+        return leave(vm, Ok(Next::SafePoint));
+    }
+
+    /// Any instruction of a coroutine with a hook.
+    hooked_step => {
+        let at = pc.sub(1);
+        save(frame, at);
+        if let Some(next) = attempt!(vm, (*vm).before_instruction(at)) {
+            return leave(vm, Ok(next));
+        }
+        let handler = HOOKED[i.op() as usize];
+        return handler(vm, pc, base, k, i, frame);
+    }
+
+    EXTRAARG => {
+        unreachable!("an operand word is never executed");
+    }
+}
+
+/// The value of a slow operation goes to `R[A]` of the instruction before the saved `pc`, now or after a metamethod.
+unsafe fn slow_value(vm: *mut Vm, i: Instr, outcome: Result<Outcome<Val>, Thrown>) -> bool {
+    // SAFETY: the running frame is on top.
+    unsafe {
+        match outcome {
+            Ok(Outcome::Now(v)) => {
+                let at = (*vm).frame_base() + i.a();
+                (*vm).thread_mut().set(at, v);
+                return true;
+            }
+            Ok(Outcome::Later(next)) => (*vm).exit = Ok(next),
+            Err(thrown) => (*vm).exit = Err(thrown),
+        }
+        false
+    }
+}
+
+const fn handlers<const HOOKED: bool>() -> Handlers {
+    let mut handlers: Handlers = [EXTRAARG; Op::COUNT];
+    let mut there = [false; Op::COUNT];
+    there[Op::EXTRAARG as usize] = true;
+    macro_rules! of {
+        ($($module:ident: $($op:ident $(<$hooked:ident>)?)*;)*) => { $( $(
+            assert!(!there[Op::$op as usize], "an opcode has two handlers");
+            there[Op::$op as usize] = true;
+            handlers[Op::$op as usize] = $module::$op $(::<$hooked>)?;
+        )* )* };
+    }
+    of! {
+        moves: MOVE LOADI LOADF LOADK LOADKX LOADFALSE LFALSESKIP LOADTRUE LOADNIL GETUPVAL GETUPBOX SETUPBOX NOT;
+        index: GETTABUP GETTABLE GETI GETFIELD SETTABUP SETTABUPK SETTABLE SETTABLEK SETI SETIK SETFIELD SETFIELDK SELF;
+        arith: ADDI SUBI ADDK SUBK MULK MODK POWK DIVK IDIVK BANDK BORK BXORK SHLK SHRK KADD KSUB KMUL KDIV
+            ADD SUB MUL MOD POW DIV IDIV BAND BOR BXOR SHL SHR UNM BNOT LEN LENF MODF CONCAT;
+        jumps: JMP LOOP EQ LT LE EQK EQI LTI LEI GTI GEI TEST TESTSET;
+        calls: CALL<HOOKED> TAILCALL<HOOKED> RETURN<HOOKED> RETURN0<HOOKED> RETURN1<HOOKED>;
+        loops: FORPREP FORLOOP TFORPREP TFORCALL<HOOKED> TFORLOOP;
+        build: NEWTABLE SETLIST CLOSURE VARARG PACKVARARG UNPACKVARARG GETVARG CHECKNEW CLOSE TBC;
+    }
+    let mut op = 0;
+    while op < Op::COUNT {
+        assert!(there[op], "an opcode has no handler");
+        op += 1;
+    }
+    handlers
+}
+
+/// The handlers of a coroutine without a hook.
+pub(crate) static PLAIN: Handlers = handlers::<false>();
+/// The handlers that `hooked_step` goes on with.
+static HOOKED: Handlers = handlers::<true>();
+/// The handlers of a coroutine with a hook.
+static STEPS: Handlers = [hooked_step; Op::COUNT];
+
+impl Vm {
+    /// Runs the Lua frame on top until something else is to be done.
+    pub(crate) fn run_lua(&mut self) -> Result<Next, Thrown> {
+        let hooked = self.thread().hook.is_some();
+        if hooked != self.hooked {
+            self.hooked = hooked;
+            self.handlers = if hooked { STEPS } else { PLAIN };
+        }
+        let vm: *mut Vm = self;
+        // SAFETY: the frame on top of the current coroutine is that of a Lua function (the caller's promise).
+        unsafe {
+            resume(vm);
+            #[cfg(not(threaded))]
+            while let Some(Registers { pc, base, k, frame }) = (*vm).registers.take() {
+                let i = *pc;
+                (*vm).handlers[i.op() as usize](vm, pc.add(1), base, k, i, frame);
+            }
+            std::mem::replace(&mut (*vm).exit, Ok(Next::Run))
+        }
+    }
+}
