@@ -13,6 +13,7 @@ const MAX_CLAIMED: u64 = (i32::MAX / 2) as u64;
 
 impl Vm {
     /// `R[A] := {n = number of varargs, varargs}[R[C]]`
+    #[inline(never)]
     pub(super) fn get_vararg(&mut self, a: usize, c: usize) {
         let Some(frame) = self.thread().frames().last().copied() else {
             unreachable!("a Lua frame is on top")
@@ -38,6 +39,7 @@ impl Vm {
     }
 
     /// `R[A], ... := R[B][1], ...`: so many as wanted, or (where that is negative) as the table's `n` says.
+    #[inline(never)]
     pub(super) fn unpack_varargs(&mut self, a: usize, b: usize, wanted: i32) -> Result<(), Thrown> {
         let base = self.frame_base();
         let Some(table) = self.thread().get(base + b).as_table() else {

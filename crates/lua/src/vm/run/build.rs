@@ -82,6 +82,7 @@ ops! { (vm, pc, base, k, i, frame)
 
 impl Vm {
     /// `R[A] := closure(child n)` with its captures. `R[A]` is written first: a recursive function captures itself.
+    #[inline(never)]
     unsafe fn make_closure(
         &mut self,
         cl: *const LuaClosure,
@@ -138,6 +139,7 @@ impl Vm {
     }
 
     /// Copies extra arguments to `R[A]` and on: `wanted`, or all (-1) and sets the top behind them.
+    #[inline(never)]
     fn copy_varargs(&mut self, a: usize, wanted: i32) -> Result<(), Thrown> {
         let Some(frame) = self.thread().frames().last().copied() else {
             unreachable!("a Lua frame is on top")
@@ -160,6 +162,7 @@ impl Vm {
     }
 
     /// `R[A] := {n = number of varargs, varargs}`
+    #[inline(never)]
     fn pack_varargs(&mut self, a: usize) -> Result<(), Thrown> {
         let Some(frame) = self.thread().frames().last().copied() else {
             unreachable!("a Lua frame is on top")
@@ -174,6 +177,7 @@ impl Vm {
     }
 
     /// Stores `n` values from stack index `from` into a fresh table, behind `start` entries.
+    #[inline(never)]
     fn set_list(
         &mut self,
         t: Gc<Table>,
@@ -195,6 +199,7 @@ impl Vm {
     }
 
     /// Marks a register of the running function as to-be-closed.
+    #[inline(never)]
     pub(super) fn mark_to_be_closed(&mut self, a: usize) -> Result<(), Thrown> {
         let slot = self.frame_base() + a;
         let v = self.thread().get(slot);

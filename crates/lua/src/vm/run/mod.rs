@@ -25,8 +25,8 @@
 //! - Register, constant and upvalue indices are in range: the compiler's promise (`op`), checked by `compiler::verify`.
 //! - A handler leaves the machine by setting `Vm::exit` and returning.
 //! - No handler calls another but as its last act: a chain of handlers must not grow the native stack. So what has
-//!   variables whose address is taken (a native's `Ctx`, large results) is in functions of its own that are no handlers;
-//!   `cargo xtask handlers` reads the machine code and fails where a handler is called.
+//!   variables whose address is taken (a native's `Ctx`, large results) is in functions of its own that are no handlers
+//!   and that are not inlined. `crates/cli/tests/machine_code.rs` reads the machine code and fails where a handler is called.
 //!
 //! PERF: operands are copied field by field (`set`): a 16-byte copy right after an 8-byte and a 1-byte store
 //! would wait for the store buffer.
