@@ -12,6 +12,7 @@ use crate::heap::Header;
 use crate::native::{Ctx, NativeResult};
 use crate::op::Instr;
 use crate::value::Val;
+use crate::vm::Vm;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -30,6 +31,14 @@ pub enum Cost {
     Host,
 }
 
+/// The common case of a native: from its arguments to its one result (or the first of them, if the last argument says that no
+/// other is wanted), [`Val::NOTHING`] for none, or [`Val::UNSUITED`] where this is not
+/// the common case; the native is called then as if nothing had been tried. It throws nothing, calls nothing and leaves the
+/// coroutine alone. It may allocate, and so collect: its arguments are in registers of the function that runs.
+///
+/// It is not used where numbers are floats (5.1, 5.2) and in coroutines with a hook.
+pub type Quick = fn(&mut Vm, &[Val], bool) -> Val;
+
 /// A native function: its name for messages, its code, and how its work is charged.
 pub struct NativeDef {
     /// The name, as tracebacks show it (`insert`, not `table.insert`).
@@ -38,6 +47,8 @@ pub struct NativeDef {
     pub run: fn(&mut Ctx<'_>) -> NativeResult,
     /// How its work is charged.
     pub cost: Cost,
+    /// The common case of it, done where its arguments are.
+    pub quick: Option<Quick>,
 }
 
 /// A function's code in one VM.
@@ -49,6 +60,9 @@ pub struct Proto {
     pub(crate) num_params: u8,
     pub(crate) max_stack: u8,
     pub(crate) is_vararg: bool,
+    /// Stack slots that a plain call needs free above the function; more than any stack has where a call is not plain (extra
+    /// arguments).
+    pub(crate) frame_size: u32,
     pub(crate) constant_count: u32,
     /// Prototypes of the functions inside, made when first needed (null before).
     pub(crate) children: *mut *mut Proto,

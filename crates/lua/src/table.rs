@@ -160,6 +160,21 @@ impl Table {
         self.len_hint = 0;
     }
 
+    /// Whether a store to an entry that is there needs no further thought: the collector is not done with the table, and it is of no
+    /// special kind.
+    #[inline(always)]
+    pub(crate) fn is_plainly_writable(&self) -> bool {
+        use crate::heap::collect::mark_bits::BLACK;
+        if cfg!(target_endian = "little") {
+            // PERF: both bytes of the header at once.
+            const CARE: u32 = (BLACK as u32) << 8 | 0xFF << 24;
+            // SAFETY: the header's first four bytes.
+            unsafe { (&raw const self.header as *const u32).read() & CARE == 0 }
+        } else {
+            self.header.extra == 0 && self.header.mark & BLACK == 0
+        }
+    }
+
     /// The app's globals behind a layered environment.
     pub(crate) fn layered_base(&self) -> Gc<Table> {
         debug_assert!(self.header.extra & KIND_LAYERED != 0 && !self.meta.is_null());
@@ -421,6 +436,33 @@ impl Table {
         Some(self.array_size as usize + index + 1)
     }
 
+    /// The position after `key`, if it is where `hint` says (a position after it, or anything).
+    #[inline(always)]
+    pub(crate) fn position_behind(&self, hint: u64, key: Val) -> Option<usize> {
+        if key.is_nil() {
+            return Some(0);
+        }
+        let at = (hint as usize).wrapping_sub(1);
+        let array = self.array_size as usize;
+        if at < array {
+            return (key.tag == tag::INT && key.payload == hint).then_some(at + 1);
+        }
+        if at - array >= self.node_count() {
+            return None;
+        }
+        let n = self.node((at - array) as u32);
+        // SAFETY: below the node count.
+        let here = unsafe { (*n).key == key.payload && (*n).key_tag == key.tag };
+        here.then_some(at + 1)
+    }
+
+    /// The first non-nil entry at or after a traversal position, if there is one near: (next position, key, value).
+    #[inline(always)]
+    pub(crate) fn entry_near(&self, at: usize) -> Option<(usize, Val, Val)> {
+        const NEAR: usize = 16;
+        self.entry_from(at, NEAR).ok().flatten()
+    }
+
     /// The node whose dead key had the same address as `key`.
     fn find_dead(&self, hash_key: u64, key: Val) -> Option<*mut Node> {
         if !key.is_object() {
@@ -443,6 +485,7 @@ impl Table {
 
     /// The first non-nil entry at or after a traversal position: (next position, key, value), and in `steps`
     /// how many slots were looked at. `limit` bounds the slots looked at: `Err(position)` when it is reached.
+    #[inline(always)]
     pub(crate) fn entry_from(
         &self,
         mut at: usize,

@@ -35,6 +35,10 @@ pub mod tag {
     pub const PROTO: u8 = 14;
     /// Internal: the key of a table node whose value is gone and whose key may be.
     pub const DEAD_KEY: u8 = 15;
+    /// Internal: what a native's quick form gives instead of a value (`function::Quick`).
+    pub const NOTHING: u8 = 16;
+    /// Internal: as above.
+    pub const UNSUITED: u8 = 17;
 }
 
 /// A Lua value.
@@ -102,6 +106,16 @@ impl Type {
 }
 
 impl Val {
+    /// A quick native's: no result.
+    pub(crate) const NOTHING: Val = Val {
+        payload: 0,
+        tag: tag::NOTHING,
+    };
+    /// A quick native's: this is not for it.
+    pub(crate) const UNSUITED: Val = Val {
+        payload: 0,
+        tag: tag::UNSUITED,
+    };
     /// `nil`.
     pub const NIL: Val = Val {
         payload: 0,

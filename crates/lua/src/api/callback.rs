@@ -40,16 +40,19 @@ static HOST_FUNCTION: NativeDef = NativeDef {
     name: "?",
     run: call_host,
     cost: Cost::Host,
+    quick: None,
 };
 static ASYNC_HOST_FUNCTION: NativeDef = NativeDef {
     name: "?",
     run: call_async_host,
     cost: Cost::Host,
+    quick: None,
 };
 static BOUND_FUNCTION: NativeDef = NativeDef {
     name: "?",
     run: call_bound,
     cost: Cost::Slots,
+    quick: None,
 };
 
 /// Fuel that a call of a host function costs.
@@ -306,11 +309,13 @@ static ERROR_TO_STRING: NativeDef = NativeDef {
     name: "__tostring",
     run: error_to_string,
     cost: Cost::Bytes,
+    quick: None,
 };
 static ERROR_CONCAT: NativeDef = NativeDef {
     name: "__concat",
     run: error_concat,
     cost: Cost::Bytes,
+    quick: None,
 };
 
 fn error_to_string(ctx: &mut Ctx<'_>) -> NativeResult {

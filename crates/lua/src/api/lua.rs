@@ -407,6 +407,7 @@ static NOTHING: NativeDef = NativeDef {
     name: "?",
     run: pause_once,
     cost: crate::function::Cost::Constant,
+    quick: None,
 };
 
 /// Comes to a safe point, and returns nothing.

@@ -178,6 +178,7 @@ fn is_white(h: *mut Header) -> bool {
     unsafe { (*h).mark & WHITES != 0 }
 }
 
+#[inline(always)]
 fn is_white_object(v: Val) -> bool {
     v.is_object() && is_white(v.header())
 }

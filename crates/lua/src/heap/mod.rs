@@ -675,6 +675,10 @@ impl Vm {
                 constants: Box::into_raw(constants_of) as *mut Val,
                 num_params: function.num_params,
                 max_stack: function.max_stack,
+                frame_size: match function.is_vararg {
+                    true => u32::MAX / 2,
+                    false => u32::from(function.max_stack) + 2,
+                },
                 is_vararg: function.is_vararg,
                 constant_count: constants as u32,
                 children: Box::into_raw(children_of) as *mut *mut Proto,

@@ -10,7 +10,7 @@ use crate::heap::Gc;
 use crate::native::{Action, Ctx, MAX_NUMERAL, NativeResult, Status, Thrown};
 use crate::number::{Number, split_sign, trim};
 use crate::table::{KIND_FROZEN, KIND_LAYERED, Table};
-use crate::value::{Type, Val};
+use crate::value::{Type, Val, tag};
 use crate::vm::{Event, Vm};
 
 // ---- errors and protected calls ----
@@ -19,6 +19,10 @@ static ASSERT: NativeDef = NativeDef {
     name: "assert",
     run: assert,
     cost: Cost::Constant,
+    quick: Some(|_, args, one| match args {
+        [v] | [v, ..] if v.truthy() && (one || args.len() == 1) => *v,
+        _ => Val::UNSUITED,
+    }),
 };
 
 fn assert(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -39,6 +43,7 @@ static ERROR: NativeDef = NativeDef {
     name: "error",
     run: error,
     cost: Cost::Bytes,
+    quick: None,
 };
 
 fn error(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -69,6 +74,7 @@ pub(super) static PCALL: NativeDef = NativeDef {
     name: "pcall",
     run: pcall,
     cost: Cost::Constant,
+    quick: None,
 };
 
 fn pcall(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -81,6 +87,7 @@ pub(super) static XPCALL: NativeDef = NativeDef {
     name: "xpcall",
     run: xpcall,
     cost: Cost::Constant,
+    quick: None,
 };
 
 fn xpcall(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -106,6 +113,7 @@ static WARN: NativeDef = NativeDef {
     name: "warn",
     run: warn,
     cost: Cost::Bytes,
+    quick: None,
 };
 
 fn warn(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -131,6 +139,7 @@ static PRINT: NativeDef = NativeDef {
     name: "print",
     run: print,
     cost: Cost::Bytes,
+    quick: None,
 };
 
 fn print(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -197,6 +206,11 @@ static TOSTRING: NativeDef = NativeDef {
     name: "tostring",
     run: tostring,
     cost: Cost::Constant,
+    quick: Some(|vm, args, _| match args {
+        [v, ..] if v.is_str() => *v,
+        [v, ..] if v.is_number() => vm.number_to_str(*v).map_or(Val::UNSUITED, Val::str),
+        _ => Val::UNSUITED,
+    }),
 };
 
 fn tostring(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -219,6 +233,15 @@ static TONUMBER: NativeDef = NativeDef {
     name: "tonumber",
     run: tonumber,
     cost: Cost::Bytes,
+    quick: Some(|vm, args, _| match args {
+        [v] if v.is_number() => *v,
+        [v] if v.as_str().is_some_and(|s| s.len() <= 40) => match vm.number_of(*v) {
+            Some(Number::Int(i)) => Val::int(i),
+            Some(Number::Float(f)) => Val::float(f),
+            None => Val::NIL,
+        },
+        _ => Val::UNSUITED,
+    }),
 };
 
 fn tonumber(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -270,6 +293,10 @@ static TYPE: NativeDef = NativeDef {
     name: "type",
     run: type_of,
     cost: Cost::Constant,
+    quick: Some(|vm, args, _| match args {
+        [v, ..] => Val::str(vm.type_names[v.type_of() as usize]),
+        [] => Val::UNSUITED,
+    }),
 };
 
 fn type_of(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -320,6 +347,7 @@ pub(super) static PAIRS: NativeDef = NativeDef {
     name: "pairs",
     run: pairs,
     cost: Cost::Constant,
+    quick: None,
 };
 
 fn pairs(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -375,11 +403,13 @@ static IPAIRS: NativeDef = NativeDef {
     name: "ipairs",
     run: ipairs,
     cost: Cost::Constant,
+    quick: None,
 };
-static IPAIRS_STEP: NativeDef = NativeDef {
+pub(crate) static IPAIRS_STEP: NativeDef = NativeDef {
     name: "ipairs_iterator",
     run: ipairs_step,
     cost: Cost::Constant,
+    quick: None,
 };
 
 pub(super) fn ipairs(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -429,6 +459,10 @@ static RAWEQUAL: NativeDef = NativeDef {
     name: "rawequal",
     run: rawequal,
     cost: Cost::Bytes,
+    quick: Some(|_, args, _| match args {
+        [a, b, ..] if !a.is_str() => Val::bool(a.raw_eq(*b)),
+        _ => Val::UNSUITED,
+    }),
 };
 
 fn rawequal(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -443,6 +477,7 @@ static RAWLEN: NativeDef = NativeDef {
     name: "rawlen",
     run: rawlen,
     cost: Cost::Constant,
+    quick: None,
 };
 
 fn rawlen(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -463,6 +498,13 @@ static RAWGET: NativeDef = NativeDef {
     name: "rawget",
     run: rawget,
     cost: Cost::Constant,
+    quick: Some(|vm, args, _| match args {
+        [t, key, ..] if key.as_str().is_none_or(|s| s.is_interned()) => match t.as_table() {
+            Some(t) if t.header.extra & KIND_LAYERED == 0 => t.get(vm.heap.hash_key, *key),
+            _ => Val::UNSUITED,
+        },
+        _ => Val::UNSUITED,
+    }),
 };
 
 fn rawget(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -483,6 +525,7 @@ static RAWSET: NativeDef = NativeDef {
     name: "rawset",
     run: rawset,
     cost: Cost::Constant,
+    quick: None,
 };
 
 fn rawset(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -503,6 +546,20 @@ static GETMETATABLE: NativeDef = NativeDef {
     name: "getmetatable",
     run: getmetatable,
     cost: Cost::Constant,
+    quick: Some(|vm, args, _| match args {
+        [v, ..] => match vm.metatable_of(*v) {
+            Some(meta) => {
+                let shown = vm.meta_field(meta, Event::Metatable);
+                if shown.is_nil() {
+                    Val::table(meta)
+                } else {
+                    shown
+                }
+            }
+            None => Val::NIL,
+        },
+        [] => Val::UNSUITED,
+    }),
 };
 
 fn getmetatable(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -522,6 +579,23 @@ static SETMETATABLE: NativeDef = NativeDef {
     name: "setmetatable",
     run: setmetatable,
     cost: Cost::Constant,
+    quick: Some(|vm, args, _| match args {
+        [t, meta, ..] => match (t.as_table(), meta.as_table()) {
+            // Not one that may be protected, or the object of a finalizer.
+            (Some(t), Some(meta))
+                if t.header.extra == 0
+                    && t.meta.is_null()
+                    && vm.meta_field(meta, Event::Gc).is_nil() =>
+            {
+                match vm.set_metatable(Val::table(t), Some(meta)) {
+                    Ok(()) => Val::table(t),
+                    Err(_) => Val::UNSUITED,
+                }
+            }
+            _ => Val::UNSUITED,
+        },
+        _ => Val::UNSUITED,
+    }),
 };
 
 fn setmetatable(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -549,6 +623,18 @@ static SELECT: NativeDef = NativeDef {
     name: "select",
     run: select,
     cost: Cost::Constant,
+    quick: Some(|_, args, one| match args {
+        [n, rest @ ..] if n.tag == tag::INT => {
+            match rest.get((n.raw_int() as usize).wrapping_sub(1)) {
+                Some(v) if one || n.raw_int() as usize == rest.len() => *v,
+                _ => Val::UNSUITED,
+            }
+        }
+        [sign, rest @ ..] if sign.as_str().is_some_and(|s| s.as_bytes() == b"#") => {
+            Val::int(rest.len() as i64)
+        }
+        _ => Val::UNSUITED,
+    }),
 };
 
 fn select(ctx: &mut Ctx<'_>) -> NativeResult {

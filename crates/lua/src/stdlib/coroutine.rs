@@ -16,46 +16,55 @@ static CREATE: NativeDef = NativeDef {
     name: "create",
     run: create,
     cost: Cost::Constant,
+    quick: None,
 };
 static RESUME: NativeDef = NativeDef {
     name: "resume",
     run: resume,
     cost: Cost::Slots,
+    quick: None,
 };
 pub(super) static YIELD: NativeDef = NativeDef {
     name: "yield",
     run: yield_,
     cost: Cost::Slots,
+    quick: None,
 };
 static WRAP: NativeDef = NativeDef {
     name: "wrap",
     run: wrap,
     cost: Cost::Constant,
+    quick: None,
 };
 static WRAPPED: NativeDef = NativeDef {
     name: "wrap",
     run: wrapped,
     cost: Cost::Slots,
+    quick: None,
 };
 static STATUS: NativeDef = NativeDef {
     name: "status",
     run: status,
     cost: Cost::Constant,
+    quick: None,
 };
 static ISYIELDABLE: NativeDef = NativeDef {
     name: "isyieldable",
     run: isyieldable,
     cost: Cost::Constant,
+    quick: None,
 };
 static RUNNING: NativeDef = NativeDef {
     name: "running",
     run: running,
     cost: Cost::Constant,
+    quick: None,
 };
 static CLOSE: NativeDef = NativeDef {
     name: "close",
     run: close,
     cost: Cost::Slots,
+    quick: None,
 };
 
 fn check_thread(ctx: &mut Ctx<'_>, i: usize) -> Result<Gc<Thread>, Thrown> {

@@ -44,7 +44,12 @@ static UPVALUEID: NativeDef = def("upvalueid", upvalueid, Cost::Constant);
 static UPVALUEJOIN: NativeDef = def("upvaluejoin", upvaluejoin, Cost::Constant);
 
 const fn def(name: &'static str, run: fn(&mut Ctx<'_>) -> NativeResult, cost: Cost) -> NativeDef {
-    NativeDef { name, run, cost }
+    NativeDef {
+        name,
+        run,
+        cost,
+        quick: None,
+    }
 }
 
 /// Registry key of the hooks by coroutine (weak keys), as in the reference.

@@ -12,6 +12,7 @@ pub(super) static COLLECTGARBAGE: NativeDef = NativeDef {
     name: "collectgarbage",
     run: collectgarbage,
     cost: Cost::Steps,
+    quick: None,
 };
 
 /// What there is in some version; [`has_option`] says in which.

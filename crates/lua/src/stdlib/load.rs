@@ -14,16 +14,19 @@ pub(super) static LOAD: NativeDef = NativeDef {
     name: "load",
     run: load,
     cost: Cost::Bytes,
+    quick: None,
 };
 pub(super) static LOADFILE: NativeDef = NativeDef {
     name: "loadfile",
     run: loadfile,
     cost: Cost::Bytes,
+    quick: None,
 };
 pub(super) static DOFILE: NativeDef = NativeDef {
     name: "dofile",
     run: dofile,
     cost: Cost::Bytes,
+    quick: None,
 };
 
 /// Arguments of `load`, and the state of one with a reader.

@@ -27,6 +27,13 @@ macro_rules! float_functions {
                 ctx.ret(Val::float(f(x)))
             },
             cost: Cost::Constant,
+            quick: Some(|_, args, _| {
+                let f: fn(f64) -> f64 = $f;
+                match args.first().and_then(|v| v.as_number()) {
+                    Some(x) => Val::float(f(x)),
+                    None => Val::UNSUITED,
+                }
+            }),
         };)*
     };
 }
@@ -51,6 +58,11 @@ static ABS: NativeDef = NativeDef {
     name: "abs",
     run: abs,
     cost: Cost::Constant,
+    quick: Some(|_, args, _| match args {
+        [v, ..] if v.tag == tag::INT => Val::int(v.raw_int().wrapping_abs()),
+        [v, ..] if v.tag == tag::FLOAT => Val::float(v.raw_float().abs()),
+        _ => Val::UNSUITED,
+    }),
 };
 
 fn abs(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -67,6 +79,7 @@ static ATAN: NativeDef = NativeDef {
     name: "atan",
     run: atan,
     cost: Cost::Constant,
+    quick: None,
 };
 
 fn atan(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -84,18 +97,30 @@ static ATAN2: NativeDef = NativeDef {
     name: "atan2",
     run: atan,
     cost: Cost::Constant,
+    quick: None,
 };
 
 static CEIL: NativeDef = NativeDef {
     name: "ceil",
     run: |ctx| round(ctx, f64::ceil),
     cost: Cost::Constant,
+    quick: Some(|_, args, _| quick_round(args, f64::ceil)),
 };
 static FLOOR: NativeDef = NativeDef {
     name: "floor",
     run: |ctx| round(ctx, f64::floor),
     cost: Cost::Constant,
+    quick: Some(|_, args, _| quick_round(args, f64::floor)),
 };
+
+#[inline(always)]
+fn quick_round(args: &[Val], f: fn(f64) -> f64) -> Val {
+    match args {
+        [v, ..] if v.tag == tag::INT => *v,
+        [v, ..] if v.tag == tag::FLOAT => integral(f(v.raw_float())),
+        _ => Val::UNSUITED,
+    }
+}
 
 #[inline(always)]
 fn round(ctx: &mut Ctx<'_>, f: fn(f64) -> f64) -> NativeResult {
@@ -114,6 +139,12 @@ static FMOD: NativeDef = NativeDef {
     name: "fmod",
     run: fmod,
     cost: Cost::Constant,
+    quick: Some(|_, args, _| match args {
+        [a, b, ..] if a.tag == tag::FLOAT && b.tag == tag::FLOAT => {
+            Val::float(a.raw_float() % b.raw_float())
+        }
+        _ => Val::UNSUITED,
+    }),
 };
 
 fn fmod(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -136,6 +167,7 @@ static MODF: NativeDef = NativeDef {
     name: "modf",
     run: modf,
     cost: Cost::Constant,
+    quick: None,
 };
 
 fn modf(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -156,6 +188,10 @@ static LOG: NativeDef = NativeDef {
     name: "log",
     run: log,
     cost: Cost::Constant,
+    quick: Some(|_, args, _| match args {
+        [v] => v.as_number().map_or(Val::UNSUITED, |x| Val::float(x.ln())),
+        _ => Val::UNSUITED,
+    }),
 };
 
 fn log(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -178,6 +214,7 @@ static POW: NativeDef = NativeDef {
     name: "pow",
     run: pow,
     cost: Cost::Constant,
+    quick: None,
 };
 
 fn pow(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -192,6 +229,7 @@ static FREXP: NativeDef = NativeDef {
     name: "frexp",
     run: frexp,
     cost: Cost::Constant,
+    quick: None,
 };
 
 fn frexp(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -223,6 +261,7 @@ static LDEXP: NativeDef = NativeDef {
     name: "ldexp",
     run: ldexp,
     cost: Cost::Constant,
+    quick: None,
 };
 
 fn ldexp(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -257,6 +296,10 @@ static TOINTEGER: NativeDef = NativeDef {
     name: "tointeger",
     run: tointeger,
     cost: Cost::Constant,
+    quick: Some(|_, args, _| match args {
+        [v, ..] if v.is_number() => to_integer(*v).map_or(Val::NIL, Val::int),
+        _ => Val::UNSUITED,
+    }),
 };
 
 fn tointeger(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -269,6 +312,7 @@ static TYPE: NativeDef = NativeDef {
     name: "type",
     run: number_type,
     cost: Cost::Constant,
+    quick: None,
 };
 
 fn number_type(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -283,6 +327,7 @@ static ULT: NativeDef = NativeDef {
     name: "ult",
     run: ult,
     cost: Cost::Constant,
+    quick: None,
 };
 
 fn ult(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -296,12 +341,36 @@ static MAX: NativeDef = NativeDef {
     name: "max",
     run: |ctx| extreme(ctx, true),
     cost: Cost::Slots,
+    quick: Some(|_, args, _| quick_extreme(args, true)),
 };
 static MIN: NativeDef = NativeDef {
     name: "min",
     run: |ctx| extreme(ctx, false),
     cost: Cost::Slots,
+    quick: Some(|_, args, _| quick_extreme(args, false)),
 };
+
+/// Of two numbers of one subtype.
+#[inline(always)]
+fn quick_extreme(args: &[Val], largest: bool) -> Val {
+    match args {
+        [a, b] if a.tag == tag::INT && b.tag == tag::INT => {
+            match (a.raw_int() < b.raw_int()) == largest {
+                true => *b,
+                false => *a,
+            }
+        }
+        // The second where it is beyond the first: so is it with NaN.
+        [a, b] if a.tag == tag::FLOAT && b.tag == tag::FLOAT => {
+            let (x, y) = (a.raw_float(), b.raw_float());
+            match if largest { x < y } else { y < x } {
+                true => *b,
+                false => *a,
+            }
+        }
+        _ => Val::UNSUITED,
+    }
+}
 
 #[inline(always)]
 fn extreme(ctx: &mut Ctx<'_>, largest: bool) -> NativeResult {

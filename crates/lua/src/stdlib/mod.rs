@@ -31,13 +31,17 @@ pub(crate) static NEXT: NativeDef = NativeDef {
     name: "next",
     run: base::next,
     cost: Cost::Slots,
+    quick: None,
 };
+
+pub(crate) use base::IPAIRS_STEP;
 
 /// Calls a finalizer in protected mode: (method, object). An error in it is a warning.
 pub(crate) static RUN_FINALIZER: NativeDef = NativeDef {
     name: "__gc",
     run: run_finalizer,
     cost: Cost::Constant,
+    quick: None,
 };
 
 fn run_finalizer(ctx: &mut Ctx<'_>) -> NativeResult {

@@ -31,7 +31,12 @@ static TIME: NativeDef = def("time", time, Cost::Constant);
 static TMPNAME: NativeDef = def("tmpname", tmpname, Cost::Constant);
 
 const fn def(name: &'static str, run: fn(&mut Ctx<'_>) -> NativeResult, cost: Cost) -> NativeDef {
-    NativeDef { name, run, cost }
+    NativeDef {
+        name,
+        run,
+        cost,
+        quick: None,
+    }
 }
 
 /// Sets the global `os`.

@@ -75,6 +75,7 @@ static REQUIRE: NativeDef = NativeDef {
     name: "require",
     run: require,
     cost: Cost::Bytes,
+    quick: None,
 };
 
 fn loaded_table(ctx: &Ctx<'_>) -> Gc<Table> {
@@ -267,6 +268,7 @@ static SEARCHPATH: NativeDef = NativeDef {
     name: "searchpath",
     run: searchpath,
     cost: Cost::Bytes,
+    quick: None,
 };
 
 fn searchpath(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -302,21 +304,25 @@ static SEARCH_PRELOAD: NativeDef = NativeDef {
     name: "searcher_preload",
     run: search_preload,
     cost: Cost::Constant,
+    quick: None,
 };
 static SEARCH_LUA: NativeDef = NativeDef {
     name: "searcher_Lua",
     run: search_lua,
     cost: Cost::Bytes,
+    quick: None,
 };
 static SEARCH_C: NativeDef = NativeDef {
     name: "searcher_C",
     run: search_c,
     cost: Cost::Bytes,
+    quick: None,
 };
 static SEARCH_C_ROOT: NativeDef = NativeDef {
     name: "searcher_Croot",
     run: search_c_root,
     cost: Cost::Bytes,
+    quick: None,
 };
 
 fn search_preload(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -415,6 +421,7 @@ static LOADLIB: NativeDef = NativeDef {
     name: "loadlib",
     run: loadlib,
     cost: Cost::Constant,
+    quick: None,
 };
 
 fn loadlib(ctx: &mut Ctx<'_>) -> NativeResult {

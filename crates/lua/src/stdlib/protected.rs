@@ -15,6 +15,7 @@ pub(crate) static PROTECTED: NativeDef = NativeDef {
     name: "?",
     run: protected,
     cost: Cost::Slots,
+    quick: None,
 };
 
 fn protected(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -36,6 +37,7 @@ static MESSAGE_HANDLER: NativeDef = NativeDef {
     name: "?",
     run: message_handler,
     cost: Cost::Bytes,
+    quick: None,
 };
 
 fn message_handler(ctx: &mut Ctx<'_>) -> NativeResult {

@@ -13,11 +13,13 @@ pub(super) static RANDOM: NativeDef = NativeDef {
     name: "random",
     run: random,
     cost: Cost::Constant,
+    quick: None,
 };
 pub(super) static RANDOMSEED: NativeDef = NativeDef {
     name: "randomseed",
     run: randomseed,
     cost: Cost::Constant,
+    quick: None,
 };
 
 /// Values thrown away after seeding, so that similar seeds have gone apart.

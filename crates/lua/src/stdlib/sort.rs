@@ -31,6 +31,7 @@ pub(super) static SORT: NativeDef = NativeDef {
     name: "sort",
     run: sort,
     cost: Cost::Steps,
+    quick: None,
 };
 
 /// The most elements, as in the reference.

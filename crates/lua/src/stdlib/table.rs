@@ -22,32 +22,63 @@ static CONCAT: NativeDef = NativeDef {
     name: "concat",
     run: concat,
     cost: Cost::Slots,
+    quick: None,
 };
 static INSERT: NativeDef = NativeDef {
     name: "insert",
     run: insert,
     cost: Cost::Slots,
+    quick: Some(|vm, args, _| match args {
+        [t, v] => match t.as_table() {
+            Some(mut t) if t.meta.is_null() && t.header.extra == 0 => {
+                let end = t.border().wrapping_add(1);
+                match vm.table_set_int(t, end, *v) {
+                    Ok(()) => Val::NOTHING,
+                    Err(_) => Val::UNSUITED,
+                }
+            }
+            _ => Val::UNSUITED,
+        },
+        _ => Val::UNSUITED,
+    }),
 };
 static MOVE: NativeDef = NativeDef {
     name: "move",
     run: move_,
     cost: Cost::Slots,
+    quick: None,
 };
 static PACK: NativeDef = NativeDef {
     name: "pack",
     run: pack,
     cost: Cost::Slots,
+    quick: None,
 };
 static REMOVE: NativeDef = NativeDef {
     name: "remove",
     run: remove,
     cost: Cost::Slots,
+    quick: Some(|vm, args, _| match args {
+        [t] => match t.as_table() {
+            Some(mut t) if t.meta.is_null() && t.header.extra == 0 => {
+                let size = t.border();
+                let v = t.get_int(size);
+                if size == 0 || vm.table_set_int(t, size, Val::NIL).is_err() {
+                    return Val::UNSUITED;
+                }
+                v
+            }
+            _ => Val::UNSUITED,
+        },
+        _ => Val::UNSUITED,
+    }),
 };
 /// Also the global `unpack` of 5.1.
 pub(crate) static UNPACK: NativeDef = NativeDef {
     name: "unpack",
     run: unpack,
     cost: Cost::Slots,
+    quick: None,
 };
 
 /// Elements copied before a look at whether to pause.

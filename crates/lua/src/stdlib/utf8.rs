@@ -62,36 +62,43 @@ static CHAR: NativeDef = NativeDef {
     name: "char",
     run: char_,
     cost: Cost::Slots,
+    quick: None,
 };
 static CODEPOINT: NativeDef = NativeDef {
     name: "codepoint",
     run: codepoint,
     cost: Cost::Slots,
+    quick: None,
 };
 static CODES: NativeDef = NativeDef {
     name: "codes",
     run: codes,
     cost: Cost::Constant,
+    quick: None,
 };
 static LEN: NativeDef = NativeDef {
     name: "len",
     run: len,
     cost: Cost::Bytes,
+    quick: None,
 };
 static OFFSET: NativeDef = NativeDef {
     name: "offset",
     run: offset,
     cost: Cost::Bytes,
+    quick: None,
 };
 static NEXT_STRICT: NativeDef = NativeDef {
     name: "for iterator",
     run: |ctx| next_code(ctx, false),
     cost: Cost::Bytes,
+    quick: None,
 };
 static NEXT_LAX: NativeDef = NativeDef {
     name: "for iterator",
     run: |ctx| next_code(ctx, true),
     cost: Cost::Bytes,
+    quick: None,
 };
 
 /// Makes the `utf8` table.

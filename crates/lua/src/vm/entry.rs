@@ -46,6 +46,7 @@ pub(crate) static HOST_ENTRY: NativeDef = NativeDef {
     name: "?",
     run: |ctx| ctx.ret0(),
     cost: crate::function::Cost::Constant,
+    quick: None,
 };
 
 /// Runs of the loop inside one another (each is a host callback that calls Lua).

@@ -70,7 +70,12 @@ static FILE_TOSTRING: NativeDef = def("__tostring", file_tostring, Cost::Constan
 static NEXT_LINE: NativeDef = def("lines iterator", next_line, Cost::Bytes);
 
 const fn def(name: &'static str, run: fn(&mut Ctx<'_>) -> NativeResult, cost: Cost) -> NativeDef {
-    NativeDef { name, run, cost }
+    NativeDef {
+        name,
+        run,
+        cost,
+        quick: None,
+    }
 }
 
 /// Sets the global `io`.

@@ -13,41 +13,49 @@ pub(super) static METAMETHODS: [NativeDef; 8] = [
         name: "__add",
         run: |ctx| operate(ctx, Event::Add),
         cost: Cost::Bytes,
+        quick: None,
     },
     NativeDef {
         name: "__sub",
         run: |ctx| operate(ctx, Event::Sub),
         cost: Cost::Bytes,
+        quick: None,
     },
     NativeDef {
         name: "__mul",
         run: |ctx| operate(ctx, Event::Mul),
         cost: Cost::Bytes,
+        quick: None,
     },
     NativeDef {
         name: "__mod",
         run: |ctx| operate(ctx, Event::Mod),
         cost: Cost::Bytes,
+        quick: None,
     },
     NativeDef {
         name: "__pow",
         run: |ctx| operate(ctx, Event::Pow),
         cost: Cost::Bytes,
+        quick: None,
     },
     NativeDef {
         name: "__div",
         run: |ctx| operate(ctx, Event::Div),
         cost: Cost::Bytes,
+        quick: None,
     },
     NativeDef {
         name: "__idiv",
         run: |ctx| operate(ctx, Event::IDiv),
         cost: Cost::Bytes,
+        quick: None,
     },
     NativeDef {
         name: "__unm",
         run: |ctx| operate(ctx, Event::Unm),
         cost: Cost::Bytes,
+        quick: None,
     },
 ];
 

@@ -8,8 +8,9 @@ use crate::compiler;
 use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::native::{Buffer, Cont, Ctx, NativeResult};
+use crate::string::MAX_INTERNED;
 use crate::string::MAX_LEN;
-use crate::value::Val;
+use crate::value::{Val, tag};
 
 /// Bytes made before a look at whether to pause.
 const CHUNK: usize = 1 << 18;
@@ -22,46 +23,102 @@ pub(super) static BYTE: NativeDef = NativeDef {
     name: "byte",
     run: byte,
     cost: Cost::Slots,
+    quick: Some(|_, args, _| {
+        let (s, at) = match args {
+            [s] => (s, 1),
+            [s, at] if at.tag == tag::INT => (s, at.raw_int()),
+            _ => return Val::UNSUITED,
+        };
+        match s
+            .as_str()
+            .and_then(|s| s.as_bytes().get((at as usize).wrapping_sub(1)))
+        {
+            Some(byte) => Val::int(i64::from(*byte)),
+            None => Val::UNSUITED,
+        }
+    }),
 };
 pub(super) static CHAR: NativeDef = NativeDef {
     name: "char",
     run: char_,
     cost: Cost::Slots,
+    quick: Some(|vm, args, _| match args {
+        [v] if v.tag == tag::INT => match u8::try_from(v.raw_int()) {
+            Ok(byte) => vm.intern(&[byte]).map_or(Val::UNSUITED, Val::str),
+            Err(_) => Val::UNSUITED,
+        },
+        _ => Val::UNSUITED,
+    }),
 };
 pub(super) static DUMP: NativeDef = NativeDef {
     name: "dump",
     run: dump,
     cost: Cost::Bytes,
+    quick: None,
 };
 pub(super) static LEN: NativeDef = NativeDef {
     name: "len",
     run: len,
     cost: Cost::Constant,
+    quick: Some(|_, args, _| match args.first().and_then(|v| v.as_str()) {
+        Some(s) => Val::int(s.len() as i64),
+        None => Val::UNSUITED,
+    }),
 };
 pub(super) static LOWER: NativeDef = NativeDef {
     name: "lower",
     run: lower,
     cost: Cost::Bytes,
+    quick: None,
 };
 pub(super) static REP: NativeDef = NativeDef {
     name: "rep",
     run: rep,
     cost: Cost::Bytes,
+    quick: None,
 };
 pub(super) static REVERSE: NativeDef = NativeDef {
     name: "reverse",
     run: reverse,
     cost: Cost::Bytes,
+    quick: None,
 };
 pub(super) static SUB: NativeDef = NativeDef {
     name: "sub",
     run: sub,
     cost: Cost::Bytes,
+    quick: Some(|vm, args, _| {
+        let (s, start, end) = match args {
+            [s, start] if start.tag == tag::INT => (s, start.raw_int(), -1),
+            [s, start, end] if start.tag == tag::INT && end.tag == tag::INT => {
+                (s, start.raw_int(), end.raw_int())
+            }
+            _ => return Val::UNSUITED,
+        };
+        let Some(s) = s.as_str() else {
+            return Val::UNSUITED;
+        };
+        let len = s.len() as i64;
+        let (start, end) = (start_position(start, len), end_position(end, len));
+        if start == 1 && end == len {
+            return Val::str(s);
+        }
+        let part = if start > end {
+            &[][..]
+        } else {
+            &s.as_bytes()[start as usize - 1..end as usize]
+        };
+        if part.len() > MAX_INTERNED {
+            return Val::UNSUITED;
+        }
+        vm.intern(part).map_or(Val::UNSUITED, Val::str)
+    }),
 };
 pub(super) static UPPER: NativeDef = NativeDef {
     name: "upper",
     run: upper,
     cost: Cost::Bytes,
+    quick: None,
 };
 
 /// The position (from 1) that a start argument means: at least 1.

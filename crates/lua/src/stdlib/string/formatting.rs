@@ -14,6 +14,7 @@ pub(in crate::stdlib) static FORMAT: NativeDef = NativeDef {
     name: "format",
     run: format_,
     cost: Cost::Bytes,
+    quick: None,
 };
 
 /// No conversion of a number is longer: `%.99f` of the largest float with a sign.

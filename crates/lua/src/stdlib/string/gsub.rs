@@ -23,6 +23,7 @@ pub(super) static GSUB: NativeDef = NativeDef {
     name: "gsub",
     run: gsub,
     cost: Cost::Steps,
+    quick: None,
 };
 
 const STATE: usize = 3;

@@ -17,6 +17,7 @@ static JOIN: NativeDef = NativeDef {
     name: "concat",
     run: join,
     cost: Cost::Bytes,
+    quick: None,
 };
 
 impl Vm {

@@ -15,16 +15,19 @@ pub(super) static PACK: NativeDef = NativeDef {
     name: "pack",
     run: pack_,
     cost: Cost::Bytes,
+    quick: None,
 };
 pub(super) static PACKSIZE: NativeDef = NativeDef {
     name: "packsize",
     run: packsize,
     cost: Cost::Bytes,
+    quick: None,
 };
 pub(super) static UNPACK: NativeDef = NativeDef {
     name: "unpack",
     run: unpack,
     cost: Cost::Bytes,
+    quick: None,
 };
 
 fn reader(ctx: &Ctx<'_>) -> Reader {

@@ -16,16 +16,19 @@ static GCINFO: NativeDef = NativeDef {
     name: "gcinfo",
     run: gcinfo,
     cost: Cost::Constant,
+    quick: None,
 };
 static LOADSTRING: NativeDef = NativeDef {
     name: "loadstring",
     run: load::load,
     cost: Cost::Bytes,
+    quick: None,
 };
 static NEWPROXY: NativeDef = NativeDef {
     name: "newproxy",
     run: newproxy,
     cost: Cost::Constant,
+    quick: None,
 };
 
 pub(super) fn open(vm: &mut Vm) -> Result<(), Thrown> {

@@ -9,7 +9,12 @@ use crate::value::Val;
 use crate::vm::Vm;
 
 const fn def(name: &'static str, run: fn(&mut Ctx<'_>) -> NativeResult, cost: Cost) -> NativeDef {
-    NativeDef { name, run, cost }
+    NativeDef {
+        name,
+        run,
+        cost,
+        quick: None,
+    }
 }
 
 static ARSHIFT: NativeDef = def("arshift", |ctx| shift(ctx, |x, n| x >> n), Cost::Constant);

@@ -22,22 +22,26 @@ static GETFENV: NativeDef = NativeDef {
     name: "getfenv",
     run: getfenv,
     cost: Cost::Constant,
+    quick: None,
 };
 static SETFENV: NativeDef = NativeDef {
     name: "setfenv",
     run: setfenv,
     cost: Cost::Constant,
+    quick: None,
 };
 /// Of the debug library, for VMs with full access.
 pub(in crate::stdlib) static DEBUG_GETFENV: NativeDef = NativeDef {
     name: "getfenv",
     run: debug_getfenv,
     cost: Cost::Constant,
+    quick: None,
 };
 pub(in crate::stdlib) static DEBUG_SETFENV: NativeDef = NativeDef {
     name: "setfenv",
     run: debug_setfenv,
     cost: Cost::Constant,
+    quick: None,
 };
 
 pub(super) fn open(vm: &mut Vm) -> Result<(), Thrown> {

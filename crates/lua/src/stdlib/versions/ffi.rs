@@ -21,6 +21,7 @@ const fn def(name: &'static str, run: fn(&mut Ctx<'_>) -> NativeResult) -> Nativ
         name,
         run,
         cost: Cost::Constant,
+        quick: None,
     }
 }
 

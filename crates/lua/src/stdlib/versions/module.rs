@@ -17,11 +17,13 @@ static MODULE: NativeDef = NativeDef {
     name: "module",
     run: module,
     cost: Cost::Bytes,
+    quick: None,
 };
 static SEEALL: NativeDef = NativeDef {
     name: "seeall",
     run: seeall,
     cost: Cost::Constant,
+    quick: None,
 };
 
 /// Argument slots of `module` while it calls its options, which follow.

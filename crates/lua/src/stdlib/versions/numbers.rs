@@ -14,12 +14,14 @@ pub(in crate::stdlib) static ATAN2: NativeDef = NativeDef {
     name: "atan2",
     run: atan2,
     cost: Cost::Constant,
+    quick: None,
 };
 /// 5.1's other name for `fmod`.
 pub(in crate::stdlib) static MOD: NativeDef = NativeDef {
     name: "mod",
     run: fmod,
     cost: Cost::Constant,
+    quick: None,
 };
 
 /// `tonumber(text, base)`: digits up to `z`, with white space around them and a sign.

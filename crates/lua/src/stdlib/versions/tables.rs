@@ -13,7 +13,12 @@ use crate::value::Val;
 use crate::vm::Vm;
 
 const fn def(name: &'static str, run: fn(&mut Ctx<'_>) -> NativeResult, cost: Cost) -> NativeDef {
-    NativeDef { name, run, cost }
+    NativeDef {
+        name,
+        run,
+        cost,
+        quick: None,
+    }
 }
 
 static FOREACH: NativeDef = def("foreach", foreach, Cost::Steps);

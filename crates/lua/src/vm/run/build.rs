@@ -4,7 +4,7 @@ use super::super::Vm;
 use super::super::call::{NATIVE_SLOTS, Next};
 use super::super::debug::Operand;
 use super::calls::pending_close;
-use super::{attempt, closure, leave, ops, put, ra, resume, save};
+use super::{attempt, closure, leave, ops, put, ra, resume, save, set};
 use crate::function::{LuaClosure, Proto};
 use crate::heap::Gc;
 use crate::heap::collect::mark_bits;
@@ -45,6 +45,28 @@ ops! { (vm, pc, base, k, i, frame)
         attempt!(vm, (*vm).make_closure(closure(base), i.a(), i.bx()));
     }
     VARARG => {
+        let (th, to) = ((*vm).current, ra(base, i));
+        let have = (*frame).extra as usize;
+        let wanted = if i.c() == 0 { have } else { i.c() - 1 };
+        let at = to.offset_from((*th).stack) as usize;
+        if at + wanted + NATIVE_SLOTS >= (*th).stack_size as usize {
+            return vararg_slow(vm, pc, base, k, i, frame);
+        }
+        // The closure is between the extra arguments and the registers.
+        let from = base.sub(1 + have);
+        for j in 0..wanted.min(have) {
+            set(to.add(j), from.add(j));
+        }
+        for j in have..wanted {
+            put(to.add(j), Val::NIL);
+        }
+        if i.c() == 0 {
+            (*th).top = (at + have) as u32;
+        }
+        (*vm).heap.spend(wanted as i64);
+    }
+    #[inline(never)]
+    vararg_slow => {
         save(frame, pc);
         attempt!(vm, (*vm).copy_varargs(i.a(), i.c() as i32 - 1));
         return resume(vm);

@@ -5,10 +5,8 @@
 
 use super::super::call::{NATIVE_SLOTS, Next};
 use super::super::{NO_NATIVE, Vm};
-use super::{
-    attempt, charge_line, closure, go, leave, ops, put, ra, resume, safe_point, save, set,
-};
-use crate::function::{LuaClosure, NativeClosure, NativeDef};
+use super::{attempt, charge_line, closure, go, leave, ops, put, ra, resume, save, set};
+use crate::function::{LuaClosure, NativeClosure, NativeDef, Quick};
 use crate::native::{Action, Ctx, Status};
 use crate::op::Instr;
 use crate::thread::frame_flags::*;
@@ -36,6 +34,26 @@ unsafe fn index_of(th: *const Thread, at: *mut Val) -> u32 {
     unsafe { at.offset_from((*th).stack) as u32 }
 }
 
+/// Writes the frame of a plain call.
+#[inline(always)]
+unsafe fn write_frame(frame: *mut Frame, pc: *const Instr, func: u32, c: usize) {
+    // SAFETY: there is room for the frame.
+    unsafe {
+        (*frame).pc = pc;
+        if cfg!(target_endian = "little") {
+            // PERF: two stores for five fields.
+            (&raw mut (*frame).func as *mut u64).write(func as u64 | (func as u64 + 1) << 32);
+            (&raw mut (*frame).nresults as *mut u64).write((c as u16).wrapping_sub(1) as u64);
+        } else {
+            (*frame).func = func;
+            (*frame).base = func + 1;
+            (*frame).nresults = c as i16 - 1;
+            (*frame).flags = 0;
+            (*frame).extra = 0;
+        }
+    }
+}
+
 ops! { (vm, pc, base, k, i, frame)
     CALL [HOOKED] => {
         let f = ra(base, i);
@@ -44,46 +62,58 @@ ops! { (vm, pc, base, k, i, frame)
         }
         let callee = (*f).payload as *const LuaClosure;
         let p = (*callee).proto;
+        // Missing arguments, or an open number of them (B is 0).
+        if i.b() <= (*p).num_params as usize {
+            return call_uneven(vm, pc, base, k, i, frame);
+        }
+        charge_line(vm, pc, frame);
+        save(frame, pc);
         let th = (*vm).current;
         let func = index_of(th, f);
-        if (*p).is_vararg
-            || func as usize + (*p).max_stack as usize + 2 >= (*th).stack_size as usize
+        if func + (*p).frame_size >= (*th).stack_size
             || (*th).frame_count >= (*th).frame_capacity
+            || (*vm).heap.fuel < 0
+        {
+            return call_slow(vm, pc, base, k, i, frame);
+        }
+        base = f.add(1);
+        pc = (*p).code;
+        frame = frame.add(1);
+        write_frame(frame, pc, func, i.c());
+        (*th).frame_count += 1;
+        k = (*p).constants;
+    }
+    /// A Lua function with other arguments than it has parameters.
+    #[inline(never)]
+    call_uneven => {
+        let f = ra(base, i);
+        let p = (*((*f).payload as *const LuaClosure)).proto;
+        charge_line(vm, pc, frame);
+        save(frame, pc);
+        let th = (*vm).current;
+        let func = index_of(th, f);
+        if func + (*p).frame_size >= (*th).stack_size
+            || (*th).frame_count >= (*th).frame_capacity
+            || (*vm).heap.fuel < 0
         {
             return call_slow(vm, pc, base, k, i, frame);
         }
         let nargs = argument_count(vm, f, i);
-        charge_line(vm, pc, frame);
-        save(frame, pc);
         base = f.add(1);
-        let mut n = nargs;
-        while n < (*p).num_params as usize {
+        for n in nargs..(*p).num_params as usize {
             (*base.add(n)).tag = tag::NIL;
-            n += 1;
         }
         pc = (*p).code;
         frame = frame.add(1);
-        *frame = Frame {
-            pc,
-            func,
-            base: func + 1,
-            nresults: i.c() as i16 - 1,
-            flags: 0,
-            extra: 0,
-        };
+        write_frame(frame, pc, func, i.c());
         (*th).frame_count += 1;
         k = (*p).constants;
-        if (*vm).heap.fuel < 0 {
-            return safe_point(vm, pc, base, k, i, frame);
-        }
     }
-    /// A Lua function with extra arguments, or a stack that has to grow.
+    /// A Lua function with extra arguments, a stack that has to grow, a slice that is used up.
     #[inline(never)]
     call_slow => {
         let f = ra(base, i);
         let nargs = argument_count(vm, f, i) as u32;
-        charge_line(vm, pc, frame);
-        save(frame, pc);
         let func = index_of((*vm).current, f);
         attempt!(vm, (*vm).push_lua_frame(func, nargs, i.c() as i16 - 1, 0));
         if (*vm).heap.fuel < 0 {
@@ -94,6 +124,41 @@ ops! { (vm, pc, base, k, i, frame)
     /// Anything but a Lua function.
     #[inline(never)]
     call_other [HOOKED] => {
+        let f = ra(base, i);
+        let nargs = argument_count(vm, f, i);
+        if !HOOKED && (*f).tag == tag::NATIVE && !(*vm).floats {
+            let def = &*((*f).payload as *const NativeDef);
+            if let Some(quick) = def.quick {
+                let v = run_quick(quick, vm, f.add(1), nargs, i.c());
+                if v.tag != tag::UNSUITED {
+                    put(f, v);
+                    if v.tag == tag::NOTHING || i.c() != 2 {
+                        return other_results(vm, pc, base, k, i, frame);
+                    }
+                    return go(vm, pc, base, k, frame);
+                }
+            }
+        }
+        return call_long::<HOOKED>(vm, pc, base, k, i, frame);
+    }
+    /// The result of a quick native where not just one is wanted, or there is none.
+    #[inline(never)]
+    other_results => {
+        let f = ra(base, i);
+        let n = ((*f).tag != tag::NOTHING) as usize;
+        if i.c() == 0 {
+            (*(*vm).current).top = index_of((*vm).current, f) + n as u32;
+        } else {
+            for j in n..i.c() - 1 {
+                put(f.add(j), Val::NIL);
+            }
+        }
+        if n == 0 && i.c() == 1 {
+            (*f).tag = tag::NIL;
+        }
+    }
+    #[inline(never)]
+    call_long [HOOKED] => {
         let f = ra(base, i);
         let nargs = argument_count(vm, f, i);
         charge_line(vm, pc, frame);
@@ -145,14 +210,14 @@ ops! { (vm, pc, base, k, i, frame)
     }
 
     RETURN1 [HOOKED] => {
-        if HOOKED || (*frame).flags & SLOW_RETURN != 0 || (*frame).nresults != 1 {
+        if HOOKED || !returns_plainly(frame, 1) {
             return return_one::<HOOKED>(vm, pc, base, k, i, frame);
         }
         charge_line(vm, pc, frame);
         let th = (*vm).current;
         let from = ra(base, i);
-        let to = (*th).stack.add((*frame).func as usize);
-        set(to, from);
+        // The function is right below its registers, but for one with extra arguments.
+        set((*th).stack.add((*frame).func as usize), from);
         (*th).frame_count -= 1;
         frame = frame.sub(1);
         base = (*th).stack.add((*frame).base as usize);
@@ -160,8 +225,8 @@ ops! { (vm, pc, base, k, i, frame)
         return go(vm, (*frame).pc, base, k, frame);
     }
     RETURN0 [HOOKED] => {
-        if HOOKED || (*frame).flags & SLOW_RETURN != 0 || (*frame).nresults != 0 {
-            return return_values::<HOOKED>(vm, pc, base, k, i, frame, 0);
+        if HOOKED || !returns_plainly(frame, 0) {
+            return return_none::<HOOKED>(vm, pc, base, k, i, frame);
         }
         charge_line(vm, pc, frame);
         let th = (*vm).current;
@@ -170,6 +235,10 @@ ops! { (vm, pc, base, k, i, frame)
         base = (*th).stack.add((*frame).base as usize);
         k = (*(*closure(base)).proto).constants;
         return go(vm, (*frame).pc, base, k, frame);
+    }
+    #[inline(never)]
+    return_none [HOOKED] => {
+        return return_values::<HOOKED>(vm, pc, base, k, i, frame, 0);
     }
     #[inline(never)]
     return_one [HOOKED] => {
@@ -196,6 +265,21 @@ ops! { (vm, pc, base, k, i, frame)
             (*vm).close_boxes((*frame).base as usize);
         }
         return return_values::<HOOKED>(vm, pc, base, k, i, frame, n);
+    }
+}
+
+/// Whether the frame's function is called by a plain CALL that wants `n` results.
+#[inline(always)]
+unsafe fn returns_plainly(frame: *mut Frame, n: i16) -> bool {
+    // SAFETY: the frame is the running one.
+    unsafe {
+        if cfg!(target_endian = "little") {
+            // PERF: both fields at once.
+            let both = (&raw const (*frame).nresults as *const u32).read();
+            both & !((TAIL as u32) << 16) == n as u32
+        } else {
+            (*frame).nresults == n && (*frame).flags & !TAIL == 0
+        }
     }
 }
 
@@ -269,6 +353,16 @@ unsafe fn move_values(th: *mut Thread, func: u32, from: *mut Val, n: usize, want
                 put(to.add(j), Val::NIL);
             }
         }
+    }
+}
+
+/// Runs the quick form of a native.
+#[inline(never)]
+unsafe fn run_quick(quick: Quick, vm: *mut Vm, args: *const Val, nargs: usize, c: usize) -> Val {
+    // SAFETY: the arguments are in registers of the running function.
+    unsafe {
+        let one = c == 1 || c == 2;
+        quick(&mut *vm, std::slice::from_raw_parts(args, nargs), one)
     }
 }
 

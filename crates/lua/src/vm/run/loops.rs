@@ -58,18 +58,43 @@ ops! { (vm, pc, base, k, i, frame)
     }
     TFORCALL [HOOKED] => {
         let r = ra(base, i);
-        if !HOOKED
-            && (*r).tag == tag::NATIVE
-            && (*r).payload == &raw const crate::stdlib::NEXT as u64
-            && (*r.add(1)).tag == tag::TABLE
-        {
-            return next_entry(vm, pc, base, k, i, frame);
+        if !HOOKED && (*r).tag == tag::NATIVE && (*r.add(1)).tag == tag::TABLE {
+            if (*r).payload == &raw const crate::stdlib::NEXT as u64 {
+                return next_entry(vm, pc, base, k, i, frame);
+            }
+            if (*r).payload == &raw const crate::stdlib::IPAIRS_STEP as u64 {
+                return next_item(vm, pc, base, k, i, frame);
+            }
         }
         return iterate::<HOOKED>(vm, pc, base, k, i, frame);
     }
     /// The iterator is `next`, and its state a table.
+    ///
+    /// Where the last key was is in the payload of the fourth value, which is nil but for its tag: the key is looked at there
+    /// first, so nothing depends on it.
     #[inline(never)]
     next_entry => {
+        let r = ra(base, i);
+        let t: Gc<Table> = (*r.add(1)).raw_gc();
+        let hidden = r.add(3);
+        if t.header.extra == 0
+            && (*hidden).tag == tag::NIL
+            && let Some(at) = t.position_behind((*hidden).payload, *r.add(2))
+            && let Some((next, key, v)) = t.entry_near(at)
+            && !(*vm).floats
+        {
+            (*hidden).payload = next as u64;
+            put(r.add(4), key);
+            put(r.add(5), v);
+            for j in 2..i.c() {
+                put(r.add(4 + j), Val::NIL);
+            }
+            return super::go(vm, pc, base, k, frame);
+        }
+        return next_entry_slow(vm, pc, base, k, i, frame);
+    }
+    #[inline(never)]
+    next_entry_slow => {
         let r = ra(base, i);
         let t: Gc<Table> = (*r.add(1)).raw_gc();
         if t.header.extra != 0 {
@@ -86,6 +111,27 @@ ops! { (vm, pc, base, k, i, frame)
                 }
             }
         }
+    }
+    /// The iterator is that of `ipairs`, over a table.
+    #[inline(never)]
+    next_item => {
+        let r = ra(base, i);
+        let t: Gc<Table> = (*r.add(1)).raw_gc();
+        let control = r.add(2);
+        // `n` is the last index; as a position it is that of the next.
+        let n = (*control).payload as usize;
+        if (*control).tag == tag::INT && n < t.array_size as usize {
+            let v = t.array_slot(n).get();
+            if !v.is_nil() && !(*vm).floats {
+                put_int(r.add(4), n as i64 + 1);
+                put(r.add(5), v);
+                for j in 2..i.c() {
+                    put(r.add(4 + j), Val::NIL);
+                }
+                return super::go(vm, pc, base, k, frame);
+            }
+        }
+        return iterate::<false>(vm, pc, base, k, i, frame);
     }
     #[inline(never)]
     iterate [HOOKED] => {

@@ -127,31 +127,40 @@ unsafe fn put_float(to: *mut Val, f: f64) {
     }
 }
 
+/// The distance in bytes of the value that an operand names, the operand being `shift + 4` bits up in the instruction.
+///
+/// PERF: one shift and one mask.
+#[inline(always)]
+fn distance(i: Instr, shift: u32) -> usize {
+    const { assert!(size_of::<Val>() == 16) };
+    ((i.0 >> shift) & 0xFF0) as usize
+}
+
 /// `R[A]`, `R[B]`, `R[C]`, `K[B]`, `K[C]`.
 #[inline(always)]
 unsafe fn ra(base: *mut Val, i: Instr) -> *mut Val {
     // SAFETY: the operand is in range (the compiler's promise).
-    unsafe { base.add(i.a()) }
+    unsafe { base.byte_add(distance(i, 4)) }
 }
 #[inline(always)]
 unsafe fn rb(base: *mut Val, i: Instr) -> *mut Val {
     // SAFETY: as above.
-    unsafe { base.add(i.b()) }
+    unsafe { base.byte_add(distance(i, 12)) }
 }
 #[inline(always)]
 unsafe fn rc(base: *mut Val, i: Instr) -> *mut Val {
     // SAFETY: as above.
-    unsafe { base.add(i.c()) }
+    unsafe { base.byte_add(distance(i, 20)) }
 }
 #[inline(always)]
 unsafe fn kb(k: *const Val, i: Instr) -> *const Val {
     // SAFETY: as above.
-    unsafe { k.add(i.b()) }
+    unsafe { k.byte_add(distance(i, 12)) }
 }
 #[inline(always)]
 unsafe fn kc(k: *const Val, i: Instr) -> *const Val {
     // SAFETY: as above.
-    unsafe { k.add(i.c()) }
+    unsafe { k.byte_add(distance(i, 20)) }
 }
 
 /// The running closure.
