@@ -8,7 +8,11 @@ use std::process::Command;
 
 /// Functions of the interpreter's modules that are no handlers, and may be called.
 const HELPERS: &[&str] = &[
+    "calls::act",
+    "calls::begin_call",
     "calls::call_native",
+    "calls::return_to_native",
+    "calls::run_quick",
     "slow_value",
     "jumps::slow_condition",
     "arith::event_of",

@@ -39,6 +39,17 @@ pub enum Cost {
 /// It is not used where numbers are floats (5.1, 5.2) and in coroutines with a hook.
 pub type Quick = fn(&mut Vm, &[Val], bool) -> Val;
 
+/// How a native switches between coroutines.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Switch {
+    /// To the resumer, with its arguments.
+    Yield,
+    /// To the coroutine that is its first argument, with the others.
+    Resume,
+    /// To the coroutine that it has captured, with its arguments.
+    Wrapped,
+}
+
 /// A native function: its name for messages, its code, and how its work is charged.
 pub struct NativeDef {
     /// The name, as tracebacks show it (`insert`, not `table.insert`).
@@ -49,6 +60,8 @@ pub struct NativeDef {
     pub cost: Cost,
     /// The common case of it, done where its arguments are.
     pub quick: Option<Quick>,
+    /// It does nothing but switch to another coroutine.
+    pub(crate) switch: Option<Switch>,
 }
 
 /// A function's code in one VM.
@@ -131,6 +144,14 @@ impl LuaClosure {
 }
 
 impl NativeClosure {
+    /// Capture `n`, nil if there are not so many.
+    pub(crate) fn upvalue(&self, n: usize) -> Val {
+        match n < self.count() {
+            // SAFETY: below the count.
+            true => unsafe { *self.upvalue_ptr(n) },
+            false => Val::NIL,
+        }
+    }
     #[inline(always)]
     pub(crate) fn count(&self) -> usize {
         self.header.aux as usize

@@ -630,9 +630,8 @@ impl<'a> Ctx<'a> {
     /// The closure's upvalue `n`.
     pub fn upvalue(&self, n: usize) -> Val {
         match self.stack_get(self.func).as_native_closure() {
-            // SAFETY: the index is checked by the debug assertion in `upvalue_ptr`; natives know their own upvalues.
-            Some(c) if n < c.count() => unsafe { *c.upvalue_ptr(n) },
-            _ => Val::NIL,
+            Some(c) => c.upvalue(n),
+            None => Val::NIL,
         }
     }
     /// Replaces the closure's upvalue `n`, which must exist.

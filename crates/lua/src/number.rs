@@ -346,6 +346,18 @@ fn write_digits(mut value: u64, buffer: &mut [u8; 20]) -> usize {
     at
 }
 
+/// Writes an integer as `tostring` shows it to the beginning of `to`, which has room for 20 bytes; returns how many were written.
+pub(crate) fn write_int(value: i64, to: &mut [u8]) -> usize {
+    let mut buffer = [0; 20];
+    let mut start = write_digits(value.unsigned_abs(), &mut buffer);
+    if value < 0 {
+        start -= 1;
+        buffer[start] = b'-';
+    }
+    to[..20 - start].copy_from_slice(&buffer[start..]);
+    20 - start
+}
+
 /// Appends an integer as `tostring` shows it.
 pub fn format_int(value: i64, out: &mut Vec<u8>) {
     let mut buffer = [0; 20];

@@ -16,6 +16,7 @@
 //! - `header.flags` caches metamethod absence when this table is a metatable (bit set: known absent); any store
 //!   that may make a nil field non-nil clears it.
 
+use crate::heap::parts::{Parts, layout};
 use crate::heap::{Gc, Header};
 use crate::native::Thrown;
 use crate::number::float_to_int;
@@ -283,6 +284,18 @@ impl Table {
         }
     }
 
+    /// The slot of an interned string key, if it is at its main position and has a value.
+    #[inline(always)]
+    pub(crate) fn find_first(&self, s: Gc<Str>) -> Option<Slot> {
+        debug_assert!(s.is_interned());
+        let n = self.node(s.hash & self.mask);
+        // SAFETY: a node of this table, or the empty one.
+        unsafe {
+            let here = (*n).key == s.addr() && (*n).key_tag == tag::STR && (*n).val_tag != tag::NIL;
+            here.then(|| Self::node_slot(n))
+        }
+    }
+
     /// The slot of any key (already normalised), if it has one.
     pub(crate) fn find(&self, hash_key: u64, key: Val) -> Option<Slot> {
         match key.tag {
@@ -324,6 +337,15 @@ impl Table {
     #[inline(always)]
     pub fn get_int(&self, i: i64) -> Val {
         self.find_int(i).map_or(Val::NIL, Slot::get)
+    }
+
+    /// The value under an integer key that is not in the array part.
+    #[inline(always)]
+    pub(crate) fn get_int_node(&self, i: i64) -> Val {
+        match self.has_nodes() {
+            true => self.get_int(i),
+            false => Val::NIL,
+        }
     }
 
     /// The value under an interned string key.
@@ -607,10 +629,10 @@ impl Table {
     }
 
     /// Frees both parts; returns their bytes.
-    pub(crate) fn release_parts(&mut self) -> usize {
+    pub(crate) fn release_parts(&mut self, parts: &mut Parts) -> usize {
         let bytes = self.part_bytes();
-        free_array(self.array, self.array_size as usize);
-        free_nodes(self.nodes, self.node_count());
+        free_array(parts, self.array, self.array_size as usize);
+        free_nodes(parts, self.nodes, self.node_count());
         self.array = null_mut();
         self.array_size = 0;
         self.nodes = dummy();
@@ -632,27 +654,19 @@ impl Table {
     }
 }
 
-fn array_layout(slots: usize) -> std::alloc::Layout {
-    std::alloc::Layout::from_size_align(Table::array_bytes(slots), 8)
-        .expect("array sizes are bounded")
-}
-
-fn free_array(array: *mut u8, slots: usize) {
+#[inline(always)]
+fn free_array(parts: &mut Parts, array: *mut u8, slots: usize) {
     if slots > 0 {
-        // SAFETY: allocated by `Vm::table_resize` with this layout; `array` points behind the payloads.
-        unsafe { std::alloc::dealloc(array.sub(slots * 8), array_layout(slots)) };
+        // SAFETY: made by `new_array` with so many slots; `array` points behind the payloads.
+        unsafe { parts.release(array.sub(slots * 8), Table::array_bytes(slots)) };
     }
 }
 
-fn free_nodes(nodes: *mut Node, count: usize) {
+#[inline(always)]
+fn free_nodes(parts: &mut Parts, nodes: *mut Node, count: usize) {
     if count > 0 {
-        // SAFETY: allocated by `Vm::table_resize` with this layout.
-        unsafe {
-            std::alloc::dealloc(
-                nodes as *mut u8,
-                std::alloc::Layout::array::<Node>(count).expect("bounded"),
-            )
-        };
+        // SAFETY: made by `new_nodes` with so many nodes.
+        unsafe { parts.release(nodes as *mut u8, count * size_of::<Node>()) };
     }
 }
 
@@ -857,18 +871,18 @@ impl Vm {
             let nodes = if hash_slots == 0 {
                 dummy()
             } else {
-                new_nodes(hash_slots)
+                new_nodes(&mut self.heap.parts, hash_slots)
             };
             let moves_array = array != old_array && array > 0;
             let new_array = if moves_array && !nodes.is_null() {
-                new_array(old_array_ptr, old_array, array)
+                new_array(&mut self.heap.parts, old_array_ptr, old_array, array)
             } else {
                 null_mut()
             };
             if nodes.is_null() || moves_array && new_array.is_null() {
                 // The system has no memory: the table stays as it was.
                 if !nodes.is_null() {
-                    free_nodes(nodes, hash_slots);
+                    free_nodes(&mut self.heap.parts, nodes, hash_slots);
                 }
                 self.heap.uncharge(bytes);
                 return Err(self.throw_memory());
@@ -903,13 +917,57 @@ impl Vm {
             }
         }
         let mut freed = old_count * size_of::<Node>();
-        free_nodes(old_nodes, old_count);
+        free_nodes(&mut self.heap.parts, old_nodes, old_count);
         if array != old_array {
-            free_array(old_array_ptr, old_array);
+            free_array(&mut self.heap.parts, old_array_ptr, old_array);
             freed += Table::array_bytes(old_array);
         }
         self.heap.uncharge(freed);
         self.barrier_resized(t);
+        Ok(())
+    }
+
+    /// As `table_resize`, for a table that has no parts yet.
+    #[inline(never)]
+    pub(crate) fn table_first_parts(
+        &mut self,
+        mut t: Gc<Table>,
+        array: usize,
+        hash: usize,
+    ) -> Result<(), Thrown> {
+        const FEW: usize = 1024;
+        if t.slot_count() > 0 || array > FEW || hash > FEW {
+            return self.table_resize(t, array, hash);
+        }
+        let hash_slots = if hash == 0 {
+            0
+        } else {
+            hash.next_power_of_two()
+        };
+        let bytes = Table::array_bytes(array) + hash_slots * size_of::<Node>();
+        self.charge_bytes(bytes)?;
+        self.heap.spend(((array + hash_slots) / 8) as i64);
+        if array > 0 {
+            // SAFETY: there is no old part.
+            let made = unsafe { new_array(&mut self.heap.parts, null_mut(), 0, array) };
+            if made.is_null() {
+                self.heap.uncharge(bytes);
+                return Err(self.throw_memory());
+            }
+            t.array = made;
+            t.array_size = array as u32;
+        }
+        if hash_slots > 0 {
+            let nodes = new_nodes(&mut self.heap.parts, hash_slots);
+            if nodes.is_null() {
+                // What there is already stays with the table.
+                self.heap.uncharge(hash_slots * size_of::<Node>());
+                return Err(self.throw_memory());
+            }
+            t.nodes = nodes;
+            t.mask = hash_slots as u32 - 1;
+            t.last_free = hash_slots as u32;
+        }
         Ok(())
     }
 
@@ -949,13 +1007,14 @@ const UNTOUCHED: usize = 128 * 1024;
 ///
 /// # Safety
 /// `old` is an array part of `old_slots` slots (or `old_slots` is 0).
-unsafe fn new_array(old: *mut u8, old_slots: usize, slots: usize) -> *mut u8 {
-    let layout = array_layout(slots);
-    // SAFETY: the layout is not empty; the copies stay within both blocks.
+#[inline(always)]
+unsafe fn new_array(parts: &mut Parts, old: *mut u8, old_slots: usize, slots: usize) -> *mut u8 {
+    let bytes = Table::array_bytes(slots);
+    // SAFETY: the part is not empty; the copies stay within both blocks.
     unsafe {
-        let block = match layout.size() {
-            UNTOUCHED.. => std::alloc::alloc_zeroed(layout),
-            _ => std::alloc::alloc(layout),
+        let block = match bytes {
+            UNTOUCHED.. => std::alloc::alloc_zeroed(layout(bytes)),
+            _ => parts.allocate(bytes),
         };
         if block.is_null() {
             return null_mut();
@@ -966,7 +1025,7 @@ unsafe fn new_array(old: *mut u8, old_slots: usize, slots: usize) -> *mut u8 {
             std::ptr::copy_nonoverlapping(old.sub(kept * 8), array.sub(kept * 8), kept * 8);
             std::ptr::copy_nonoverlapping(old, array, kept);
         }
-        if layout.size() < UNTOUCHED {
+        if bytes < UNTOUCHED {
             std::ptr::write_bytes(array.add(kept), tag::NIL, slots - kept);
         }
         array
@@ -974,14 +1033,15 @@ unsafe fn new_array(old: *mut u8, old_slots: usize, slots: usize) -> *mut u8 {
 }
 
 /// A new hash part; null when the system has no memory.
-fn new_nodes(count: usize) -> *mut Node {
-    let layout = std::alloc::Layout::array::<Node>(count).expect("bounded by MAX_HASH_BITS");
-    // SAFETY: the layout is not empty; every node is initialised (all of the empty node is zero).
+#[inline(always)]
+fn new_nodes(parts: &mut Parts, count: usize) -> *mut Node {
+    let bytes = count * size_of::<Node>();
+    // SAFETY: the part is not empty; every node is initialised (all of the empty node is zero).
     unsafe {
-        if layout.size() >= UNTOUCHED {
-            return std::alloc::alloc_zeroed(layout) as *mut Node;
+        if bytes >= UNTOUCHED {
+            return std::alloc::alloc_zeroed(layout(bytes)) as *mut Node;
         }
-        let nodes = std::alloc::alloc(layout) as *mut Node;
+        let nodes = parts.allocate(bytes) as *mut Node;
         if nodes.is_null() {
             return null_mut();
         }

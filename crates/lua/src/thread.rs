@@ -9,6 +9,7 @@
 
 use crate::function::UpBox;
 use crate::heap::Header;
+use crate::heap::parts::{Parts, layout};
 use crate::native::{Cont, Status};
 use crate::op::Instr;
 use crate::table::Table;
@@ -210,20 +211,20 @@ impl Thread {
             + hook
     }
     /// Frees both stacks and the hook; returns their bytes.
-    pub(crate) fn release_stacks(&mut self) -> usize {
+    pub(crate) fn release_stacks(&mut self, parts: &mut Parts) -> usize {
         let bytes = self.stack_bytes();
         // SAFETY: both were allocated with these layouts (`Vm::new_thread`, `grow_stack`, `grow_frames`).
         unsafe {
             if self.stack_size > 0 {
-                std::alloc::dealloc(
+                parts.release(
                     self.stack as *mut u8,
-                    stack_layout(self.stack_size as usize),
+                    stack_bytes_of(self.stack_size as usize),
                 );
             }
             if self.frame_capacity > 0 {
-                std::alloc::dealloc(
+                parts.release(
                     self.frames as *mut u8,
-                    frame_layout(self.frame_capacity as usize),
+                    frame_bytes_of(self.frame_capacity as usize),
                 );
             }
         }
@@ -261,8 +262,8 @@ impl Thread {
         unsafe {
             let block = std::alloc::realloc(
                 self.stack as *mut u8,
-                stack_layout(old),
-                new * size_of::<Val>(),
+                layout(stack_bytes_of(old)),
+                layout(stack_bytes_of(new)).size(),
             ) as *mut Val;
             if block.is_null() {
                 return 0;
@@ -305,10 +306,12 @@ impl Frame {
     }
 }
 
-pub(crate) fn stack_layout(slots: usize) -> std::alloc::Layout {
-    std::alloc::Layout::array::<Val>(slots).expect("bounded by MAX_STACK")
+/// Bytes of a value stack.
+pub(crate) const fn stack_bytes_of(slots: usize) -> usize {
+    slots * size_of::<Val>()
 }
 
-pub(crate) fn frame_layout(frames: usize) -> std::alloc::Layout {
-    std::alloc::Layout::array::<Frame>(frames).expect("bounded by MAX_FRAMES")
+/// Bytes of a frame stack.
+pub(crate) const fn frame_bytes_of(frames: usize) -> usize {
+    frames * size_of::<Frame>()
 }

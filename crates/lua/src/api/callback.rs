@@ -41,18 +41,21 @@ static HOST_FUNCTION: NativeDef = NativeDef {
     run: call_host,
     cost: Cost::Host,
     quick: None,
+    switch: None,
 };
 static ASYNC_HOST_FUNCTION: NativeDef = NativeDef {
     name: "?",
     run: call_async_host,
     cost: Cost::Host,
     quick: None,
+    switch: None,
 };
 static BOUND_FUNCTION: NativeDef = NativeDef {
     name: "?",
     run: call_bound,
     cost: Cost::Slots,
     quick: None,
+    switch: None,
 };
 
 /// Fuel that a call of a host function costs.
@@ -310,12 +313,14 @@ static ERROR_TO_STRING: NativeDef = NativeDef {
     run: error_to_string,
     cost: Cost::Bytes,
     quick: None,
+    switch: None,
 };
 static ERROR_CONCAT: NativeDef = NativeDef {
     name: "__concat",
     run: error_concat,
     cost: Cost::Bytes,
     quick: None,
+    switch: None,
 };
 
 fn error_to_string(ctx: &mut Ctx<'_>) -> NativeResult {

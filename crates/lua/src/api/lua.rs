@@ -365,13 +365,17 @@ impl Lua {
     pub fn set_gc_stress(&self, on: bool) {
         let _ = self.enter(|vm| {
             vm.heap.stress = on;
+            vm.heap.parts.keep_nothing();
             vm.heap.update_trigger();
         });
     }
 
     /// Switches the collector to poisoning what it frees and never using it again.
     pub fn set_gc_quarantine(&self, on: bool) {
-        let _ = self.enter(|vm| vm.heap.quarantine = on);
+        let _ = self.enter(|vm| {
+            vm.heap.quarantine = on;
+            vm.heap.parts.keep_nothing();
+        });
     }
 
     /// Refuses the `n`th allocation from now on, as at the memory limit; 0: none. For tests. The result is how many were
@@ -408,6 +412,7 @@ static NOTHING: NativeDef = NativeDef {
     run: pause_once,
     cost: crate::function::Cost::Constant,
     quick: None,
+    switch: None,
 };
 
 /// Comes to a safe point, and returns nothing.

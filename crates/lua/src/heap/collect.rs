@@ -569,10 +569,10 @@ impl Heap {
                         self.strings.remove(s);
                     }
                 }
-                tag::TABLE => parts = (*(h as *mut Table)).release_parts(),
+                tag::TABLE => parts = (*(h as *mut Table)).release_parts(&mut self.parts),
                 tag::THREAD => {
                     let t = h as *mut Thread;
-                    parts = (*t).release_stacks();
+                    parts = (*t).release_stacks(&mut self.parts);
                     std::ptr::drop_in_place(&raw mut (*t).to_close);
                 }
                 tag::PROTO => {
@@ -977,6 +977,7 @@ impl Vm {
         });
         gc.white ^= WHITES;
         gc.phase = Phase::SweepPages;
+        self.heap.parts.keep_for(self.heap.used);
         gc.sweep_at = 0;
         gc.in_atomic = false;
     }

@@ -10,11 +10,12 @@
 //!   error "not enough memory".
 //!
 //! Small objects live in pages of one cell size ([`page`]), larger ones in blocks of their own. Table parts and
-//! stacks are plain allocations owned by their object.
+//! stacks are blocks owned by their object ([`parts`]).
 
 pub(crate) mod check;
 pub(crate) mod collect;
 pub(crate) mod page;
+pub(crate) mod parts;
 
 use crate::chunk::{Constant, FunctionCode};
 use crate::function::{LuaClosure, NativeClosure, NativeDef, Proto, UpBox};
@@ -22,13 +23,14 @@ use crate::native::Thrown;
 use crate::string::{INTERNED_FLAG, Interner, MAX_INTERNED, MAX_LEN, STR_DATA, Str, hash_bytes};
 use crate::table::{Table, int_seed};
 use crate::thread::{
-    FIRST_FRAMES, FIRST_STACK, Frame, Thread, ThreadState, frame_layout, stack_layout,
+    FIRST_FRAMES, FIRST_STACK, Frame, Thread, ThreadState, frame_bytes_of, stack_bytes_of,
 };
 use crate::userdata::UserDataObject;
 use crate::value::{Val, tag};
 use crate::vm::Vm;
 use collect::Collector;
 use page::Pages;
+use parts::Parts;
 use std::any::Any;
 use std::ops::{Deref, DerefMut};
 use std::ptr::{NonNull, null_mut};
@@ -143,6 +145,7 @@ pub struct Heap {
     /// What tables keep of it for integer keys.
     int_seed: u32,
     pub(crate) pages: Pages,
+    pub(crate) parts: Parts,
     /// Objects too large for a page.
     pub(crate) large: Vec<*mut Header>,
     pub(crate) strings: Interner,
@@ -178,6 +181,7 @@ impl Heap {
             hash_key,
             int_seed: int_seed(hash_key),
             pages: Pages::new(),
+            parts: Parts::new(),
             large: Vec::new(),
             strings,
             gc: Collector::new(),
@@ -580,15 +584,10 @@ impl Vm {
 
     /// A fresh coroutine without a function: slot 0 is reserved for the host's entry frame.
     pub(crate) fn new_thread(&mut self) -> Result<Gc<Thread>, Thrown> {
-        let stack_bytes = FIRST_STACK * size_of::<Val>() + FIRST_FRAMES * size_of::<Frame>();
+        let stack_bytes = stack_bytes_of(FIRST_STACK) + frame_bytes_of(FIRST_FRAMES);
         self.charge_bytes(stack_bytes)?;
-        // SAFETY: the layouts are not empty. `alloc` gives null or a block of the layout that it is freed with.
-        let (stack, frames) = unsafe {
-            (
-                std::alloc::alloc(stack_layout(FIRST_STACK)) as *mut Val,
-                std::alloc::alloc(frame_layout(FIRST_FRAMES)) as *mut Frame,
-            )
-        };
+        let stack = self.heap.parts.allocate(stack_bytes_of(FIRST_STACK)) as *mut Val;
+        let frames = self.heap.parts.allocate(frame_bytes_of(FIRST_FRAMES)) as *mut Frame;
         let cell = if stack.is_null() || frames.is_null() {
             Err(self.throw_memory())
         } else {
@@ -600,10 +599,14 @@ impl Vm {
                 // SAFETY: as above.
                 unsafe {
                     if !stack.is_null() {
-                        std::alloc::dealloc(stack as *mut u8, stack_layout(FIRST_STACK));
+                        self.heap
+                            .parts
+                            .release(stack as *mut u8, stack_bytes_of(FIRST_STACK));
                     }
                     if !frames.is_null() {
-                        std::alloc::dealloc(frames as *mut u8, frame_layout(FIRST_FRAMES));
+                        self.heap
+                            .parts
+                            .release(frames as *mut u8, frame_bytes_of(FIRST_FRAMES));
                     }
                 }
                 self.heap.uncharge(stack_bytes);

@@ -23,6 +23,7 @@ static ASSERT: NativeDef = NativeDef {
         [v] | [v, ..] if v.truthy() && (one || args.len() == 1) => *v,
         _ => Val::UNSUITED,
     }),
+    switch: None,
 };
 
 fn assert(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -44,6 +45,7 @@ static ERROR: NativeDef = NativeDef {
     run: error,
     cost: Cost::Bytes,
     quick: None,
+    switch: None,
 };
 
 fn error(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -75,6 +77,7 @@ pub(super) static PCALL: NativeDef = NativeDef {
     run: pcall,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 
 fn pcall(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -88,6 +91,7 @@ pub(super) static XPCALL: NativeDef = NativeDef {
     run: xpcall,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 
 fn xpcall(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -114,6 +118,7 @@ static WARN: NativeDef = NativeDef {
     run: warn,
     cost: Cost::Bytes,
     quick: None,
+    switch: None,
 };
 
 fn warn(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -140,6 +145,7 @@ static PRINT: NativeDef = NativeDef {
     run: print,
     cost: Cost::Bytes,
     quick: None,
+    switch: None,
 };
 
 fn print(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -211,6 +217,7 @@ static TOSTRING: NativeDef = NativeDef {
         [v, ..] if v.is_number() => vm.number_to_str(*v).map_or(Val::UNSUITED, Val::str),
         _ => Val::UNSUITED,
     }),
+    switch: None,
 };
 
 fn tostring(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -242,6 +249,7 @@ static TONUMBER: NativeDef = NativeDef {
         },
         _ => Val::UNSUITED,
     }),
+    switch: None,
 };
 
 fn tonumber(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -297,6 +305,7 @@ static TYPE: NativeDef = NativeDef {
         [v, ..] => Val::str(vm.type_names[v.type_of() as usize]),
         [] => Val::UNSUITED,
     }),
+    switch: None,
 };
 
 fn type_of(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -348,6 +357,7 @@ pub(super) static PAIRS: NativeDef = NativeDef {
     run: pairs,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 
 fn pairs(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -404,12 +414,14 @@ static IPAIRS: NativeDef = NativeDef {
     run: ipairs,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 pub(crate) static IPAIRS_STEP: NativeDef = NativeDef {
     name: "ipairs_iterator",
     run: ipairs_step,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 
 pub(super) fn ipairs(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -463,6 +475,7 @@ static RAWEQUAL: NativeDef = NativeDef {
         [a, b, ..] if !a.is_str() => Val::bool(a.raw_eq(*b)),
         _ => Val::UNSUITED,
     }),
+    switch: None,
 };
 
 fn rawequal(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -478,6 +491,7 @@ static RAWLEN: NativeDef = NativeDef {
     run: rawlen,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 
 fn rawlen(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -505,6 +519,7 @@ static RAWGET: NativeDef = NativeDef {
         },
         _ => Val::UNSUITED,
     }),
+    switch: None,
 };
 
 fn rawget(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -526,6 +541,7 @@ static RAWSET: NativeDef = NativeDef {
     run: rawset,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 
 fn rawset(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -560,6 +576,7 @@ static GETMETATABLE: NativeDef = NativeDef {
         },
         [] => Val::UNSUITED,
     }),
+    switch: None,
 };
 
 fn getmetatable(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -596,6 +613,7 @@ static SETMETATABLE: NativeDef = NativeDef {
         },
         _ => Val::UNSUITED,
     }),
+    switch: None,
 };
 
 fn setmetatable(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -635,6 +653,7 @@ static SELECT: NativeDef = NativeDef {
         }
         _ => Val::UNSUITED,
     }),
+    switch: None,
 };
 
 fn select(ctx: &mut Ctx<'_>) -> NativeResult {

@@ -5,7 +5,7 @@
 //! cycle.
 
 use crate::dialect::Dialect;
-use crate::function::{Cost, NativeDef};
+use crate::function::{Cost, NativeDef, Switch};
 use crate::heap::Gc;
 use crate::native::{Action, Ctx, NativeResult, Status, Thrown};
 use crate::thread::{Thread, ThreadState};
@@ -17,54 +17,63 @@ static CREATE: NativeDef = NativeDef {
     run: create,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 static RESUME: NativeDef = NativeDef {
     name: "resume",
     run: resume,
     cost: Cost::Slots,
     quick: None,
+    switch: Some(Switch::Resume),
 };
 pub(super) static YIELD: NativeDef = NativeDef {
     name: "yield",
     run: yield_,
     cost: Cost::Slots,
     quick: None,
+    switch: Some(Switch::Yield),
 };
 static WRAP: NativeDef = NativeDef {
     name: "wrap",
     run: wrap,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 static WRAPPED: NativeDef = NativeDef {
     name: "wrap",
     run: wrapped,
     cost: Cost::Slots,
     quick: None,
+    switch: Some(Switch::Wrapped),
 };
 static STATUS: NativeDef = NativeDef {
     name: "status",
     run: status,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 static ISYIELDABLE: NativeDef = NativeDef {
     name: "isyieldable",
     run: isyieldable,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 static RUNNING: NativeDef = NativeDef {
     name: "running",
     run: running,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 static CLOSE: NativeDef = NativeDef {
     name: "close",
     run: close,
     cost: Cost::Slots,
     quick: None,
+    switch: None,
 };
 
 fn check_thread(ctx: &mut Ctx<'_>, i: usize) -> Result<Gc<Thread>, Thrown> {
@@ -134,7 +143,7 @@ fn resume(ctx: &mut Ctx<'_>) -> NativeResult {
 }
 
 /// The results came to the slots behind the coroutine, which makes way for the status.
-fn resume_done(ctx: &mut Ctx<'_>) -> NativeResult {
+pub(crate) fn resume_done(ctx: &mut Ctx<'_>) -> NativeResult {
     let below = ctx.results() - 1;
     ctx.set_at(below, Val::bool(ctx.status() == Status::Ok));
     ctx.ret_from(below)
@@ -159,7 +168,7 @@ fn wrapped(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.resume(n, false, wrapped_done)
 }
 
-fn wrapped_done(ctx: &mut Ctx<'_>) -> NativeResult {
+pub(crate) fn wrapped_done(ctx: &mut Ctx<'_>) -> NativeResult {
     if ctx.status() == Status::Ok {
         return ctx.ret_from(ctx.results());
     }

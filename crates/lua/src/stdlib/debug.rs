@@ -49,6 +49,7 @@ const fn def(name: &'static str, run: fn(&mut Ctx<'_>) -> NativeResult, cost: Co
         run,
         cost,
         quick: None,
+        switch: None,
     }
 }
 

@@ -13,6 +13,7 @@ pub(super) static COLLECTGARBAGE: NativeDef = NativeDef {
     run: collectgarbage,
     cost: Cost::Steps,
     quick: None,
+    switch: None,
 };
 
 /// What there is in some version; [`has_option`] says in which.

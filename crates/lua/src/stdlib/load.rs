@@ -15,18 +15,21 @@ pub(super) static LOAD: NativeDef = NativeDef {
     run: load,
     cost: Cost::Bytes,
     quick: None,
+    switch: None,
 };
 pub(super) static LOADFILE: NativeDef = NativeDef {
     name: "loadfile",
     run: loadfile,
     cost: Cost::Bytes,
     quick: None,
+    switch: None,
 };
 pub(super) static DOFILE: NativeDef = NativeDef {
     name: "dofile",
     run: dofile,
     cost: Cost::Bytes,
     quick: None,
+    switch: None,
 };
 
 /// Arguments of `load`, and the state of one with a reader.

@@ -33,7 +33,7 @@ macro_rules! float_functions {
                     Some(x) => Val::float(f(x)),
                     None => Val::UNSUITED,
                 }
-            }),
+            }), switch: None
         };)*
     };
 }
@@ -63,6 +63,7 @@ static ABS: NativeDef = NativeDef {
         [v, ..] if v.tag == tag::FLOAT => Val::float(v.raw_float().abs()),
         _ => Val::UNSUITED,
     }),
+    switch: None,
 };
 
 fn abs(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -80,6 +81,7 @@ static ATAN: NativeDef = NativeDef {
     run: atan,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 
 fn atan(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -98,6 +100,7 @@ static ATAN2: NativeDef = NativeDef {
     run: atan,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 
 static CEIL: NativeDef = NativeDef {
@@ -105,12 +108,14 @@ static CEIL: NativeDef = NativeDef {
     run: |ctx| round(ctx, f64::ceil),
     cost: Cost::Constant,
     quick: Some(|_, args, _| quick_round(args, f64::ceil)),
+    switch: None,
 };
 static FLOOR: NativeDef = NativeDef {
     name: "floor",
     run: |ctx| round(ctx, f64::floor),
     cost: Cost::Constant,
     quick: Some(|_, args, _| quick_round(args, f64::floor)),
+    switch: None,
 };
 
 #[inline(always)]
@@ -145,6 +150,7 @@ static FMOD: NativeDef = NativeDef {
         }
         _ => Val::UNSUITED,
     }),
+    switch: None,
 };
 
 fn fmod(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -168,6 +174,7 @@ static MODF: NativeDef = NativeDef {
     run: modf,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 
 fn modf(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -192,6 +199,7 @@ static LOG: NativeDef = NativeDef {
         [v] => v.as_number().map_or(Val::UNSUITED, |x| Val::float(x.ln())),
         _ => Val::UNSUITED,
     }),
+    switch: None,
 };
 
 fn log(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -215,6 +223,7 @@ static POW: NativeDef = NativeDef {
     run: pow,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 
 fn pow(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -230,6 +239,7 @@ static FREXP: NativeDef = NativeDef {
     run: frexp,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 
 fn frexp(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -262,6 +272,7 @@ static LDEXP: NativeDef = NativeDef {
     run: ldexp,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 
 fn ldexp(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -300,6 +311,7 @@ static TOINTEGER: NativeDef = NativeDef {
         [v, ..] if v.is_number() => to_integer(*v).map_or(Val::NIL, Val::int),
         _ => Val::UNSUITED,
     }),
+    switch: None,
 };
 
 fn tointeger(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -313,6 +325,7 @@ static TYPE: NativeDef = NativeDef {
     run: number_type,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 
 fn number_type(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -328,6 +341,7 @@ static ULT: NativeDef = NativeDef {
     run: ult,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 
 fn ult(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -342,12 +356,14 @@ static MAX: NativeDef = NativeDef {
     run: |ctx| extreme(ctx, true),
     cost: Cost::Slots,
     quick: Some(|_, args, _| quick_extreme(args, true)),
+    switch: None,
 };
 static MIN: NativeDef = NativeDef {
     name: "min",
     run: |ctx| extreme(ctx, false),
     cost: Cost::Slots,
     quick: Some(|_, args, _| quick_extreme(args, false)),
+    switch: None,
 };
 
 /// Of two numbers of one subtype.

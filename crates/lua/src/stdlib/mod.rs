@@ -2,7 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod base;
-mod coroutine;
+pub(crate) mod coroutine;
 pub mod date;
 pub(crate) mod debug;
 pub(crate) mod gc;
@@ -32,6 +32,7 @@ pub(crate) static NEXT: NativeDef = NativeDef {
     run: base::next,
     cost: Cost::Slots,
     quick: None,
+    switch: None,
 };
 
 pub(crate) use base::IPAIRS_STEP;
@@ -42,6 +43,7 @@ pub(crate) static RUN_FINALIZER: NativeDef = NativeDef {
     run: run_finalizer,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 
 fn run_finalizer(ctx: &mut Ctx<'_>) -> NativeResult {

@@ -76,6 +76,7 @@ static REQUIRE: NativeDef = NativeDef {
     run: require,
     cost: Cost::Bytes,
     quick: None,
+    switch: None,
 };
 
 fn loaded_table(ctx: &Ctx<'_>) -> Gc<Table> {
@@ -269,6 +270,7 @@ static SEARCHPATH: NativeDef = NativeDef {
     run: searchpath,
     cost: Cost::Bytes,
     quick: None,
+    switch: None,
 };
 
 fn searchpath(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -305,24 +307,28 @@ static SEARCH_PRELOAD: NativeDef = NativeDef {
     run: search_preload,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 static SEARCH_LUA: NativeDef = NativeDef {
     name: "searcher_Lua",
     run: search_lua,
     cost: Cost::Bytes,
     quick: None,
+    switch: None,
 };
 static SEARCH_C: NativeDef = NativeDef {
     name: "searcher_C",
     run: search_c,
     cost: Cost::Bytes,
     quick: None,
+    switch: None,
 };
 static SEARCH_C_ROOT: NativeDef = NativeDef {
     name: "searcher_Croot",
     run: search_c_root,
     cost: Cost::Bytes,
     quick: None,
+    switch: None,
 };
 
 fn search_preload(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -422,6 +428,7 @@ static LOADLIB: NativeDef = NativeDef {
     run: loadlib,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 
 fn loadlib(ctx: &mut Ctx<'_>) -> NativeResult {

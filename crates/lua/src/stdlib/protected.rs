@@ -16,6 +16,7 @@ pub(crate) static PROTECTED: NativeDef = NativeDef {
     run: protected,
     cost: Cost::Slots,
     quick: None,
+    switch: None,
 };
 
 fn protected(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -38,6 +39,7 @@ static MESSAGE_HANDLER: NativeDef = NativeDef {
     run: message_handler,
     cost: Cost::Bytes,
     quick: None,
+    switch: None,
 };
 
 fn message_handler(ctx: &mut Ctx<'_>) -> NativeResult {

@@ -14,12 +14,14 @@ pub(super) static RANDOM: NativeDef = NativeDef {
     run: random,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 pub(super) static RANDOMSEED: NativeDef = NativeDef {
     name: "randomseed",
     run: randomseed,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 
 /// Values thrown away after seeding, so that similar seeds have gone apart.

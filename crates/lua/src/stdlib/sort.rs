@@ -32,6 +32,7 @@ pub(super) static SORT: NativeDef = NativeDef {
     run: sort,
     cost: Cost::Steps,
     quick: None,
+    switch: None,
 };
 
 /// The most elements, as in the reference.

@@ -23,6 +23,7 @@ static CONCAT: NativeDef = NativeDef {
     run: concat,
     cost: Cost::Slots,
     quick: None,
+    switch: None,
 };
 static INSERT: NativeDef = NativeDef {
     name: "insert",
@@ -41,18 +42,21 @@ static INSERT: NativeDef = NativeDef {
         },
         _ => Val::UNSUITED,
     }),
+    switch: None,
 };
 static MOVE: NativeDef = NativeDef {
     name: "move",
     run: move_,
     cost: Cost::Slots,
     quick: None,
+    switch: None,
 };
 static PACK: NativeDef = NativeDef {
     name: "pack",
     run: pack,
     cost: Cost::Slots,
     quick: None,
+    switch: None,
 };
 static REMOVE: NativeDef = NativeDef {
     name: "remove",
@@ -72,6 +76,7 @@ static REMOVE: NativeDef = NativeDef {
         },
         _ => Val::UNSUITED,
     }),
+    switch: None,
 };
 /// Also the global `unpack` of 5.1.
 pub(crate) static UNPACK: NativeDef = NativeDef {
@@ -79,6 +84,7 @@ pub(crate) static UNPACK: NativeDef = NativeDef {
     run: unpack,
     cost: Cost::Slots,
     quick: None,
+    switch: None,
 };
 
 /// Elements copied before a look at whether to pause.

@@ -63,42 +63,49 @@ static CHAR: NativeDef = NativeDef {
     run: char_,
     cost: Cost::Slots,
     quick: None,
+    switch: None,
 };
 static CODEPOINT: NativeDef = NativeDef {
     name: "codepoint",
     run: codepoint,
     cost: Cost::Slots,
     quick: None,
+    switch: None,
 };
 static CODES: NativeDef = NativeDef {
     name: "codes",
     run: codes,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 static LEN: NativeDef = NativeDef {
     name: "len",
     run: len,
     cost: Cost::Bytes,
     quick: None,
+    switch: None,
 };
 static OFFSET: NativeDef = NativeDef {
     name: "offset",
     run: offset,
     cost: Cost::Bytes,
     quick: None,
+    switch: None,
 };
 static NEXT_STRICT: NativeDef = NativeDef {
     name: "for iterator",
     run: |ctx| next_code(ctx, false),
     cost: Cost::Bytes,
     quick: None,
+    switch: None,
 };
 static NEXT_LAX: NativeDef = NativeDef {
     name: "for iterator",
     run: |ctx| next_code(ctx, true),
     cost: Cost::Bytes,
     quick: None,
+    switch: None,
 };
 
 /// Makes the `utf8` table.

@@ -6,9 +6,11 @@
 use super::Vm;
 use super::call::{NATIVE_SLOTS, Next};
 use super::entry::{Exit, HOST_ENTRY};
+use crate::function::Switch;
 use crate::heap::Gc;
 use crate::native::{Action, Cont, Ctx, NativeResult, Status, Thrown};
 use crate::op::Instr;
+use crate::stdlib::coroutine::{resume_done, wrapped_done};
 use crate::thread::frame_flags::*;
 use crate::thread::{Frame, MAX_STACK, Thread, ThreadState};
 use crate::value::Val;
@@ -245,25 +247,88 @@ impl Vm {
     ///
     /// PERF: the long way copies `Next`s, whose parts have just been written, in larger pieces: stalls of a dozen cycles.
     pub(crate) fn quick_switch(&mut self, action: Action, func: u32, nresults: i16) -> bool {
-        let mut from = self.current_gc();
-        let (n, resuming) = match action {
-            Action::Yield(n) => (n, false),
-            Action::Resume { nargs } => (nargs, true),
+        let from = self.current_gc();
+        let (n, co) = match action {
+            Action::Yield(n) => (n, None),
+            Action::Resume { nargs } => match from.get((from.top - nargs) as usize - 1).as_thread()
+            {
+                Some(co) => (nargs, Some(co)),
+                None => return false,
+            },
             _ => return false,
         };
-        let first = from.top - n;
-        let to = match resuming {
-            false if from.resumer.is_null() || !self.is_yieldable() => return false,
-            // SAFETY: a resumer is alive while the coroutine it has resumed runs.
-            false => unsafe { Gc::from_ptr(from.resumer) },
-            true => match from.get(first as usize - 1).as_thread() {
-                Some(co)
-                    if co.state == ThreadState::Suspended && from.depth < MAX_COROUTINE_DEPTH =>
-                {
-                    co
-                }
+        let waiting = Frame {
+            pc: self.next_cont as *const Instr,
+            func,
+            base: func + 1,
+            nresults,
+            flags: NATIVE | self.next_flags,
+            extra: self.native_nargs,
+        };
+        let switched = self.switch_now(co, from.top - n, n, waiting);
+        if switched {
+            self.next_flags = 0;
+        }
+        switched
+    }
+
+    /// Does what the native at `func`, called by Lua code, is there for.
+    #[inline]
+    pub(crate) fn switch_quickly(
+        &mut self,
+        switch: Switch,
+        func: u32,
+        nargs: u32,
+        nresults: i16,
+    ) -> bool {
+        let captured = || {
+            self.thread()
+                .get(func as usize)
+                .as_native_closure()?
+                .upvalue(0)
+                .as_thread()
+        };
+        let (co, first, cont, passes): (_, _, Cont, _) = match switch {
+            Switch::Yield => (None, func + 1, crate::native::return_results, PASSES),
+            Switch::Wrapped => match captured() {
+                Some(co) => (Some(co), func + 1, wrapped_done, PASSES),
+                None => return false,
+            },
+            Switch::Resume => match self.thread().get(func as usize + 1).as_thread() {
+                Some(co) if nargs > 0 => (Some(co), func + 2, resume_done, PASSES_STATUS),
                 _ => return false,
             },
+        };
+        let waiting = Frame {
+            pc: cont as *const Instr,
+            func,
+            base: func + 1,
+            nresults,
+            flags: NATIVE | passes,
+            extra: first - func - 1,
+        };
+        self.switch_now(co, first, nargs - (first - func - 1), waiting)
+    }
+
+    /// Switches to a suspended coroutine, or to the resumer, with the `n` values from stack index `first` on; the native that
+    /// asks for it waits as `waiting` says.
+    #[inline]
+    pub(crate) fn switch_now(
+        &mut self,
+        co: Option<Gc<Thread>>,
+        first: u32,
+        n: u32,
+        waiting: Frame,
+    ) -> bool {
+        let mut from = self.current_gc();
+        let to = match co {
+            None if from.resumer.is_null() || !self.is_yieldable() => return false,
+            // SAFETY: a resumer is alive while the coroutine it has resumed runs.
+            None => unsafe { Gc::from_ptr(from.resumer) },
+            Some(co) if co.state == ThreadState::Suspended && from.depth < MAX_COROUTINE_DEPTH => {
+                co
+            }
+            Some(_) => return false,
         };
         if from.frame_count == from.frame_capacity
             || from.hook.is_some()
@@ -273,21 +338,11 @@ impl Vm {
         {
             return false;
         }
-        let flags = NATIVE | std::mem::take(&mut self.next_flags);
-        let cont = self.next_cont as *const Instr;
-        let frame = Frame {
-            pc: cont,
-            func,
-            base: func + 1,
-            nresults,
-            flags,
-            extra: self.native_nargs,
-        };
         // SAFETY: there is room for the frame.
-        unsafe { *from.frames.add(from.frame_count as usize) = frame };
+        unsafe { *from.frames.add(from.frame_count as usize) = waiting };
         from.frame_count += 1;
         from.top = first;
-        if resuming {
+        if co.is_some() {
             self.barrier_thread(to);
             let mut co = to;
             co.resumer = from.as_ptr();
@@ -372,6 +427,11 @@ fn pass_values(from: Gc<Thread>, first: u32, n: u32, mut to: Gc<Thread>) -> bool
         return false;
     }
     to.frame_count -= 1;
+    if status == 0 && n == 1 && count == 1 {
+        to.set(at as usize, from.get(first as usize));
+        to.top = at + (frame.nresults < 0) as u32;
+        return true;
+    }
     for i in 0..count {
         let v = if i < status {
             Val::TRUE

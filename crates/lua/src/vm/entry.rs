@@ -47,6 +47,7 @@ pub(crate) static HOST_ENTRY: NativeDef = NativeDef {
     run: |ctx| ctx.ret0(),
     cost: crate::function::Cost::Constant,
     quick: None,
+    switch: None,
 };
 
 /// Runs of the loop inside one another (each is a host callback that calls Lua).

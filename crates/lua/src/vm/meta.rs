@@ -21,6 +21,10 @@ use std::cmp::Ordering;
 /// Links of an `__index` or `__newindex` chain that are followed.
 const MAX_CHAIN: usize = 2000;
 
+/// Integers that one concatenation writes without making strings of them, and the room for their digits.
+const NUMBERS_AT_ONCE: usize = 8;
+const DIGITS_AT_ONCE: usize = NUMBERS_AT_ONCE * 20;
+
 /// What a comparison or arithmetic came to: a value now, or a call that will tell.
 pub(crate) enum Outcome<T> {
     Now(T),
@@ -496,43 +500,59 @@ impl Vm {
 
     /// Joins as many strings and numbers at the end of the run as there are; returns how many values are left.
     fn concat_run(&mut self, at: usize, n: usize) -> Result<usize, Thrown> {
-        let mut first = n - 1;
+        let mut first = n;
         let mut len = 0usize;
-        loop {
-            let v = self.thread().get(at + first);
-            if !is_text(v) {
-                first += 1;
+        // Integers are written here, one behind the other, from the last to the first.
+        let mut digits = [0u8; DIGITS_AT_ONCE];
+        let mut ends = [0usize; NUMBERS_AT_ONCE + 1];
+        let mut numbers = 0;
+        while first > 0 {
+            let v = self.thread().get(at + first - 1);
+            if let Some(s) = v.as_str() {
+                len = len.saturating_add(s.len());
+            } else if !is_text(v) {
                 break;
-            }
-            if !v.is_str() {
+            } else if numbers < NUMBERS_AT_ONCE && v.tag == tag::INT {
+                let start = ends[numbers];
+                let written = number::write_int(v.raw_int(), &mut digits[start..]);
+                numbers += 1;
+                ends[numbers] = start + written;
+                len += written;
+            } else {
                 let s = self.number_to_str(v)?;
-                self.thread_mut().set(at + first, Val::str(s));
-            }
-            len = len.saturating_add(self.thread().get(at + first).raw_gc::<Str>().len());
-            if first == 0 {
-                break;
+                self.thread_mut().set(at + first - 1, Val::str(s));
+                len = len.saturating_add(s.len());
             }
             first -= 1;
         }
-        let piece = |vm: &Vm, i: usize| vm.thread().get(at + i).raw_gc::<Str>().as_bytes();
+        let mut piece = |vm: &Vm, i: usize| match vm.thread().get(at + i).as_str() {
+            Some(s) => s.as_bytes(),
+            None => {
+                numbers -= 1;
+                &digits[ends[numbers]..ends[numbers + 1]]
+            }
+        };
         let s = match n - first {
             2 => {
                 let (a, b) = (piece(self, first), piece(self, first + 1));
-                if a.is_empty() || b.is_empty() {
-                    let whole = if a.is_empty() { first + 1 } else { first };
-                    self.thread().get(at + whole).raw_gc::<Str>()
-                } else {
-                    self.concat_str(len, &[a, b])?
+                let stack = self.thread();
+                match (
+                    stack.get(at + first).as_str(),
+                    stack.get(at + first + 1).as_str(),
+                ) {
+                    (Some(whole), _) if b.is_empty() => whole,
+                    (_, Some(whole)) if a.is_empty() => whole,
+                    _ => self.concat_str(len, &[a, b])?,
                 }
             }
-            3 => self.concat_str(
-                len,
-                &[
+            3 => {
+                let pieces = [
                     piece(self, first),
                     piece(self, first + 1),
                     piece(self, first + 2),
-                ],
-            )?,
+                ];
+                self.concat_str(len, &pieces)?
+            }
             _ => {
                 let pieces: Vec<&[u8]> = (first..n).map(|i| piece(self, i)).collect();
                 self.concat_str(len, &pieces)?

@@ -31,6 +31,7 @@ mod vararg;
 use crate::dialect::Dialect;
 use crate::function::{NativeDef, Proto, UpBox};
 use crate::heap::collect::HAS_OPEN;
+use crate::heap::parts::layout;
 use crate::heap::{Gc, Heap};
 use crate::host::Host;
 use crate::native::{Cont, Thrown};
@@ -38,7 +39,7 @@ use crate::number;
 use crate::string::Str;
 use crate::table::{KIND_LAYERED, Table};
 use crate::thread::{
-    ERROR_SLOTS, Frame, MAX_FRAMES, MAX_STACK, Thread, frame_layout, stack_layout,
+    ERROR_SLOTS, Frame, MAX_FRAMES, MAX_STACK, Thread, frame_bytes_of, stack_bytes_of,
 };
 use crate::value::{Type, Val, tag};
 use std::any::Any;
@@ -461,6 +462,11 @@ impl Vm {
 
     /// The string a number converts to.
     pub(crate) fn number_to_str(&mut self, v: Val) -> Result<Gc<Str>, Thrown> {
+        if v.tag == tag::INT {
+            let mut digits = [0; 20];
+            let n = number::write_int(v.raw_int(), &mut digits);
+            return self.intern(&digits[..n]);
+        }
         let mut text = Vec::with_capacity(32);
         self.write_number(v, &mut text);
         self.new_str(&text)
@@ -540,7 +546,7 @@ impl Vm {
         // SAFETY: the old block has `old` values and this layout; the new one is filled; open variables are redirected.
         unsafe {
             // Zero is nil: of a large stack, what is not used is not touched.
-            let block = std::alloc::alloc_zeroed(stack_layout(new)) as *mut Val;
+            let block = std::alloc::alloc_zeroed(layout(stack_bytes_of(new))) as *mut Val;
             if block.is_null() {
                 self.heap.uncharge(new * size_of::<Val>());
                 return Err(self.throw_memory());
@@ -551,7 +557,9 @@ impl Vm {
                 (*open).location = block.offset((*open).location.offset_from(t.stack));
                 open = (*open).next_open();
             }
-            std::alloc::dealloc(t.stack as *mut u8, stack_layout(old));
+            self.heap
+                .parts
+                .release(t.stack as *mut u8, stack_bytes_of(old));
             t.stack = block;
         }
         t.stack_size = new as u32;
@@ -584,13 +592,15 @@ impl Vm {
         self.charge_bytes(new * size_of::<Frame>())?;
         // SAFETY: the old block has `old` frames and this layout; the copy stays within both.
         unsafe {
-            let block = std::alloc::alloc(frame_layout(new)) as *mut Frame;
+            let block = self.heap.parts.allocate(frame_bytes_of(new)) as *mut Frame;
             if block.is_null() {
                 self.heap.uncharge(new * size_of::<Frame>());
                 return Err(self.throw_memory());
             }
             std::ptr::copy_nonoverlapping(t.frames, block, t.frame_count as usize);
-            std::alloc::dealloc(t.frames as *mut u8, frame_layout(old));
+            self.heap
+                .parts
+                .release(t.frames as *mut u8, frame_bytes_of(old));
             t.frames = block;
         }
         t.frame_capacity = new as u32;

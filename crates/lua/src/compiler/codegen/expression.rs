@@ -297,7 +297,12 @@ impl Generator<'_, '_, '_> {
             self.set_list(reg, stored, waiting)?;
         }
         self.fun.free_register = reg as usize + 1;
-        let array_size = positional - usize::from(open);
+        // An open number of values is one, as a rule; alone it may be any.
+        let array_size = if open && positional == 1 {
+            0
+        } else {
+            positional
+        };
         let hash_size = match table.keyed {
             0 => 0,
             keyed => 1 + keyed.next_power_of_two().trailing_zeros() as u8,

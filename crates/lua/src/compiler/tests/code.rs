@@ -410,7 +410,7 @@ fn calls_and_varargs() {
 fn constructors() {
     check(
         "local t = {1, x = 2, [f] = 3, 4, ...}",
-        r#"NEWTABLE 0 2 2
+        r#"NEWTABLE 0 2 3
            LOADI 1 1
            SETFIELDK 0 0 1 ; "x" 2
            GETTABUP 2 0 2 ; _ENV "f"

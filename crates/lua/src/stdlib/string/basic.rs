@@ -37,6 +37,7 @@ pub(super) static BYTE: NativeDef = NativeDef {
             None => Val::UNSUITED,
         }
     }),
+    switch: None,
 };
 pub(super) static CHAR: NativeDef = NativeDef {
     name: "char",
@@ -49,12 +50,14 @@ pub(super) static CHAR: NativeDef = NativeDef {
         },
         _ => Val::UNSUITED,
     }),
+    switch: None,
 };
 pub(super) static DUMP: NativeDef = NativeDef {
     name: "dump",
     run: dump,
     cost: Cost::Bytes,
     quick: None,
+    switch: None,
 };
 pub(super) static LEN: NativeDef = NativeDef {
     name: "len",
@@ -64,24 +67,28 @@ pub(super) static LEN: NativeDef = NativeDef {
         Some(s) => Val::int(s.len() as i64),
         None => Val::UNSUITED,
     }),
+    switch: None,
 };
 pub(super) static LOWER: NativeDef = NativeDef {
     name: "lower",
     run: lower,
     cost: Cost::Bytes,
     quick: None,
+    switch: None,
 };
 pub(super) static REP: NativeDef = NativeDef {
     name: "rep",
     run: rep,
     cost: Cost::Bytes,
     quick: None,
+    switch: None,
 };
 pub(super) static REVERSE: NativeDef = NativeDef {
     name: "reverse",
     run: reverse,
     cost: Cost::Bytes,
     quick: None,
+    switch: None,
 };
 pub(super) static SUB: NativeDef = NativeDef {
     name: "sub",
@@ -113,12 +120,14 @@ pub(super) static SUB: NativeDef = NativeDef {
         }
         vm.intern(part).map_or(Val::UNSUITED, Val::str)
     }),
+    switch: None,
 };
 pub(super) static UPPER: NativeDef = NativeDef {
     name: "upper",
     run: upper,
     cost: Cost::Bytes,
     quick: None,
+    switch: None,
 };
 
 /// The position (from 1) that a start argument means: at least 1.

@@ -21,24 +21,28 @@ pub(super) static FIND: NativeDef = NativeDef {
     run: find,
     cost: Cost::Steps,
     quick: None,
+    switch: None,
 };
 pub(super) static MATCH: NativeDef = NativeDef {
     name: "match",
     run: match_,
     cost: Cost::Steps,
     quick: None,
+    switch: None,
 };
 pub(super) static GMATCH: NativeDef = NativeDef {
     name: "gmatch",
     run: gmatch,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 static GMATCH_NEXT: NativeDef = NativeDef {
     name: "for iterator",
     run: gmatch_next,
     cost: Cost::Steps,
     quick: None,
+    switch: None,
 };
 
 /// The offset (from 0) that a start position means; it may lie beyond the end.

@@ -15,6 +15,7 @@ pub(in crate::stdlib) static FORMAT: NativeDef = NativeDef {
     run: format_,
     cost: Cost::Bytes,
     quick: None,
+    switch: None,
 };
 
 /// No conversion of a number is longer: `%.99f` of the largest float with a sign.

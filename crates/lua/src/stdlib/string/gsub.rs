@@ -24,6 +24,7 @@ pub(super) static GSUB: NativeDef = NativeDef {
     run: gsub,
     cost: Cost::Steps,
     quick: None,
+    switch: None,
 };
 
 const STATE: usize = 3;

@@ -18,6 +18,7 @@ static JOIN: NativeDef = NativeDef {
     run: join,
     cost: Cost::Bytes,
     quick: None,
+    switch: None,
 };
 
 impl Vm {

@@ -16,18 +16,21 @@ pub(super) static PACK: NativeDef = NativeDef {
     run: pack_,
     cost: Cost::Bytes,
     quick: None,
+    switch: None,
 };
 pub(super) static PACKSIZE: NativeDef = NativeDef {
     name: "packsize",
     run: packsize,
     cost: Cost::Bytes,
     quick: None,
+    switch: None,
 };
 pub(super) static UNPACK: NativeDef = NativeDef {
     name: "unpack",
     run: unpack,
     cost: Cost::Bytes,
     quick: None,
+    switch: None,
 };
 
 fn reader(ctx: &Ctx<'_>) -> Reader {

@@ -17,18 +17,21 @@ static GCINFO: NativeDef = NativeDef {
     run: gcinfo,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 static LOADSTRING: NativeDef = NativeDef {
     name: "loadstring",
     run: load::load,
     cost: Cost::Bytes,
     quick: None,
+    switch: None,
 };
 static NEWPROXY: NativeDef = NativeDef {
     name: "newproxy",
     run: newproxy,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 
 pub(super) fn open(vm: &mut Vm) -> Result<(), Thrown> {

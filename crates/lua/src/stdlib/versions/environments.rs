@@ -23,12 +23,14 @@ static GETFENV: NativeDef = NativeDef {
     run: getfenv,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 static SETFENV: NativeDef = NativeDef {
     name: "setfenv",
     run: setfenv,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 /// Of the debug library, for VMs with full access.
 pub(in crate::stdlib) static DEBUG_GETFENV: NativeDef = NativeDef {
@@ -36,12 +38,14 @@ pub(in crate::stdlib) static DEBUG_GETFENV: NativeDef = NativeDef {
     run: debug_getfenv,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 pub(in crate::stdlib) static DEBUG_SETFENV: NativeDef = NativeDef {
     name: "setfenv",
     run: debug_setfenv,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 
 pub(super) fn open(vm: &mut Vm) -> Result<(), Thrown> {

@@ -16,6 +16,7 @@ const fn def(name: &'static str, run: fn(&mut Ctx<'_>) -> NativeResult) -> Nativ
         run,
         cost: Cost::Constant,
         quick: None,
+        switch: None,
     }
 }
 

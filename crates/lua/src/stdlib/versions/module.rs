@@ -18,12 +18,14 @@ static MODULE: NativeDef = NativeDef {
     run: module,
     cost: Cost::Bytes,
     quick: None,
+    switch: None,
 };
 static SEEALL: NativeDef = NativeDef {
     name: "seeall",
     run: seeall,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 
 /// Argument slots of `module` while it calls its options, which follow.

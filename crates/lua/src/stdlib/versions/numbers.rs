@@ -15,6 +15,7 @@ pub(in crate::stdlib) static ATAN2: NativeDef = NativeDef {
     run: atan2,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 /// 5.1's other name for `fmod`.
 pub(in crate::stdlib) static MOD: NativeDef = NativeDef {
@@ -22,6 +23,7 @@ pub(in crate::stdlib) static MOD: NativeDef = NativeDef {
     run: fmod,
     cost: Cost::Constant,
     quick: None,
+    switch: None,
 };
 
 /// `tonumber(text, base)`: digits up to `z`, with white space around them and a sign.

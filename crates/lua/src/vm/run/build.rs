@@ -20,7 +20,7 @@ ops! { (vm, pc, base, k, i, frame)
         put(ra(base, i), Val::table(t));
         if i.b() | i.c() != 0 {
             let hash = if i.b() == 0 { 0 } else { 1usize << (i.b() - 1).min(24) };
-            attempt!(vm, (*vm).table_resize(t, i.c(), hash));
+            attempt!(vm, (*vm).table_first_parts(t, i.c(), hash));
         }
     }
     SETLIST => {
@@ -210,12 +210,15 @@ impl Vm {
         self.heap.spend(n as i64);
         if start + n > t.array_size as usize {
             let hash = if t.has_nodes() { live_nodes(t) } else { 0 };
-            self.table_resize(t, start + n, hash)?;
+            self.table_first_parts(t, start + n, hash)?;
         }
+        let black = t.header.mark & mark_bits::BLACK != 0;
         for i in 0..n {
             let v = self.thread().get(from + i);
             t.array_slot(start + i).set(v);
-            self.barrier_table(t, v);
+            if black {
+                self.barrier_table(t, v);
+            }
         }
         Ok(())
     }

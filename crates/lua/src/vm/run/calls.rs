@@ -7,7 +7,7 @@ use super::super::call::{NATIVE_SLOTS, Next};
 use super::super::{NO_NATIVE, Vm};
 use super::{attempt, charge_line, closure, go, leave, ops, put, ra, resume, save, set};
 use crate::function::{LuaClosure, NativeClosure, NativeDef, Quick};
-use crate::native::{Action, Ctx, Status};
+use crate::native::{Action, Ctx, Status, Thrown};
 use crate::op::Instr;
 use crate::thread::frame_flags::*;
 use crate::thread::{Frame, Thread};
@@ -311,6 +311,14 @@ unsafe fn return_values<const HOOKED: bool>(
             ..
         } = *frame;
         (*th).frame_count -= 1;
+        if !HOOKED && flags & SLOW_RETURN == TO_NATIVE {
+            save(frame, pc);
+            move_values(th, func, from, n, -1);
+            if return_to_native(vm, func) {
+                resume(vm);
+            }
+            return;
+        }
         if flags & SLOW_RETURN != 0 {
             save(frame, pc);
             (*th).top = index_of(th, from) + n as u32;
@@ -369,7 +377,7 @@ unsafe fn run_quick(quick: Quick, vm: *mut Vm, args: *const Val, nargs: usize, c
 /// Runs the native at stack index `func`. True: its results are where they are wanted, or another coroutine runs now; false: it
 /// wants something that the machine does not do, or has thrown.
 #[inline(never)]
-unsafe fn call_native(vm: *mut Vm, func: u32, nargs: usize, wanted: i16) -> bool {
+pub(super) unsafe fn call_native(vm: *mut Vm, func: u32, nargs: usize, wanted: i16) -> bool {
     // SAFETY: the function at `func` is a native; the stack has room for it and its arguments.
     unsafe {
         let th = (*vm).current;
@@ -380,6 +388,11 @@ unsafe fn call_native(vm: *mut Vm, func: u32, nargs: usize, wanted: i16) -> bool
         };
         let top = func as usize + 1 + nargs;
         (*th).top = top as u32;
+        if let Some(switch) = def.switch
+            && (*vm).switch_quickly(switch, func, nargs as u32, wanted)
+        {
+            return true;
+        }
         (*vm).native = func;
         if top + NATIVE_SLOTS > (*th).stack_size as usize
             && let Err(thrown) = (*vm).grow_stack(top + NATIVE_SLOTS)
@@ -417,14 +430,126 @@ unsafe fn call_native(vm: *mut Vm, func: u32, nargs: usize, wanted: i16) -> bool
         if (*vm).quick_switch(action, func, wanted) {
             return true;
         }
+        act(vm, action, func, wanted, 0, false)
+    }
+}
+
+/// Does what a native has asked for, if it is to return to Lua code or to call a Lua function; anything else leaves the machine.
+/// `framed`: the native has a frame, on top. The results are as for [`call_native`].
+unsafe fn act(
+    vm: *mut Vm,
+    action: Action,
+    func: u32,
+    nresults: i16,
+    flags: u16,
+    framed: bool,
+) -> bool {
+    // SAFETY: as for handlers.
+    unsafe {
+        let th = (*vm).current;
+        let plain = !(*vm).floats && (*th).hook.is_none();
+        match action {
+            Action::Return(n) if plain && framed && flags & SLOW_RETURN == 0 => {
+                (*th).frame_count -= 1;
+                (*vm).native = NO_NATIVE;
+                let from = (*th).stack.add(((*th).top - n) as usize);
+                move_values(th, func, from, n as usize, nresults);
+                (*vm).heap.spend((n / 4) as i64);
+                return true;
+            }
+            Action::Call { nargs } if plain && !(*vm).strict => {
+                let callee = (*th).top - nargs - 1;
+                if (*(*th).stack.add(callee as usize)).tag == tag::LCLOSURE {
+                    match begin_call(vm, func, nresults, flags, framed, callee, nargs) {
+                        Ok(()) if (*vm).heap.fuel < 0 => (*vm).exit = Ok(Next::SafePoint),
+                        Ok(()) => return true,
+                        Err(thrown) => (*vm).exit = Err(thrown),
+                    }
+                    return false;
+                }
+            }
+            _ => {}
+        }
         (*vm).exit = Ok(Next::Acted {
             action,
             func,
-            nresults: wanted,
-            flags: 0,
-            framed: false,
+            nresults,
+            flags,
+            framed,
         });
         false
+    }
+}
+
+/// The native at `func` waits for the Lua function at `callee`.
+unsafe fn begin_call(
+    vm: *mut Vm,
+    func: u32,
+    nresults: i16,
+    flags: u16,
+    framed: bool,
+    callee: u32,
+    nargs: u32,
+) -> Result<(), Thrown> {
+    // SAFETY: as for handlers.
+    unsafe {
+        let (cont, kept) = ((*vm).next_cont, (*vm).native_nargs);
+        let caught = std::mem::take(&mut (*vm).next_flags);
+        if framed {
+            let th = (*vm).current;
+            let f = (*th).frames.add((*th).frame_count as usize - 1);
+            (*f).pc = cont as *const Instr;
+            (*f).extra = kept;
+            (*f).flags = (*f).flags & !(CATCH | HANDLER | PASSES | PASSES_STATUS) | caught;
+        } else {
+            (*vm).push_native_frame(func, kept, nresults, flags | caught, cont)?;
+        }
+        (*vm).push_lua_frame(callee, nargs, -1, TO_NATIVE)
+    }
+}
+
+/// Goes on with the native on top, which has called a Lua function: its results are from stack index `results` to the top. The
+/// result is as for [`call_native`].
+#[inline(never)]
+unsafe fn return_to_native(vm: *mut Vm, results: u32) -> bool {
+    // SAFETY: as for handlers; the frame on top is a native's.
+    unsafe {
+        let th = (*vm).current;
+        let f = (*th).frames.add((*th).frame_count as usize - 1);
+        let top = (*th).top as usize;
+        if (*f).flags & BOUNDARY != 0
+            || top + NATIVE_SLOTS > (*th).stack_size as usize
+            || (*vm).heap.fuel < 0
+        {
+            (*vm).exit = Ok(Next::Continue {
+                results,
+                status: Status::Ok,
+            });
+            return false;
+        }
+        (*f).flags &= !(CATCH | HANDLER | CLOSING);
+        let frame = *f;
+        (*vm).native = frame.func;
+        let mut ctx = Ctx {
+            vm: &mut *vm,
+            func: frame.func as usize,
+            base: frame.base as usize,
+            nargs: frame.extra as usize,
+            results: results as usize,
+            status: Status::Ok,
+        };
+        match frame.continuation()(&mut ctx) {
+            Ok(action) => {
+                let kept = ctx.nargs as u32;
+                (*vm).native_nargs = kept;
+                let flags = frame.flags & !(NATIVE | CLOSE_THREAD | PASSES | PASSES_STATUS);
+                act(vm, action, frame.func, frame.nresults, flags, true)
+            }
+            Err(thrown) => {
+                (*vm).exit = Err(thrown);
+                false
+            }
+        }
     }
 }
 
@@ -436,11 +561,7 @@ pub(super) fn pending_close(t: &Thread, from: u32) -> Option<u32> {
 
 impl Vm {
     /// Closes the variable at `slot` from a RETURN, whose values end at `values_end`, and which is executed again afterwards.
-    fn close_before_return(
-        &mut self,
-        slot: u32,
-        values_end: u32,
-    ) -> Result<Next, crate::native::Thrown> {
+    fn close_before_return(&mut self, slot: u32, values_end: u32) -> Result<Next, Thrown> {
         // The call is placed right behind the values: its end puts the top back there, where the RETURN looks. Values that
         // a RETURN counts itself may lie below the variables still to be closed: these stay where they are.
         self.thread_mut().to_close.pop();

@@ -21,10 +21,9 @@ macro_rules! get_string {
         }
         let t: Gc<Table> = (*object).raw_gc();
         let key: Gc<Str> = $key;
-        match t.find_interned(key) {
-            Some(slot) if !slot.get().is_nil() => put(ra($base, $i), slot.get()),
-            _ if t.meta.is_null() => put(ra($base, $i), Val::NIL),
-            _ => return inherited($vm, $pc, $base, $k, $i, $frame),
+        match t.find_first(key) {
+            Some(slot) => put(ra($base, $i), slot.get()),
+            None => return get_further($vm, $pc, $base, $k, $i, $frame),
         }
     }};
 }
@@ -39,13 +38,12 @@ macro_rules! set_string {
                 return set_carefully($vm, $pc, $base, $k, $i, $frame);
             }
             let key: Gc<Str> = $key;
-            if let Some(slot) = t.find_interned(key)
-                && !slot.get().is_nil()
-            {
+            if let Some(slot) = t.find_first(key) {
                 let value: *const Val = $value;
                 slot.set(*value);
                 return super::go($vm, $pc, $base, $k, $frame);
             }
+            return set_carefully($vm, $pc, $base, $k, $i, $frame);
         }
         return slow_set($vm, $pc, $base, $k, $i, $frame);
     }};
@@ -127,10 +125,24 @@ ops! { (vm, pc, base, k, i, frame)
         }
         let t: Gc<Table> = object.raw_gc();
         let key: Gc<Str> = (*kc(k, i)).raw_gc();
-        if let Some(slot) = t.find_interned(key) && !slot.get().is_nil() {
-            put(ra(base, i), slot.get());
-        } else {
-            return inherited(vm, pc, base, k, i, frame);
+        match t.find_first(key) {
+            Some(slot) => put(ra(base, i), slot.get()),
+            None => return inherited(vm, pc, base, k, i, frame),
+        }
+    }
+    /// A string key that is not where it would be if nothing else were.
+    #[inline(never)]
+    get_further => {
+        let object = match i.op() {
+            Op::GETTABUP => *upvalue(base, i.b()),
+            _ => *rb(base, i),
+        };
+        let key = if i.op() == Op::GETTABLE { *rc(base, i) } else { *kc(k, i) };
+        let t: Gc<Table> = object.raw_gc();
+        match t.find_interned(key.raw_gc()) {
+            Some(slot) if !slot.get().is_nil() => put(ra(base, i), slot.get()),
+            _ if t.meta.is_null() => put(ra(base, i), Val::NIL),
+            _ => return inherited(vm, pc, base, k, i, frame),
         }
     }
     /// A method of a string, as a rule: an entry of the table that is the `__index` of all strings.
@@ -212,7 +224,8 @@ ops! { (vm, pc, base, k, i, frame)
     #[inline(never)]
     get_int_node => {
         let t: Gc<Table> = (*rb(base, i)).raw_gc();
-        let v = t.get_int((*rc(base, i)).raw_int());
+        let key = if i.op() == Op::GETI { i.c() as i64 } else { (*rc(base, i)).raw_int() };
+        let v = t.get_int_node(key);
         if v.is_nil() && !t.meta.is_null() {
             return slow_get(vm, pc, base, k, i, frame);
         }
@@ -229,6 +242,8 @@ ops! { (vm, pc, base, k, i, frame)
                     put(ra(base, i), v);
                     return super::go(vm, pc, base, k, frame);
                 }
+            } else if t.meta.is_null() {
+                return get_int_node(vm, pc, base, k, i, frame);
             }
         }
         return slow_get(vm, pc, base, k, i, frame);

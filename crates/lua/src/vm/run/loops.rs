@@ -1,6 +1,7 @@
 //! `for` loops.
 
 use super::super::call::Next;
+use super::calls::call_native;
 use super::{
     attempt, charge_line, leave, ops, put, put_float, put_int, ra, resume, safe_point, save, set,
 };
@@ -10,6 +11,25 @@ use crate::value::{Val, tag};
 
 ops! { (vm, pc, base, k, i, frame)
     FORPREP => {
+        let r = ra(base, i);
+        if (*r).tag == tag::INT
+            && (*r.add(1)).tag == tag::INT
+            && (*r.add(2)).tag == tag::INT
+            && (*r.add(2)).raw_int() == 1
+        {
+            let (start, limit) = ((*r).raw_int(), (*r.add(1)).raw_int());
+            if start <= limit {
+                (*r.add(1)).payload = (limit as u64).wrapping_sub(start as u64);
+                put_int(r.add(3), start);
+            } else {
+                pc = pc.add(i.bx());
+            }
+            return super::go(vm, pc, base, k, frame);
+        }
+        return begin_other_loop(vm, pc, base, k, i, frame);
+    }
+    #[inline(never)]
+    begin_other_loop => {
         save(frame, pc);
         match attempt!(vm, (*vm).begin_loop(ra(base, i))) {
             true => {}
@@ -146,6 +166,12 @@ ops! { (vm, pc, base, k, i, frame)
         if !HOOKED && (*r.add(4)).tag == tag::LCLOSURE {
             attempt!(vm, (*vm).push_lua_frame(func, 2, i.c() as i16, 0));
             return resume(vm);
+        }
+        if !HOOKED && ((*r).tag == tag::NATIVE || (*r).tag == tag::NCLOSURE) {
+            if call_native(vm, func, 2, i.c() as i16) {
+                return resume(vm);
+            }
+            return;
         }
         (*th).top = func + 3;
         return leave(vm, Ok(Next::Call { func, nargs: 2, nresults: i.c() as i16, flags: 0 }));

@@ -1,0 +1,150 @@
+//! Parts: what objects own outside their cells (array and hash parts of tables, stacks of coroutines).
+//!
+//! They are blocks of the system's allocator. Small ones that are given back are kept for the next of their size, up to
+//! a limit in all: a program that makes small tables takes and gives back a block for each.
+//!
+//! **Invariants**
+//! - Who owns a part knows its size in bytes; the block is of that size, rounded up for small ones ([`layout`]).
+//! - Parts are charged by their owners; what is kept here is not charged, and bounded.
+
+use std::alloc::{Layout, alloc, dealloc};
+use std::ptr::null_mut;
+
+/// Parts of up to this many bytes are kept.
+const SMALL: usize = 512;
+const GRANULE: usize = 16;
+const CLASSES: usize = SMALL / GRANULE + 1;
+/// Bytes that a small VM keeps; a large one keeps a share of what it uses ([`Parts::keep_for`]).
+const MAX_KEPT: usize = 128 * 1024;
+const KEPT_SHARE: usize = 8;
+
+/// A part that is kept: the next of its size.
+struct Kept {
+    next: *mut Kept,
+}
+
+pub(crate) struct Parts {
+    kept: [*mut Kept; CLASSES],
+    /// Bytes of them all.
+    bytes: usize,
+    limit: usize,
+}
+
+/// The block of a part.
+#[inline(always)]
+pub(crate) fn layout(bytes: usize) -> Layout {
+    let size = if bytes <= SMALL {
+        bytes.next_multiple_of(GRANULE)
+    } else {
+        bytes
+    };
+    // SAFETY: sizes are far below the largest there can be: they have been charged.
+    unsafe { Layout::from_size_align_unchecked(size, 8) }
+}
+
+impl Parts {
+    pub(crate) fn new() -> Parts {
+        Parts {
+            kept: [null_mut(); CLASSES],
+            bytes: 0,
+            limit: MAX_KEPT,
+        }
+    }
+
+    /// A part of so many bytes (not zero), not initialised; null when the system has no memory.
+    #[inline(always)]
+    pub(crate) fn allocate(&mut self, bytes: usize) -> *mut u8 {
+        debug_assert!(bytes > 0);
+        if bytes <= SMALL {
+            let list = &mut self.kept[bytes.div_ceil(GRANULE)];
+            let part = *list;
+            if !part.is_null() {
+                // SAFETY: kept parts are blocks of their class's size that nobody uses.
+                *list = unsafe { (*part).next };
+                self.bytes -= bytes.next_multiple_of(GRANULE);
+                return part as *mut u8;
+            }
+        }
+        // SAFETY: the layout is not empty.
+        unsafe { alloc(layout(bytes)) }
+    }
+
+    /// Gives a part back.
+    ///
+    /// # Safety
+    /// It is a part of so many bytes, made here or with [`layout`], and not used any more.
+    #[inline(always)]
+    pub(crate) unsafe fn release(&mut self, part: *mut u8, bytes: usize) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let rounded = bytes.next_multiple_of(GRANULE);
+            if bytes <= SMALL && self.bytes + rounded <= self.limit {
+                let list = &mut self.kept[bytes.div_ceil(GRANULE)];
+                (*(part as *mut Kept)).next = *list;
+                *list = part as *mut Kept;
+                self.bytes += rounded;
+                return;
+            }
+            dealloc(part, layout(bytes));
+        }
+    }
+
+    /// Sets how much is kept by a VM that uses so many bytes.
+    pub(crate) fn keep_for(&mut self, used: usize) {
+        if self.limit > 0 {
+            self.limit = MAX_KEPT + used / KEPT_SHARE;
+        }
+    }
+
+    /// Gives what is kept back to the system.
+    pub(crate) fn flush(&mut self) {
+        for (class, list) in self.kept.iter_mut().enumerate() {
+            while !list.is_null() {
+                let part = *list;
+                // SAFETY: a block of its class's size that nobody uses.
+                unsafe {
+                    *list = (*part).next;
+                    dealloc(part as *mut u8, layout(class * GRANULE));
+                }
+            }
+        }
+        self.bytes = 0;
+    }
+
+    /// From now on nothing is kept, so that every use of a part that was given back shows.
+    pub(crate) fn keep_nothing(&mut self) {
+        self.limit = 0;
+        self.flush();
+    }
+}
+
+impl Drop for Parts {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_given_back_is_given_out_again_and_bounded() {
+        let mut parts = Parts::new();
+        let first = parts.allocate(40);
+        // SAFETY: as made.
+        unsafe { parts.release(first, 40) };
+        assert_eq!(parts.allocate(48), first);
+        let many: Vec<*mut u8> = (0..1000).map(|_| parts.allocate(500)).collect();
+        for part in many {
+            // SAFETY: as made.
+            unsafe { parts.release(part, 500) };
+        }
+        assert!(parts.bytes <= MAX_KEPT);
+        parts.keep_nothing();
+        assert_eq!(parts.bytes, 0);
+        // SAFETY: as made.
+        unsafe { parts.release(first, 48) };
+        assert_eq!(parts.bytes, 0);
+    }
+}
