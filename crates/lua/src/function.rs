@@ -64,11 +64,42 @@ pub struct NativeDef {
     pub(crate) switch: Option<Switch>,
 }
 
+/// A constant: a value, and for a string where it was found as a key last.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct ConstantSlot {
+    payload: u64,
+    tag: u8,
+    /// Modulo the number of nodes, the index of the node in the table that this constant was looked up in last. It begins as the
+    /// string's hash, which is the main position in any table. Nothing depends on it: the node's key is compared.
+    pub(crate) hint: u32,
+}
+
+// So that an array of them can be read as one of values.
+const _: () = assert!(size_of::<ConstantSlot>() == size_of::<Val>());
+const _: () =
+    assert!(std::mem::offset_of!(ConstantSlot, payload) == std::mem::offset_of!(Val, payload));
+const _: () = assert!(std::mem::offset_of!(ConstantSlot, tag) == std::mem::offset_of!(Val, tag));
+
+impl ConstantSlot {
+    pub(crate) fn new(v: Val) -> ConstantSlot {
+        ConstantSlot {
+            payload: v.payload,
+            tag: v.tag,
+            hint: match v.as_str() {
+                Some(s) if s.is_interned() => s.hash,
+                _ => 0,
+            },
+        }
+    }
+}
+
 /// A function's code in one VM.
 #[repr(C)]
 pub struct Proto {
     pub(crate) header: Header,
     pub(crate) code: *const Instr,
+    /// An array of `ConstantSlot`.
     pub(crate) constants: *mut Val,
     pub(crate) num_params: u8,
     pub(crate) max_stack: u8,
@@ -169,7 +200,7 @@ impl Proto {
     pub(crate) fn set_constant(&self, n: usize, v: Val) {
         assert!(n < self.constant_count as usize);
         // SAFETY: as below, and checked.
-        unsafe { *self.constants.add(n) = v };
+        unsafe { *(self.constants as *mut ConstantSlot).add(n) = ConstantSlot::new(v) };
     }
     pub(crate) fn constants(&self) -> &[Val] {
         // SAFETY: `constants` has `constant_count` initialised values for the prototype's life.

@@ -284,16 +284,22 @@ impl Table {
         }
     }
 
-    /// The slot of an interned string key, if it is at its main position and has a value.
+    /// The slot of an interned string key, if it is at the node that the hint leads to and has a value.
     #[inline(always)]
-    pub(crate) fn find_first(&self, s: Gc<Str>) -> Option<Slot> {
-        debug_assert!(s.is_interned());
-        let n = self.node(s.hash & self.mask);
+    pub(crate) fn find_at(&self, hint: u32, key: u64) -> Option<Slot> {
+        let n = self.node(hint & self.mask);
         // SAFETY: a node of this table, or the empty one.
         unsafe {
-            let here = (*n).key == s.addr() && (*n).key_tag == tag::STR && (*n).val_tag != tag::NIL;
+            let here = (*n).key == key && (*n).key_tag == tag::STR && (*n).val_tag != tag::NIL;
             here.then(|| Self::node_slot(n))
         }
+    }
+
+    /// A hint that leads to a slot found in the hash part; in larger tables it leads where the hash does.
+    pub(crate) fn hint_for(&self, slot: Slot, hash: u32) -> u32 {
+        // SAFETY: the slot is that of a node of this table; `val` is the node's first field.
+        let index = unsafe { (slot.payload as *mut Node).offset_from(self.nodes) } as u32;
+        hash & !self.mask | index
     }
 
     /// The slot of any key (already normalised), if it has one.

@@ -581,7 +581,7 @@ impl Heap {
                         (p.constant_count as usize, p.function.children.len());
                     parts = constants * size_of::<Val>() + children * size_of::<*mut Proto>();
                     drop(Box::from_raw(std::ptr::slice_from_raw_parts_mut(
-                        p.constants,
+                        p.constants as *mut crate::function::ConstantSlot,
                         constants,
                     )));
                     drop(Box::from_raw(std::ptr::slice_from_raw_parts_mut(

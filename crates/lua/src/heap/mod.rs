@@ -18,7 +18,7 @@ pub(crate) mod page;
 pub(crate) mod parts;
 
 use crate::chunk::{Constant, FunctionCode};
-use crate::function::{LuaClosure, NativeClosure, NativeDef, Proto, UpBox};
+use crate::function::{ConstantSlot, LuaClosure, NativeClosure, NativeDef, Proto, UpBox};
 use crate::native::Thrown;
 use crate::string::{INTERNED_FLAG, Interner, MAX_INTERNED, MAX_LEN, STR_DATA, Str, hash_bytes};
 use crate::table::{Table, int_seed};
@@ -655,7 +655,8 @@ impl Vm {
         let children = function.children.len();
         let side_bytes = constants * size_of::<Val>() + children * size_of::<*mut Proto>();
         self.charge_bytes(side_bytes)?;
-        let sides = boxed(Val::NIL, constants).zip(boxed(null_mut::<Proto>(), children));
+        let sides =
+            boxed(ConstantSlot::new(Val::NIL), constants).zip(boxed(null_mut::<Proto>(), children));
         let made = match sides {
             Some(sides) => self
                 .allocate(tag::PROTO, size_of::<Proto>(), 0)
@@ -707,7 +708,7 @@ impl Vm {
                 Constant::Str(bytes) => Val::str(self.new_str(bytes)?),
             };
             // SAFETY: `constants` has one slot for each constant of the function.
-            unsafe { *p.constants.add(i) = v };
+            unsafe { *(p.constants as *mut ConstantSlot).add(i) = ConstantSlot::new(v) };
             self.barrier(p.header(), v);
         }
         Ok(())

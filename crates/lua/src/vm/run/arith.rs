@@ -6,7 +6,7 @@ use super::super::Event;
 use super::super::call::Next;
 use super::super::debug::Operand;
 use super::{
-    attempt, kb, kc, leave, ops, put_float, put_int, ra, rb, rc, resume, save, slow_value,
+    attempt, go, kb, kc, leave, ops, put_float, put_int, ra, rb, rc, resume, save, slow_value,
 };
 use crate::number;
 use crate::op::Op;
@@ -71,15 +71,20 @@ macro_rules! operand {
 /// Addition, subtraction, multiplication: of integers and of floats.
 macro_rules! arithmetic {
     ($($op:ident: $b:ident $c:ident, $int:expr, $float:expr;)*) => {
-        ops! { (vm, pc, base, k, i, frame) $(
+        ops! { (vm, pc, base, i, k, frame) $(
             $op => {
                 let (b, c) = (operand!($b, base, k, i), operand!($c, base, k, i));
                 if (*b).tag == tag::INT && (*c).tag == tag::INT {
                     put_int(ra(base, i), $int((*b).raw_int(), (*c).raw_int()));
+                    return go!(vm, pc, base, k, frame, "int");
+                } else if (*b).tag == tag::FLOAT && (*c).tag == tag::FLOAT {
+                    put_float(ra(base, i), $float((*b).raw_float(), (*c).raw_float()));
+                    return go!(vm, pc, base, k, frame, "float1");
                 } else if let (Some(x), Some(y)) = (number_of(b), number_of(c)) {
                     put_float(ra(base, i), $float(x, y));
+                    return go!(vm, pc, base, k, frame, "float2");
                 } else {
-                    return slow(vm, pc, base, k, i, frame);
+                    return slow(vm, pc, base, i, k, frame);
                 }
             }
         )* }
@@ -100,15 +105,17 @@ arithmetic! {
 /// With a small integer as the second operand.
 macro_rules! immediate {
     ($($op:ident: $int:expr, $float:expr;)*) => {
-        ops! { (vm, pc, base, k, i, frame) $(
+        ops! { (vm, pc, base, i, k, frame) $(
             $op => {
                 let b = rb(base, i);
                 if (*b).tag == tag::INT {
                     put_int(ra(base, i), $int((*b).raw_int(), i.sc() as i64));
+                    return go!(vm, pc, base, k, frame, "int");
                 } else if (*b).tag == tag::FLOAT {
                     put_float(ra(base, i), $float((*b).raw_float(), to_float(i.sc() as i64)));
+                    return go!(vm, pc, base, k, frame, "float3");
                 } else {
-                    return slow(vm, pc, base, k, i, frame);
+                    return slow(vm, pc, base, i, k, frame);
                 }
             }
         )* }
@@ -122,13 +129,17 @@ immediate! {
 /// Division and power: always floats.
 macro_rules! float_arithmetic {
     ($($op:ident: $b:ident $c:ident, $float:expr;)*) => {
-        ops! { (vm, pc, base, k, i, frame) $(
+        ops! { (vm, pc, base, i, k, frame) $(
             $op => {
                 let (b, c) = (operand!($b, base, k, i), operand!($c, base, k, i));
-                if let (Some(x), Some(y)) = (number_of(b), number_of(c)) {
+                if (*b).tag == tag::FLOAT && (*c).tag == tag::FLOAT {
+                    put_float(ra(base, i), $float((*b).raw_float(), (*c).raw_float()));
+                    return go!(vm, pc, base, k, frame, "float4");
+                } else if let (Some(x), Some(y)) = (number_of(b), number_of(c)) {
                     put_float(ra(base, i), $float(x, y));
+                    return go!(vm, pc, base, k, frame, "float5");
                 } else {
-                    return slow(vm, pc, base, k, i, frame);
+                    return slow(vm, pc, base, i, k, frame);
                 }
             }
         )* }
@@ -145,15 +156,17 @@ float_arithmetic! {
 /// Modulo and floor division: an integer divisor of zero is an error.
 macro_rules! division {
     ($($op:ident: $b:ident $c:ident, $int:expr, $float:expr;)*) => {
-        ops! { (vm, pc, base, k, i, frame) $(
+        ops! { (vm, pc, base, i, k, frame) $(
             $op => {
                 let (b, c) = (operand!($b, base, k, i), operand!($c, base, k, i));
                 if (*b).tag == tag::INT && (*c).tag == tag::INT && (*c).raw_int() != 0 {
                     put_int(ra(base, i), $int((*b).raw_int(), (*c).raw_int()));
+                    return go!(vm, pc, base, k, frame, "int");
                 } else if (*b).tag == tag::FLOAT && (*c).tag == tag::FLOAT {
                     put_float(ra(base, i), $float((*b).raw_float(), (*c).raw_float()));
+                    return go!(vm, pc, base, k, frame, "float6");
                 } else {
-                    return slow(vm, pc, base, k, i, frame);
+                    return slow(vm, pc, base, i, k, frame);
                 }
             }
         )* }
@@ -169,13 +182,14 @@ division! {
 /// Operations on the bits of integers.
 macro_rules! bitwise {
     ($($op:ident: $b:ident $c:ident, $int:expr;)*) => {
-        ops! { (vm, pc, base, k, i, frame) $(
+        ops! { (vm, pc, base, i, k, frame) $(
             $op => {
                 let (b, c) = (operand!($b, base, k, i), operand!($c, base, k, i));
                 if (*b).tag == tag::INT && (*c).tag == tag::INT {
                     put_int(ra(base, i), $int((*b).raw_int(), (*c).raw_int()));
+                    return go!(vm, pc, base, k, frame, "int");
                 } else {
-                    return slow(vm, pc, base, k, i, frame);
+                    return slow(vm, pc, base, i, k, frame);
                 }
             }
         )* }
@@ -194,23 +208,26 @@ bitwise! {
     SHRK: rb kc, number::shift_right;
 }
 
-ops! { (vm, pc, base, k, i, frame)
+ops! { (vm, pc, base, i, k, frame)
     UNM => {
         let b = rb(base, i);
         if (*b).tag == tag::INT {
             put_int(ra(base, i), (*b).raw_int().wrapping_neg());
+            return go!(vm, pc, base, k, frame, "int");
         } else if (*b).tag == tag::FLOAT {
             put_float(ra(base, i), -(*b).raw_float());
+            return go!(vm, pc, base, k, frame, "float7");
         } else {
-            return slow(vm, pc, base, k, i, frame);
+            return slow(vm, pc, base, i, k, frame);
         }
     }
     BNOT => {
         let b = rb(base, i);
         if (*b).tag == tag::INT {
             put_int(ra(base, i), !(*b).raw_int());
+            return go!(vm, pc, base, k, frame, "int");
         } else {
-            return slow(vm, pc, base, k, i, frame);
+            return slow(vm, pc, base, i, k, frame);
         }
     }
     MODF => {
@@ -218,8 +235,9 @@ ops! { (vm, pc, base, k, i, frame)
         if (*b).tag == tag::FLOAT && (*c).tag == tag::FLOAT {
             let (x, y) = ((*b).raw_float(), (*c).raw_float());
             put_float(ra(base, i), number::float_mod_by_floor(x, y));
+            return go!(vm, pc, base, k, frame, "float8");
         } else {
-            return slow(vm, pc, base, k, i, frame);
+            return slow(vm, pc, base, i, k, frame);
         }
     }
 
@@ -257,18 +275,21 @@ ops! { (vm, pc, base, k, i, frame)
         let b = rb(base, i);
         if (*b).tag == tag::TABLE && (*b).raw_gc::<Table>().meta.is_null() {
             put_int(ra(base, i), (*b).raw_gc::<Table>().border());
+            return go!(vm, pc, base, k, frame, "int");
         } else if (*b).tag == tag::STR {
             put_int(ra(base, i), (*b).raw_gc::<Str>().len() as i64);
+            return go!(vm, pc, base, k, frame, "int");
         } else {
-            return slow_length(vm, pc, base, k, i, frame);
+            return slow_length(vm, pc, base, i, k, frame);
         }
     }
     LENF => {
         let b = rb(base, i);
         if (*b).tag == tag::TABLE && (*b).raw_gc::<Table>().meta.is_null() {
             put_float(ra(base, i), (*b).raw_gc::<Table>().border() as f64);
+            return go!(vm, pc, base, k, frame, "float9");
         } else {
-            return slow_length(vm, pc, base, k, i, frame);
+            return slow_length(vm, pc, base, i, k, frame);
         }
     }
     #[cold]

@@ -13,7 +13,7 @@ use crate::table::Table;
 use crate::value::{Val, tag};
 use crate::vm::Event;
 
-ops! { (vm, pc, base, k, i, frame)
+ops! { (vm, pc, base, i, k, frame)
     NEWTABLE => {
         save(frame, pc);
         let t = attempt!(vm, (*vm).new_table());
@@ -50,7 +50,7 @@ ops! { (vm, pc, base, k, i, frame)
         let wanted = if i.c() == 0 { have } else { i.c() - 1 };
         let at = to.offset_from((*th).stack) as usize;
         if at + wanted + NATIVE_SLOTS >= (*th).stack_size as usize {
-            return vararg_slow(vm, pc, base, k, i, frame);
+            return vararg_slow(vm, pc, base, i, k, frame);
         }
         // The closure is between the extra arguments and the registers.
         let from = base.sub(1 + have);

@@ -54,17 +54,17 @@ unsafe fn write_frame(frame: *mut Frame, pc: *const Instr, func: u32, c: usize) 
     }
 }
 
-ops! { (vm, pc, base, k, i, frame)
+ops! { (vm, pc, base, i, k, frame)
     CALL [HOOKED] => {
         let f = ra(base, i);
         if HOOKED || (*f).tag != tag::LCLOSURE {
-            return call_other::<HOOKED>(vm, pc, base, k, i, frame);
+            return call_other::<HOOKED>(vm, pc, base, i, k, frame);
         }
         let callee = (*f).payload as *const LuaClosure;
         let p = (*callee).proto;
         // Missing arguments, or an open number of them (B is 0).
         if i.b() <= (*p).num_params as usize {
-            return call_uneven(vm, pc, base, k, i, frame);
+            return call_uneven(vm, pc, base, i, k, frame);
         }
         charge_line(vm, pc, frame);
         save(frame, pc);
@@ -74,7 +74,7 @@ ops! { (vm, pc, base, k, i, frame)
             || (*th).frame_count >= (*th).frame_capacity
             || (*vm).heap.fuel < 0
         {
-            return call_slow(vm, pc, base, k, i, frame);
+            return call_slow(vm, pc, base, i, k, frame);
         }
         base = f.add(1);
         pc = (*p).code;
@@ -96,7 +96,7 @@ ops! { (vm, pc, base, k, i, frame)
             || (*th).frame_count >= (*th).frame_capacity
             || (*vm).heap.fuel < 0
         {
-            return call_slow(vm, pc, base, k, i, frame);
+            return call_slow(vm, pc, base, i, k, frame);
         }
         let nargs = argument_count(vm, f, i);
         base = f.add(1);
@@ -133,13 +133,13 @@ ops! { (vm, pc, base, k, i, frame)
                 if v.tag != tag::UNSUITED {
                     put(f, v);
                     if v.tag == tag::NOTHING || i.c() != 2 {
-                        return other_results(vm, pc, base, k, i, frame);
+                        return other_results(vm, pc, base, i, k, frame);
                     }
-                    return go(vm, pc, base, k, frame);
+                    return go!(vm, pc, base, k, frame);
                 }
             }
         }
-        return call_long::<HOOKED>(vm, pc, base, k, i, frame);
+        return call_long::<HOOKED>(vm, pc, base, i, k, frame);
     }
     /// The result of a quick native where not just one is wanted, or there is none.
     #[inline(never)]
@@ -211,7 +211,7 @@ ops! { (vm, pc, base, k, i, frame)
 
     RETURN1 [HOOKED] => {
         if HOOKED || !returns_plainly(frame, 1) {
-            return return_one::<HOOKED>(vm, pc, base, k, i, frame);
+            return return_one::<HOOKED>(vm, pc, base, i, k, frame);
         }
         charge_line(vm, pc, frame);
         let th = (*vm).current;
@@ -222,11 +222,11 @@ ops! { (vm, pc, base, k, i, frame)
         frame = frame.sub(1);
         base = (*th).stack.add((*frame).base as usize);
         k = (*(*closure(base)).proto).constants;
-        return go(vm, (*frame).pc, base, k, frame);
+        return go!(vm, (*frame).pc, base, k, frame);
     }
     RETURN0 [HOOKED] => {
         if HOOKED || !returns_plainly(frame, 0) {
-            return return_none::<HOOKED>(vm, pc, base, k, i, frame);
+            return return_none::<HOOKED>(vm, pc, base, i, k, frame);
         }
         charge_line(vm, pc, frame);
         let th = (*vm).current;
@@ -234,15 +234,15 @@ ops! { (vm, pc, base, k, i, frame)
         frame = frame.sub(1);
         base = (*th).stack.add((*frame).base as usize);
         k = (*(*closure(base)).proto).constants;
-        return go(vm, (*frame).pc, base, k, frame);
+        return go!(vm, (*frame).pc, base, k, frame);
     }
     #[inline(never)]
     return_none [HOOKED] => {
-        return return_values::<HOOKED>(vm, pc, base, k, i, frame, 0);
+        return return_values::<HOOKED>(vm, pc, base, i, k, frame, 0);
     }
     #[inline(never)]
     return_one [HOOKED] => {
-        return return_values::<HOOKED>(vm, pc, base, k, i, frame, 1);
+        return return_values::<HOOKED>(vm, pc, base, i, k, frame, 1);
     }
     RETURN [HOOKED] => {
         let n = match i.b() {
@@ -264,7 +264,7 @@ ops! { (vm, pc, base, k, i, frame)
             }
             (*vm).close_boxes((*frame).base as usize);
         }
-        return return_values::<HOOKED>(vm, pc, base, k, i, frame, n);
+        return return_values::<HOOKED>(vm, pc, base, i, k, frame, n);
     }
 }
 
@@ -290,8 +290,8 @@ unsafe fn return_values<const HOOKED: bool>(
     vm: *mut Vm,
     pc: *const Instr,
     base: *mut Val,
-    _k: *const Val,
     i: Instr,
+    _k: *const Val,
     frame: *mut Frame,
     n: usize,
 ) {

@@ -1,62 +1,82 @@
 //! Reads and writes of table entries.
 //!
-//! In line: string keys that are interned, integers in the array part, tables without metatables that matter. The rest goes to
-//! `slow_get` and `slow_set`, which look at the instruction again.
+//! In line: names (constants) that are where they were last, integers in the array part. The rest goes to handlers that look at the
+//! instruction again, the last of them `slow_get` and `slow_set`.
 
 use super::super::debug::Operand;
 use super::{attempt, kb, kc, leave, ops, put, ra, rb, rc, resume, save, slow_value, upvalue};
+use crate::function::ConstantSlot;
 use crate::heap::Gc;
 use crate::op::{Instr, Op};
 use crate::string::Str;
-use crate::table::Table;
+use crate::table::{KIND_LAYERED, Slot, Table};
 use crate::value::{Type, Val, tag};
 use crate::vm::Event;
 
-/// `R[A] := object[key]`, the key an interned string.
-macro_rules! get_string {
-    ($vm:ident, $pc:ident, $base:ident, $k:ident, $i:ident, $frame:ident, $object:expr, $key:expr) => {{
+/// `R[A] := object[K]`, the constant an interned string.
+macro_rules! get_name {
+    ($vm:ident, $pc:ident, $base:ident, $i:ident, $k:ident, $frame:ident, $object:expr) => {{
         let object: *const Val = $object;
         if (*object).tag != tag::TABLE {
-            return slow_get($vm, $pc, $base, $k, $i, $frame);
+            return slow_get($vm, $pc, $base, $i, $k, $frame);
         }
         let t: Gc<Table> = (*object).raw_gc();
-        let key: Gc<Str> = $key;
-        match t.find_first(key) {
+        let name = kc($k, $i);
+        match t.find_at(hint(name), (*name).payload) {
             Some(slot) => put(ra($base, $i), slot.get()),
-            None => return get_further($vm, $pc, $base, $k, $i, $frame),
+            None => return get_further($vm, $pc, $base, $i, $k, $frame),
         }
     }};
 }
 
-/// `object[key] := value`, the key an interned string that is in the table already.
-macro_rules! set_string {
-    ($vm:ident, $pc:ident, $base:ident, $k:ident, $i:ident, $frame:ident, $object:expr, $key:expr, $value:expr) => {{
+/// `object[K] := value`, the constant an interned string that is in the table already.
+macro_rules! set_name {
+    ($vm:ident, $pc:ident, $base:ident, $i:ident, $k:ident, $frame:ident, $object:expr, $value:expr) => {{
         let object: *const Val = $object;
         if (*object).tag == tag::TABLE {
             let t: Gc<Table> = (*object).raw_gc();
-            if !t.is_plainly_writable() {
-                return set_carefully($vm, $pc, $base, $k, $i, $frame);
-            }
-            let key: Gc<Str> = $key;
-            if let Some(slot) = t.find_first(key) {
+            let name = kb($k, $i);
+            if t.is_plainly_writable()
+                && let Some(slot) = t.find_at(hint(name), (*name).payload)
+            {
                 let value: *const Val = $value;
                 slot.set(*value);
-                return super::go($vm, $pc, $base, $k, $frame);
+                return super::go!($vm, $pc, $base, $k, $frame);
             }
-            return set_carefully($vm, $pc, $base, $k, $i, $frame);
+            return set_carefully($vm, $pc, $base, $i, $k, $frame);
         }
-        return slow_set($vm, $pc, $base, $k, $i, $frame);
+        return slow_set($vm, $pc, $base, $i, $k, $frame);
     }};
+}
+
+/// Links of an `__index` chain that are followed here.
+const MAX_LINKS: usize = 100;
+
+/// Where a constant was found as a key last.
+#[inline(always)]
+unsafe fn hint(constant: *const Val) -> u32 {
+    // SAFETY: constants are `ConstantSlot`s.
+    unsafe { (*(constant as *const ConstantSlot)).hint }
+}
+
+/// Notes where a constant, an interned string, was found as a key.
+#[inline(always)]
+unsafe fn set_hint(constant: *const Val, t: Gc<Table>, slot: Slot) {
+    // SAFETY: as above; a VM's constants are its own.
+    unsafe {
+        let hash = (*constant).raw_gc::<Str>().hash;
+        (*(constant as *mut ConstantSlot)).hint = t.hint_for(slot, hash);
+    }
 }
 
 /// `object[key] := value`, the key an integer.
 macro_rules! set_int {
-    ($vm:ident, $pc:ident, $base:ident, $k:ident, $i:ident, $frame:ident, $object:expr, $key:expr, $value:expr) => {{
+    ($vm:ident, $pc:ident, $base:ident, $i:ident, $k:ident, $frame:ident, $object:expr, $key:expr, $value:expr) => {{
         let object: *const Val = $object;
         if (*object).tag == tag::TABLE {
             let t: Gc<Table> = (*object).raw_gc();
             if !t.is_plainly_writable() {
-                return set_carefully($vm, $pc, $base, $k, $i, $frame);
+                return set_carefully($vm, $pc, $base, $i, $k, $frame);
             }
             let key: i64 = $key;
             let index = (key as u64).wrapping_sub(1);
@@ -65,11 +85,11 @@ macro_rules! set_int {
                 if t.meta.is_null() || !slot.get().is_nil() {
                     let value: *const Val = $value;
                     slot.set(*value);
-                    return super::go($vm, $pc, $base, $k, $frame);
+                    return super::go!($vm, $pc, $base, $k, $frame);
                 }
             }
         }
-        return slow_set($vm, $pc, $base, $k, $i, $frame);
+        return slow_set($vm, $pc, $base, $i, $k, $frame);
     }};
 }
 
@@ -110,39 +130,66 @@ unsafe fn written_value(base: *mut Val, k: *const Val, i: Instr) -> Val {
     }
 }
 
-ops! { (vm, pc, base, k, i, frame)
+ops! { (vm, pc, base, i, k, frame)
     GETTABUP => {
-        get_string!(vm, pc, base, k, i, frame, upvalue(base, i.b()), (*kc(k, i)).raw_gc());
+        get_name!(vm, pc, base, i, k, frame, upvalue(base, i.b()));
     }
     GETFIELD => {
-        get_string!(vm, pc, base, k, i, frame, rb(base, i), (*kc(k, i)).raw_gc());
+        get_name!(vm, pc, base, i, k, frame, rb(base, i));
     }
     SELF => {
         let object = *rb(base, i);
         put(ra(base, i).add(1), object);
         if object.tag != tag::TABLE {
-            return string_method(vm, pc, base, k, i, frame);
+            return string_method(vm, pc, base, i, k, frame);
         }
         let t: Gc<Table> = object.raw_gc();
-        let key: Gc<Str> = (*kc(k, i)).raw_gc();
-        match t.find_first(key) {
+        let name = kc(k, i);
+        match t.find_at(hint(name), (*name).payload) {
             Some(slot) => put(ra(base, i), slot.get()),
-            None => return inherited(vm, pc, base, k, i, frame),
+            None => return get_further(vm, pc, base, i, k, frame),
         }
     }
-    /// A string key that is not where it would be if nothing else were.
+    /// A name that is not where it was last: elsewhere in the table, or in one that is the `__index` of its metatable, and so on.
     #[inline(never)]
     get_further => {
-        let object = match i.op() {
+        let name = kc(k, i);
+        let mut t: Gc<Table> = match i.op() {
             Op::GETTABUP => *upvalue(base, i.b()),
+            Op::SELF => *ra(base, i).add(1),
             _ => *rb(base, i),
-        };
-        let key = if i.op() == Op::GETTABLE { *rc(base, i) } else { *kc(k, i) };
-        let t: Gc<Table> = object.raw_gc();
-        match t.find_interned(key.raw_gc()) {
-            Some(slot) if !slot.get().is_nil() => put(ra(base, i), slot.get()),
-            _ if t.meta.is_null() => put(ra(base, i), Val::NIL),
-            _ => return inherited(vm, pc, base, k, i, frame),
+        }
+        .raw_gc();
+        for _ in 0..MAX_LINKS {
+            if let Some(slot) = t.find_interned((*name).raw_gc()) && !slot.get().is_nil() {
+                set_hint(name, t, slot);
+                put(ra(base, i), slot.get());
+                return super::go!(vm, pc, base, k, frame);
+            }
+            if t.header.extra & KIND_LAYERED != 0 {
+                break;
+            }
+            let Some(meta) = Gc::from_nullable(t.meta) else {
+                put(ra(base, i), Val::NIL);
+                return super::go!(vm, pc, base, k, frame);
+            };
+            let handler = (*vm).meta_field(meta, Event::Index);
+            match handler.tag {
+                tag::TABLE => t = handler.raw_gc(),
+                tag::NIL => {
+                    put(ra(base, i), Val::NIL);
+                    return super::go!(vm, pc, base, k, frame);
+                }
+                _ => break,
+            }
+            if let Some(slot) = t.find_at(hint(name), (*name).payload) {
+                put(ra(base, i), slot.get());
+                return super::go!(vm, pc, base, k, frame);
+            }
+        }
+        match i.op() {
+            Op::SELF => return slow_self(vm, pc, base, i, k, frame),
+            _ => return slow_get(vm, pc, base, i, k, frame),
         }
     }
     /// A method of a string, as a rule: an entry of the table that is the `__index` of all strings.
@@ -157,22 +204,15 @@ ops! { (vm, pc, base, k, i, frame)
         {
             put(ra(base, i), slot.get());
         } else {
-            return slow_self(vm, pc, base, k, i, frame);
+            return slow_self(vm, pc, base, i, k, frame);
         }
     }
-    /// A string key that a table does not have: perhaps the table that its metatable's `__index` is.
+    /// GETTABLE with a string key that the table does not have.
     #[inline(never)]
     inherited => {
-        let object = match i.op() {
-            Op::GETTABUP => *upvalue(base, i.b()),
-            Op::SELF => *ra(base, i).add(1),
-            _ => *rb(base, i),
-        };
-        let key = if i.op() == Op::GETTABLE { *rc(base, i) } else { *kc(k, i) };
-        match (*vm).index_chain(object.raw_gc(), key.raw_gc()) {
+        match (*vm).index_chain((*rb(base, i)).raw_gc(), (*rc(base, i)).raw_gc()) {
             Some(v) => put(ra(base, i), v),
-            None if i.op() == Op::SELF => return slow_self(vm, pc, base, k, i, frame),
-            None => return slow_get(vm, pc, base, k, i, frame),
+            None => return slow_get(vm, pc, base, i, k, frame),
         }
     }
 
@@ -186,24 +226,29 @@ ops! { (vm, pc, base, k, i, frame)
                     let v = t.array_slot(index as usize).get();
                     if !v.is_nil() || t.meta.is_null() {
                         put(ra(base, i), v);
-                        return super::go(vm, pc, base, k, frame);
+                        return super::go!(vm, pc, base, k, frame);
                     }
                 }
-                return get_int_node(vm, pc, base, k, i, frame);
+                return get_int_node(vm, pc, base, i, k, frame);
             }
             if (*key).tag == tag::STR && (*key).raw_gc::<Str>().is_interned() {
-                return get_by_string(vm, pc, base, k, i, frame);
+                return get_by_string(vm, pc, base, i, k, frame);
             }
             if (*key).tag == tag::FLOAT {
-                return get_by_float(vm, pc, base, k, i, frame);
+                return get_by_float(vm, pc, base, i, k, frame);
             }
         }
-        return slow_get(vm, pc, base, k, i, frame);
+        return slow_get(vm, pc, base, i, k, frame);
     }
     /// GETTABLE with a key that is an interned string.
     #[inline(never)]
     get_by_string => {
-        get_string!(vm, pc, base, k, i, frame, rb(base, i), (*rc(base, i)).raw_gc());
+        let t: Gc<Table> = (*rb(base, i)).raw_gc();
+        match t.find_interned((*rc(base, i)).raw_gc()) {
+            Some(slot) if !slot.get().is_nil() => put(ra(base, i), slot.get()),
+            _ if t.meta.is_null() => put(ra(base, i), Val::NIL),
+            _ => return inherited(vm, pc, base, i, k, frame),
+        }
     }
     /// GETTABLE with a key that is a float: an index where numbers have no integer subtype.
     #[inline(never)]
@@ -215,10 +260,10 @@ ops! { (vm, pc, base, k, i, frame)
             let v = t.array_slot(index as usize).get();
             if !v.is_nil() || t.meta.is_null() {
                 put(ra(base, i), v);
-                return super::go(vm, pc, base, k, frame);
+                return super::go!(vm, pc, base, k, frame);
             }
         }
-        return slow_get(vm, pc, base, k, i, frame);
+        return slow_get(vm, pc, base, i, k, frame);
     }
     /// An integer key that is not in the array part.
     #[inline(never)]
@@ -227,7 +272,7 @@ ops! { (vm, pc, base, k, i, frame)
         let key = if i.op() == Op::GETI { i.c() as i64 } else { (*rc(base, i)).raw_int() };
         let v = t.get_int_node(key);
         if v.is_nil() && !t.meta.is_null() {
-            return slow_get(vm, pc, base, k, i, frame);
+            return slow_get(vm, pc, base, i, k, frame);
         }
         put(ra(base, i), v);
     }
@@ -240,13 +285,13 @@ ops! { (vm, pc, base, k, i, frame)
                 let v = t.array_slot(index).get();
                 if !v.is_nil() || t.meta.is_null() {
                     put(ra(base, i), v);
-                    return super::go(vm, pc, base, k, frame);
+                    return super::go!(vm, pc, base, k, frame);
                 }
             } else if t.meta.is_null() {
-                return get_int_node(vm, pc, base, k, i, frame);
+                return get_int_node(vm, pc, base, i, k, frame);
             }
         }
-        return slow_get(vm, pc, base, k, i, frame);
+        return slow_get(vm, pc, base, i, k, frame);
     }
     /// Any other read.
     #[inline(never)]
@@ -278,36 +323,36 @@ ops! { (vm, pc, base, k, i, frame)
     }
 
     SETTABUP => {
-        set_string!(vm, pc, base, k, i, frame, upvalue(base, i.a()), (*kb(k, i)).raw_gc(), rc(base, i));
+        set_name!(vm, pc, base, i, k, frame, upvalue(base, i.a()), rc(base, i));
     }
     SETTABUPK => {
-        set_string!(vm, pc, base, k, i, frame, upvalue(base, i.a()), (*kb(k, i)).raw_gc(), kc(k, i));
+        set_name!(vm, pc, base, i, k, frame, upvalue(base, i.a()), kc(k, i));
     }
     SETFIELD => {
-        set_string!(vm, pc, base, k, i, frame, ra(base, i), (*kb(k, i)).raw_gc(), rc(base, i));
+        set_name!(vm, pc, base, i, k, frame, ra(base, i), rc(base, i));
     }
     SETFIELDK => {
-        set_string!(vm, pc, base, k, i, frame, ra(base, i), (*kb(k, i)).raw_gc(), kc(k, i));
+        set_name!(vm, pc, base, i, k, frame, ra(base, i), kc(k, i));
     }
     SETI => {
-        set_int!(vm, pc, base, k, i, frame, ra(base, i), i.b() as i64, rc(base, i));
+        set_int!(vm, pc, base, i, k, frame, ra(base, i), i.b() as i64, rc(base, i));
     }
     SETIK => {
-        set_int!(vm, pc, base, k, i, frame, ra(base, i), i.b() as i64, kc(k, i));
+        set_int!(vm, pc, base, i, k, frame, ra(base, i), i.b() as i64, kc(k, i));
     }
     SETTABLE => {
         let key = rb(base, i);
         if (*key).tag != tag::INT {
-            return set_by_other(vm, pc, base, k, i, frame);
+            return set_by_other(vm, pc, base, i, k, frame);
         }
-        set_int!(vm, pc, base, k, i, frame, ra(base, i), (*key).raw_int(), rc(base, i));
+        set_int!(vm, pc, base, i, k, frame, ra(base, i), (*key).raw_int(), rc(base, i));
     }
     SETTABLEK => {
         let key = rb(base, i);
         if (*key).tag != tag::INT {
-            return set_by_other(vm, pc, base, k, i, frame);
+            return set_by_other(vm, pc, base, i, k, frame);
         }
-        set_int!(vm, pc, base, k, i, frame, ra(base, i), (*key).raw_int(), kc(k, i));
+        set_int!(vm, pc, base, i, k, frame, ra(base, i), (*key).raw_int(), kc(k, i));
     }
     /// SETTABLE and SETTABLEK with a key that is no integer.
     #[inline(never)]
@@ -315,14 +360,17 @@ ops! { (vm, pc, base, k, i, frame)
         let key = rb(base, i);
         let value = if i.op() == Op::SETTABLE { rc(base, i) as *const Val } else { kc(k, i) };
         if (*key).tag == tag::STR && (*key).raw_gc::<Str>().is_interned() {
-            set_string!(vm, pc, base, k, i, frame, ra(base, i), (*key).raw_gc(), value);
+            return match (*ra(base, i)).tag {
+                tag::TABLE => set_carefully(vm, pc, base, i, k, frame),
+                _ => slow_set(vm, pc, base, i, k, frame),
+            };
         }
         if (*key).tag == tag::FLOAT && (*key).raw_float() as i64 as f64 == (*key).raw_float() {
-            set_int!(vm, pc, base, k, i, frame, ra(base, i), (*key).raw_float() as i64, value);
+            set_int!(vm, pc, base, i, k, frame, ra(base, i), (*key).raw_float() as i64, value);
         }
-        return slow_set(vm, pc, base, k, i, frame);
+        return slow_set(vm, pc, base, i, k, frame);
     }
-    /// A write to a table that the collector has done with, or one of a special kind.
+    /// A write to a table that the collector has done with, to one of a special kind, or under a string that is not where it was last.
     #[inline(never)]
     set_carefully => {
         let (object, key, value) = (written_object(base, i), written_key(base, k, i), written_value(base, k, i));
@@ -339,8 +387,11 @@ ops! { (vm, pc, base, k, i, frame)
             Some(slot) if !slot.get().is_nil() || t.meta.is_null() && key.tag == tag::INT => {
                 slot.set(value);
                 (*vm).barrier_table(t, value);
+                if matches!(i.op(), Op::SETTABUP | Op::SETTABUPK | Op::SETFIELD | Op::SETFIELDK) {
+                    set_hint(kb(k, i), t, slot);
+                }
             }
-            _ => return slow_set(vm, pc, base, k, i, frame),
+            _ => return slow_set(vm, pc, base, i, k, frame),
         }
     }
     /// Any other write.
@@ -358,7 +409,7 @@ ops! { (vm, pc, base, k, i, frame)
             && object.raw_gc::<Table>().header.extra == 0
         {
             attempt!(vm, (*vm).table_set_int(object.raw_gc(), key.raw_int(), value));
-            return super::go(vm, pc, base, k, frame);
+            return super::go!(vm, pc, base, k, frame);
         }
         match attempt!(vm, (*vm).assign(object, key, value, on)) {
             Some(next) => return leave(vm, Ok(next)),

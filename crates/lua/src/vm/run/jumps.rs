@@ -5,54 +5,54 @@
 use super::super::Event;
 use super::super::meta::Outcome;
 use super::{go, kb, leave, ops, ra, rb, safe_point, save, set};
-use crate::op::{Instr, Op};
+use crate::op::Op;
 use crate::string::Str;
-use crate::thread::Frame;
 use crate::value::{Val, tag};
 use crate::vm::Vm;
 
 /// The jump word behind a conditional: taken, or skipped.
-#[inline(always)]
-unsafe fn jump_if(
-    holds: bool,
-    vm: *mut Vm,
-    pc: *const Instr,
-    base: *mut Val,
-    k: *const Val,
-    i: Instr,
-    frame: *mut Frame,
-) {
-    // SAFETY: a conditional is followed by a jump word (the compiler's promise).
-    unsafe {
-        if holds == (i.c() != 0) {
-            let word = *pc;
-            let pc = pc.offset(1 + word.sj() as isize);
+macro_rules! jump_if {
+    ($holds:expr, $vm:ident, $pc:ident, $base:ident, $i:ident, $k:ident, $frame:ident) => {
+        jump_if!($holds, $vm, $pc, $base, $i, $k, $frame, "")
+    };
+    ($holds:expr, $vm:ident, $pc:ident, $base:ident, $i:ident, $k:ident, $frame:ident, $place:literal) => {{
+        let holds: bool = $holds;
+        if holds == ($i.c() != 0) {
+            let word = *$pc;
+            let distance = word.0 as i32 as i64 >> 8;
+            let pc = $pc.add(1).offset(distance as isize);
             if word.0 as u8 == Op::LOOP as u8 {
-                (*vm).heap.spend(-word.sj() as i64);
-                if (*vm).heap.fuel < 0 {
-                    return safe_point(vm, pc, base, k, i, frame);
+                (*$vm).heap.spend(-distance);
+                if (*$vm).heap.fuel < 0 {
+                    return safe_point($vm, pc, $base, $i, $k, $frame);
                 }
             }
-            go(vm, pc, base, k, frame)
-        } else {
-            go(vm, pc.add(1), base, k, frame)
+            return go!($vm, pc, $base, $k, $frame, concat!($place, "taken"));
         }
-    }
+        return go!(
+            $vm,
+            $pc.add(1),
+            $base,
+            $k,
+            $frame,
+            concat!($place, "skipped")
+        );
+    }};
 }
 
 /// Order of two registers: integers and floats in line.
 macro_rules! compare {
     ($($op:ident: $cmp:tt;)*) => {
-        ops! { (vm, pc, base, k, i, frame) $(
+        ops! { (vm, pc, base, i, k, frame) $(
             $op => {
                 let (a, b) = (ra(base, i), rb(base, i));
                 if (*a).tag == tag::INT && (*b).tag == tag::INT {
-                    return jump_if((*a).raw_int() $cmp (*b).raw_int(), vm, pc, base, k, i, frame);
+                    jump_if!((*a).raw_int() $cmp (*b).raw_int(), vm, pc, base, i, k, frame);
                 }
                 if (*a).tag == tag::FLOAT && (*b).tag == tag::FLOAT {
-                    return jump_if((*a).raw_float() $cmp (*b).raw_float(), vm, pc, base, k, i, frame);
+                    jump_if!((*a).raw_float() $cmp (*b).raw_float(), vm, pc, base, i, k, frame, "float");
                 }
-                return slow_order(vm, pc, base, k, i, frame);
+                return slow_order(vm, pc, base, i, k, frame);
             }
         )* }
     };
@@ -65,16 +65,16 @@ compare! {
 /// Order of a register and a small integer.
 macro_rules! compare_immediate {
     ($($op:ident: $cmp:tt;)*) => {
-        ops! { (vm, pc, base, k, i, frame) $(
+        ops! { (vm, pc, base, i, k, frame) $(
             $op => {
                 let a = ra(base, i);
                 if (*a).tag == tag::INT {
-                    return jump_if((*a).raw_int() $cmp i.sb() as i64, vm, pc, base, k, i, frame);
+                    jump_if!((*a).raw_int() $cmp i.sb() as i64, vm, pc, base, i, k, frame);
                 }
                 if (*a).tag == tag::FLOAT {
-                    return jump_if((*a).raw_float() $cmp i.sb() as f64, vm, pc, base, k, i, frame);
+                    jump_if!((*a).raw_float() $cmp i.sb() as f64, vm, pc, base, i, k, frame, "float");
                 }
-                return slow_order(vm, pc, base, k, i, frame);
+                return slow_order(vm, pc, base, i, k, frame);
             }
         )* }
     };
@@ -86,13 +86,13 @@ compare_immediate! {
     GEI: >=;
 }
 
-ops! { (vm, pc, base, k, i, frame)
+ops! { (vm, pc, base, i, k, frame)
     JMP => { pc = pc.offset(i.sj() as isize); }
     LOOP => {
         pc = pc.offset(i.sj() as isize);
         (*vm).heap.spend(-i.sj() as i64);
         if (*vm).heap.fuel < 0 {
-            return safe_point(vm, pc, base, k, i, frame);
+            return safe_point(vm, pc, base, i, k, frame);
         }
     }
 
@@ -101,33 +101,33 @@ ops! { (vm, pc, base, k, i, frame)
         if (*a).tag != (*b).tag {
             // Equal numbers of the two subtypes are the only equal values with different tags.
             let mixed = (*a).is_number() && (*b).is_number();
-            return jump_if(mixed && (*a).raw_eq(*b), vm, pc, base, k, i, frame);
+            jump_if!(mixed && (*a).raw_eq(*b), vm, pc, base, i, k, frame);
         }
         if (*a).tag == tag::FLOAT {
-            return jump_if((*a).raw_float() == (*b).raw_float(), vm, pc, base, k, i, frame);
+            jump_if!((*a).raw_float() == (*b).raw_float(), vm, pc, base, i, k, frame);
         }
         if (*a).tag <= tag::TRUE || (*a).payload == (*b).payload {
-            return jump_if(true, vm, pc, base, k, i, frame);
+            jump_if!(true, vm, pc, base, i, k, frame);
         }
         if (*a).tag == tag::STR && !(*a).raw_gc::<Str>().is_interned()
             || (*a).tag == tag::TABLE && !both_plain(*a, *b)
             || (*a).tag == tag::USERDATA
         {
-            return slow_equal(vm, pc, base, k, i, frame);
+            return slow_equal(vm, pc, base, i, k, frame);
         }
-        return jump_if(false, vm, pc, base, k, i, frame);
+        jump_if!(false, vm, pc, base, i, k, frame);
     }
     EQK => {
         let (a, b) = (ra(base, i), kb(k, i));
         if (*a).tag == (*b).tag && (*a).tag != tag::FLOAT {
             let same = (*a).tag <= tag::TRUE || (*a).payload == (*b).payload;
             if !same && (*a).tag == tag::STR && !(*a).raw_gc::<Str>().is_interned() {
-                return slow_equal(vm, pc, base, k, i, frame);
+                return slow_equal(vm, pc, base, i, k, frame);
             }
-            return jump_if(same, vm, pc, base, k, i, frame);
+            jump_if!(same, vm, pc, base, i, k, frame);
         }
         let numbers = (*a).is_number() && (*b).is_number();
-        return jump_if(numbers && (*a).raw_eq(*b), vm, pc, base, k, i, frame);
+        jump_if!(numbers && (*a).raw_eq(*b), vm, pc, base, i, k, frame);
     }
     EQI => {
         let a = ra(base, i);
@@ -137,15 +137,15 @@ ops! { (vm, pc, base, k, i, frame)
         } else {
             (*a).tag == tag::FLOAT && (*a).raw_float() == imm as f64
         };
-        return jump_if(holds, vm, pc, base, k, i, frame);
+        jump_if!(holds, vm, pc, base, i, k, frame);
     }
-    TEST => { return jump_if((*ra(base, i)).truthy(), vm, pc, base, k, i, frame); }
+    TEST => { jump_if!((*ra(base, i)).truthy(), vm, pc, base, i, k, frame); }
     TESTSET => {
         let b = rb(base, i);
         if (*b).truthy() == (i.c() != 0) {
             set(ra(base, i), b);
         }
-        return jump_if((*b).truthy(), vm, pc, base, k, i, frame);
+        jump_if!((*b).truthy(), vm, pc, base, i, k, frame);
     }
 
     /// Long strings, and values that may have `__eq`.
@@ -157,10 +157,10 @@ ops! { (vm, pc, base, k, i, frame)
         let b = if i.op() == Op::EQ { *rb(base, i) } else { *kb(k, i) };
         if a.tag == tag::STR {
             (*vm).charge_equality(a, b);
-            return jump_if(a.raw_eq(b), vm, pc, base, k, i, frame);
+            jump_if!(a.raw_eq(b), vm, pc, base, i, k, frame);
         }
         match slow_condition(vm, (*vm).equals(a, b)) {
-            Some(holds) => return jump_if(holds, vm, pc, base, k, i, frame),
+            Some(holds) => jump_if!(holds, vm, pc, base, i, k, frame),
             None => return,
         }
     }
@@ -178,7 +178,7 @@ ops! { (vm, pc, base, k, i, frame)
             _ => (*vm).less(Event::Le, imm, a),
         };
         match slow_condition(vm, outcome) {
-            Some(holds) => return jump_if(holds, vm, pc, base, k, i, frame),
+            Some(holds) => jump_if!(holds, vm, pc, base, i, k, frame),
             None => return,
         }
     }

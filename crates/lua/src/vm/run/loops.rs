@@ -9,7 +9,7 @@ use crate::heap::Gc;
 use crate::table::Table;
 use crate::value::{Val, tag};
 
-ops! { (vm, pc, base, k, i, frame)
+ops! { (vm, pc, base, i, k, frame)
     FORPREP => {
         let r = ra(base, i);
         if (*r).tag == tag::INT
@@ -24,9 +24,9 @@ ops! { (vm, pc, base, k, i, frame)
             } else {
                 pc = pc.add(i.bx());
             }
-            return super::go(vm, pc, base, k, frame);
+            return super::go!(vm, pc, base, k, frame);
         }
-        return begin_other_loop(vm, pc, base, k, i, frame);
+        return begin_other_loop(vm, pc, base, i, k, frame);
     }
     #[inline(never)]
     begin_other_loop => {
@@ -39,7 +39,7 @@ ops! { (vm, pc, base, k, i, frame)
     FORLOOP => {
         let r = ra(base, i);
         if (*r.add(2)).tag != tag::INT {
-            return float_loop(vm, pc, base, k, i, frame);
+            return float_loop(vm, pc, base, i, k, frame);
         }
         let count = (*r.add(1)).payload;
         if count != 0 {
@@ -50,7 +50,7 @@ ops! { (vm, pc, base, k, i, frame)
             pc = pc.sub(i.bx());
             (*vm).heap.spend(i.bx() as i64);
             if (*vm).heap.fuel < 0 {
-                return safe_point(vm, pc, base, k, i, frame);
+                return safe_point(vm, pc, base, i, k, frame);
             }
         }
     }
@@ -66,7 +66,7 @@ ops! { (vm, pc, base, k, i, frame)
             pc = pc.sub(i.bx());
             (*vm).heap.spend(i.bx() as i64);
             if (*vm).heap.fuel < 0 {
-                return safe_point(vm, pc, base, k, i, frame);
+                return safe_point(vm, pc, base, i, k, frame);
             }
         }
     }
@@ -80,13 +80,13 @@ ops! { (vm, pc, base, k, i, frame)
         let r = ra(base, i);
         if !HOOKED && (*r).tag == tag::NATIVE && (*r.add(1)).tag == tag::TABLE {
             if (*r).payload == &raw const crate::stdlib::NEXT as u64 {
-                return next_entry(vm, pc, base, k, i, frame);
+                return next_entry(vm, pc, base, i, k, frame);
             }
             if (*r).payload == &raw const crate::stdlib::IPAIRS_STEP as u64 {
-                return next_item(vm, pc, base, k, i, frame);
+                return next_item(vm, pc, base, i, k, frame);
             }
         }
-        return iterate::<HOOKED>(vm, pc, base, k, i, frame);
+        return iterate::<HOOKED>(vm, pc, base, i, k, frame);
     }
     /// The iterator is `next`, and its state a table.
     ///
@@ -109,16 +109,16 @@ ops! { (vm, pc, base, k, i, frame)
             for j in 2..i.c() {
                 put(r.add(4 + j), Val::NIL);
             }
-            return super::go(vm, pc, base, k, frame);
+            return super::go!(vm, pc, base, k, frame);
         }
-        return next_entry_slow(vm, pc, base, k, i, frame);
+        return next_entry_slow(vm, pc, base, i, k, frame);
     }
     #[inline(never)]
     next_entry_slow => {
         let r = ra(base, i);
         let t: Gc<Table> = (*r.add(1)).raw_gc();
         if t.header.extra != 0 {
-            return iterate::<false>(vm, pc, base, k, i, frame);
+            return iterate::<false>(vm, pc, base, i, k, frame);
         }
         save(frame, pc);
         match attempt!(vm, (*vm).table_next(t, *r.add(2))) {
@@ -148,10 +148,10 @@ ops! { (vm, pc, base, k, i, frame)
                 for j in 2..i.c() {
                     put(r.add(4 + j), Val::NIL);
                 }
-                return super::go(vm, pc, base, k, frame);
+                return super::go!(vm, pc, base, k, frame);
             }
         }
-        return iterate::<false>(vm, pc, base, k, i, frame);
+        return iterate::<false>(vm, pc, base, i, k, frame);
     }
     #[inline(never)]
     iterate [HOOKED] => {
@@ -183,7 +183,7 @@ ops! { (vm, pc, base, k, i, frame)
             pc = pc.sub(i.bx());
             (*vm).heap.spend(i.bx() as i64);
             if (*vm).heap.fuel < 0 {
-                return safe_point(vm, pc, base, k, i, frame);
+                return safe_point(vm, pc, base, i, k, frame);
             }
         }
     }

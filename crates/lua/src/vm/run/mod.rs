@@ -11,10 +11,10 @@
 //! | [`mod@build`] | new tables, closures, extra arguments |
 //!
 //! A handler has the machine's registers as its arguments: the VM, the program counter (behind the instruction), the frame's
-//! first register, the constants, the instruction, the frame. It ends with [`go`], which fetches the next instruction and
+//! first register, the instruction, the constants, the frame. It ends with `go!`, which fetches the next instruction and
 //! calls its handler. In an optimised build (`threaded`, see `build.rs`) that call is the last thing a handler does, and the
 //! compiler makes a jump of it: six arguments in six machine registers, one indirect jump an instruction, and
-//! nothing of a rare case in the way of a common one. In other builds `go` returns to a loop in [`Vm::run_lua`].
+//! nothing of a rare case in the way of a common one. In other builds `go!` returns to a loop in [`Vm::run_lua`].
 //!
 //! **Invariants**
 //! - `base`, `k` and `frame` belong to the top frame of the current coroutine. Whatever may push a frame or grow a
@@ -49,15 +49,52 @@ use crate::thread::Frame;
 use crate::value::{Val, tag};
 
 /// The code of an opcode.
-pub(crate) type Handler = unsafe fn(*mut Vm, *const Instr, *mut Val, *const Val, Instr, *mut Frame);
+pub(crate) type Handler = unsafe fn(*mut Vm, *const Instr, *mut Val, Instr, *const Val, *mut Frame);
 
 /// Where each opcode's code is.
 pub(crate) type Handlers = [Handler; Op::COUNT];
 
+/// The next instruction: fetches it and calls its handler, the last thing that a handler does.
+///
+/// PERF: the address of the handler passes through a piece of assembly that differs from place to place (where several are on one
+/// line, or in one macro, by name), or the compiler would
+/// make one dispatch of all those in a handler, with jumps to it, and one history of what comes next.
+macro_rules! go {
+    ($vm:expr, $pc:expr, $base:expr, $k:expr, $frame:expr) => {
+        $crate::vm::run::go!($vm, $pc, $base, $k, $frame, "end")
+    };
+    ($vm:expr, $pc:expr, $base:expr, $k:expr, $frame:expr, $place:expr) => {{
+        #[cfg(threaded)]
+        {
+            let pc: *const crate::op::Instr = $pc;
+            let i = *pc;
+            #[allow(unused_mut)]
+            let mut handler = *(*$vm).handlers.as_ptr().add(i.0 as u8 as usize);
+            #[cfg(not(miri))]
+            std::arch::asm!(
+                concat!("/* {0} ", line!(), $place, " */"),
+                inout(reg) handler,
+                options(pure, nomem, nostack, preserves_flags)
+            );
+            handler($vm, pc.add(1), $base, i, $k, $frame)
+        }
+        #[cfg(not(threaded))]
+        {
+            (*$vm).registers = Some(crate::vm::run::Registers {
+                pc: $pc,
+                base: $base,
+                k: $k,
+                frame: $frame,
+            })
+        }
+    }};
+}
+use go;
+
 /// Defines handlers: the names of the machine's registers, then opcodes and what they do; each goes on with the next
 /// instruction at its end.
 macro_rules! ops {
-    (($vm:ident, $pc:ident, $base:ident, $k:ident, $i:ident, $frame:ident)
+    (($vm:ident, $pc:ident, $base:ident, $i:ident, $k:ident, $frame:ident)
      $( $(#[$attr:meta])* $name:ident $([$hooked:ident])? => $body:block )*) => { $(
         $(#[$attr])*
         #[allow(non_snake_case, unused_mut, unused_variables, unreachable_code)]
@@ -65,15 +102,15 @@ macro_rules! ops {
             $vm: *mut crate::vm::Vm,
             mut $pc: *const crate::op::Instr,
             mut $base: *mut crate::value::Val,
-            mut $k: *const crate::value::Val,
             $i: crate::op::Instr,
+            mut $k: *const crate::value::Val,
             mut $frame: *mut crate::thread::Frame,
         ) {
             // SAFETY: raw pointers into the current coroutine's stacks, valid as the head of `run` says; operand
             // indices are in range by the compiler's promise.
             unsafe {
                 $body
-                crate::vm::run::go($vm, $pc, $base, $k, $frame)
+                crate::vm::run::go!($vm, $pc, $base, $k, $frame)
             }
         }
     )* };
@@ -137,10 +174,12 @@ fn distance(i: Instr, shift: u32) -> usize {
 }
 
 /// `R[A]`, `R[B]`, `R[C]`, `K[B]`, `K[C]`.
+///
+/// PERF: the instruction is the fourth argument, so that on x86-64 it is in a register whose second byte, A, can be read at once.
 #[inline(always)]
 unsafe fn ra(base: *mut Val, i: Instr) -> *mut Val {
     // SAFETY: the operand is in range (the compiler's promise).
-    unsafe { base.byte_add(distance(i, 4)) }
+    unsafe { base.add(i.a()) }
 }
 #[inline(always)]
 unsafe fn rb(base: *mut Val, i: Instr) -> *mut Val {
@@ -193,26 +232,6 @@ pub(crate) struct Registers {
     frame: *mut Frame,
 }
 
-/// The next instruction.
-#[cfg(threaded)]
-#[inline(always)]
-unsafe fn go(vm: *mut Vm, pc: *const Instr, base: *mut Val, k: *const Val, frame: *mut Frame) {
-    // SAFETY: `pc` is at an instruction of the running function; there is a handler for each opcode.
-    unsafe {
-        let i = *pc;
-        let handler = *(*vm).handlers.as_ptr().add(i.0 as u8 as usize);
-        handler(vm, pc.add(1), base, k, i, frame)
-    }
-}
-
-/// The next instruction.
-#[cfg(not(threaded))]
-#[inline(always)]
-unsafe fn go(vm: *mut Vm, pc: *const Instr, base: *mut Val, k: *const Val, frame: *mut Frame) {
-    // SAFETY: `vm` is the running VM.
-    unsafe { (*vm).registers = Some(Registers { pc, base, k, frame }) }
-}
-
 /// Goes on with the top frame of the current coroutine, whose program counter is saved.
 #[inline(always)]
 unsafe fn resume(vm: *mut Vm) {
@@ -222,7 +241,7 @@ unsafe fn resume(vm: *mut Vm) {
         let frame = (*th).frames.add((*th).frame_count as usize - 1);
         let base = (*th).stack.add((*frame).base as usize);
         let k = (*(*closure(base)).proto).constants;
-        go(vm, (*frame).pc, base, k, frame)
+        go!(vm, (*frame).pc, base, k, frame)
     }
 }
 
@@ -244,7 +263,7 @@ unsafe fn charge_line(vm: *mut Vm, pc: *const Instr, frame: *mut Frame) {
 }
 
 // What several handlers end with.
-ops! { (vm, pc, base, k, i, frame)
+ops! { (vm, pc, base, i, k, frame)
     /// The slice is used up, or the collector has work to do: before the instruction at `pc`.
     #[cold]
     #[inline(never)]
@@ -261,7 +280,7 @@ ops! { (vm, pc, base, k, i, frame)
             return leave(vm, Ok(next));
         }
         let handler = HOOKED[i.op() as usize];
-        return handler(vm, pc, base, k, i, frame);
+        return handler(vm, pc, base, i, k, frame);
     }
 
     EXTRAARG => {
@@ -337,7 +356,7 @@ impl Vm {
             #[cfg(not(threaded))]
             while let Some(Registers { pc, base, k, frame }) = (*vm).registers.take() {
                 let i = *pc;
-                (*vm).handlers[i.op() as usize](vm, pc.add(1), base, k, i, frame);
+                (*vm).handlers[i.op() as usize](vm, pc.add(1), base, i, k, frame);
             }
             std::mem::replace(&mut (*vm).exit, Ok(Next::Run))
         }

@@ -4,7 +4,7 @@ use super::{ops, put, put_float, put_int, ra, rb, set, upvalue};
 use crate::function::UpBox;
 use crate::value::{Val, tag};
 
-ops! { (vm, pc, base, k, i, frame)
+ops! { (vm, pc, base, i, k, frame)
     MOVE => { set(ra(base, i), rb(base, i)); }
     LOADI => { put_int(ra(base, i), i.sbx() as i64); }
     LOADF => { put_float(ra(base, i), i.sbx() as f64); }
