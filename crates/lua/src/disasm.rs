@@ -97,7 +97,10 @@ fn function(out: &mut String, code: &FunctionCode, path: &str) -> std::fmt::Resu
 }
 
 fn operands(instr: Instr) -> String {
-    let signed_b = matches!(instr.op(), Op::EQI | Op::LTI | Op::LEI | Op::GTI | Op::GEI);
+    let signed_b = matches!(
+        instr.op().condition(),
+        Op::EQI | Op::LTI | Op::LEI | Op::GTI | Op::GEI
+    );
     let signed_c = matches!(instr.op(), Op::ADDI | Op::SUBI);
     match instr.op().format() {
         Format::ABC if signed_b => format!("{} {} {}", instr.a(), instr.sb(), instr.c()),
@@ -138,7 +141,7 @@ fn comment(code: &FunctionCode, pc: usize, instr: Instr) -> String {
         Op::SETTABLEK | Op::SETIK => constant(c),
         Op::ADDK | Op::SUBK | Op::MULK | Op::MODK | Op::POWK | Op::DIVK | Op::IDIVK => constant(c),
         Op::BANDK | Op::BORK | Op::BXORK | Op::SHLK | Op::SHRK => constant(c),
-        Op::KADD | Op::KSUB | Op::KMUL | Op::KDIV | Op::EQK => constant(b),
+        Op::KADD | Op::KSUB | Op::KMUL | Op::KDIV | Op::EQK | Op::NEK => constant(b),
         Op::JMP | Op::LOOP => to(next + i64::from(instr.sj())),
         Op::FORPREP | Op::TFORPREP => to(next + instr.bx() as i64),
         Op::FORLOOP | Op::TFORLOOP => to(next - instr.bx() as i64),

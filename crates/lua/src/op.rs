@@ -19,11 +19,29 @@
 //! **Invariants that the interpreter relies on and the compiler must keep**
 //! - every register operand is below the function's `max_stack` (and `A + n` of the ops that take runs);
 //! - every `K`, `Up` and child index is in range, and has the kind the op names (a name is a string of at most `MAX_INTERNED` bytes);
-//! - a conditional (`EQ` … `TESTSET`) is always followed by a `JMP` word (forward) or `LOOP` word
+//! - a conditional (`EQ` … `NTESTSET`) is always followed by a `JMP` word (forward) or `LOOP` word
 //!   (backward), which is executed as part of it when the condition asks for the jump;
 //! - a jump to an earlier or the same pc is a `LOOP`, `FORLOOP` or `TFORLOOP`, never a `JMP`:
 //!   that is where fuel is charged;
 //! - code ends in a `RETURN*`.
+
+/// How many conditions there are, each with an opcode for holding and one for not holding.
+const CONDITIONS: u8 = Op::NE as u8 - Op::EQ as u8;
+
+impl Op {
+    /// Whether it decides on the jump after it.
+    pub const fn is_conditional(self) -> bool {
+        self as u8 >= Op::EQ as u8 && self as u8 <= Op::NTESTSET as u8
+    }
+    /// Of a conditional that jumps if its condition does not hold, the one that jumps if it does; any other opcode as it is.
+    pub const fn condition(self) -> Op {
+        if self as u8 >= Op::NE as u8 && self as u8 <= Op::NTESTSET as u8 {
+            Op::ALL[(self as u8 - CONDITIONS) as usize]
+        } else {
+            self
+        }
+    }
+}
 
 macro_rules! opcodes {
     ($( $(#[doc = $doc:expr])* $name:ident = $fmt:ident, $sets_a:ident ; )*) => {
@@ -220,28 +238,51 @@ opcodes! {
     /// pc += sJ, backward (sJ is negative); charges fuel for the distance
     LOOP = J, no;
 
-    /// if (R[A] == R[B]) == (C != 0) then execute the next word (a jump) else skip it
+    /// if R[A] == R[B] then execute the next word (a jump) else skip it; C is 1
     EQ = ABC, no;
-    /// if (R[A] < R[B]) == (C != 0) then execute the next word (a jump) else skip it
+    /// if R[A] < R[B] then execute the next word (a jump) else skip it; C is 1
     LT = ABC, no;
-    /// if (R[A] <= R[B]) == (C != 0) then execute the next word (a jump) else skip it
+    /// if R[A] <= R[B] then execute the next word (a jump) else skip it; C is 1
     LE = ABC, no;
-    /// if (R[A] == K[B]) == (C != 0) then execute the next word (a jump) else skip it (no metamethods)
+    /// if R[A] == K[B] then execute the next word (a jump) else skip it; C is 1 (no metamethods)
     EQK = ABC, no;
-    /// if (R[A] == sB) == (C != 0) then execute the next word (a jump) else skip it (no metamethods)
+    /// if R[A] == sB then execute the next word (a jump) else skip it; C is 1 (no metamethods)
     EQI = ABC, no;
-    /// if (R[A] < sB) == (C != 0) then execute the next word (a jump) else skip it
+    /// if R[A] < sB then execute the next word (a jump) else skip it; C is 1
     LTI = ABC, no;
-    /// if (R[A] <= sB) == (C != 0) then execute the next word (a jump) else skip it
+    /// if R[A] <= sB then execute the next word (a jump) else skip it; C is 1
     LEI = ABC, no;
-    /// if (R[A] > sB) == (C != 0) then execute the next word (a jump) else skip it (the event is __lt, operands swapped)
+    /// if R[A] > sB then execute the next word (a jump) else skip it; C is 1 (the event is __lt, operands swapped)
     GTI = ABC, no;
-    /// if (R[A] >= sB) == (C != 0) then execute the next word (a jump) else skip it (the event is __le, operands swapped)
+    /// if R[A] >= sB then execute the next word (a jump) else skip it; C is 1 (the event is __le, operands swapped)
     GEI = ABC, no;
-    /// if truthy(R[A]) == (C != 0) then execute the next word (a jump) else skip it
+    /// if truthy(R[A]) then execute the next word (a jump) else skip it; C is 1
     TEST = ABC, no;
-    /// if truthy(R[B]) == (C != 0) then R[A] := R[B] and execute the next word (a jump) else skip it
+    /// if truthy(R[B]) then R[A] := R[B] and execute the next word (a jump) else skip it; C is 1
     TESTSET = ABC, yes;
+
+    /// as EQ, if the condition does not hold; C is 0
+    NE = ABC, no;
+    /// as LT, if the condition does not hold; C is 0
+    NLT = ABC, no;
+    /// as LE, if the condition does not hold; C is 0
+    NLE = ABC, no;
+    /// as EQK, if the condition does not hold; C is 0
+    NEK = ABC, no;
+    /// as EQI, if the condition does not hold; C is 0
+    NEI = ABC, no;
+    /// as LTI, if the condition does not hold; C is 0
+    NLTI = ABC, no;
+    /// as LEI, if the condition does not hold; C is 0
+    NLEI = ABC, no;
+    /// as GTI, if the condition does not hold; C is 0
+    NGTI = ABC, no;
+    /// as GEI, if the condition does not hold; C is 0
+    NGEI = ABC, no;
+    /// as TEST, if the condition does not hold; C is 0
+    NTEST = ABC, no;
+    /// as TESTSET, if the condition does not hold; C is 0
+    NTESTSET = ABC, yes;
 
     /// R[A], ..., R[A+C-2] := R[A](R[A+1], ..., R[A+B-1]); B = 0: arguments up to top; C = 0: results set top
     CALL = ABC, yes;
@@ -289,6 +330,14 @@ opcodes! {
 pub struct Instr(pub u32);
 
 impl Instr {
+    /// A conditional whose polarity is in C, with the opcode for it.
+    pub(crate) const fn with_polarity(self) -> Instr {
+        let op = self.op().condition();
+        if !op.is_conditional() || self.c() != 0 {
+            return self;
+        }
+        Instr(self.0 & !0xFF | (op as u8 + CONDITIONS) as u32)
+    }
     /// The largest `Ax`.
     pub const MAX_AX: u32 = (1 << 24) - 1;
     /// The largest forward `sJ`; the most negative is `-MAX_J - 1`.
@@ -385,6 +434,20 @@ mod tests {
             Instr::ax(Op::EXTRAARG, Instr::MAX_AX).ax_value(),
             Instr::MAX_AX
         );
+    }
+
+    #[test]
+    fn conditionals_come_in_pairs() {
+        for op in Op::ALL.iter().filter(|op| op.is_conditional()) {
+            let plain = Instr::abc(op.condition(), 1, 2, 1);
+            assert_eq!(plain.with_polarity(), plain);
+            let turned = Instr::abc(op.condition(), 1, 2, 0).with_polarity();
+            assert_eq!(turned.op().condition(), op.condition());
+            assert_ne!(turned.op(), op.condition());
+            assert!(turned.op().name().starts_with('N'));
+        }
+        assert_eq!(Op::NTESTSET.condition(), Op::TESTSET);
+        assert!(!Op::CALL.is_conditional() && !Op::LOOP.is_conditional());
     }
 
     #[test]

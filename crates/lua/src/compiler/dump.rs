@@ -61,7 +61,7 @@ fn header(dialect: Dialect) -> Vec<(Vec<u8>, &'static str)> {
 }
 
 /// What tells our code from other implementations'; the number is that of the instruction set.
-const FORMAT_MARK: &[u8] = b"RILLE\x03";
+const FORMAT_MARK: &[u8] = b"RILLE\x04";
 
 const FLAG_VARARG: u8 = 1;
 const FLAG_HAS_SOURCE: u8 = 2;

@@ -151,7 +151,10 @@ impl Checker<'_> {
         let integer = |k: &Constant| matches!(k, Constant::Int(_));
         // Number of values from `A` on, for an operand that counts them from 1 (0: an open number).
         let run = |count: usize| a + count.max(1) - 1;
-        match instr.op() {
+        if instr.op().is_conditional() && (c > 1 || instr.with_polarity() != instr) {
+            return Err("a condition with the wrong polarity".into());
+        }
+        match instr.op().condition() {
             Op::MOVE | Op::UNM | Op::BNOT | Op::NOT | Op::LEN | Op::LENF => self.registers(&[a, b]),
             Op::LOADI | Op::LOADF | Op::LOADKX => self.register(a),
             Op::LOADFALSE | Op::LFALSESKIP | Op::LOADTRUE => self.register(a),
@@ -205,6 +208,12 @@ impl Checker<'_> {
             Op::EQ | Op::LT | Op::LE | Op::TESTSET => self.registers(&[a, b]),
             Op::EQK => self.register(a).and(self.constant(b, any)),
             Op::EQI | Op::LTI | Op::LEI | Op::GTI | Op::GEI | Op::TEST => self.register(a),
+            Op::NE | Op::NLT | Op::NLE | Op::NEK | Op::NEI | Op::NTEST | Op::NTESTSET => {
+                unreachable!("of the two opcodes of a condition, this is the other")
+            }
+            Op::NLTI | Op::NLEI | Op::NGTI | Op::NGEI => {
+                unreachable!("as above")
+            }
             Op::CALL => self.registers(&[a, run(b), run(c.saturating_sub(1))]),
             Op::TAILCALL => self.registers(&[a, run(b)]),
             Op::RETURN => self.registers(&[a, run(b.saturating_sub(1))]),
@@ -247,7 +256,7 @@ impl Checker<'_> {
             Op::FORLOOP | Op::TFORLOOP if instr.bx() == 0 => return Err("does not loop".into()),
             Op::FORLOOP | Op::TFORLOOP => pc + 1 - instr.bx() as i64,
             Op::LFALSESKIP => pc + 2,
-            op if is_conditional(op) => pc + 2,
+            op if op.is_conditional() => pc + 2,
             _ => return Ok(()),
         };
         match usize::try_from(target) {
@@ -266,7 +275,7 @@ impl Checker<'_> {
         let after = at(pc + 1);
         let op = instr.op();
         let is = |other: Option<Instr>, op: Op| other.is_some_and(|other| other.op() == op);
-        if is_conditional(op) && !is(after, Op::JMP) && !is(after, Op::LOOP) {
+        if op.is_conditional() && !is(after, Op::JMP) && !is(after, Op::LOOP) {
             return Err("no jump follows".into());
         }
         match op {
@@ -339,23 +348,6 @@ impl Checker<'_> {
             _ => Err("it was not prepared".into()),
         }
     }
-}
-
-fn is_conditional(op: Op) -> bool {
-    matches!(
-        op,
-        Op::EQ
-            | Op::LT
-            | Op::LE
-            | Op::EQK
-            | Op::EQI
-            | Op::LTI
-            | Op::LEI
-            | Op::GTI
-            | Op::GEI
-            | Op::TEST
-            | Op::TESTSET
-    )
 }
 
 /// Whether the instruction leaves an open number of values.

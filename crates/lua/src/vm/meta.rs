@@ -72,7 +72,7 @@ impl Vm {
         // SAFETY: the frame is on top; its saved pc is behind an instruction of its function.
         let (frame, instr) = unsafe { (*f, *(*f).pc.sub(1)) };
         let base = frame.base as usize;
-        match instr.op() {
+        match instr.op().condition() {
             Op::LE | Op::LEI | Op::GEI if le_by_lt => {
                 // Whether it was `__lt` that was called, with the operands swapped, is noted below the call.
                 let negated = t.get(func as usize - 1).truthy();

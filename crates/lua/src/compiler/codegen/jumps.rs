@@ -29,11 +29,6 @@ impl Jumps {
     }
 }
 
-/// Whether an opcode decides on the jump after it.
-pub(super) fn is_conditional(op: Op) -> bool {
-    (Op::EQ as u8..=Op::TESTSET as u8).contains(&(op as u8))
-}
-
 impl Generator<'_, '_, '_> {
     /// Emits a jump with no target yet.
     pub(super) fn jump(&mut self) -> Result<u32, Fail> {
@@ -97,7 +92,7 @@ impl Generator<'_, '_, '_> {
     /// The instruction that decides on the jump at `pc`: the test before it, or itself.
     fn control(&self, pc: u32) -> u32 {
         match pc.checked_sub(1) {
-            Some(before) if is_conditional(self.instr(before).op()) => before,
+            Some(before) if self.instr(before).op().is_conditional() => before,
             _ => pc,
         }
     }
@@ -167,7 +162,7 @@ impl Generator<'_, '_, '_> {
     pub(super) fn negate(&mut self, jump: u32) {
         let control = self.control(jump);
         let test = self.instr(control);
-        debug_assert!(is_conditional(test.op()) && !matches!(test.op(), Op::TEST | Op::TESTSET));
+        debug_assert!(test.op().is_conditional() && !matches!(test.op(), Op::TEST | Op::TESTSET));
         self.set_c(control, u8::from(test.c() == 0));
     }
 
@@ -216,8 +211,9 @@ impl Generator<'_, '_, '_> {
         Ok(())
     }
 
-    /// Lets jumps that lead to jumps go straight to the end of the chain. A function's jumps are all patched by then.
-    pub(super) fn shorten_jumps(&mut self) -> Result<(), Fail> {
+    /// Lets jumps that lead to jumps go straight to the end of the chain, and gives conditionals the opcode of their polarity. A
+    /// function's jumps are all patched by then.
+    pub(super) fn finish_jumps(&mut self) -> Result<(), Fail> {
         /// What the reference's jumps can span up to 5.3.
         const OLD_DISTANCE: u32 = (1 << 17) - 1;
         let limited = self.options.by_reference_captures && self.options.dialect < Dialect::Lua54;
@@ -228,6 +224,7 @@ impl Generator<'_, '_, '_> {
             let target_of = |pc: u32, i: Instr| (pc as i32 + 1 + i.sj()) as u32;
             let instr = self.instr(pc);
             if !is_jump(instr) {
+                self.set_instr(pc, instr.with_polarity());
                 continue;
             }
             let mut target = target_of(pc, instr);

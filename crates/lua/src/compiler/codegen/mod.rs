@@ -150,7 +150,7 @@ impl Generator<'_, '_, '_> {
         self.line = function.return_line;
         self.emit_return(0, 0)?;
         self.leave_scope(0)?;
-        self.shorten_jumps()?;
+        self.finish_jumps()?;
         let upvalues = function.upvalues.iter();
         let upvalues: Box<[UpvalueDesc]> = upvalues.map(|u| self.upvalue(u)).collect();
         for upvalue in &upvalues {

@@ -138,9 +138,9 @@ fn comparisons_become_jumps() {
     check_in(
         "return function(a, b) if a < 1 and b ~= 'x' or not (2 <= a) then f() end return a == b end",
         &[0],
-        r#"LTI 0 1 0
+        r#"NLTI 0 1 0
            JMP 2 ; to 4
-           EQK 1 0 0 ; "x"
+           NEK 1 0 0 ; "x"
            JMP 2 ; to 6
            GEI 0 2 1
            JMP 2 ; to 8
@@ -156,7 +156,7 @@ fn comparisons_become_jumps() {
     check_in(
         "return function(a, b) return a and b or 1 end",
         &[0],
-        "TEST 0 0 0
+        "NTEST 0 0 0
          JMP 2 ; to 4
          TESTSET 2 1 1
          JMP 1 ; to 5
@@ -209,7 +209,7 @@ fn loops_branch_once_a_turn() {
         "repeat local x = f() until x",
         r#"GETTABUP 0 0 0 ; _ENV "f"
            CALL 0 1 2 ; 0 in, 1 out
-           TEST 0 0 0
+           NTEST 0 0 0
            LOOP -4 ; to 0
            RETURN0 0 0 0"#,
     );
@@ -309,7 +309,7 @@ fn references_are_closed_where_their_scope_ends() {
            CLOSURE 1 0 ; line 1
            SETTABUP 0 0 1 ; _ENV "f"
            GETTABUP 1 0 1 ; _ENV "b"
-           TEST 1 0 0
+           NTEST 1 0 0
            JMP 2 ; to 9
            CLOSE 0 0 0
            JMP 4 ; to 13
@@ -324,7 +324,7 @@ fn references_are_closed_where_their_scope_ends() {
         r#"LOADNIL 0 0 0
            CLOSURE 1 0 ; line 1
            SETTABUP 0 0 1 ; _ENV "f"
-           TEST 0 0 0
+           NTEST 0 0 0
            JMP 2 ; to 7
            CLOSE 0 0 0
            JMP 2 ; to 9

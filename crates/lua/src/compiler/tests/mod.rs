@@ -294,7 +294,12 @@ fn the_verifier_sees_broken_code() {
         c.code[find(Op::JMP)] = Instr::j(Op::JMP, 1000)
     });
     refuse("a condition without a jump", &|c| {
-        c.code[find(Op::LT) + 1] = Instr::abc(Op::MOVE, 0, 0, 0);
+        c.code[find(Op::NLT) + 1] = Instr::abc(Op::MOVE, 0, 0, 0);
+    });
+    refuse("a condition of the wrong polarity", &|c| {
+        let at = find(Op::NLT);
+        let old = c.code[at];
+        c.code[at] = Instr::abc(Op::NLT, old.a() as u8, old.b() as u8, 1);
     });
     refuse("top not set", &|c| {
         c.code[find(Op::SETLIST) - 1] = Instr::abc(Op::CALL, 0, 1, 2)

@@ -126,9 +126,9 @@ fn metamethod_of(op: Op) -> Option<&'static str> {
         Op::BNOT => "__bnot",
         Op::LEN | Op::LENF => "__len",
         Op::CONCAT => "__concat",
-        Op::EQ => "__eq",
-        Op::LT | Op::LTI | Op::GTI => "__lt",
-        Op::LE | Op::LEI | Op::GEI => "__le",
+        Op::EQ | Op::NE => "__eq",
+        Op::LT | Op::LTI | Op::GTI | Op::NLT | Op::NLTI | Op::NGTI => "__lt",
+        Op::LE | Op::LEI | Op::GEI | Op::NLE | Op::NLEI | Op::NGEI => "__le",
         Op::CLOSE | Op::RETURN => "__close",
         _ => return None,
     })

@@ -19,7 +19,7 @@ use crate::value::{Val, tag};
 /// PERF: the instruction keeps the upper half of its target register, and so waits for whatever wrote that last: a division of
 /// some instructions before, as handlers use the same few registers.
 #[inline(always)]
-fn to_float(i: i64) -> f64 {
+pub(super) fn to_float(i: i64) -> f64 {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     // SAFETY: both instructions are of the baseline, and touch nothing but the operand named.
     unsafe {

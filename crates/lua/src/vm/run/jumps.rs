@@ -1,23 +1,23 @@
 //! Jumps and comparisons.
 //!
-//! A comparison is followed by a jump word, which it executes when its condition asks for it.
+//! A conditional is followed by a jump word, which it executes when its condition holds (or, by its other opcode, does not).
 
 use super::super::Event;
 use super::super::meta::Outcome;
+use super::arith::to_float;
 use super::{go, kb, leave, ops, ra, rb, safe_point, save, set};
 use crate::op::Op;
 use crate::string::Str;
 use crate::value::{Val, tag};
 use crate::vm::Vm;
 
-/// The jump word behind a conditional: taken, or skipped.
+/// The jump word behind a conditional: taken if the condition holds, else skipped.
 macro_rules! jump_if {
     ($holds:expr, $vm:ident, $pc:ident, $base:ident, $i:ident, $k:ident, $frame:ident) => {
         jump_if!($holds, $vm, $pc, $base, $i, $k, $frame, "")
     };
     ($holds:expr, $vm:ident, $pc:ident, $base:ident, $i:ident, $k:ident, $frame:ident, $place:literal) => {{
-        let holds: bool = $holds;
-        if holds == ($i.c() != 0) {
+        if $holds {
             let word = *$pc;
             let distance = word.0 as i32 as i64 >> 8;
             let pc = $pc.add(1).offset(distance as isize);
@@ -40,17 +40,28 @@ macro_rules! jump_if {
     }};
 }
 
-/// Order of two registers: integers and floats in line.
+/// Order of two registers: integers and floats in line. Each with the opcode for not holding, which is not the opposite order: there is
+/// NaN.
 macro_rules! compare {
-    ($($op:ident: $cmp:tt;)*) => {
+    ($($op:ident $not:ident: $int:expr, $float:expr;)*) => {
         ops! { (vm, pc, base, i, k, frame) $(
             $op => {
                 let (a, b) = (ra(base, i), rb(base, i));
                 if (*a).tag == tag::INT && (*b).tag == tag::INT {
-                    jump_if!((*a).raw_int() $cmp (*b).raw_int(), vm, pc, base, i, k, frame);
+                    jump_if!($int(&(*a).raw_int(), &(*b).raw_int()), vm, pc, base, i, k, frame);
                 }
                 if (*a).tag == tag::FLOAT && (*b).tag == tag::FLOAT {
-                    jump_if!((*a).raw_float() $cmp (*b).raw_float(), vm, pc, base, i, k, frame, "float");
+                    jump_if!($float(&(*a).raw_float(), &(*b).raw_float()), vm, pc, base, i, k, frame, "float");
+                }
+                return slow_order(vm, pc, base, i, k, frame);
+            }
+            $not => {
+                let (a, b) = (ra(base, i), rb(base, i));
+                if (*a).tag == tag::INT && (*b).tag == tag::INT {
+                    jump_if!(!$int(&(*a).raw_int(), &(*b).raw_int()), vm, pc, base, i, k, frame);
+                }
+                if (*a).tag == tag::FLOAT && (*b).tag == tag::FLOAT {
+                    jump_if!(!$float(&(*a).raw_float(), &(*b).raw_float()), vm, pc, base, i, k, frame, "float");
                 }
                 return slow_order(vm, pc, base, i, k, frame);
             }
@@ -58,21 +69,31 @@ macro_rules! compare {
     };
 }
 compare! {
-    LT: <;
-    LE: <=;
+    LT NLT: i64::lt, f64::lt;
+    LE NLE: i64::le, f64::le;
 }
 
 /// Order of a register and a small integer.
 macro_rules! compare_immediate {
-    ($($op:ident: $cmp:tt;)*) => {
+    ($($op:ident $not:ident: $int:expr, $float:expr;)*) => {
         ops! { (vm, pc, base, i, k, frame) $(
             $op => {
                 let a = ra(base, i);
                 if (*a).tag == tag::INT {
-                    jump_if!((*a).raw_int() $cmp i.sb() as i64, vm, pc, base, i, k, frame);
+                    jump_if!($int(&(*a).raw_int(), &(i.sb() as i64)), vm, pc, base, i, k, frame);
                 }
                 if (*a).tag == tag::FLOAT {
-                    jump_if!((*a).raw_float() $cmp i.sb() as f64, vm, pc, base, i, k, frame, "float");
+                    jump_if!($float(&(*a).raw_float(), &to_float(i.sb() as i64)), vm, pc, base, i, k, frame, "float");
+                }
+                return slow_order(vm, pc, base, i, k, frame);
+            }
+            $not => {
+                let a = ra(base, i);
+                if (*a).tag == tag::INT {
+                    jump_if!(!$int(&(*a).raw_int(), &(i.sb() as i64)), vm, pc, base, i, k, frame);
+                }
+                if (*a).tag == tag::FLOAT {
+                    jump_if!(!$float(&(*a).raw_float(), &to_float(i.sb() as i64)), vm, pc, base, i, k, frame, "float");
                 }
                 return slow_order(vm, pc, base, i, k, frame);
             }
@@ -80,10 +101,35 @@ macro_rules! compare_immediate {
     };
 }
 compare_immediate! {
-    LTI: <;
-    LEI: <=;
-    GTI: >;
-    GEI: >=;
+    LTI NLTI: i64::lt, f64::lt;
+    LEI NLEI: i64::le, f64::le;
+    GTI NGTI: i64::gt, f64::gt;
+    GEI NGEI: i64::ge, f64::ge;
+}
+
+/// Whether two values of registers are equal, if no metamethod and no long text is needed to tell.
+#[inline(always)]
+unsafe fn equal(a: *const Val, b: *const Val) -> Option<bool> {
+    // SAFETY: the caller's registers and constants are in range.
+    unsafe {
+        if (*a).tag != (*b).tag {
+            // Equal numbers of the two subtypes are the only equal values with different tags.
+            return Some((*a).is_number() && (*b).is_number() && (*a).raw_eq(*b));
+        }
+        if (*a).tag == tag::FLOAT {
+            return Some((*a).raw_float() == (*b).raw_float());
+        }
+        if (*a).tag <= tag::TRUE || (*a).payload == (*b).payload {
+            return Some(true);
+        }
+        let unclear = match (*a).tag {
+            tag::STR => !(*a).raw_gc::<Str>().is_interned(),
+            tag::TABLE => !both_plain(*a, *b),
+            tag::USERDATA => true,
+            _ => false,
+        };
+        if unclear { None } else { Some(false) }
+    }
 }
 
 ops! { (vm, pc, base, i, k, frame)
@@ -97,55 +143,60 @@ ops! { (vm, pc, base, i, k, frame)
     }
 
     EQ => {
-        let (a, b) = (ra(base, i), rb(base, i));
-        if (*a).tag != (*b).tag {
-            // Equal numbers of the two subtypes are the only equal values with different tags.
-            let mixed = (*a).is_number() && (*b).is_number();
-            jump_if!(mixed && (*a).raw_eq(*b), vm, pc, base, i, k, frame);
+        match equal(ra(base, i), rb(base, i)) {
+            Some(holds) => jump_if!(holds, vm, pc, base, i, k, frame),
+            None => return slow_equal(vm, pc, base, i, k, frame),
         }
-        if (*a).tag == tag::FLOAT {
-            jump_if!((*a).raw_float() == (*b).raw_float(), vm, pc, base, i, k, frame);
+    }
+    NE => {
+        match equal(ra(base, i), rb(base, i)) {
+            Some(holds) => jump_if!(!holds, vm, pc, base, i, k, frame),
+            None => return slow_equal(vm, pc, base, i, k, frame),
         }
-        if (*a).tag <= tag::TRUE || (*a).payload == (*b).payload {
-            jump_if!(true, vm, pc, base, i, k, frame);
-        }
-        if (*a).tag == tag::STR && !(*a).raw_gc::<Str>().is_interned()
-            || (*a).tag == tag::TABLE && !both_plain(*a, *b)
-            || (*a).tag == tag::USERDATA
-        {
-            return slow_equal(vm, pc, base, i, k, frame);
-        }
-        jump_if!(false, vm, pc, base, i, k, frame);
     }
     EQK => {
-        let (a, b) = (ra(base, i), kb(k, i));
-        if (*a).tag == (*b).tag && (*a).tag != tag::FLOAT {
-            let same = (*a).tag <= tag::TRUE || (*a).payload == (*b).payload;
-            if !same && (*a).tag == tag::STR && !(*a).raw_gc::<Str>().is_interned() {
-                return slow_equal(vm, pc, base, i, k, frame);
-            }
-            jump_if!(same, vm, pc, base, i, k, frame);
+        match equal_constant(ra(base, i), kb(k, i)) {
+            Some(holds) => jump_if!(holds, vm, pc, base, i, k, frame),
+            None => return slow_equal(vm, pc, base, i, k, frame),
         }
-        let numbers = (*a).is_number() && (*b).is_number();
-        jump_if!(numbers && (*a).raw_eq(*b), vm, pc, base, i, k, frame);
+    }
+    NEK => {
+        match equal_constant(ra(base, i), kb(k, i)) {
+            Some(holds) => jump_if!(!holds, vm, pc, base, i, k, frame),
+            None => return slow_equal(vm, pc, base, i, k, frame),
+        }
     }
     EQI => {
-        let a = ra(base, i);
-        let imm = i.sb() as i64;
-        let holds = if (*a).tag == tag::INT {
-            (*a).raw_int() == imm
-        } else {
-            (*a).tag == tag::FLOAT && (*a).raw_float() == imm as f64
-        };
-        jump_if!(holds, vm, pc, base, i, k, frame);
+        let (a, imm) = (ra(base, i), i.sb() as i64);
+        if (*a).tag == tag::INT {
+            jump_if!((*a).raw_int() == imm, vm, pc, base, i, k, frame);
+        }
+        jump_if!((*a).tag == tag::FLOAT && (*a).raw_float() == to_float(imm), vm, pc, base, i, k, frame, "other");
+    }
+    NEI => {
+        let (a, imm) = (ra(base, i), i.sb() as i64);
+        if (*a).tag == tag::INT {
+            jump_if!((*a).raw_int() != imm, vm, pc, base, i, k, frame);
+        }
+        jump_if!(!((*a).tag == tag::FLOAT && (*a).raw_float() == to_float(imm)), vm, pc, base, i, k, frame, "other");
     }
     TEST => { jump_if!((*ra(base, i)).truthy(), vm, pc, base, i, k, frame); }
+    NTEST => { jump_if!(!(*ra(base, i)).truthy(), vm, pc, base, i, k, frame); }
     TESTSET => {
         let b = rb(base, i);
-        if (*b).truthy() == (i.c() != 0) {
+        let holds = (*b).truthy();
+        if holds {
             set(ra(base, i), b);
         }
-        jump_if!((*b).truthy(), vm, pc, base, i, k, frame);
+        jump_if!(holds, vm, pc, base, i, k, frame);
+    }
+    NTESTSET => {
+        let b = rb(base, i);
+        let holds = !(*b).truthy();
+        if holds {
+            set(ra(base, i), b);
+        }
+        jump_if!(holds, vm, pc, base, i, k, frame);
     }
 
     /// Long strings, and values that may have `__eq`.
@@ -154,13 +205,13 @@ ops! { (vm, pc, base, i, k, frame)
     slow_equal => {
         save(frame, pc);
         let a = *ra(base, i);
-        let b = if i.op() == Op::EQ { *rb(base, i) } else { *kb(k, i) };
+        let b = if i.op().condition() == Op::EQ { *rb(base, i) } else { *kb(k, i) };
         if a.tag == tag::STR {
             (*vm).charge_equality(a, b);
-            jump_if!(a.raw_eq(b), vm, pc, base, i, k, frame);
+            jump_if!(a.raw_eq(b) == (i.c() != 0), vm, pc, base, i, k, frame);
         }
         match slow_condition(vm, (*vm).equals(a, b)) {
-            Some(holds) => jump_if!(holds, vm, pc, base, i, k, frame),
+            Some(holds) => jump_if!(holds == (i.c() != 0), vm, pc, base, i, k, frame),
             None => return,
         }
     }
@@ -169,7 +220,7 @@ ops! { (vm, pc, base, i, k, frame)
     slow_order => {
         save(frame, pc);
         let (a, imm) = (*ra(base, i), Val::int(i.sb() as i64));
-        let outcome = match i.op() {
+        let outcome = match i.op().condition() {
             Op::LT => (*vm).less(Event::Lt, a, *rb(base, i)),
             Op::LE => (*vm).less(Event::Le, a, *rb(base, i)),
             Op::LTI => (*vm).less(Event::Lt, a, imm),
@@ -178,9 +229,25 @@ ops! { (vm, pc, base, i, k, frame)
             _ => (*vm).less(Event::Le, imm, a),
         };
         match slow_condition(vm, outcome) {
-            Some(holds) => jump_if!(holds, vm, pc, base, i, k, frame),
+            Some(holds) => jump_if!(holds == (i.c() != 0), vm, pc, base, i, k, frame),
             None => return,
         }
+    }
+}
+
+/// As [`equal`], with a constant, which has no metamethods.
+#[inline(always)]
+unsafe fn equal_constant(a: *const Val, b: *const Val) -> Option<bool> {
+    // SAFETY: as above.
+    unsafe {
+        if (*a).tag == (*b).tag && (*a).tag != tag::FLOAT {
+            let same = (*a).tag <= tag::TRUE || (*a).payload == (*b).payload;
+            if !same && (*a).tag == tag::STR && !(*a).raw_gc::<Str>().is_interned() {
+                return None;
+            }
+            return Some(same);
+        }
+        Some((*a).is_number() && (*b).is_number() && (*a).raw_eq(*b))
     }
 }
 

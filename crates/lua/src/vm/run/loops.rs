@@ -18,6 +18,10 @@ ops! { (vm, pc, base, i, k, frame)
             && (*r.add(2)).raw_int() == 1
         {
             let (start, limit) = ((*r).raw_int(), (*r.add(1)).raw_int());
+            if limit == i64::MAX {
+                // Before 5.4 such a loop goes on beyond it.
+                return begin_other_loop(vm, pc, base, i, k, frame);
+            }
             if start <= limit {
                 (*r.add(1)).payload = (limit as u64).wrapping_sub(start as u64);
                 put_int(r.add(3), start);
