@@ -333,10 +333,11 @@ impl Instr {
     /// A conditional whose polarity is in C, with the opcode for it.
     pub(crate) const fn with_polarity(self) -> Instr {
         let op = self.op().condition();
-        if !op.is_conditional() || self.c() != 0 {
+        if !op.is_conditional() {
             return self;
         }
-        Instr(self.0 & !0xFF | (op as u8 + CONDITIONS) as u32)
+        let other = if self.c() == 0 { CONDITIONS } else { 0 };
+        Instr(self.0 & !0xFF | (op as u8 + other) as u32)
     }
     /// The largest `Ax`.
     pub const MAX_AX: u32 = (1 << 24) - 1;
