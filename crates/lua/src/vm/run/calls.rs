@@ -139,7 +139,20 @@ ops! { (vm, pc, base, i, k, frame)
                 }
             }
         }
-        return call_long::<HOOKED>(vm, pc, base, i, k, frame);
+        charge_line(vm, pc, frame);
+        save(frame, pc);
+        let th = (*vm).current;
+        let func = index_of(th, f);
+        let wanted = i.c() as i16 - 1;
+        if !HOOKED && ((*f).tag == tag::NATIVE || (*f).tag == tag::NCLOSURE) {
+            if call_native(vm, func, nargs, wanted) {
+                return resume(vm);
+            }
+            return;
+        }
+        (*th).top = func + 1 + nargs as u32;
+        (*vm).native = NO_NATIVE;
+        return leave(vm, Ok(Next::Call { func, nargs: nargs as u32, nresults: wanted, flags: 0 }));
     }
     /// The result of a quick native where not just one is wanted, or there is none.
     #[inline(never)]
@@ -157,26 +170,6 @@ ops! { (vm, pc, base, i, k, frame)
             (*f).tag = tag::NIL;
         }
     }
-    #[inline(never)]
-    call_long [HOOKED] => {
-        let f = ra(base, i);
-        let nargs = argument_count(vm, f, i);
-        charge_line(vm, pc, frame);
-        save(frame, pc);
-        let th = (*vm).current;
-        let func = index_of(th, f);
-        let wanted = i.c() as i16 - 1;
-        if !HOOKED && ((*f).tag == tag::NATIVE || (*f).tag == tag::NCLOSURE) {
-            if call_native(vm, func, nargs, wanted) {
-                return resume(vm);
-            }
-            return;
-        }
-        (*th).top = func + 1 + nargs as u32;
-        (*vm).native = NO_NATIVE;
-        return leave(vm, Ok(Next::Call { func, nargs: nargs as u32, nresults: wanted, flags: 0 }));
-    }
-
     TAILCALL [HOOKED] => {
         let f = ra(base, i);
         let nargs = argument_count(vm, f, i) as u32;
