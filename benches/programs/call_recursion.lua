@@ -1,5 +1,5 @@
 -- Recursion: Ackermann (deep), Takeuchi (wide), mutual recursion, tail calls, hanoi.
-local n = tonumber((...)) or 9
+local n = tonumber((...)) or 11
 
 local function ackermann(m, k)
   if m == 0 then return k + 1 end
