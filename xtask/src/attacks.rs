@@ -1,16 +1,14 @@
 //! `cargo xtask attacks`: every attack on the release binary, with the table of how each ended, its largest resident set
 //! and the fuel it used beyond its limit. The table in `tests/lua/attacks/README.md` is made by `--write`.
 
-use std::fs;
-
 use rille_testkit::attacks::{self, Row};
 use rille_testkit::workspace_root;
 
-use crate::shell;
+use crate::{section, shell};
 
 /// The table stands between these lines.
-const BEGIN: &str = "<!-- attacks -->\n";
-const END: &str = "<!-- end of attacks -->\n";
+const BEGIN: &str = "<!-- attacks -->";
+const END: &str = "<!-- end of attacks -->";
 
 pub fn run(words: &[String]) -> Result<bool, String> {
     let (write, filter) = match words {
@@ -46,20 +44,8 @@ pub fn run(words: &[String]) -> Result<bool, String> {
         failed.len()
     );
     if write && failed.is_empty() {
-        put_into_readme(&table)?;
+        let readme = workspace_root().join("tests/lua/attacks/README.md");
+        section::replace(&readme, BEGIN, END, &table)?;
     }
     Ok(failed.is_empty())
-}
-
-fn put_into_readme(table: &str) -> Result<(), String> {
-    let path = workspace_root().join("tests/lua/attacks/README.md");
-    let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-    let parts = text
-        .split_once(BEGIN)
-        .and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
-    let Some((before, after)) = parts else {
-        return Err(format!("{}: no place for the table", path.display()));
-    };
-    fs::write(&path, format!("{before}{BEGIN}{table}{END}{after}"))
-        .map_err(|e| format!("{}: {e}", path.display()))
 }

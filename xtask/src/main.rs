@@ -5,10 +5,13 @@
 mod asan;
 mod attacks;
 mod bench;
+mod counts;
 mod fuzz;
+mod measure;
 mod metering;
 mod packages;
 mod scripts;
+mod section;
 mod shell;
 mod suite;
 
@@ -25,7 +28,11 @@ usage: cargo xtask COMMAND
   asan [--stress] [FILTER]                      the VM's tests and the scripts under AddressSanitizer (nightly toolchain)
   fuzz [TARGET] [--seconds N]                   coverage-guided fuzzing, N seconds a target (nightly toolchain, cargo-fuzz)
   soak [--minutes N] [--target NAME]            the fuzz targets over new seeds, for N minutes altogether (stable toolchain)
-  bench [ARGS...]                               the benchmarks under benches/
+  bench [-n N] [--write] [PLACE...]             programs against the lua5.4 and luajit on PATH, by the fastest of N (5) runs in turn,
+                                                then calls between Rust and Lua and the collector's pauses. With PLACE: the
+                                                programs in those files and folders and nothing else. --write: into benches/README.md
+  counts [--write]                              the instructions of some programs against benches/counts.txt (valgrind);
+                                                --write stores what was counted
   metering PLACE...                             what counting instructions costs, over the programs in folders or files
 
 CMD is a command line that takes a script, such as `lua5.4` or `target/release/rille lua`; the default builds and runs
@@ -48,6 +55,8 @@ fn main() -> ExitCode {
         "fuzz" => fuzz::fuzz(&words),
         "soak" => fuzz::soak(&words),
         "bench" => bench::run(&words),
+        "counts" => counts::run(&words),
+        "measured" => measure::measured(&words),
         "metering" => metering::run(&words),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");

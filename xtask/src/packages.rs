@@ -17,7 +17,7 @@ enum Sign {
     PythonModule(&'static str),
 }
 
-const PACKAGES: [Package; 10] = [
+const PACKAGES: [Package; 11] = [
     Package {
         name: "lua5.4",
         sign: Sign::Program("lua5.4"),
@@ -57,6 +57,11 @@ const PACKAGES: [Package; 10] = [
         name: "wrk",
         sign: Sign::Program("wrk"),
         purpose: "load for the fairness measurements",
+    },
+    Package {
+        name: "valgrind",
+        sign: Sign::Program("valgrind"),
+        purpose: "counts the instructions of programs",
     },
     Package {
         name: "curl",
@@ -122,7 +127,8 @@ fn is_present(package: &Package) -> bool {
     }
 }
 
-fn on_path(program: &str) -> bool {
+/// Whether a program of this name can be started.
+pub fn on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
 }

@@ -497,3 +497,23 @@ fn the_heap_checker_finds_nothing() {
         ran.err
     );
 }
+
+/// For measurements: what depends on chance is the same in every run that is told so, and in the sandbox never.
+#[test]
+fn a_seed_makes_runs_alike() {
+    let run = |seed: &str, options: &[&str]| {
+        let script = "print(math.random(0), math.random(0))";
+        let output = rille()
+            .env("RILLE_HASH_SEED", seed)
+            .args(options)
+            .args(["-e", script])
+            .output();
+        let ran = finish(output.expect("the program starts"));
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        ran.out
+    };
+    assert_eq!(run("1", &[]), run("1", &[]));
+    assert_ne!(run("1", &[]), run("2", &[]));
+    assert_ne!(run("no number", &[]), run("no number", &[]));
+    assert_ne!(run("1", &["--sandbox"]), run("1", &["--sandbox"]));
+}

@@ -116,12 +116,22 @@ pub struct StdHost {
     within_line: Cell<bool>,
     /// Whether another program reads standard output; unset: not looked yet.
     read_by_program: Cell<Option<bool>>,
+    /// What `random_seed` answers; unset: a new number each time.
+    seed: Option<u64>,
 }
 
 /// Standard output is written in pieces of this many bytes, or when flushed.
 const OUT_BUFFER: usize = 16 * 1024;
 
 impl StdHost {
+    /// A host whose VMs have the same hash key in every process, so that they do the same work: for measurements. Scripts
+    /// that know the key can make tables slow.
+    pub fn with_seed(seed: u64) -> StdHost {
+        let mut host = StdHost::default();
+        host.seed = Some(seed);
+        host
+    }
+
     fn buffering(&self) -> Buffering {
         self.buffering.get().unwrap_or_else(|| {
             let mode = if std::io::stdout().is_terminal() {
@@ -154,6 +164,10 @@ impl StdHost {
 }
 
 impl Host for StdHost {
+    fn random_seed(&self) -> u64 {
+        self.seed
+            .unwrap_or_else(|| std::hash::RandomState::new().build_hasher().finish())
+    }
     fn unix_time(&self) -> f64 {
         std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)

@@ -72,6 +72,8 @@ impl Vm {
         // SAFETY: the frame is on top; its saved pc is behind an instruction of its function.
         let (frame, instr) = unsafe { (*f, *(*f).pc.sub(1)) };
         let base = frame.base as usize;
+        // The live part ends with the frame's registers again: the next metamethod is called there and not above this one.
+        t.top = frame.base;
         match instr.op().condition() {
             Op::LE | Op::LEI | Op::GEI if le_by_lt => {
                 // Whether it was `__lt` that was called, with the operands swapped, is noted below the call.
