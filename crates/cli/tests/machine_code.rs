@@ -14,7 +14,11 @@ const HELPERS: &[&str] = &[
     "calls::return_to_native",
     "calls::run_quick",
     "slow_value",
-    "jumps::slow_condition",
+    "arith::concat",
+    "begin",
+    "finish",
+    "index::assign",
+    "jumps::decide",
     "arith::event_of",
     "run_lua",
 ];

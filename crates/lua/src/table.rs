@@ -133,13 +133,20 @@ pub(crate) fn int_seed(hash_key: u64) -> u32 {
     (fold(hash_key ^ 0x8EBC_6AF0_9C88_C6E3, 0xD6E8_FEB8_6659_FD93) >> 16) as u32
 }
 
+/// Neighbouring keys are this many to a block (as a power of two), whose nodes are neighbours too.
+const BLOCK_BITS: u32 = 8;
+
 /// A plain multiplication would not do: keys that differ in their upper bits only would collide whatever the key of the
 /// VM is, and a script (or a request with numbers in it) could make every look-up walk one long chain.
+///
+/// Keys of one block differ in the last bits only, by what they differ in themselves, so that a walk from key to key stays in a few
+/// lines of the cache; those bits depend on the block too, so that multiples of its size do not all end in the same.
 #[inline(always)]
 fn hash_int(seed: u32, i: i64) -> u32 {
     const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
-    let h = fold(i as u64 ^ (seed as u64).wrapping_mul(SPREAD), SPREAD);
-    (h ^ h >> 32) as u32
+    let block = (i >> BLOCK_BITS) as u64;
+    let h = fold(block ^ (seed as u64).wrapping_mul(SPREAD), SPREAD);
+    (h ^ h >> 32) as u32 ^ (i & ((1 << BLOCK_BITS) - 1)) as u32
 }
 
 fn hash_word(hash_key: u64, w: u64) -> u32 {

@@ -39,12 +39,14 @@ impl Vm {
         args: &[Val],
         nresults: i16,
     ) -> Result<Next, Thrown> {
-        self.scratch.push(f);
-        self.scratch.extend_from_slice(args);
         let at = self.thread().extent();
-        let room = self.ensure_stack(at + NATIVE_SLOTS);
-        self.scratch.truncate(self.scratch.len() - args.len() - 1);
-        room?;
+        if at + NATIVE_SLOTS > self.thread().stack_size as usize {
+            self.scratch.push(f);
+            self.scratch.extend_from_slice(args);
+            let room = self.ensure_stack(at + NATIVE_SLOTS);
+            self.scratch.truncate(self.scratch.len() - args.len() - 1);
+            room?;
+        }
         let t = self.thread_mut();
         t.set(at, f);
         for (i, v) in args.iter().enumerate() {

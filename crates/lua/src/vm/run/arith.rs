@@ -3,10 +3,10 @@
 //! Each operation does its numbers in line; what is left (strings, metamethods, errors, a divisor of zero) goes to `slow`.
 
 use super::super::Event;
-use super::super::call::Next;
+use super::super::Vm;
 use super::super::debug::Operand;
 use super::{
-    attempt, go, kb, kc, leave, ops, put_float, put_int, ra, rb, rc, resume, save, slow_value,
+    begin, go, kb, kc, leave, ops, put_float, put_int, ra, rb, rc, resume, save, slow_value,
 };
 use crate::number;
 use crate::op::Op;
@@ -305,9 +305,24 @@ ops! { (vm, pc, base, i, k, frame)
     CONCAT => {
         save(frame, pc);
         let at = (*frame).base as usize + i.a();
-        match attempt!(vm, (*vm).concat(at, i.b())) {
-            Next::Run => {}
-            next => return leave(vm, Ok(next)),
+        if !concat(vm, at, i.b()) {
+            return;
+        }
+        return resume(vm);
+    }
+}
+
+/// Concatenates `n` values from stack index `at`. The result is as for [`begin`].
+#[inline(never)]
+unsafe fn concat(vm: *mut Vm, at: usize, n: usize) -> bool {
+    // SAFETY: the running frame is on top.
+    unsafe {
+        match (*vm).concat(at, n) {
+            Ok(next) => begin(vm, next),
+            Err(thrown) => {
+                leave(vm, Err(thrown));
+                false
+            }
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use super::super::call::{NATIVE_SLOTS, Next};
 use super::super::{NO_NATIVE, Vm};
-use super::{attempt, charge_line, closure, go, leave, ops, put, ra, resume, save, set};
+use super::{attempt, charge_line, closure, finish, go, leave, ops, put, ra, resume, save, set};
 use crate::function::{LuaClosure, NativeClosure, NativeDef, Quick};
 use crate::native::{Action, Ctx, Status, Thrown};
 use crate::op::Instr;
@@ -304,6 +304,14 @@ unsafe fn return_values<const HOOKED: bool>(
             ..
         } = *frame;
         (*th).frame_count -= 1;
+        if !HOOKED && flags & SLOW_RETURN == META {
+            save(frame, pc);
+            let result = if n == 0 { Val::NIL } else { *from };
+            if finish(vm, func, result) {
+                resume(vm);
+            }
+            return;
+        }
         if !HOOKED && flags & SLOW_RETURN == TO_NATIVE {
             save(frame, pc);
             move_values(th, func, from, n, -1);

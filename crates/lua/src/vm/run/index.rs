@@ -4,14 +4,16 @@
 //! instruction again, the last of them `slow_get` and `slow_set`.
 
 use super::super::debug::Operand;
-use super::{attempt, kb, kc, leave, ops, put, ra, rb, rc, resume, save, slow_value, upvalue};
+use super::{
+    attempt, begin, kb, kc, leave, ops, put, ra, rb, rc, resume, save, slow_value, upvalue,
+};
 use crate::function::ConstantSlot;
 use crate::heap::Gc;
 use crate::op::{Instr, Op};
 use crate::string::Str;
 use crate::table::{KIND_LAYERED, Slot, Table};
 use crate::value::{Type, Val, tag};
-use crate::vm::Event;
+use crate::vm::{Event, Vm};
 
 /// `R[A] := object[K]`, the constant an interned string.
 macro_rules! get_name {
@@ -411,9 +413,25 @@ ops! { (vm, pc, base, i, k, frame)
             attempt!(vm, (*vm).table_set_int(object.raw_gc(), key.raw_int(), value));
             return super::go!(vm, pc, base, k, frame);
         }
-        match attempt!(vm, (*vm).assign(object, key, value, on)) {
-            Some(next) => return leave(vm, Ok(next)),
-            None => return resume(vm),
+        if !assign(vm, object, key, value, on) {
+            return;
+        }
+        return resume(vm);
+    }
+}
+
+/// `object[key] := value` with all that can mean. The result is as for [`begin`].
+#[inline(never)]
+unsafe fn assign(vm: *mut Vm, object: Val, key: Val, value: Val, on: Operand) -> bool {
+    // SAFETY: the running frame is on top.
+    unsafe {
+        match (*vm).assign(object, key, value, on) {
+            Ok(None) => true,
+            Ok(Some(next)) => begin(vm, next),
+            Err(thrown) => {
+                leave(vm, Err(thrown));
+                false
+            }
         }
     }
 }

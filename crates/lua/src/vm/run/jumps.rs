@@ -5,7 +5,7 @@
 use super::super::Event;
 use super::super::meta::Outcome;
 use super::arith::to_float;
-use super::{go, kb, leave, ops, ra, rb, safe_point, save, set};
+use super::{begin, go, kb, leave, ops, ra, rb, resume, safe_point, save, set};
 use crate::op::Op;
 use crate::string::Str;
 use crate::value::{Val, tag};
@@ -210,9 +210,10 @@ ops! { (vm, pc, base, i, k, frame)
             (*vm).charge_equality(a, b);
             jump_if!(a.raw_eq(b) == (i.c() != 0), vm, pc, base, i, k, frame);
         }
-        match slow_condition(vm, (*vm).equals(a, b)) {
-            Some(holds) => jump_if!(holds == (i.c() != 0), vm, pc, base, i, k, frame),
-            None => return,
+        match decide(vm, (*vm).equals(a, b)) {
+            Decided::Holds(holds) => jump_if!(holds == (i.c() != 0), vm, pc, base, i, k, frame),
+            Decided::Begun => return resume(vm),
+            Decided::Left => return,
         }
     }
     /// The order of anything else.
@@ -228,9 +229,10 @@ ops! { (vm, pc, base, i, k, frame)
             Op::GTI => (*vm).less(Event::Lt, imm, a),
             _ => (*vm).less(Event::Le, imm, a),
         };
-        match slow_condition(vm, outcome) {
-            Some(holds) => jump_if!(holds == (i.c() != 0), vm, pc, base, i, k, frame),
-            None => return,
+        match decide(vm, outcome) {
+            Decided::Holds(holds) => jump_if!(holds == (i.c() != 0), vm, pc, base, i, k, frame),
+            Decided::Begun => return resume(vm),
+            Decided::Left => return,
         }
     }
 }
@@ -258,18 +260,27 @@ fn both_plain(a: Val, b: Val) -> bool {
     a.raw_gc::<Table>().meta.is_null() && b.raw_gc::<Table>().meta.is_null()
 }
 
-/// Whether a condition holds, if that is known without a call.
-unsafe fn slow_condition(
-    vm: *mut Vm,
-    outcome: Result<Outcome<bool>, crate::native::Thrown>,
-) -> Option<bool> {
+/// What came of a condition that its handler does not decide.
+enum Decided {
+    Holds(bool),
+    /// A metamethod, whose frame is on top, will tell.
+    Begun,
+    /// The machine is to be left.
+    Left,
+}
+
+#[inline(never)]
+unsafe fn decide(vm: *mut Vm, outcome: Result<Outcome<bool>, crate::native::Thrown>) -> Decided {
     // SAFETY: `vm` is the running VM.
     unsafe {
         match outcome {
-            Ok(Outcome::Now(holds)) => return Some(holds),
-            Ok(Outcome::Later(next)) => leave(vm, Ok(next)),
-            Err(thrown) => leave(vm, Err(thrown)),
+            Ok(Outcome::Now(holds)) => Decided::Holds(holds),
+            Ok(Outcome::Later(next)) if begin(vm, next) => Decided::Begun,
+            Ok(Outcome::Later(_)) => Decided::Left,
+            Err(thrown) => {
+                leave(vm, Err(thrown));
+                Decided::Left
+            }
         }
-        None
     }
 }

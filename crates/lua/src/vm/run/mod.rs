@@ -288,7 +288,9 @@ ops! { (vm, pc, base, i, k, frame)
     }
 }
 
-/// The value of a slow operation goes to `R[A]` of the instruction before the saved `pc`, now or after a metamethod.
+/// The value of a slow operation goes to `R[A]` of the instruction before the saved `pc`, now or after a metamethod. True: the machine
+/// goes on with the frame on top.
+#[inline(never)]
 unsafe fn slow_value(vm: *mut Vm, i: Instr, outcome: Result<Outcome<Val>, Thrown>) -> bool {
     // SAFETY: the running frame is on top.
     unsafe {
@@ -298,10 +300,54 @@ unsafe fn slow_value(vm: *mut Vm, i: Instr, outcome: Result<Outcome<Val>, Thrown
                 (*vm).thread_mut().set(at, v);
                 return true;
             }
-            Ok(Outcome::Later(next)) => (*vm).exit = Ok(next),
+            Ok(Outcome::Later(next)) => return begin(vm, next),
             Err(thrown) => (*vm).exit = Err(thrown),
         }
         false
+    }
+}
+
+/// Begins a call of a metamethod, whose arguments are on the stack. True: it is a Lua function, whose frame is on top; else the
+/// machine is to be left.
+unsafe fn begin(vm: *mut Vm, next: Next) -> bool {
+    // SAFETY: the running frame is on top.
+    unsafe {
+        if let Next::Run = next {
+            return true;
+        }
+        if let Next::Call {
+            func,
+            nargs,
+            nresults,
+            flags,
+        } = next
+            && (*vm).thread().get(func as usize).tag == tag::LCLOSURE
+            && (*vm).thread().hook.is_none()
+        {
+            match (*vm).push_lua_frame(func, nargs, nresults, flags) {
+                Ok(()) if (*vm).heap.fuel < 0 => (*vm).exit = Ok(Next::SafePoint),
+                Ok(()) => return true,
+                Err(thrown) => (*vm).exit = Err(thrown),
+            }
+            return false;
+        }
+        (*vm).exit = Ok(next);
+        false
+    }
+}
+
+/// Gives the result of a metamethod to the instruction that called it. The result is as for [`begin`].
+#[inline(never)]
+unsafe fn finish(vm: *mut Vm, func: u32, result: Val) -> bool {
+    // SAFETY: the metamethod's frame is gone, and that of its caller on top.
+    unsafe {
+        match (*vm).finish_instruction(func, result) {
+            Ok(next) => begin(vm, next),
+            Err(thrown) => {
+                (*vm).exit = Err(thrown);
+                false
+            }
+        }
     }
 }
 
