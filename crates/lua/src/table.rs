@@ -133,20 +133,21 @@ pub(crate) fn int_seed(hash_key: u64) -> u32 {
     (fold(hash_key ^ 0x8EBC_6AF0_9C88_C6E3, 0xD6E8_FEB8_6659_FD93) >> 16) as u32
 }
 
-/// Neighbouring keys are this many to a block (as a power of two), whose nodes are neighbours too.
-const BLOCK_BITS: u32 = 8;
-
+/// The hash of an integer key for a hash part of `mask` + 1 nodes: the key's own low bits, as many as index the nodes, turned around by
+/// a keyed hash of the bits above them.
+///
+/// Keys of one range as long as the hash part never collide, and lie as near to one another in it as they are: rows, identifiers and
+/// steps of any odd width find their nodes without a miss. Two keys of different ranges collide as often as any two random numbers, and
+/// which do nobody knows without the VM's key.
+///
 /// A plain multiplication would not do: keys that differ in their upper bits only would collide whatever the key of the
 /// VM is, and a script (or a request with numbers in it) could make every look-up walk one long chain.
-///
-/// Keys of one block differ in the last bits only, by what they differ in themselves, so that a walk from key to key stays in a few
-/// lines of the cache; those bits depend on the block too, so that multiples of its size do not all end in the same.
 #[inline(always)]
-fn hash_int(seed: u32, i: i64) -> u32 {
+fn hash_int(seed: u32, i: i64, mask: u32) -> u32 {
     const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
-    let block = (i >> BLOCK_BITS) as u64;
-    let h = fold(block ^ (seed as u64).wrapping_mul(SPREAD), SPREAD);
-    (h ^ h >> 32) as u32 ^ (i & ((1 << BLOCK_BITS) - 1)) as u32
+    let range = (i as u64) >> (u32::BITS - mask.leading_zeros()); // at most 30
+    let h = fold(range ^ (seed as u64).wrapping_mul(SPREAD), SPREAD);
+    (h ^ h >> 32) as u32 ^ i as u32
 }
 
 fn hash_word(hash_key: u64, w: u64) -> u32 {
@@ -257,7 +258,7 @@ impl Table {
 
     #[inline]
     fn find_int_node(&self, i: i64) -> Option<Slot> {
-        let mut n = self.node(hash_int(self.header.aux, i) & self.mask);
+        let mut n = self.node(hash_int(self.header.aux, i, self.mask) & self.mask);
         loop {
             // SAFETY: chains stay inside the node array.
             unsafe {
@@ -564,7 +565,7 @@ impl Table {
     /// The hash of any key that is not nil (floats that are integers must have been normalised).
     fn hash_of(&self, hash_key: u64, key: Val) -> u32 {
         match key.tag {
-            tag::INT => hash_int(self.header.aux, key.raw_int()),
+            tag::INT => hash_int(self.header.aux, key.raw_int(), self.mask),
             tag::STR => key.raw_gc::<Str>().hash_with(hash_key),
             tag::FALSE => 1,
             tag::TRUE => 2,

@@ -358,33 +358,37 @@ fn offset_on(ctx: &mut Ctx<'_>) -> NativeResult {
     let text = ctx.check_str(0)?.as_bytes();
     let int = |i: usize| ctx.arg(i).as_int().unwrap_or(0);
     let (mut n, mut at) = (int(1), int(2) as usize);
-    let continues = |at: usize| text.get(at).is_some_and(|byte| is_continuation(*byte));
-    let mut left = CHUNK;
-    // Forwards, the first character is the one we are at.
-    while if n > 0 {
-        n > 1 && at < text.len()
-    } else {
-        n < 0 && at > 0
-    } {
-        if left == 0 {
-            left = CHUNK;
-            ctx.charge(CHUNK / 4);
-            if ctx.should_pause() {
-                ctx.set_arg(1, Val::int(n));
-                ctx.set_arg(2, Val::int(at as i64));
-                return ctx.pause(offset_on);
+    loop {
+        let before = at;
+        if n > 1 {
+            // Forwards, the first character is the one we are at.
+            let end = text.len().min(at + CHUNK);
+            while n > 1 && at < end {
+                at += 1;
+                n -= i64::from(!text.get(at).is_some_and(|byte| is_continuation(*byte)));
+            }
+        } else if n < 0 {
+            let end = at.saturating_sub(CHUNK);
+            while n < 0 && at > end {
+                at -= 1;
+                n += i64::from(at == 0 || !is_continuation(text[at]));
             }
         }
-        left -= 1;
-        if n > 0 {
-            at += 1;
-            n -= i64::from(!continues(at));
+        ctx.charge(before.abs_diff(at) / 4);
+        let done = if n > 0 {
+            n == 1 || at >= text.len()
         } else {
-            at -= 1;
-            n += i64::from(at == 0 || !continues(at));
+            n == 0 || at == 0
+        };
+        if done {
+            break;
+        }
+        if ctx.should_pause() {
+            ctx.set_arg(1, Val::int(n));
+            ctx.set_arg(2, Val::int(at as i64));
+            return ctx.pause(offset_on);
         }
     }
-    ctx.charge((CHUNK - left) / 4);
     if n == 1 || n == 0 {
         found_offset(ctx, text, at)
     } else {
