@@ -44,7 +44,7 @@ pub(crate) mod frame_flags {
     pub const TO_NATIVE: u16 = 2;
     /// The frame below is Lua and stopped inside an instruction: finish it with the result.
     pub const META: u16 = 4;
-    /// The run loop was entered for this frame: leave it when it returns.
+    /// The interpreter was entered for this frame: leave it when it returns.
     pub const BOUNDARY: u16 = 8;
     /// The first frame of a coroutine.
     pub const BOTTOM: u16 = 16;

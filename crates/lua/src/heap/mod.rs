@@ -127,7 +127,7 @@ impl<T> DerefMut for Gc<T> {
 
 /// The heap of one VM.
 pub struct Heap {
-    /// Instructions left in this slice (see `Vm::resume`). Negative: at the next safe point the run loop stops.
+    /// Instructions left in this slice (see `Vm::resume`). Negative: at the next safe point the interpreter stops.
     pub(crate) fuel: i64,
     /// Fuel put aside while an interrupt is pending.
     held_fuel: i64,
@@ -204,7 +204,7 @@ impl Heap {
         };
     }
 
-    /// Makes the run loop stop at its next safe point for collection work.
+    /// Makes the interpreter stop at its next safe point for collection work.
     pub(crate) fn interrupt(&mut self) {
         if !self.interrupted {
             self.interrupted = true;

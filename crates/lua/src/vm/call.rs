@@ -1,4 +1,4 @@
-//! Everything between two runs of the dispatch loop. Here: calls that the loop does not make itself, natives, and returns into
+//! Everything between two runs of the interpreter. Here: calls that it does not make itself, natives, and returns into
 //! their continuations. Coroutine switches are in [`coroutine`](super::coroutine), errors on their way up in
 //! [`unwind`](super::unwind), preemption and finalizers in [`safe_point`](super::safe_point), the host's entry and exit in
 //! [`entry`](super::entry).

@@ -1,6 +1,6 @@
 //! Debug hooks: a function that a script has called at every call, return, line, or so many instructions of a coroutine.
 //!
-//! A coroutine with a hook runs in the dispatch loop's second form (`run_lua::<true>`), which asks
+//! A coroutine with a hook runs with the interpreter's second table of handlers (`run::STEPS`), which asks
 //! [`Vm::before_instruction`] before each instruction and leaves for every call; the first form knows nothing of hooks.
 //! A hook is called like a metamethod, above everything live, with a frame marked `HOOK`. Where the hooked function
 //! goes on when it returns is in [`Hook::after`].
@@ -260,7 +260,7 @@ impl Vm {
         let in_finalizer = self.in_finalizer;
         let t = self.thread_mut();
         if t.hook.is_none() {
-            // It was taken away: the loop's other form goes on.
+            // It was taken away: the plain handlers go on.
             return Ok(Some(Next::Run));
         }
         let Some(frame) = t.frames().last().copied() else {

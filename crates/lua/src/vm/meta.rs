@@ -1,4 +1,4 @@
-//! Instructions that the dispatch loop does not finish itself: conversions, metamethods, concatenation, comparison.
+//! Instructions that the interpreter's handlers do not finish themselves: conversions, metamethods, concatenation, comparison.
 //!
 //! **Invariant:** a metamethod is called from *inside* an instruction: its frame has `META`, the instruction is the
 //! one before the caller's saved pc, and [`Vm::finish_instruction`] stores the result where that instruction wants it.
@@ -282,7 +282,7 @@ impl Vm {
 
     // ---- arithmetic ----
 
-    /// An arithmetic or bitwise operation that the loop's fast paths did not take.
+    /// An arithmetic or bitwise operation that its handler does not do itself.
     #[cold]
     #[inline(never)]
     pub(crate) fn arith(

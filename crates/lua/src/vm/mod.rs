@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`mod@run`] | the dispatch loop |
+//! | [`mod@run`] | the interpreter |
 //! | [`mod@call`] | calls, returns, coroutine switches, errors: everything between two runs of the loop |
 //! | [`mod@meta`] | instructions that the loop does not finish itself: metamethods, conversions, concatenation |
 //! | [`mod@load`] | compiling and making main functions |
