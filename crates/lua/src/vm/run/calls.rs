@@ -6,7 +6,7 @@
 use super::super::call::{NATIVE_SLOTS, Next};
 use super::super::{NO_NATIVE, Vm};
 use super::{attempt, charge_line, closure, finish, go, leave, ops, put, ra, resume, save, set};
-use crate::function::{LuaClosure, NativeClosure, NativeDef, Quick};
+use crate::function::{LuaClosure, NativeClosure, NativeDef, Proto, Quick};
 use crate::native::{Action, Ctx, Status, Thrown};
 use crate::op::Instr;
 use crate::thread::frame_flags::*;
@@ -32,6 +32,17 @@ unsafe fn argument_count(vm: *mut Vm, at: *mut Val, i: Instr) -> usize {
 unsafe fn index_of(th: *const Thread, at: *mut Val) -> u32 {
     // SAFETY: `at` is in the stack of the coroutine.
     unsafe { at.offset_from((*th).stack) as u32 }
+}
+
+/// Whether the Lua function at `func` can be entered at once: its frame and registers have room, and the slice is not used up.
+#[inline(always)]
+unsafe fn can_enter(vm: *mut Vm, th: *const Thread, p: *const Proto, func: u32) -> bool {
+    // SAFETY: the prototype is that of the function at `func` of the running coroutine.
+    unsafe {
+        func + (*p).frame_size < (*th).stack_size
+            && (*th).frame_count < (*th).frame_capacity
+            && (*vm).heap.fuel >= 0
+    }
 }
 
 /// Writes the frame of a plain call.
@@ -70,10 +81,7 @@ ops! { (vm, pc, base, i, k, frame)
         save(frame, pc);
         let th = (*vm).current;
         let func = index_of(th, f);
-        if func + (*p).frame_size >= (*th).stack_size
-            || (*th).frame_count >= (*th).frame_capacity
-            || (*vm).heap.fuel < 0
-        {
+        if !can_enter(vm, th, p, func) {
             return call_slow(vm, pc, base, i, k, frame);
         }
         base = f.add(1);
@@ -92,10 +100,7 @@ ops! { (vm, pc, base, i, k, frame)
         save(frame, pc);
         let th = (*vm).current;
         let func = index_of(th, f);
-        if func + (*p).frame_size >= (*th).stack_size
-            || (*th).frame_count >= (*th).frame_capacity
-            || (*vm).heap.fuel < 0
-        {
+        if !can_enter(vm, th, p, func) {
             return call_slow(vm, pc, base, i, k, frame);
         }
         let nargs = argument_count(vm, f, i);
@@ -159,15 +164,16 @@ ops! { (vm, pc, base, i, k, frame)
     other_results => {
         let f = ra(base, i);
         let n = ((*f).tag != tag::NOTHING) as usize;
+        if n == 0 {
+            // No register holds it for longer: the collector would take it for an object.
+            put(f, Val::NIL);
+        }
         if i.c() == 0 {
             (*(*vm).current).top = index_of((*vm).current, f) + n as u32;
         } else {
             for j in n..i.c() - 1 {
                 put(f.add(j), Val::NIL);
             }
-        }
-        if n == 0 && i.c() == 1 {
-            (*f).tag = tag::NIL;
         }
     }
     TAILCALL [HOOKED] => {
