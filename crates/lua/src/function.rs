@@ -64,6 +64,23 @@ pub struct NativeDef {
     pub(crate) switch: Option<Switch>,
 }
 
+impl NativeDef {
+    /// A native without a short way.
+    pub const fn new(
+        name: &'static str,
+        run: fn(&mut Ctx<'_>) -> NativeResult,
+        cost: Cost,
+    ) -> NativeDef {
+        NativeDef {
+            name,
+            run,
+            cost,
+            quick: None,
+            switch: None,
+        }
+    }
+}
+
 /// A constant: a value, and for a string where it was found as a key last.
 #[repr(C)]
 #[derive(Clone, Copy)]

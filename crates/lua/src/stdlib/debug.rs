@@ -25,33 +25,23 @@ use crate::vm::debug::{Activation, names};
 use crate::vm::hook::mask;
 use crate::vm::load::LoadError;
 
-static DEBUG: NativeDef = def("debug", debug, Cost::Steps);
-static GETHOOK: NativeDef = def("gethook", gethook, Cost::Constant);
-static GETINFO: NativeDef = def("getinfo", getinfo, Cost::Steps);
-static GETLOCAL: NativeDef = def("getlocal", getlocal, Cost::Steps);
-static GETMETATABLE: NativeDef = def("getmetatable", getmetatable, Cost::Constant);
-static GETREGISTRY: NativeDef = def("getregistry", getregistry, Cost::Constant);
-static GETUPVALUE: NativeDef = def("getupvalue", getupvalue, Cost::Constant);
-static GETUSERVALUE: NativeDef = def("getuservalue", getuservalue, Cost::Constant);
-static SETCSTACKLIMIT: NativeDef = def("setcstacklimit", setcstacklimit, Cost::Constant);
-static SETHOOK: NativeDef = def("sethook", sethook, Cost::Constant);
-static SETLOCAL: NativeDef = def("setlocal", setlocal, Cost::Steps);
-static SETMETATABLE: NativeDef = def("setmetatable", setmetatable, Cost::Constant);
-static SETUPVALUE: NativeDef = def("setupvalue", setupvalue, Cost::Constant);
-static SETUSERVALUE: NativeDef = def("setuservalue", setuservalue, Cost::Constant);
-static TRACEBACK: NativeDef = def("traceback", traceback, Cost::Steps);
-static UPVALUEID: NativeDef = def("upvalueid", upvalueid, Cost::Constant);
-static UPVALUEJOIN: NativeDef = def("upvaluejoin", upvaluejoin, Cost::Constant);
-
-const fn def(name: &'static str, run: fn(&mut Ctx<'_>) -> NativeResult, cost: Cost) -> NativeDef {
-    NativeDef {
-        name,
-        run,
-        cost,
-        quick: None,
-        switch: None,
-    }
-}
+static DEBUG: NativeDef = NativeDef::new("debug", debug, Cost::Steps);
+static GETHOOK: NativeDef = NativeDef::new("gethook", gethook, Cost::Constant);
+static GETINFO: NativeDef = NativeDef::new("getinfo", getinfo, Cost::Steps);
+static GETLOCAL: NativeDef = NativeDef::new("getlocal", getlocal, Cost::Steps);
+static GETMETATABLE: NativeDef = NativeDef::new("getmetatable", getmetatable, Cost::Constant);
+static GETREGISTRY: NativeDef = NativeDef::new("getregistry", getregistry, Cost::Constant);
+static GETUPVALUE: NativeDef = NativeDef::new("getupvalue", getupvalue, Cost::Constant);
+static GETUSERVALUE: NativeDef = NativeDef::new("getuservalue", getuservalue, Cost::Constant);
+static SETCSTACKLIMIT: NativeDef = NativeDef::new("setcstacklimit", setcstacklimit, Cost::Constant);
+static SETHOOK: NativeDef = NativeDef::new("sethook", sethook, Cost::Constant);
+static SETLOCAL: NativeDef = NativeDef::new("setlocal", setlocal, Cost::Steps);
+static SETMETATABLE: NativeDef = NativeDef::new("setmetatable", setmetatable, Cost::Constant);
+static SETUPVALUE: NativeDef = NativeDef::new("setupvalue", setupvalue, Cost::Constant);
+static SETUSERVALUE: NativeDef = NativeDef::new("setuservalue", setuservalue, Cost::Constant);
+static TRACEBACK: NativeDef = NativeDef::new("traceback", traceback, Cost::Steps);
+static UPVALUEID: NativeDef = NativeDef::new("upvalueid", upvalueid, Cost::Constant);
+static UPVALUEJOIN: NativeDef = NativeDef::new("upvaluejoin", upvaluejoin, Cost::Constant);
 
 /// Registry key of the hooks by coroutine (weak keys), as in the reference.
 const HOOKS: &str = "_HOOKKEY";

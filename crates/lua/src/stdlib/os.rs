@@ -18,27 +18,17 @@ use crate::vm::{Event, Vm};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
 
-static CLOCK: NativeDef = def("clock", clock, Cost::Constant);
-static DATE: NativeDef = def("date", os_date, Cost::Bytes);
-static DIFFTIME: NativeDef = def("difftime", difftime, Cost::Constant);
-static EXECUTE: NativeDef = def("execute", execute, Cost::Constant);
-static EXIT: NativeDef = def("exit", exit, Cost::Constant);
-static GETENV: NativeDef = def("getenv", getenv, Cost::Bytes);
-static REMOVE: NativeDef = def("remove", remove, Cost::Constant);
-static RENAME: NativeDef = def("rename", rename, Cost::Constant);
-static SETLOCALE: NativeDef = def("setlocale", setlocale, Cost::Constant);
-static TIME: NativeDef = def("time", time, Cost::Constant);
-static TMPNAME: NativeDef = def("tmpname", tmpname, Cost::Constant);
-
-const fn def(name: &'static str, run: fn(&mut Ctx<'_>) -> NativeResult, cost: Cost) -> NativeDef {
-    NativeDef {
-        name,
-        run,
-        cost,
-        quick: None,
-        switch: None,
-    }
-}
+static CLOCK: NativeDef = NativeDef::new("clock", clock, Cost::Constant);
+static DATE: NativeDef = NativeDef::new("date", os_date, Cost::Bytes);
+static DIFFTIME: NativeDef = NativeDef::new("difftime", difftime, Cost::Constant);
+static EXECUTE: NativeDef = NativeDef::new("execute", execute, Cost::Constant);
+static EXIT: NativeDef = NativeDef::new("exit", exit, Cost::Constant);
+static GETENV: NativeDef = NativeDef::new("getenv", getenv, Cost::Bytes);
+static REMOVE: NativeDef = NativeDef::new("remove", remove, Cost::Constant);
+static RENAME: NativeDef = NativeDef::new("rename", rename, Cost::Constant);
+static SETLOCALE: NativeDef = NativeDef::new("setlocale", setlocale, Cost::Constant);
+static TIME: NativeDef = NativeDef::new("time", time, Cost::Constant);
+static TMPNAME: NativeDef = NativeDef::new("tmpname", tmpname, Cost::Constant);
 
 /// Sets the global `os`.
 pub(crate) fn open(vm: &mut Vm, full_access: bool) -> Result<(), Thrown> {

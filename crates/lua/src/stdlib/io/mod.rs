@@ -43,41 +43,31 @@ const MAX_FORMATS: usize = 250;
 /// Buffer size of `setvbuf` when none is given.
 const DEFAULT_BUFFER: i64 = 1024;
 
-static CLOSE: NativeDef = def("close", io_close, Cost::Constant);
-static FLUSH: NativeDef = def("flush", io_flush, Cost::Constant);
-static INPUT: NativeDef = def("input", io_input, Cost::Constant);
-static LINES: NativeDef = def("lines", io_lines, Cost::Constant);
-static OPEN: NativeDef = def("open", io_open, Cost::Constant);
-static OUTPUT: NativeDef = def("output", io_output, Cost::Constant);
-static POPEN: NativeDef = def("popen", io_popen, Cost::Constant);
-static READ: NativeDef = def("read", io_read, Cost::Bytes);
-static TMPFILE: NativeDef = def("tmpfile", io_tmpfile, Cost::Constant);
-static TYPE: NativeDef = def("type", io_type, Cost::Constant);
-static WRITE: NativeDef = def("write", io_write, Cost::Bytes);
+static CLOSE: NativeDef = NativeDef::new("close", io_close, Cost::Constant);
+static FLUSH: NativeDef = NativeDef::new("flush", io_flush, Cost::Constant);
+static INPUT: NativeDef = NativeDef::new("input", io_input, Cost::Constant);
+static LINES: NativeDef = NativeDef::new("lines", io_lines, Cost::Constant);
+static OPEN: NativeDef = NativeDef::new("open", io_open, Cost::Constant);
+static OUTPUT: NativeDef = NativeDef::new("output", io_output, Cost::Constant);
+static POPEN: NativeDef = NativeDef::new("popen", io_popen, Cost::Constant);
+static READ: NativeDef = NativeDef::new("read", io_read, Cost::Bytes);
+static TMPFILE: NativeDef = NativeDef::new("tmpfile", io_tmpfile, Cost::Constant);
+static TYPE: NativeDef = NativeDef::new("type", io_type, Cost::Constant);
+static WRITE: NativeDef = NativeDef::new("write", io_write, Cost::Bytes);
 
-static FILE_CLOSE: NativeDef = def("close", file_close, Cost::Constant);
-static FILE_FLUSH: NativeDef = def("flush", file_flush, Cost::Constant);
-static FILE_LINES: NativeDef = def("lines", file_lines, Cost::Constant);
-static FILE_READ: NativeDef = def("read", file_read, Cost::Bytes);
-static FILE_SEEK: NativeDef = def("seek", file_seek, Cost::Constant);
-static FILE_SETVBUF: NativeDef = def("setvbuf", file_setvbuf, Cost::Constant);
-static FILE_WRITE: NativeDef = def("write", file_write, Cost::Bytes);
-static FILE_GC: NativeDef = def("__gc", file_gc, Cost::Constant);
-static FILE_CLOSE_VARIABLE: NativeDef = def("__close", file_gc, Cost::Constant);
-static FILE_TOSTRING: NativeDef = def("__tostring", file_tostring, Cost::Constant);
+static FILE_CLOSE: NativeDef = NativeDef::new("close", file_close, Cost::Constant);
+static FILE_FLUSH: NativeDef = NativeDef::new("flush", file_flush, Cost::Constant);
+static FILE_LINES: NativeDef = NativeDef::new("lines", file_lines, Cost::Constant);
+static FILE_READ: NativeDef = NativeDef::new("read", file_read, Cost::Bytes);
+static FILE_SEEK: NativeDef = NativeDef::new("seek", file_seek, Cost::Constant);
+static FILE_SETVBUF: NativeDef = NativeDef::new("setvbuf", file_setvbuf, Cost::Constant);
+static FILE_WRITE: NativeDef = NativeDef::new("write", file_write, Cost::Bytes);
+static FILE_GC: NativeDef = NativeDef::new("__gc", file_gc, Cost::Constant);
+static FILE_CLOSE_VARIABLE: NativeDef = NativeDef::new("__close", file_gc, Cost::Constant);
+static FILE_TOSTRING: NativeDef = NativeDef::new("__tostring", file_tostring, Cost::Constant);
 
 /// The iterator of `lines`; its upvalues are the file, whether to close it at the end, and the formats.
-static NEXT_LINE: NativeDef = def("lines iterator", next_line, Cost::Bytes);
-
-const fn def(name: &'static str, run: fn(&mut Ctx<'_>) -> NativeResult, cost: Cost) -> NativeDef {
-    NativeDef {
-        name,
-        run,
-        cost,
-        quick: None,
-        switch: None,
-    }
-}
+static NEXT_LINE: NativeDef = NativeDef::new("lines iterator", next_line, Cost::Bytes);
 
 /// Sets the global `io`.
 pub(crate) fn open(vm: &mut Vm, full_access: bool) -> Result<(), Thrown> {

@@ -8,32 +8,25 @@ use crate::native::{Ctx, NativeResult, Thrown};
 use crate::value::Val;
 use crate::vm::Vm;
 
-const fn def(name: &'static str, run: fn(&mut Ctx<'_>) -> NativeResult, cost: Cost) -> NativeDef {
-    NativeDef {
-        name,
-        run,
-        cost,
-        quick: None,
-        switch: None,
-    }
-}
-
-static ARSHIFT: NativeDef = def("arshift", |ctx| shift(ctx, |x, n| x >> n), Cost::Constant);
-static BAND: NativeDef = def("band", |ctx| fold(ctx, |a, b| a & b), Cost::Slots);
-static BNOT: NativeDef = def("bnot", |ctx| apply(ctx, |x| !x), Cost::Constant);
-static BOR: NativeDef = def("bor", |ctx| fold(ctx, |a, b| a | b), Cost::Slots);
-static BSWAP: NativeDef = def("bswap", |ctx| apply(ctx, i32::swap_bytes), Cost::Constant);
-static BXOR: NativeDef = def("bxor", |ctx| fold(ctx, |a, b| a ^ b), Cost::Slots);
-static LSHIFT: NativeDef = def("lshift", |ctx| shift(ctx, |x, n| x << n), Cost::Constant);
-static ROL: NativeDef = def("rol", |ctx| shift(ctx, i32::rotate_left), Cost::Constant);
-static ROR: NativeDef = def("ror", |ctx| shift(ctx, i32::rotate_right), Cost::Constant);
-static RSHIFT: NativeDef = def(
+static ARSHIFT: NativeDef =
+    NativeDef::new("arshift", |ctx| shift(ctx, |x, n| x >> n), Cost::Constant);
+static BAND: NativeDef = NativeDef::new("band", |ctx| fold(ctx, |a, b| a & b), Cost::Slots);
+static BNOT: NativeDef = NativeDef::new("bnot", |ctx| apply(ctx, |x| !x), Cost::Constant);
+static BOR: NativeDef = NativeDef::new("bor", |ctx| fold(ctx, |a, b| a | b), Cost::Slots);
+static BSWAP: NativeDef =
+    NativeDef::new("bswap", |ctx| apply(ctx, i32::swap_bytes), Cost::Constant);
+static BXOR: NativeDef = NativeDef::new("bxor", |ctx| fold(ctx, |a, b| a ^ b), Cost::Slots);
+static LSHIFT: NativeDef =
+    NativeDef::new("lshift", |ctx| shift(ctx, |x, n| x << n), Cost::Constant);
+static ROL: NativeDef = NativeDef::new("rol", |ctx| shift(ctx, i32::rotate_left), Cost::Constant);
+static ROR: NativeDef = NativeDef::new("ror", |ctx| shift(ctx, i32::rotate_right), Cost::Constant);
+static RSHIFT: NativeDef = NativeDef::new(
     "rshift",
     |ctx| shift(ctx, |x, n| (x as u32 >> n) as i32),
     Cost::Constant,
 );
-static TOBIT: NativeDef = def("tobit", |ctx| apply(ctx, |x| x), Cost::Constant);
-static TOHEX: NativeDef = def("tohex", tohex, Cost::Constant);
+static TOBIT: NativeDef = NativeDef::new("tobit", |ctx| apply(ctx, |x| x), Cost::Constant);
+static TOHEX: NativeDef = NativeDef::new("tohex", tohex, Cost::Constant);
 
 pub(super) fn open(vm: &mut Vm) -> Result<(), Thrown> {
     let natives = [

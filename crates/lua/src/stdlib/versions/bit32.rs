@@ -9,28 +9,18 @@ use crate::native::{Ctx, NativeResult, Thrown};
 use crate::value::Val;
 use crate::vm::Vm;
 
-const fn def(name: &'static str, run: fn(&mut Ctx<'_>) -> NativeResult, cost: Cost) -> NativeDef {
-    NativeDef {
-        name,
-        run,
-        cost,
-        quick: None,
-        switch: None,
-    }
-}
-
-static ARSHIFT: NativeDef = def("arshift", arshift, Cost::Constant);
-static BAND: NativeDef = def("band", band, Cost::Slots);
-static BNOT: NativeDef = def("bnot", bnot, Cost::Constant);
-static BOR: NativeDef = def("bor", |ctx| fold(ctx, 0, |a, b| a | b), Cost::Slots);
-static BTEST: NativeDef = def("btest", btest, Cost::Slots);
-static BXOR: NativeDef = def("bxor", |ctx| fold(ctx, 0, |a, b| a ^ b), Cost::Slots);
-static EXTRACT: NativeDef = def("extract", extract, Cost::Constant);
-static LROTATE: NativeDef = def("lrotate", |ctx| rotate(ctx, 1), Cost::Constant);
-static LSHIFT: NativeDef = def("lshift", |ctx| shift(ctx, 1), Cost::Constant);
-static REPLACE: NativeDef = def("replace", replace, Cost::Constant);
-static RROTATE: NativeDef = def("rrotate", |ctx| rotate(ctx, -1), Cost::Constant);
-static RSHIFT: NativeDef = def("rshift", |ctx| shift(ctx, -1), Cost::Constant);
+static ARSHIFT: NativeDef = NativeDef::new("arshift", arshift, Cost::Constant);
+static BAND: NativeDef = NativeDef::new("band", band, Cost::Slots);
+static BNOT: NativeDef = NativeDef::new("bnot", bnot, Cost::Constant);
+static BOR: NativeDef = NativeDef::new("bor", |ctx| fold(ctx, 0, |a, b| a | b), Cost::Slots);
+static BTEST: NativeDef = NativeDef::new("btest", btest, Cost::Slots);
+static BXOR: NativeDef = NativeDef::new("bxor", |ctx| fold(ctx, 0, |a, b| a ^ b), Cost::Slots);
+static EXTRACT: NativeDef = NativeDef::new("extract", extract, Cost::Constant);
+static LROTATE: NativeDef = NativeDef::new("lrotate", |ctx| rotate(ctx, 1), Cost::Constant);
+static LSHIFT: NativeDef = NativeDef::new("lshift", |ctx| shift(ctx, 1), Cost::Constant);
+static REPLACE: NativeDef = NativeDef::new("replace", replace, Cost::Constant);
+static RROTATE: NativeDef = NativeDef::new("rrotate", |ctx| rotate(ctx, -1), Cost::Constant);
+static RSHIFT: NativeDef = NativeDef::new("rshift", |ctx| shift(ctx, -1), Cost::Constant);
 
 pub(in crate::stdlib) fn open(vm: &mut Vm) -> Result<(), Thrown> {
     let natives = [

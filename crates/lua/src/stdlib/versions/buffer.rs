@@ -17,35 +17,25 @@ use crate::stdlib::string::FORMAT;
 use crate::value::Val;
 use crate::vm::Vm;
 
-const fn def(name: &'static str, run: fn(&mut Ctx<'_>) -> NativeResult, cost: Cost) -> NativeDef {
-    NativeDef {
-        name,
-        run,
-        cost,
-        quick: None,
-        switch: None,
-    }
-}
-
-static LOAD: NativeDef = def("string.buffer", load_module, Cost::Constant);
-static NEW: NativeDef = def("new", new, Cost::Bytes);
-static PUT: NativeDef = def("put", put, Cost::Bytes);
-static PUTF: NativeDef = def("putf", putf, Cost::Bytes);
-static SET: NativeDef = def("set", set, Cost::Bytes);
-static GET: NativeDef = def("get", get, Cost::Bytes);
-static SKIP: NativeDef = def("skip", skip, Cost::Bytes);
-static RESET: NativeDef = def("reset", reset, Cost::Constant);
-static FREE: NativeDef = def("free", reset, Cost::Constant);
-static TOSTRING: NativeDef = def("tostring", tostring, Cost::Bytes);
-static META_TOSTRING: NativeDef = def("__tostring", tostring, Cost::Bytes);
-static META_LEN: NativeDef = def("__len", len, Cost::Constant);
-static META_CONCAT: NativeDef = def("__concat", concat, Cost::Bytes);
+static LOAD: NativeDef = NativeDef::new("string.buffer", load_module, Cost::Constant);
+static NEW: NativeDef = NativeDef::new("new", new, Cost::Bytes);
+static PUT: NativeDef = NativeDef::new("put", put, Cost::Bytes);
+static PUTF: NativeDef = NativeDef::new("putf", putf, Cost::Bytes);
+static SET: NativeDef = NativeDef::new("set", set, Cost::Bytes);
+static GET: NativeDef = NativeDef::new("get", get, Cost::Bytes);
+static SKIP: NativeDef = NativeDef::new("skip", skip, Cost::Bytes);
+static RESET: NativeDef = NativeDef::new("reset", reset, Cost::Constant);
+static FREE: NativeDef = NativeDef::new("free", reset, Cost::Constant);
+static TOSTRING: NativeDef = NativeDef::new("tostring", tostring, Cost::Bytes);
+static META_TOSTRING: NativeDef = NativeDef::new("__tostring", tostring, Cost::Bytes);
+static META_LEN: NativeDef = NativeDef::new("__len", len, Cost::Constant);
+static META_CONCAT: NativeDef = NativeDef::new("__concat", concat, Cost::Bytes);
 static REFUSED: [NativeDef; 5] = [
-    def("commit", |ctx| refuse(ctx, "commit"), Cost::Constant),
-    def("decode", |ctx| refuse(ctx, "decode"), Cost::Constant),
-    def("encode", |ctx| refuse(ctx, "encode"), Cost::Constant),
-    def("ref", |ctx| refuse(ctx, "ref"), Cost::Constant),
-    def("reserve", |ctx| refuse(ctx, "reserve"), Cost::Constant),
+    NativeDef::new("commit", |ctx| refuse(ctx, "commit"), Cost::Constant),
+    NativeDef::new("decode", |ctx| refuse(ctx, "decode"), Cost::Constant),
+    NativeDef::new("encode", |ctx| refuse(ctx, "encode"), Cost::Constant),
+    NativeDef::new("ref", |ctx| refuse(ctx, "ref"), Cost::Constant),
+    NativeDef::new("reserve", |ctx| refuse(ctx, "reserve"), Cost::Constant),
 ];
 
 /// What a buffer's userdata holds.

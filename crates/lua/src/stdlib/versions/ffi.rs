@@ -17,13 +17,7 @@ use crate::value::Val;
 use crate::vm::Vm;
 
 const fn def(name: &'static str, run: fn(&mut Ctx<'_>) -> NativeResult) -> NativeDef {
-    NativeDef {
-        name,
-        run,
-        cost: Cost::Constant,
-        quick: None,
-        switch: None,
-    }
+    NativeDef::new(name, run, Cost::Constant)
 }
 
 static LOAD_FFI: NativeDef = def("ffi", load_module);

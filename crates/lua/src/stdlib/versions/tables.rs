@@ -12,27 +12,17 @@ use crate::table::{KIND_FROZEN, KIND_LAYERED, Table};
 use crate::value::Val;
 use crate::vm::Vm;
 
-const fn def(name: &'static str, run: fn(&mut Ctx<'_>) -> NativeResult, cost: Cost) -> NativeDef {
-    NativeDef {
-        name,
-        run,
-        cost,
-        quick: None,
-        switch: None,
-    }
-}
-
-static FOREACH: NativeDef = def("foreach", foreach, Cost::Steps);
-static FOREACHI: NativeDef = def("foreachi", foreachi, Cost::Steps);
-static GETN: NativeDef = def("getn", getn, Cost::Constant);
-static MAXN: NativeDef = def("maxn", maxn, Cost::Slots);
-static SETN: NativeDef = def("setn", setn, Cost::Constant);
-static NEW: NativeDef = def("new", new, Cost::Slots);
-static CLEAR: NativeDef = def("clear", clear, Cost::Slots);
+static FOREACH: NativeDef = NativeDef::new("foreach", foreach, Cost::Steps);
+static FOREACHI: NativeDef = NativeDef::new("foreachi", foreachi, Cost::Steps);
+static GETN: NativeDef = NativeDef::new("getn", getn, Cost::Constant);
+static MAXN: NativeDef = NativeDef::new("maxn", maxn, Cost::Slots);
+static SETN: NativeDef = NativeDef::new("setn", setn, Cost::Constant);
+static NEW: NativeDef = NativeDef::new("new", new, Cost::Slots);
+static CLEAR: NativeDef = NativeDef::new("clear", clear, Cost::Slots);
 /// 5.5's.
-pub(super) static CREATE: NativeDef = def("create", create, Cost::Slots);
-static LOAD_NEW: NativeDef = def("table.new", load_new, Cost::Constant);
-static LOAD_CLEAR: NativeDef = def("table.clear", load_clear, Cost::Constant);
+pub(super) static CREATE: NativeDef = NativeDef::new("create", create, Cost::Slots);
+static LOAD_NEW: NativeDef = NativeDef::new("table.new", load_new, Cost::Constant);
+static LOAD_CLEAR: NativeDef = NativeDef::new("table.clear", load_clear, Cost::Constant);
 
 /// Slots that `table.new` makes room for at once; more room is made when it is needed.
 const MAX_ROOM: i64 = 1 << 20;
