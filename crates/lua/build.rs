@@ -3,10 +3,14 @@
 //! `threaded`: each handler ends with a call of the next one, which an optimising compiler makes a jump. Where it does not
 //! (without optimisation, or with code added at the end of functions) the calls would pile up on the native stack: there
 //! each handler returns to a loop. Builds with a sanitizer set `--cfg rille_loop`.
+//!
+//! `--cfg rille_pieces`: tables grow in pieces from a few entries on (see `table`), so that small programs test it.
 
 fn main() {
     println!("cargo::rustc-check-cfg=cfg(threaded)");
     println!("cargo::rustc-check-cfg=cfg(rille_loop)");
+    println!("cargo::rustc-check-cfg=cfg(fuzzing)");
+    println!("cargo::rustc-check-cfg=cfg(rille_pieces)");
     println!("cargo::rerun-if-changed=build.rs");
     let is = |name: &str, values: &[&str]| {
         std::env::var(name).is_ok_and(|value| values.contains(&value.as_str()))

@@ -74,7 +74,7 @@ fn sanitized_cargo(build_dir: &PathBuf) -> Command {
     command
         .env(
             "RUSTFLAGS",
-            "--cfg rille_loop -Zsanitizer=address -Cforce-frame-pointers=yes",
+            "--cfg rille_loop --cfg rille_pieces -Zsanitizer=address -Cforce-frame-pointers=yes",
         )
         .env("ASAN_OPTIONS", "detect_leaks=0:abort_on_error=1")
         .env("CARGO_TARGET_DIR", build_dir);

@@ -463,7 +463,7 @@ impl<'a> Ctx<'a> {
     }
     /// Whether a table has no `__index`, `__newindex` and `__len`: raw access is right for it.
     pub fn is_plain_table(&self, t: Gc<Table>) -> bool {
-        t.meta.is_null() && t.header.extra == 0
+        t.meta.is_null() && t.is_ordinary()
     }
 
     // ---- conversions ----

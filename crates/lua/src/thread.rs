@@ -9,7 +9,7 @@
 
 use crate::function::UpBox;
 use crate::heap::Header;
-use crate::heap::parts::{Parts, layout};
+use crate::heap::parts::Parts;
 use crate::native::{Cont, Status};
 use crate::op::Instr;
 use crate::table::Table;
@@ -237,43 +237,48 @@ impl Thread {
     }
     /// Gives back most of a value stack that is far larger than its live part. The coroutine must not be running.
     /// Returns the bytes freed.
-    pub(crate) fn shrink(&mut self) -> usize {
+    pub(crate) fn shrink(&mut self, parts: &mut Parts) -> usize {
         let (old, live) = (self.stack_size as usize, self.extent());
         if old <= SHRINK_ABOVE || live * 4 > old {
             return 0;
         }
-        self.cut((live * 2).max(FIRST_STACK))
+        self.cut((live * 2).max(FIRST_STACK), parts)
     }
 
     /// Gives back what error handling used beyond the limit, so that the next overflow is a first one again. No native may be
     /// at work in the coroutine. Returns the bytes freed.
-    pub(crate) fn give_back_error_slots(&mut self) -> usize {
+    pub(crate) fn give_back_error_slots(&mut self, parts: &mut Parts) -> usize {
         match self.stack_size as usize > MAX_STACK && self.extent() <= MAX_STACK {
-            true => self.cut(MAX_STACK),
+            true => self.cut(MAX_STACK, parts),
             false => 0,
         }
     }
 
+    /// Lets the open variables know where the stack is going to be.
+    pub(crate) fn redirect_boxes(&mut self, stack: *mut Val) {
+        let mut open = self.open;
+        while !open.is_null() {
+            // SAFETY: boxes on the list are alive, and at slots of the stack.
+            unsafe {
+                let slot = ((*open).location as usize - self.stack as usize) / size_of::<Val>();
+                (*open).location = stack.add(slot);
+                open = (*open).next_open();
+            }
+        }
+    }
+
     /// Makes the stack smaller; everything live is below the new size.
-    fn cut(&mut self, new: usize) -> usize {
+    fn cut(&mut self, new: usize, parts: &mut Parts) -> usize {
         let old = self.stack_size as usize;
         // SAFETY: the block has this layout, and everything that is live stays below the new size; open variables
         // are live, and are redirected to the block's new place.
         unsafe {
-            let block = std::alloc::realloc(
-                self.stack as *mut u8,
-                layout(stack_bytes_of(old)),
-                layout(stack_bytes_of(new)).size(),
-            ) as *mut Val;
+            let (was, is) = (stack_bytes_of(old), stack_bytes_of(new));
+            let block = parts.resize(self.stack as *mut u8, was, is) as *mut Val;
             if block.is_null() {
                 return 0;
             }
-            let mut open = self.open;
-            while !open.is_null() {
-                let slot = ((*open).location as usize - self.stack as usize) / size_of::<Val>();
-                (*open).location = block.add(slot);
-                open = (*open).next_open();
-            }
+            self.redirect_boxes(block);
             self.stack = block;
         }
         self.stack_size = new as u32;

@@ -248,8 +248,8 @@ impl Table {
     pub fn clear(&self) -> Result<()> {
         let lua = self.0.lua()?;
         lua.try_enter(|vm| {
-            let mut t = writable(vm, self.gc())?;
-            t.clear_entries();
+            let t = writable(vm, self.gc())?;
+            vm.clear_table(t);
             Ok(())
         })
     }

@@ -18,7 +18,7 @@ use super::{Gc, Header, Heap, object_size};
 use crate::function::{LuaClosure, NativeClosure, Proto, UpBox};
 use crate::native::Thrown;
 use crate::string::Str;
-use crate::table::{Node, Table};
+use crate::table::{KIND_SPLIT, Node, Place, Slot, Table};
 use crate::thread::{Thread, ThreadState};
 use crate::userdata::UserDataObject;
 use crate::value::{Val, tag};
@@ -345,7 +345,7 @@ impl Heap {
         } else {
             t.clear_from(extent);
             if !active {
-                let freed = t.shrink();
+                let freed = t.shrink(&mut self.parts);
                 self.uncharge(freed);
             }
             // A thread keeps its open variables alive: they are linked into its list.
@@ -382,14 +382,23 @@ impl Heap {
             }
             t.header.mark |= BLACK;
         }
-        let array = t.array_size as usize;
-        let total = array + t.node_count();
+        let total = t.slot_count();
         let end = total.min(from + CHUNK);
-        for i in from..end.min(array) {
-            self.mark(t.array_slot(i).get());
-        }
-        for i in from.max(array)..end {
-            self.scan_node(t.node((i - array) as u32));
+        if t.header.extra & KIND_SPLIT != 0 {
+            for i in from..end {
+                match t.place(i) {
+                    Place::Slot(slot) => self.mark(slot.get()),
+                    Place::Node(n) => self.scan_node(n),
+                }
+            }
+        } else {
+            let array = t.array_size as usize;
+            for i in from..end.min(array) {
+                self.mark(t.array_slot(i).get());
+            }
+            for i in from.max(array)..end {
+                self.scan_node(t.node((i - array) as u32));
+            }
         }
         if end < total {
             self.gc.gray.push(Gray {
@@ -459,9 +468,7 @@ impl Heap {
                 let t = unsafe { Gc::from_ptr(self.gc.ephemerons[keys_done]) };
                 keys_done += 1;
                 work += t.slot_count();
-                for i in 0..t.array_size as usize {
-                    self.mark(t.array_slot(i).get());
-                }
+                each_slot(t, |slot| self.mark(slot.get()));
                 each_node(t, |n| self.mark_ephemeron(n));
             } else {
                 return work;
@@ -516,12 +523,11 @@ impl Heap {
         for &t in tables {
             // SAFETY: tables on the lists are marked, so alive.
             let t = unsafe { Gc::from_ptr(t) };
-            for i in 0..t.array_size as usize {
-                let slot = t.array_slot(i);
+            each_slot(t, |slot| {
                 if self.is_cleared(slot.get()) {
                     slot.set(Val::NIL);
                 }
-            }
+            });
             each_node(t, |n| {
                 // SAFETY: a node of a live table.
                 unsafe {
@@ -722,22 +728,31 @@ fn kill_key(n: *mut Node) {
     }
 }
 
+fn each_slot(t: Gc<Table>, mut f: impl FnMut(Slot)) {
+    for i in 0..t.slot_count() {
+        match t.place(i) {
+            Place::Slot(slot) => f(slot),
+            Place::Node(_) => {}
+        }
+    }
+}
+
 fn each_node(t: Gc<Table>, mut f: impl FnMut(*mut Node)) {
-    for i in 0..t.node_count() {
-        let n = t.node(i as u32);
-        // SAFETY: below the node count.
-        if unsafe { (*n).val_tag } != tag::NIL {
-            f(n);
+    for i in 0..t.slot_count() {
+        match t.place(i) {
+            // SAFETY: a node of the table.
+            Place::Node(n) if unsafe { (*n).val_tag } != tag::NIL => f(n),
+            _ => {}
         }
     }
 }
 
 fn each_empty_node(t: Gc<Table>, mut f: impl FnMut(*mut Node)) {
-    for i in 0..t.node_count() {
-        let n = t.node(i as u32);
-        // SAFETY: below the node count.
-        if unsafe { (*n).val_tag } == tag::NIL {
-            f(n);
+    for i in 0..t.slot_count() {
+        match t.place(i) {
+            // SAFETY: a node of the table.
+            Place::Node(n) if unsafe { (*n).val_tag } == tag::NIL => f(n),
+            _ => {}
         }
     }
 }
@@ -803,6 +818,14 @@ impl Vm {
                     tag: (*node).val_tag,
                 });
             }
+        }
+    }
+
+    /// As [`Vm::barrier_moved`], for an entry that moves to another part.
+    pub(crate) fn mark_moved(&mut self, t: Gc<Table>, key: Val, val: Val) {
+        if t.header.mark & BLACK != 0 && self.heap.gc.phase == Phase::Mark {
+            self.heap.mark(key);
+            self.heap.mark(val);
         }
     }
 

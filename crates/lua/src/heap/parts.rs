@@ -1,19 +1,23 @@
 //! Parts: what objects own outside their cells (array and hash parts of tables, stacks of coroutines).
 //!
 //! They are blocks of the system's allocator. Small ones that are given back are kept for the next of their size, up to
-//! a limit in all: a program that makes small tables takes and gives back a block for each.
+//! a limit in all: a program that makes small tables takes and gives back a block for each. Large ones are pages of their own from the
+//! operating system, where it is known how to ask for them: these come zeroed, one by one when they are first touched, so
+//! that taking a part costs the same whatever its size.
 //!
 //! **Invariants**
 //! - Who owns a part knows its size in bytes; the block is of that size, rounded up for small ones ([`layout`]).
 //! - Parts are charged by their owners; what is kept here is not charged, and bounded.
 
-use std::alloc::{Layout, alloc, dealloc};
+use std::alloc::{Layout, alloc, alloc_zeroed, dealloc};
 use std::ptr::null_mut;
 
 /// Parts of up to this many bytes are kept.
 const SMALL: usize = 512;
 const GRANULE: usize = 16;
 const CLASSES: usize = SMALL / GRANULE + 1;
+/// Parts of this many bytes are pages of their own.
+const MAPPED: usize = 512 * 1024;
 /// Bytes that a small VM keeps; a large one keeps a share of what it uses ([`Parts::keep_for`]).
 const MAX_KEPT: usize = 128 * 1024;
 const KEPT_SHARE: usize = 8;
@@ -65,8 +69,21 @@ impl Parts {
                 return part as *mut u8;
             }
         }
+        if bytes >= MAPPED {
+            return map(bytes);
+        }
         // SAFETY: the layout is not empty.
         unsafe { alloc(layout(bytes)) }
+    }
+
+    /// As [`Parts::allocate`], every byte zero.
+    pub(crate) fn allocate_zeroed(&mut self, bytes: usize) -> *mut u8 {
+        debug_assert!(bytes > SMALL);
+        if bytes >= MAPPED {
+            return map(bytes);
+        }
+        // SAFETY: the layout is not empty.
+        unsafe { alloc_zeroed(layout(bytes)) }
     }
 
     /// Gives a part back.
@@ -85,8 +102,46 @@ impl Parts {
                 self.bytes += rounded;
                 return;
             }
+            if bytes >= MAPPED {
+                return unmap(part, bytes);
+            }
             dealloc(part, layout(bytes));
         }
+    }
+
+    /// A part of another size with the same bytes, as many as fit, and zeros behind them; null, and nothing changed, when the system has
+    /// no memory. Where both are pages of their own, and the system can, no byte is copied.
+    ///
+    /// # Safety
+    /// It is a part of `old` bytes, which only the new one is used for from now on.
+    pub(crate) unsafe fn resize(&mut self, part: *mut u8, old: usize, new: usize) -> *mut u8 {
+        #[cfg(all(target_os = "linux", not(miri)))]
+        if old >= MAPPED && new >= MAPPED {
+            // SAFETY: a mapping of `map`'s, of this size.
+            let p =
+                unsafe { libc::mremap(part as *mut libc::c_void, old, new, libc::MREMAP_MAYMOVE) };
+            return if p == libc::MAP_FAILED {
+                null_mut()
+            } else {
+                p as *mut u8
+            };
+        }
+        let block = match new > SMALL {
+            true => self.allocate_zeroed(new),
+            false => self.allocate(new),
+        };
+        if block.is_null() {
+            return block;
+        }
+        // SAFETY: the copy stays within both; what is behind it in a small part is written.
+        unsafe {
+            std::ptr::copy_nonoverlapping(part, block, old.min(new));
+            if new <= SMALL && new > old {
+                std::ptr::write_bytes(block.add(old), 0, new - old);
+            }
+            self.release(part, old);
+        }
+        block
     }
 
     /// Sets how much is kept by a VM that uses so many bytes.
@@ -116,6 +171,52 @@ impl Parts {
         self.limit = 0;
         self.flush();
     }
+}
+
+/// Zeroed memory of its own; null when the system has none.
+#[cfg(all(unix, not(miri)))]
+fn map(bytes: usize) -> *mut u8 {
+    // SAFETY: a new private mapping that no file is behind.
+    let p = unsafe {
+        libc::mmap(
+            null_mut(),
+            bytes,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANON,
+            -1,
+            0,
+        )
+    };
+    if p == libc::MAP_FAILED {
+        null_mut()
+    } else {
+        p as *mut u8
+    }
+}
+
+/// Gives it back.
+///
+/// # Safety
+/// Made by [`map`] with so many bytes, and not used any more.
+#[cfg(all(unix, not(miri)))]
+unsafe fn unmap(part: *mut u8, bytes: usize) {
+    // SAFETY: the caller's promise.
+    let done = unsafe { libc::munmap(part as *mut libc::c_void, bytes) };
+    debug_assert_eq!(done, 0);
+}
+
+#[cfg(not(all(unix, not(miri))))]
+fn map(bytes: usize) -> *mut u8 {
+    // SAFETY: the layout is not empty.
+    unsafe { alloc_zeroed(layout(bytes)) }
+}
+
+/// # Safety
+/// As above.
+#[cfg(not(all(unix, not(miri))))]
+unsafe fn unmap(part: *mut u8, bytes: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { dealloc(part, layout(bytes)) }
 }
 
 impl Drop for Parts {

@@ -134,8 +134,7 @@ pub(crate) fn length_value(ctx: &mut Ctx<'_>, v: Val) -> Result<i64, Thrown> {
 /// Whether an access must look at metamethods: `false` for a table without a metatable.
 #[inline(always)]
 pub(crate) fn plain(v: Val) -> Option<Gc<Table>> {
-    v.as_table()
-        .filter(|t| t.meta.is_null() && t.header.extra == 0)
+    v.as_table().filter(|t| t.meta.is_null() && t.is_ordinary())
 }
 
 /// Checks that argument `i` is a table, or has the metamethods that make it work like one.

@@ -600,7 +600,7 @@ static SETMETATABLE: NativeDef = NativeDef {
         [t, meta, ..] => match (t.as_table(), meta.as_table()) {
             // Not one that may be protected, or the object of a finalizer.
             (Some(t), Some(meta))
-                if t.header.extra == 0
+                if t.is_ordinary()
                     && t.meta.is_null()
                     && vm.meta_field(meta, Event::Gc).is_nil() =>
             {

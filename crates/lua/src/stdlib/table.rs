@@ -31,7 +31,7 @@ static INSERT: NativeDef = NativeDef {
     cost: Cost::Slots,
     quick: Some(|vm, args, _| match args {
         [t, v] => match t.as_table() {
-            Some(mut t) if t.meta.is_null() && t.header.extra == 0 => {
+            Some(mut t) if t.meta.is_null() && t.is_ordinary() => {
                 let end = t.border().wrapping_add(1);
                 match vm.table_set_int(t, end, *v) {
                     Ok(()) => Val::NOTHING,
@@ -64,7 +64,7 @@ static REMOVE: NativeDef = NativeDef {
     cost: Cost::Slots,
     quick: Some(|vm, args, _| match args {
         [t] => match t.as_table() {
-            Some(mut t) if t.meta.is_null() && t.header.extra == 0 => {
+            Some(mut t) if t.meta.is_null() && t.is_ordinary() => {
                 let size = t.border();
                 let v = t.get_int(size);
                 if size == 0 || vm.table_set_int(t, size, Val::NIL).is_err() {
@@ -116,7 +116,7 @@ pub(crate) fn open(vm: &mut Vm) -> Result<(), Thrown> {
 #[inline(always)]
 pub(super) fn plain(ctx: &Ctx<'_>, v: Val) -> Option<Gc<Table>> {
     v.as_table()
-        .filter(|t| t.header.extra == 0 && (t.meta.is_null() || ctx.vm.dialect < Dialect::Lua53))
+        .filter(|t| t.is_ordinary() && (t.meta.is_null() || ctx.vm.dialect < Dialect::Lua53))
 }
 
 /// As [`plain`], of a table whose length is its own too.

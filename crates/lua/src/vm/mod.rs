@@ -31,7 +31,6 @@ mod vararg;
 use crate::dialect::Dialect;
 use crate::function::{NativeDef, Proto, UpBox};
 use crate::heap::collect::HAS_OPEN;
-use crate::heap::parts::layout;
 use crate::heap::{Gc, Heap};
 use crate::host::Host;
 use crate::native::{Cont, Thrown};
@@ -546,20 +545,13 @@ impl Vm {
         // SAFETY: the old block has `old` values and this layout; the new one is filled; open variables are redirected.
         unsafe {
             // Zero is nil: of a large stack, what is not used is not touched.
-            let block = std::alloc::alloc_zeroed(layout(stack_bytes_of(new))) as *mut Val;
+            let (was, is) = (stack_bytes_of(old), stack_bytes_of(new));
+            let block = self.heap.parts.resize(t.stack as *mut u8, was, is) as *mut Val;
             if block.is_null() {
                 self.heap.uncharge(new * size_of::<Val>());
                 return Err(self.throw_memory());
             }
-            std::ptr::copy_nonoverlapping(t.stack, block, old);
-            let mut open = t.open;
-            while !open.is_null() {
-                (*open).location = block.offset((*open).location.offset_from(t.stack));
-                open = (*open).next_open();
-            }
-            self.heap
-                .parts
-                .release(t.stack as *mut u8, stack_bytes_of(old));
+            t.redirect_boxes(block);
             t.stack = block;
         }
         t.stack_size = new as u32;
@@ -592,15 +584,12 @@ impl Vm {
         self.charge_bytes(new * size_of::<Frame>())?;
         // SAFETY: the old block has `old` frames and this layout; the copy stays within both.
         unsafe {
-            let block = self.heap.parts.allocate(frame_bytes_of(new)) as *mut Frame;
+            let (was, is) = (frame_bytes_of(old), frame_bytes_of(new));
+            let block = self.heap.parts.resize(t.frames as *mut u8, was, is) as *mut Frame;
             if block.is_null() {
                 self.heap.uncharge(new * size_of::<Frame>());
                 return Err(self.throw_memory());
             }
-            std::ptr::copy_nonoverlapping(t.frames, block, t.frame_count as usize);
-            self.heap
-                .parts
-                .release(t.frames as *mut u8, frame_bytes_of(old));
             t.frames = block;
         }
         t.frame_capacity = new as u32;

@@ -166,7 +166,8 @@ impl Vm {
         }
         self.close_boxes(keep as usize + 1);
         if self.thread().stack_size as usize > MAX_STACK {
-            let freed = self.thread_mut().give_back_error_slots();
+            let mut t = self.current_gc();
+            let freed = t.give_back_error_slots(&mut self.heap.parts);
             self.heap.uncharge(freed);
         }
         Ok(Some(Next::CloseCaught))

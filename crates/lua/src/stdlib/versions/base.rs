@@ -160,10 +160,10 @@ pub(in crate::stdlib) fn ipairs(ctx: &mut Ctx<'_>, step: &'static NativeDef) -> 
 pub(in crate::stdlib) fn ipairs_step(ctx: &mut Ctx<'_>) -> NativeResult {
     let i = ctx.check_int(1)?.wrapping_add(1);
     let t = ctx.check_table(0)?;
-    let v = match t.header.extra {
-        0 => t.get_int(i),
+    let v = match t.is_ordinary() {
+        true => t.get_int(i),
         // An environment in layers is one table to those that work raw.
-        _ => match access::index(ctx, Val::table(t), Val::int(i))? {
+        false => match access::index(ctx, Val::table(t), Val::int(i))? {
             Access::Now(v) => v,
             Access::Call(_) => Val::NIL,
         },

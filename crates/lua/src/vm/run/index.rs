@@ -11,7 +11,7 @@ use crate::function::ConstantSlot;
 use crate::heap::Gc;
 use crate::op::{Instr, Op};
 use crate::string::Str;
-use crate::table::{KIND_LAYERED, Slot, Table};
+use crate::table::{KIND_LAYERED, KIND_SPLIT, Slot, Table};
 use crate::value::{Type, Val, tag};
 use crate::vm::{Event, Vm};
 
@@ -272,6 +272,9 @@ ops! { (vm, pc, base, i, k, frame)
     get_int_node => {
         let t: Gc<Table> = (*rb(base, i)).raw_gc();
         let key = if i.op() == Op::GETI { i.c() as i64 } else { (*rc(base, i)).raw_int() };
+        if t.header.extra & KIND_SPLIT != 0 {
+            (*vm).move_slots(t);
+        }
         let v = t.get_int_node(key);
         if v.is_nil() && !t.meta.is_null() {
             return slow_get(vm, pc, base, i, k, frame);
@@ -408,7 +411,7 @@ ops! { (vm, pc, base, i, k, frame)
         if object.tag == tag::TABLE
             && key.tag == tag::INT
             && object.raw_gc::<Table>().meta.is_null()
-            && object.raw_gc::<Table>().header.extra == 0
+            && object.raw_gc::<Table>().is_ordinary()
         {
             attempt!(vm, (*vm).table_set_int(object.raw_gc(), key.raw_int(), value));
             return super::go!(vm, pc, base, k, frame);

@@ -121,7 +121,7 @@ ops! { (vm, pc, base, i, k, frame)
     next_entry_slow => {
         let r = ra(base, i);
         let t: Gc<Table> = (*r.add(1)).raw_gc();
-        if t.header.extra != 0 {
+        if !t.is_ordinary() {
             return iterate::<false>(vm, pc, base, i, k, frame);
         }
         save(frame, pc);

@@ -6,6 +6,8 @@
 //!                                               ^ self.array
 //! ```
 //!
+//! A large table that grows does so in pieces: [`split`] says what it is like meanwhile.
+//!
 //! **Invariants**
 //! - Integer keys from 1 to `array_size` live in the array part only; all others in the hash part only.
 //! - A float key with an integer value is stored as that integer; nil and NaN are never keys.
@@ -16,13 +18,20 @@
 //! - `header.flags` caches metamethod absence when this table is a metatable (bit set: known absent); any store
 //!   that may make a nil field non-nil clears it.
 
-use crate::heap::parts::{Parts, layout};
+mod memory;
+mod resize;
+mod split;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use crate::heap::parts::Parts;
 use crate::heap::{Gc, Header};
-use crate::native::Thrown;
 use crate::number::float_to_int;
 use crate::string::{Str, fold};
 use crate::value::{Val, tag};
-use crate::vm::Vm;
+use memory::{free_array, free_nodes};
+pub(crate) use split::Place;
 use std::ptr::null_mut;
 
 /// A node of the hash part.
@@ -58,6 +67,12 @@ fn dummy() -> *mut Node {
     &raw const DUMMY.0 as *mut Node
 }
 
+/// Hash parts of up to this many nodes are replaced in one piece. (Few where programs are small and the pieces are what is tested.)
+const MAX_WHOLE_NODES: usize = if PIECES { 64 } else { 4096 };
+/// Array parts of up to this many slots are.
+const MAX_WHOLE_ARRAY: usize = if PIECES { 128 } else { 64 * 1024 };
+const PIECES: bool = cfg!(any(test, fuzzing, rille_pieces));
+
 /// Largest array part, in slots.
 const MAX_ARRAY_BITS: usize = 30;
 /// Largest hash part, as a power of two.
@@ -75,18 +90,27 @@ pub struct Table {
     /// Nodes minus one.
     pub(crate) mask: u32,
     /// Nodes at or above this index are taken or have been tried.
+    ///
+    /// In a table with a kind of [`ASIDE`] this field and the next are the place of a pointer ([`Table::aside`]).
     last_free: u32,
     /// A border found before, to start the search from.
     len_hint: u32,
 }
 
 const _: () = assert!(size_of::<Table>() == 48);
+const _: () = assert!(std::mem::offset_of!(Table, last_free) % align_of::<*mut u8>() == 0);
 
 /// The table is an app's environment: it has no entries itself, reads go to the running coroutine's own globals, then
 /// to the app's (the table in `meta`), stores to the former. Being empty, every access to it misses the fast paths.
 pub(crate) const KIND_LAYERED: u8 = 1;
 /// Stores raise an error.
 pub(crate) const KIND_FROZEN: u8 = 2;
+/// Its parts are being replaced ([`split`]).
+pub(crate) const KIND_SPLIT: u8 = 4;
+/// Kinds that scripts can tell from an ordinary table.
+pub(crate) const KIND_SPECIAL: u8 = KIND_LAYERED | KIND_FROZEN;
+/// Kinds of tables that have entries elsewhere than in their two parts.
+const ASIDE: u8 = KIND_SPLIT;
 
 /// What `Table::place_node` did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -184,6 +208,12 @@ impl Table {
         }
     }
 
+    /// Whether raw access is what any access without a metamethod is: it is no environment in layers, and not read-only.
+    #[inline(always)]
+    pub(crate) fn is_ordinary(&self) -> bool {
+        self.header.extra & KIND_SPECIAL == 0
+    }
+
     /// The app's globals behind a layered environment.
     pub(crate) fn layered_base(&self) -> Gc<Table> {
         debug_assert!(self.header.extra & KIND_LAYERED != 0 && !self.meta.is_null());
@@ -205,13 +235,29 @@ impl Table {
     pub(crate) fn array_bytes(slots: usize) -> usize {
         slots * 9
     }
-    /// Bytes of both parts (not of the object).
+    /// Bytes of all parts (not of the object).
     pub(crate) fn part_bytes(&self) -> usize {
+        if let Some(split) = self.split() {
+            return split.part_bytes(self);
+        }
         Self::array_bytes(self.array_size as usize) + self.node_count() * size_of::<Node>()
     }
-    /// Slots of both parts: what a walk over the table costs.
+    /// Slots of all parts: what a walk over the table costs.
     pub fn slot_count(&self) -> usize {
+        if let Some(split) = self.split() {
+            return split.positions(self);
+        }
         self.array_size as usize + self.node_count()
+    }
+    /// What a table with a kind of [`ASIDE`] has besides its parts.
+    fn aside<T>(&self) -> *mut T {
+        debug_assert!(self.header.extra & ASIDE != 0);
+        // SAFETY: the two fields are the pointer's place, of its size and alignment.
+        unsafe { (&raw const self.last_free as *const *mut T).read() }
+    }
+    fn set_aside<T>(&mut self, p: *mut T) {
+        // SAFETY: as above.
+        unsafe { (&raw mut self.last_free as *mut *mut T).write(p) };
     }
     #[inline(always)]
     pub(crate) fn node(&self, i: u32) -> *mut Node {
@@ -266,7 +312,10 @@ impl Table {
                     return Some(Self::node_slot(n));
                 }
                 if (*n).next == 0 {
-                    return None;
+                    return match self.header.extra & ASIDE {
+                        0 => None,
+                        _ => self.find_int_aside(i),
+                    };
                 }
                 n = n.offset((*n).next as isize);
             }
@@ -285,7 +334,10 @@ impl Table {
                     return Some(Self::node_slot(n));
                 }
                 if (*n).next == 0 {
-                    return None;
+                    return match self.header.extra & ASIDE {
+                        0 => None,
+                        _ => self.find_interned_aside(s),
+                    };
                 }
                 n = n.offset((*n).next as isize);
             }
@@ -305,9 +357,22 @@ impl Table {
 
     /// A hint that leads to a slot found in the hash part; in larger tables it leads where the hash does.
     pub(crate) fn hint_for(&self, slot: Slot, hash: u32) -> u32 {
+        if self.header.extra & ASIDE != 0 {
+            return hash;
+        }
         // SAFETY: the slot is that of a node of this table; `val` is the node's first field.
         let index = unsafe { (slot.payload as *mut Node).offset_from(self.nodes) } as u32;
         hash & !self.mask | index
+    }
+
+    /// The slot of a key in the array part, if it is one of its indices.
+    fn find_array_slot(&self, key: Val) -> Option<Slot> {
+        if self.header.extra & KIND_SPLIT != 0 {
+            return self.new_array_slot(key);
+        }
+        let index = key.payload.wrapping_sub(1);
+        let is_index = key.tag == tag::INT && index < u64::from(self.array_size);
+        is_index.then(|| self.array_slot(index as usize))
     }
 
     /// The slot of any key (already normalised), if it has one.
@@ -340,7 +405,10 @@ impl Table {
                     return Some(Self::node_slot(n));
                 }
                 if (*n).next == 0 {
-                    return None;
+                    return match self.header.extra & ASIDE {
+                        0 => None,
+                        _ => self.find_aside(hash_key, key),
+                    };
                 }
                 n = n.offset((*n).next as isize);
             }
@@ -356,7 +424,7 @@ impl Table {
     /// The value under an integer key that is not in the array part.
     #[inline(always)]
     pub(crate) fn get_int_node(&self, i: i64) -> Val {
-        match self.has_nodes() {
+        match self.has_nodes() || self.header.extra & ASIDE != 0 {
             true => self.get_int(i),
             false => Val::NIL,
         }
@@ -376,6 +444,9 @@ impl Table {
 
     /// A border: `n` such that `t[n] ~= nil` (or n is 0) and `t[n + 1] == nil`.
     pub fn border(&mut self) -> i64 {
+        if self.header.extra & ASIDE != 0 {
+            return self.border_aside();
+        }
         let size = self.array_size as usize;
         if size > 0 && self.array_tag(size - 1) == tag::NIL {
             let n = self.array_border(size);
@@ -385,7 +456,7 @@ impl Table {
         if !self.has_nodes() || self.find_live_int(size as i64 + 1).is_none() {
             return size as i64;
         }
-        self.hash_border(size as i64 + 1)
+        self.border_above(size as i64 + 1)
     }
 
     /// A border below `size`, given that the last slot is nil: near the last one found, else by bisection.
@@ -420,8 +491,8 @@ impl Table {
         self.find_int_node(i).filter(|s| !s.get().is_nil())
     }
 
-    /// A border above `low`, whose key is present in the hash part: doubling, then bisection.
-    fn hash_border(&self, mut low: i64) -> i64 {
+    /// A border at or above `low`, whose key is present: doubling, then bisection.
+    fn border_above(&self, mut low: i64) -> i64 {
         let mut high = low;
         loop {
             low = high;
@@ -453,6 +524,9 @@ impl Table {
         if key.is_nil() {
             return Some(0);
         }
+        if let Some(split) = self.split() {
+            return split.position_after(self, hash_key, key);
+        }
         let as_int = match key.tag {
             tag::INT => Some(key.raw_int()),
             tag::FLOAT => float_to_int(key.raw_float()),
@@ -463,13 +537,18 @@ impl Table {
         {
             return Some(i as usize);
         }
+        let index = self.node_index(hash_key, key)?;
+        Some(self.array_size as usize + index + 1)
+    }
+
+    /// The index of a key's node, be it dead.
+    fn node_index(&self, hash_key: u64, key: Val) -> Option<usize> {
         let node = match self.find(hash_key, key) {
             Some(slot) => slot.payload as *mut Node,
             None => self.find_dead(hash_key, key)?,
         };
         // SAFETY: both pointers are into the node array; `val` is the node's first field.
-        let index = unsafe { node.offset_from(self.nodes) } as usize;
-        Some(self.array_size as usize + index + 1)
+        Some(unsafe { node.offset_from(self.nodes) } as usize)
     }
 
     /// The position after `key`, if it is where `hint` says (a position after it, or anything).
@@ -527,6 +606,9 @@ impl Table {
         mut at: usize,
         limit: usize,
     ) -> Result<Option<(usize, Val, Val)>, usize> {
+        if self.header.extra & ASIDE != 0 {
+            return self.entry_aside(at, limit);
+        }
         let array = self.array_size as usize;
         let end = array + self.node_count();
         let stop = at.saturating_add(limit);
@@ -584,7 +666,11 @@ impl Table {
         self.node(self.hash_of(hash_key, key) & self.mask)
     }
 
-    fn take_free(&mut self) -> Option<*mut Node> {
+    /// A node that has never had a key.
+    fn take_free(&mut self, home: u32) -> Option<*mut Node> {
+        if self.mask as usize >= MAX_WHOLE_NODES || self.header.extra & ASIDE != 0 {
+            return self.take_free_of_many(home);
+        }
         while self.last_free > 0 {
             self.last_free -= 1;
             let n = self.node(self.last_free);
@@ -602,11 +688,12 @@ impl Table {
             return Placed::NoRoom;
         }
         let mut placed = Placed::Here;
-        let mut at = self.node(self.hash_of(hash_key, key) & self.mask);
+        let home = self.hash_of(hash_key, key) & self.mask;
+        let mut at = self.node(home);
         // SAFETY: all pointers stay inside the node array.
         unsafe {
             if !Self::is_empty_slot(at) {
-                let Some(free) = self.take_free() else {
+                let Some(free) = self.take_free(home) else {
                     return Placed::NoRoom;
                 };
                 let other = self.main_position(hash_key, at);
@@ -645,6 +732,9 @@ impl Table {
     /// Frees both parts; returns their bytes.
     pub(crate) fn release_parts(&mut self, parts: &mut Parts) -> usize {
         let bytes = self.part_bytes();
+        if self.header.extra & KIND_SPLIT != 0 {
+            self.release_split(parts);
+        }
         free_array(parts, self.array, self.array_size as usize);
         free_nodes(parts, self.nodes, self.node_count());
         self.array = null_mut();
@@ -654,8 +744,9 @@ impl Table {
         bytes
     }
 
-    /// Removes every entry and keeps the parts' memory.
+    /// Removes every entry and keeps the parts' memory. The parts are not being replaced.
     pub(crate) fn clear_entries(&mut self) {
+        debug_assert!(self.header.extra & ASIDE == 0);
         for i in 0..self.array_size as usize {
             self.array_slot(i).set(Val::NIL);
         }
@@ -665,403 +756,5 @@ impl Table {
         }
         self.last_free = self.node_count() as u32;
         self.len_hint = 0;
-    }
-}
-
-#[inline(always)]
-fn free_array(parts: &mut Parts, array: *mut u8, slots: usize) {
-    if slots > 0 {
-        // SAFETY: made by `new_array` with so many slots; `array` points behind the payloads.
-        unsafe { parts.release(array.sub(slots * 8), Table::array_bytes(slots)) };
-    }
-}
-
-#[inline(always)]
-fn free_nodes(parts: &mut Parts, nodes: *mut Node, count: usize) {
-    if count > 0 {
-        // SAFETY: made by `new_nodes` with so many nodes.
-        unsafe { parts.release(nodes as *mut u8, count * size_of::<Node>()) };
-    }
-}
-
-/// Why a raw store was refused.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum BadKey {
-    Nil,
-    NaN,
-}
-
-/// Normalises a key for a store: floats with an integer value become integers.
-pub(crate) fn normalise_key(key: Val) -> Result<Val, BadKey> {
-    match key.tag {
-        tag::NIL => Err(BadKey::Nil),
-        tag::FLOAT => {
-            let f = key.raw_float();
-            match float_to_int(f) {
-                Some(i) => Ok(Val::int(i)),
-                None if f.is_nan() => Err(BadKey::NaN),
-                None => Ok(key),
-            }
-        }
-        _ => Ok(key),
-    }
-}
-
-impl Vm {
-    /// `t[key] = val` without metamethods, with barrier. The table, key and value must be reachable from a root.
-    pub(crate) fn table_set(&mut self, t: Gc<Table>, key: Val, val: Val) -> Result<(), Thrown> {
-        let val = self.script_value(val);
-        let key = match normalise_key(key) {
-            Ok(key) => key,
-            Err(BadKey::Nil) => return Err(self.throw_str("table index is nil")),
-            Err(BadKey::NaN) => return Err(self.throw_str("table index is NaN")),
-        };
-        self.table_set_normal(t, key, val)
-    }
-
-    /// `table_set` for a normalised key.
-    pub(crate) fn table_set_normal(
-        &mut self,
-        mut t: Gc<Table>,
-        key: Val,
-        val: Val,
-    ) -> Result<(), Thrown> {
-        t.header.flags = 0;
-        if let Some(slot) = t.find(self.heap.hash_key, key) {
-            slot.set(val);
-            self.barrier_table(t, val);
-            return Ok(());
-        }
-        if val.is_nil() {
-            return Ok(());
-        }
-        self.table_insert(t, key, val)
-    }
-
-    /// `t[i] = val` without metamethods.
-    pub(crate) fn table_set_int(&mut self, t: Gc<Table>, i: i64, val: Val) -> Result<(), Thrown> {
-        let val = self.script_value(val);
-        if let Some(slot) = t.find_int(i) {
-            slot.set(val);
-            self.barrier_table(t, val);
-            return Ok(());
-        }
-        if val.is_nil() {
-            return Ok(());
-        }
-        self.table_insert(t, Val::int(i), val)
-    }
-
-    /// Inserts a normalised key that is not in the table, with a value that is not nil.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn table_insert(
-        &mut self,
-        mut t: Gc<Table>,
-        key: Val,
-        val: Val,
-    ) -> Result<(), Thrown> {
-        t.header.flags = 0;
-        let append = key.tag == tag::INT
-            && key.raw_int() as u64 == t.array_size as u64 + 1
-            && (t.array_size == 0 || t.array_tag(t.array_size as usize - 1) != tag::NIL);
-        let placed = if append {
-            Placed::NoRoom
-        } else {
-            t.place_node(self.heap.hash_key, key, val)
-        };
-        if let Placed::Moving(node) = placed {
-            self.barrier_moved(t, node);
-        }
-        if placed == Placed::NoRoom {
-            self.table_rehash(t, key)?;
-            match key.tag {
-                tag::INT if (key.raw_int() as u64).wrapping_sub(1) < t.array_size as u64 => {
-                    t.array_slot(key.raw_int() as usize - 1).set(val);
-                }
-                _ => {
-                    let placed = t.place_node(self.heap.hash_key, key, val);
-                    debug_assert!(
-                        placed != Placed::NoRoom,
-                        "a rehash makes room for the key it is given"
-                    );
-                }
-            }
-        }
-        self.barrier_key(t, key);
-        self.barrier_table(t, val);
-        Ok(())
-    }
-
-    /// Finds the sizes that suit the table's keys and one more, and moves everything there.
-    fn table_rehash(&mut self, t: Gc<Table>, extra: Val) -> Result<(), Thrown> {
-        let mut counts = [0u32; MAX_ARRAY_BITS + 1]; // counts[b]: integer keys k with 2^(b-1) < k <= 2^b
-        let mut int_keys = 0u32;
-        let mut count_int = |key: i64, counts: &mut [u32; MAX_ARRAY_BITS + 1]| {
-            if (1..=1i64 << MAX_ARRAY_BITS).contains(&key) {
-                counts[(key as u64).next_power_of_two().trailing_zeros() as usize] += 1;
-                int_keys += 1;
-            }
-        };
-        let mut total = 1u64;
-        let array = t.array_size as usize;
-        let mut low = 0;
-        for (bit, count) in counts.iter_mut().enumerate() {
-            let high = (1usize << bit).min(array);
-            let mut n = 0;
-            for i in low..high {
-                n += (t.array_tag(i) != tag::NIL) as u32;
-            }
-            *count += n;
-            total += n as u64;
-            low = high;
-            if high == array {
-                break;
-            }
-        }
-        let array_used = (total - 1) as u32;
-        for i in 0..t.node_count() {
-            let n = t.node(i as u32);
-            // SAFETY: below the node count.
-            unsafe {
-                if (*n).val_tag != tag::NIL {
-                    total += 1;
-                    if (*n).key_tag == tag::INT {
-                        count_int((*n).key as i64, &mut counts);
-                    }
-                }
-            }
-        }
-        if extra.tag == tag::INT {
-            count_int(extra.raw_int(), &mut counts);
-        }
-        int_keys += array_used;
-        self.heap.spend((t.slot_count() / 8) as i64);
-        // The largest n (a power of two) such that more than n/2 of the slots 1..n would be in use.
-        let (mut best, mut in_array, mut seen) = (0usize, 0u32, 0u32);
-        for (bit, n) in counts.iter().enumerate() {
-            if (1u64 << bit) / 2 >= int_keys as u64 {
-                break;
-            }
-            seen += n;
-            if seen as u64 > (1u64 << bit) / 2 {
-                best = 1 << bit;
-                in_array = seen;
-            }
-        }
-        self.table_resize(t, best, (total - in_array as u64) as usize)
-    }
-
-    /// Gives the table an array part of `array` slots and a hash part for `hash` keys, and moves its entries.
-    pub(crate) fn table_resize(
-        &mut self,
-        mut t: Gc<Table>,
-        array: usize,
-        hash: usize,
-    ) -> Result<(), Thrown> {
-        let hash_slots = if hash == 0 {
-            0
-        } else {
-            hash.next_power_of_two()
-        };
-        if hash_slots > 1 << MAX_HASH_BITS || array > 1 << MAX_ARRAY_BITS {
-            return Err(self.throw_str("table overflow"));
-        }
-        // Charge (and perhaps collect) for both parts before either is touched.
-        let old_array = t.array_size as usize;
-        let bytes = if array != old_array {
-            Table::array_bytes(array)
-        } else {
-            0
-        } + hash_slots * size_of::<Node>();
-        self.charge_bytes(bytes)?;
-        // Entries move one by one, each to a place of its own in a part that may be larger than any cache.
-        let moved = t.node_count() + old_array.saturating_sub(array);
-        self.heap.spend((moved + (array + hash_slots) / 8) as i64);
-        let (old_nodes, old_count) = (t.nodes, t.node_count());
-        let old_array_ptr = t.array;
-        // SAFETY: fresh allocations of the sizes computed above; entries are copied within both bounds.
-        unsafe {
-            let nodes = if hash_slots == 0 {
-                dummy()
-            } else {
-                new_nodes(&mut self.heap.parts, hash_slots)
-            };
-            let moves_array = array != old_array && array > 0;
-            let new_array = if moves_array && !nodes.is_null() {
-                new_array(&mut self.heap.parts, old_array_ptr, old_array, array)
-            } else {
-                null_mut()
-            };
-            if nodes.is_null() || moves_array && new_array.is_null() {
-                // The system has no memory: the table stays as it was.
-                if !nodes.is_null() {
-                    free_nodes(&mut self.heap.parts, nodes, hash_slots);
-                }
-                self.heap.uncharge(bytes);
-                return Err(self.throw_memory());
-            }
-            if array != old_array {
-                t.array = new_array;
-                t.array_size = array as u32;
-            }
-            t.nodes = nodes;
-            t.mask = hash_slots.saturating_sub(1) as u32;
-            t.last_free = hash_slots as u32;
-            // Array entries that no longer fit go to the hash part.
-            for i in array..old_array {
-                let tag = *old_array_ptr.add(i);
-                if tag != tag::NIL {
-                    let val = Val {
-                        payload: *(old_array_ptr as *mut u64).sub(1 + i),
-                        tag,
-                    };
-                    self.replace(&mut t, Val::int(i as i64 + 1), val);
-                }
-            }
-            for i in (0..old_count).rev() {
-                let n = old_nodes.add(i);
-                if (*n).val_tag != tag::NIL {
-                    let key = Val {
-                        payload: (*n).key,
-                        tag: (*n).key_tag,
-                    };
-                    self.replace(&mut t, key, Table::node_slot(n).get());
-                }
-            }
-        }
-        let mut freed = old_count * size_of::<Node>();
-        free_nodes(&mut self.heap.parts, old_nodes, old_count);
-        if array != old_array {
-            free_array(&mut self.heap.parts, old_array_ptr, old_array);
-            freed += Table::array_bytes(old_array);
-        }
-        self.heap.uncharge(freed);
-        self.barrier_resized(t);
-        Ok(())
-    }
-
-    /// As `table_resize`, for a table that has no parts yet.
-    #[inline(never)]
-    pub(crate) fn table_first_parts(
-        &mut self,
-        mut t: Gc<Table>,
-        array: usize,
-        hash: usize,
-    ) -> Result<(), Thrown> {
-        const FEW: usize = 1024;
-        if t.slot_count() > 0 || array > FEW || hash > FEW {
-            return self.table_resize(t, array, hash);
-        }
-        let hash_slots = if hash == 0 {
-            0
-        } else {
-            hash.next_power_of_two()
-        };
-        let bytes = Table::array_bytes(array) + hash_slots * size_of::<Node>();
-        self.charge_bytes(bytes)?;
-        self.heap.spend(((array + hash_slots) / 8) as i64);
-        if array > 0 {
-            // SAFETY: there is no old part.
-            let made = unsafe { new_array(&mut self.heap.parts, null_mut(), 0, array) };
-            if made.is_null() {
-                self.heap.uncharge(bytes);
-                return Err(self.throw_memory());
-            }
-            t.array = made;
-            t.array_size = array as u32;
-        }
-        if hash_slots > 0 {
-            let nodes = new_nodes(&mut self.heap.parts, hash_slots);
-            if nodes.is_null() {
-                // What there is already stays with the table.
-                self.heap.uncharge(hash_slots * size_of::<Node>());
-                return Err(self.throw_memory());
-            }
-            t.nodes = nodes;
-            t.mask = hash_slots as u32 - 1;
-            t.last_free = hash_slots as u32;
-        }
-        Ok(())
-    }
-
-    fn replace(&mut self, t: &mut Gc<Table>, key: Val, val: Val) {
-        if key.tag == tag::INT && (key.raw_int() as u64).wrapping_sub(1) < t.array_size as u64 {
-            t.array_slot(key.raw_int() as usize - 1).set(val);
-        } else {
-            let placed = t.place_node(self.heap.hash_key, key, val);
-            debug_assert!(
-                placed != Placed::NoRoom,
-                "table_resize was asked for too few nodes"
-            );
-        }
-    }
-
-    /// The entry after `key` in traversal order. Charges fuel for the slots passed over.
-    pub(crate) fn table_next(
-        &mut self,
-        t: Gc<Table>,
-        key: Val,
-    ) -> Result<Option<(Val, Val)>, Thrown> {
-        let Some(at) = t.position_after(self.heap.hash_key, key) else {
-            return Err(self.throw_str("invalid key to 'next'"));
-        };
-        let found = t.entry_from(at, usize::MAX).unwrap_or(None);
-        let passed = found.map_or(t.slot_count(), |f| f.0) - at;
-        self.heap.spend((passed / 4) as i64);
-        Ok(found.map(|(_, k, v)| (self.script_value(k), v)))
-    }
-}
-
-/// Parts of this many bytes come zeroed from the system, which is all nil and touches no page before it is used; smaller
-/// ones are filled here.
-const UNTOUCHED: usize = 128 * 1024;
-
-/// A new array part with the entries of the old one, as many as fit; null when the system has no memory.
-///
-/// # Safety
-/// `old` is an array part of `old_slots` slots (or `old_slots` is 0).
-#[inline(always)]
-unsafe fn new_array(parts: &mut Parts, old: *mut u8, old_slots: usize, slots: usize) -> *mut u8 {
-    let bytes = Table::array_bytes(slots);
-    // SAFETY: the part is not empty; the copies stay within both blocks.
-    unsafe {
-        let block = match bytes {
-            UNTOUCHED.. => std::alloc::alloc_zeroed(layout(bytes)),
-            _ => parts.allocate(bytes),
-        };
-        if block.is_null() {
-            return null_mut();
-        }
-        let array = block.add(slots * 8);
-        let kept = old_slots.min(slots);
-        if kept > 0 {
-            std::ptr::copy_nonoverlapping(old.sub(kept * 8), array.sub(kept * 8), kept * 8);
-            std::ptr::copy_nonoverlapping(old, array, kept);
-        }
-        if bytes < UNTOUCHED {
-            std::ptr::write_bytes(array.add(kept), tag::NIL, slots - kept);
-        }
-        array
-    }
-}
-
-/// A new hash part; null when the system has no memory.
-#[inline(always)]
-fn new_nodes(parts: &mut Parts, count: usize) -> *mut Node {
-    let bytes = count * size_of::<Node>();
-    // SAFETY: the part is not empty; every node is initialised (all of the empty node is zero).
-    unsafe {
-        if bytes >= UNTOUCHED {
-            return std::alloc::alloc_zeroed(layout(bytes)) as *mut Node;
-        }
-        let nodes = parts.allocate(bytes) as *mut Node;
-        if nodes.is_null() {
-            return null_mut();
-        }
-        for i in 0..count {
-            nodes.add(i).write(DUMMY.0);
-        }
-        nodes
     }
 }

@@ -1,0 +1,230 @@
+//! Tables against a model, with parts so small that growth in pieces begins early.
+
+use super::{KIND_SPLIT, Table};
+use crate::heap::Gc;
+use crate::host::StdHost;
+use crate::value::{Val, tag};
+use crate::vm::Vm;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::Rc;
+
+/// A generator of the linear congruential kind: what matters is that a failure comes again.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (self.0 >> 33) % n
+    }
+}
+
+fn vm() -> Box<Vm> {
+    let host = Rc::new(StdHost::default());
+    Vm::new(host, usize::MAX / 2, false, Default::default()).expect("memory")
+}
+
+/// A table that a root holds.
+fn table(vm: &mut Vm) -> Gc<Table> {
+    let t = vm.new_table().expect("memory");
+    vm.scratch.push(Val::table(t));
+    t
+}
+
+/// What a key is to the model.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+enum Key {
+    Int(i64),
+    Str(u32),
+    Float(u32),
+}
+
+fn value_of(vm: &mut Vm, key: Key) -> Val {
+    match key {
+        Key::Int(i) => Val::int(i),
+        Key::Str(n) => Val::str(vm.intern(format!("key{n}").as_bytes()).expect("memory")),
+        Key::Float(n) => Val::float(f64::from(n) + 0.5),
+    }
+}
+
+/// The entries as a traversal gives them, each key once.
+fn walk(vm: &mut Vm, t: Gc<Table>) -> HashMap<(u8, u64), i64> {
+    let mut found = HashMap::new();
+    let mut key = Val::NIL;
+    while let Some((k, v)) = vm.table_next(t, key).expect("a key of the table") {
+        let twice = found.insert((k.tag, k.payload), v.raw_int());
+        assert_eq!(twice, None, "{k:?} comes twice");
+        key = k;
+    }
+    found
+}
+
+fn compare(vm: &mut Vm, t: Gc<Table>, model: &BTreeMap<Key, i64>) {
+    for (&key, &v) in model {
+        let k = value_of(vm, key);
+        assert_eq!(t.get(vm.heap.hash_key, k).as_int(), Some(v), "{key:?}");
+    }
+    let found = walk(vm, t);
+    assert_eq!(found.len(), model.len());
+    for (&key, &v) in model {
+        let k = value_of(vm, key);
+        assert_eq!(found.get(&(k.tag, k.payload)), Some(&v), "{key:?}");
+    }
+}
+
+/// Random stores, with keys by `choose`; every so often the table is compared with the model, and part of it removed in a traversal.
+fn agrees(seed: u64, stores: u64, choose: impl Fn(&mut Random, u64) -> Key) -> bool {
+    let mut random = Random(seed);
+    let mut vm = vm();
+    let t = table(&mut vm);
+    let mut model = BTreeMap::new();
+    let mut was_split = false;
+    for n in 0..stores {
+        let key = choose(&mut random, n);
+        let k = value_of(&mut vm, key);
+        if random.below(5) == 0 {
+            vm.table_set(t, k, Val::NIL).expect("memory");
+            model.remove(&key);
+        } else {
+            vm.table_set(t, k, Val::int(n as i64)).expect("memory");
+            model.insert(key, n as i64);
+        }
+        was_split |= t.header.extra & KIND_SPLIT != 0;
+        if random.below(stores / 8) == 0 {
+            compare(&mut vm, t, &model);
+            assert_eq!(vm.check_heap(), Vec::<String>::new());
+        }
+        if random.below(stores / 4) == 0 {
+            remove_half(&mut vm, t, &mut model, &mut random);
+        }
+        if random.below(stores / 4) == 0 {
+            vm.collect_everything();
+        }
+        let n = border(t);
+        assert!(n == 0 || !t.get_int(n).is_nil(), "{n} is no border");
+        assert!(t.get_int(n + 1).is_nil(), "{n} is no border");
+    }
+    compare(&mut vm, t, &model);
+    vm.scratch.pop();
+    vm.collect_everything();
+    assert_eq!(vm.check_heap(), Vec::<String>::new());
+    was_split
+}
+
+fn border(mut t: Gc<Table>) -> i64 {
+    t.border()
+}
+
+/// Sets values to nil while the table is walked over, with collections between.
+fn remove_half(vm: &mut Vm, t: Gc<Table>, model: &mut BTreeMap<Key, i64>, random: &mut Random) {
+    let mut seen = HashSet::new();
+    let mut key = Val::NIL;
+    vm.scratch.push(key);
+    while let Some((k, _)) = vm.table_next(t, key).expect("a key of the table") {
+        assert!(seen.insert((k.tag, k.payload)), "{k:?} comes twice");
+        if random.below(2) == 0 {
+            vm.table_set(t, k, Val::NIL).expect("memory");
+            let gone = match k.tag {
+                tag::INT => Key::Int(k.raw_int()),
+                tag::FLOAT => Key::Float(k.raw_float() as u32),
+                _ => {
+                    let name = k.as_str().expect("a string").as_bytes();
+                    let digits = String::from_utf8_lossy(&name[3..]).into_owned();
+                    Key::Str(digits.parse().expect("a number"))
+                }
+            };
+            assert!(model.remove(&gone).is_some());
+        }
+        // A script's loop holds the key.
+        *vm.scratch.last_mut().expect("pushed") = k;
+        if random.below(64) == 0 {
+            vm.collect_everything();
+        }
+        key = k;
+    }
+    vm.scratch.pop();
+}
+
+#[test]
+fn random_keys_of_all_kinds() {
+    for seed in 0..40 {
+        let split = agrees(seed, 3000, |random, _| match random.below(4) {
+            0 => Key::Int(random.below(600) as i64 - 50),
+            1 => Key::Int(1 << random.below(40)),
+            2 => Key::Str(random.below(900) as u32),
+            _ => Key::Float(random.below(300) as u32),
+        });
+        assert!(split, "the table was never in pieces");
+    }
+}
+
+#[test]
+fn arrays_that_grow_and_become_sparse() {
+    for seed in 0..40 {
+        // Appends, then stores at random, then a range far above.
+        let split = agrees(seed, 4000, |random, n| match n / 1000 {
+            0 => Key::Int(n as i64 + 1),
+            1 => Key::Int(random.below(1500) as i64),
+            2 => Key::Int(5000 - n as i64),
+            _ => Key::Int(1_000_000 + random.below(3000) as i64),
+        });
+        assert!(split, "the table was never in pieces");
+    }
+}
+
+#[test]
+fn a_queue_does_not_grow() {
+    let mut vm = vm();
+    let t = table(&mut vm);
+    const LENGTH: i64 = 500;
+    let mut most = 0;
+    for n in 1..200_000 {
+        vm.table_set_int(t, n, Val::int(n)).expect("memory");
+        if n > LENGTH {
+            vm.table_set_int(t, n - LENGTH, Val::NIL).expect("memory");
+        }
+        most = most.max(t.part_bytes());
+    }
+    assert_eq!(walk(&mut vm, t).len(), LENGTH as usize);
+    assert!(most < LENGTH as usize * 24 * 10, "{most} bytes");
+}
+
+/// Keys of one range fill the nodes without a collision, up to the last one: then each insert has to look for a free node.
+#[test]
+fn a_hash_part_that_is_full_to_the_last_node() {
+    let mut vm = vm();
+    let t = table(&mut vm);
+    for n in 0..5000i64 {
+        vm.table_set_int(t, 1 << 40 | n, Val::int(n))
+            .expect("memory");
+        let other = Val::float(n as f64 + 0.5);
+        vm.table_set(t, other, Val::int(n)).expect("memory");
+    }
+    assert_eq!(walk(&mut vm, t).len(), 10_000);
+    assert_eq!(vm.check_heap(), Vec::<String>::new());
+}
+
+/// The memory limit refuses the new parts: what is there stays, and is found.
+#[test]
+fn growth_that_is_refused_changes_nothing() {
+    let mut vm = vm();
+    let t = table(&mut vm);
+    let mut n = 0i64;
+    vm.heap.limit = vm.heap.used + 300_000;
+    vm.heap.update_trigger();
+    while vm.table_set_int(t, n * 1000, Val::int(n)).is_ok() {
+        n += 1;
+    }
+    assert!(n > 1000, "{n} entries");
+    assert_eq!(walk(&mut vm, t).len(), n as usize);
+    assert_eq!(vm.check_heap(), Vec::<String>::new());
+    vm.heap.limit = usize::MAX / 2;
+    vm.heap.update_trigger();
+    for more in n..2 * n {
+        vm.table_set_int(t, more * 1000, Val::int(more))
+            .expect("memory");
+    }
+    assert_eq!(walk(&mut vm, t).len(), 2 * n as usize);
+}
