@@ -382,7 +382,7 @@ mod tests {
         vm.scratch.push(Val::str(s));
         vm.heap.strings.remove(s);
         finds(&vm, "is not in the intern table");
-        vm.heap.strings.insert(s);
+        assert_eq!(vm.heap.strings.insert(s), 0);
         assert_eq!(vm.check_heap(), Vec::<String>::new());
     }
 
