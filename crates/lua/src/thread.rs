@@ -4,6 +4,8 @@
 //! - Frames lie on the value stack in order: each frame's `func` is at or above the `base` of the one below.
 //! - The live part of the value stack is `0..extent()`; the collector marks it and sets everything above to nil
 //!   whenever it scans the thread, so that a slot that becomes live again later never holds a freed object.
+//! - The registers of every Lua frame are within the stack, also those beyond its live part: a function that waits for
+//!   a call goes on with all of them.
 //! - `open` lists the open `UpBox`es from the highest stack slot to the lowest.
 //! - A thread that is not `current` (or in its chain of resumers) does not change.
 
@@ -199,6 +201,18 @@ impl Thread {
             _ => top,
         }
     }
+    /// The end of the live part and of the registers of every Lua frame.
+    fn room_needed(&self) -> usize {
+        let waiting = self.frames().iter().map(|f| self.register_end(f));
+        waiting.fold(self.extent(), usize::max)
+    }
+    /// The end of the room that a Lua frame was given; 0 for a native's.
+    pub(crate) fn register_end(&self, f: &Frame) -> usize {
+        match self.get(f.func as usize).as_lua_closure() {
+            Some(c) if !f.is_native() => f.base as usize + c.proto().max_stack as usize + 1,
+            _ => 0,
+        }
+    }
     /// Bytes of both stacks and the hook.
     pub(crate) fn stack_bytes(&self) -> usize {
         let hook = if self.hook.is_some() {
@@ -238,25 +252,30 @@ impl Thread {
     /// Gives back most of a value stack that is far larger than its live part. The coroutine must not be running.
     /// Returns the bytes freed.
     pub(crate) fn shrink(&mut self) -> usize {
-        let (old, live) = (self.stack_size as usize, self.extent());
-        if old <= SHRINK_ABOVE || live * 4 > old {
+        let old = self.stack_size as usize;
+        if old <= SHRINK_ABOVE || self.extent() * 4 > old {
             return 0;
         }
-        self.cut((live * 2).max(FIRST_STACK))
+        let new = (self.room_needed() * 2).max(FIRST_STACK);
+        match new * 2 <= old {
+            true => self.cut(new),
+            false => 0,
+        }
     }
 
     /// Gives back what error handling used beyond the limit, so that the next overflow is a first one again. No native may be
     /// at work in the coroutine. Returns the bytes freed.
     pub(crate) fn give_back_error_slots(&mut self) -> usize {
-        match self.stack_size as usize > MAX_STACK && self.extent() <= MAX_STACK {
+        match self.stack_size as usize > MAX_STACK && self.room_needed() <= MAX_STACK {
             true => self.cut(MAX_STACK),
             false => 0,
         }
     }
 
-    /// Makes the stack smaller; everything live is below the new size.
+    /// Makes the stack smaller; everything live, and every frame's registers, are below the new size.
     fn cut(&mut self, new: usize) -> usize {
         let old = self.stack_size as usize;
+        debug_assert!(self.room_needed() <= new);
         // SAFETY: the block has this layout, and everything that is live stays below the new size; open variables
         // are live, and are redirected to the block's new place.
         unsafe {
