@@ -263,6 +263,12 @@ impl Heap {
         }
     }
 
+    /// Ends a growth of the intern table, so that a VM that is made and then idle holds one array only.
+    pub(crate) fn settle_strings(&mut self) {
+        let freed = self.strings.finish_growth();
+        self.uncharge(freed);
+    }
+
     #[inline(always)]
     pub(crate) fn uncharge(&mut self, bytes: usize) {
         debug_assert!(self.used >= bytes);
