@@ -129,15 +129,18 @@ pub struct Thread {
     pub(crate) state: ThreadState,
     /// How the call a native frame waits for ended, when it is continued.
     pub(crate) status: Status,
-    /// How many coroutines wait for one another below this one.
-    pub(crate) depth: u32,
-    /// Preempted before the native frame on top was continued: the results' place and how the call ended.
-    pub(crate) paused: Option<(u32, Status)>,
     /// Nested message handlers, to stop errors inside errors.
     pub(crate) handler_depth: u8,
     /// Whether writes to a layered environment go to the app's globals (init.lua, main chunks of modules).
     pub(crate) shared_writes: bool,
+    /// How many coroutines wait for one another below this one.
+    pub(crate) depth: u32,
+    /// Preempted before the native frame on top was continued: the results' place and how the call ended.
+    pub(crate) paused: Option<(u32, Status)>,
 }
+
+/// A parked coroutine with its first stacks takes this and 328 bytes.
+const _: () = assert!(size_of::<Thread>() == 120);
 
 /// Slots beyond the limit that error handling may use.
 pub(crate) const ERROR_SLOTS: usize = 400;
@@ -145,8 +148,6 @@ pub(crate) const ERROR_SLOTS: usize = 400;
 pub(crate) const MAX_STACK: usize = 1_000_000;
 /// The most frames of one coroutine.
 pub(crate) const MAX_FRAMES: usize = 400_000;
-/// Stacks of up to this many values are left as they are.
-const SHRINK_ABOVE: usize = 64;
 pub(crate) const FIRST_STACK: usize = 16;
 pub(crate) const FIRST_FRAMES: usize = 3;
 
@@ -249,14 +250,15 @@ impl Thread {
         self.top = 0;
         bytes
     }
-    /// Gives back most of a value stack that is far larger than its live part. The coroutine must not be running.
+    /// Gives back most of a value stack that is far larger than its live part: also the room that a native once had in a small
+    /// one, since there may be very many parked coroutines, and it grows in one step. The coroutine must not be running.
     /// Returns the bytes freed.
     pub(crate) fn shrink(&mut self) -> usize {
         let old = self.stack_size as usize;
-        if old <= SHRINK_ABOVE || self.extent() * 4 > old {
+        if old <= FIRST_STACK || self.extent() * 2 > old {
             return 0;
         }
-        let new = (self.room_needed() * 2).max(FIRST_STACK);
+        let new = self.room_needed().max(FIRST_STACK);
         match new * 2 <= old {
             true => self.cut(new),
             false => 0,
@@ -333,4 +335,41 @@ pub(crate) const fn stack_bytes_of(slots: usize) -> usize {
 /// Bytes of a frame stack.
 pub(crate) const fn frame_bytes_of(frames: usize) -> usize {
     frames * size_of::<Frame>()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::vm::tests::run;
+
+    /// Bytes that each of many objects takes, made by a script's statement in a loop and kept in `t`.
+    fn bytes_of_one(make: &str) -> f64 {
+        let source = format!(
+            "local t = {{}} for i = 1, 1000 do t[i] = false end
+             collectgarbage() collectgarbage()
+             local before = collectgarbage('count')
+             for i = 1, 1000 do {make} end
+             collectgarbage() collectgarbage()
+             return (collectgarbage('count') - before) * 1024 / 1000"
+        );
+        let (vm, result) = run(&source, false);
+        assert_eq!(vm.check_heap(), Vec::<String>::new());
+        result.expect("it runs")[0].as_number().expect("a number")
+    }
+
+    #[test]
+    fn a_parked_coroutine_takes_at_most_512_bytes() {
+        for body in [
+            "coroutine.yield()",
+            "local a = ... local b = coroutine.yield(a) return a + b",
+            // Natives have had their room on its stack.
+            "local a = ... local s = string.format('%d', 3) coroutine.yield(a, s)",
+            "pcall(error, 'no') for i = 1, 3 do coroutine.yield(i) end",
+        ] {
+            let bytes = bytes_of_one(&format!(
+                "local co = coroutine.create(function(...) {body} end) coroutine.resume(co, i) t[i] = co"
+            ));
+            // The function is a closure of its own without captured variables, 16 bytes.
+            assert!(bytes > 256.0 && bytes - 16.0 <= 512.0, "{body}: {bytes}");
+        }
+    }
 }
