@@ -1,11 +1,9 @@
-//! Strings and the intern table.
+//! Strings. The table of those that are interned is in [`crate::heap::intern`].
 //!
 //! **Invariants**
 //! - A string's bytes never change and never move.
 //! - Strings of up to [`MAX_INTERNED`] bytes are interned: equal bytes, equal pointer. Longer ones are not, and
 //!   their hash is computed when first asked for.
-//! - The intern table holds no owner: the sweep takes a dead string out before its memory is reused. A string
-//!   found there while the collector sweeps may be dead already: [`Interner::find`]'s caller revives it.
 
 use crate::heap::{Gc, Header};
 
@@ -116,150 +114,6 @@ pub(crate) fn hash_bytes(key: u64, bytes: &[u8]) -> u32 {
     };
     let h = fold(a ^ P1 ^ h, b ^ key.rotate_left(32) ^ P0);
     (h ^ (h >> 32)) as u32
-}
-
-/// The table of interned strings: linear probing over pointers that carry the low 16 bits of the hash in
-/// their unused upper bits, so that a probe touches the string only when those match.
-///
-/// **Invariant:** no slot between a string's home and its place is empty, and there are no tombstones: a removal shifts
-/// back what follows. (With tombstones that inserts reuse, runs grow without end in a steady state.)
-pub(crate) struct Interner {
-    slots: Box<[u64]>,
-    mask: usize,
-    live: usize,
-}
-
-const EMPTY: u64 = 0;
-const POINTER_BITS: u32 = 48;
-const POINTER_MASK: u64 = (1 << POINTER_BITS) - 1;
-const STAMP_MASK: usize = 0xFFFF;
-
-fn entry(s: Gc<Str>) -> u64 {
-    debug_assert!(s.addr() & !POINTER_MASK == 0);
-    s.addr() | ((s.hash as usize & STAMP_MASK) as u64) << POINTER_BITS
-}
-
-fn string_of(slot: u64) -> Gc<Str> {
-    // SAFETY: slots that are not empty hold pointers to strings that the sweep has not freed.
-    unsafe { Gc::from_addr(slot & POINTER_MASK) }
-}
-
-impl Interner {
-    pub(crate) fn new() -> Interner {
-        Interner {
-            slots: vec![EMPTY; 256].into_boxed_slice(),
-            mask: 255,
-            live: 0,
-        }
-    }
-
-    /// Bytes the table itself takes.
-    pub(crate) fn bytes(&self) -> usize {
-        self.slots.len() * 8
-    }
-
-    /// Bytes that the next insert must have charged first (0 when no growth is due).
-    pub(crate) fn growth_due(&self) -> usize {
-        if (self.live + 1) * 8 > self.slots.len() * 5 {
-            self.slots.len() * 2 * 8
-        } else {
-            0
-        }
-    }
-
-    #[inline(always)]
-    pub(crate) fn find(&self, hash: u32, bytes: &[u8]) -> Option<Gc<Str>> {
-        let stamp = (hash as usize & STAMP_MASK) as u64;
-        let mut i = hash as usize & self.mask;
-        loop {
-            let slot = self.slots[i];
-            if slot == EMPTY {
-                return None;
-            }
-            if slot >> POINTER_BITS == stamp {
-                let s = string_of(slot);
-                if s.hash == hash && s.as_bytes() == bytes {
-                    return Some(s);
-                }
-            }
-            i = (i + 1) & self.mask;
-        }
-    }
-
-    /// Adds a string that is not there. The caller has grown the table when that was due.
-    #[inline]
-    pub(crate) fn insert(&mut self, s: Gc<Str>) {
-        debug_assert!(self.live + 1 < self.slots.len());
-        self.place(entry(s), s.hash as usize & self.mask);
-        self.live += 1;
-    }
-
-    #[inline]
-    fn place(&mut self, slot: u64, home: usize) {
-        let mut i = home;
-        while self.slots[i] != EMPTY {
-            i = (i + 1) & self.mask;
-        }
-        self.slots[i] = slot;
-    }
-
-    /// Doubles the table; false, with nothing changed, when the system has no memory. Charged by the caller.
-    #[cold]
-    pub(crate) fn grow(&mut self) -> bool {
-        let len = self.slots.len() * 2;
-        let mut slots = Vec::new();
-        if slots.try_reserve_exact(len).is_err() {
-            return false;
-        }
-        slots.resize(len, EMPTY);
-        let old = std::mem::replace(&mut self.slots, slots.into_boxed_slice());
-        self.mask = len - 1;
-        for slot in old.into_iter().filter(|s| *s != EMPTY) {
-            self.place(slot, string_of(slot).hash as usize & self.mask);
-        }
-        true
-    }
-
-    /// The slot a string would be in if nothing else were; the stamp tells it for all but large tables.
-    #[inline(always)]
-    fn home(&self, slot: u64) -> usize {
-        if self.mask <= STAMP_MASK {
-            (slot >> POINTER_BITS) as usize & self.mask
-        } else {
-            string_of(slot).hash as usize & self.mask
-        }
-    }
-
-    pub(crate) fn remove(&mut self, s: Gc<Str>) {
-        let mut hole = s.hash as usize & self.mask;
-        while self.slots[hole] & POINTER_MASK != s.addr() {
-            debug_assert!(
-                self.slots[hole] != EMPTY,
-                "an interned string is not in the table"
-            );
-            hole = (hole + 1) & self.mask;
-        }
-        let mut i = hole;
-        loop {
-            i = (i + 1) & self.mask;
-            let slot = self.slots[i];
-            if slot == EMPTY {
-                break;
-            }
-            // What may not stand before its home stays; anything else fills the hole.
-            let from_home = i.wrapping_sub(self.home(slot)) & self.mask;
-            if from_home >= i.wrapping_sub(hole) & self.mask {
-                self.slots[hole] = slot;
-                hole = i;
-            }
-        }
-        self.slots[hole] = EMPTY;
-        self.live -= 1;
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.live
-    }
 }
 
 pub(crate) const INTERNED_FLAG: u8 = INTERNED;

@@ -4,6 +4,8 @@
 //! - Frames lie on the value stack in order: each frame's `func` is at or above the `base` of the one below.
 //! - The live part of the value stack is `0..extent()`; the collector marks it and sets everything above to nil
 //!   whenever it scans the thread, so that a slot that becomes live again later never holds a freed object.
+//! - The registers of every Lua frame are within the stack, also those beyond its live part: a function that waits for
+//!   a call goes on with all of them.
 //! - `open` lists the open `UpBox`es from the highest stack slot to the lowest.
 //! - A thread that is not `current` (or in its chain of resumers) does not change.
 
@@ -127,15 +129,18 @@ pub struct Thread {
     pub(crate) state: ThreadState,
     /// How the call a native frame waits for ended, when it is continued.
     pub(crate) status: Status,
-    /// How many coroutines wait for one another below this one.
-    pub(crate) depth: u32,
-    /// Preempted before the native frame on top was continued: the results' place and how the call ended.
-    pub(crate) paused: Option<(u32, Status)>,
     /// Nested message handlers, to stop errors inside errors.
     pub(crate) handler_depth: u8,
     /// Whether writes to a layered environment go to the app's globals (init.lua, main chunks of modules).
     pub(crate) shared_writes: bool,
+    /// How many coroutines wait for one another below this one.
+    pub(crate) depth: u32,
+    /// Preempted before the native frame on top was continued: the results' place and how the call ended.
+    pub(crate) paused: Option<(u32, Status)>,
 }
+
+/// A parked coroutine with its first stacks takes this and 328 bytes.
+const _: () = assert!(size_of::<Thread>() == 120);
 
 /// Slots beyond the limit that error handling may use.
 pub(crate) const ERROR_SLOTS: usize = 400;
@@ -143,8 +148,6 @@ pub(crate) const ERROR_SLOTS: usize = 400;
 pub(crate) const MAX_STACK: usize = 1_000_000;
 /// The most frames of one coroutine.
 pub(crate) const MAX_FRAMES: usize = 400_000;
-/// Stacks of up to this many values are left as they are.
-const SHRINK_ABOVE: usize = 64;
 pub(crate) const FIRST_STACK: usize = 16;
 pub(crate) const FIRST_FRAMES: usize = 3;
 
@@ -199,6 +202,18 @@ impl Thread {
             _ => top,
         }
     }
+    /// The end of the live part and of the registers of every Lua frame.
+    fn room_needed(&self) -> usize {
+        let waiting = self.frames().iter().map(|f| self.register_end(f));
+        waiting.fold(self.extent(), usize::max)
+    }
+    /// The end of the room that a Lua frame was given; 0 for a native's.
+    pub(crate) fn register_end(&self, f: &Frame) -> usize {
+        match self.get(f.func as usize).as_lua_closure() {
+            Some(c) if !f.is_native() => f.base as usize + c.proto().max_stack as usize + 1,
+            _ => 0,
+        }
+    }
     /// Bytes of both stacks and the hook.
     pub(crate) fn stack_bytes(&self) -> usize {
         let hook = if self.hook.is_some() {
@@ -235,20 +250,25 @@ impl Thread {
         self.top = 0;
         bytes
     }
-    /// Gives back most of a value stack that is far larger than its live part. The coroutine must not be running.
+    /// Gives back most of a value stack that is far larger than its live part: also the room that a native once had in a small
+    /// one, since there may be very many parked coroutines, and it grows in one step. The coroutine must not be running.
     /// Returns the bytes freed.
     pub(crate) fn shrink(&mut self, parts: &mut Parts) -> usize {
-        let (old, live) = (self.stack_size as usize, self.extent());
-        if old <= SHRINK_ABOVE || live * 4 > old {
+        let old = self.stack_size as usize;
+        if old <= FIRST_STACK || self.extent() * 2 > old {
             return 0;
         }
-        self.cut((live * 2).max(FIRST_STACK), parts)
+        let new = self.room_needed().max(FIRST_STACK);
+        match new * 2 <= old {
+            true => self.cut(new, parts),
+            false => 0,
+        }
     }
 
     /// Gives back what error handling used beyond the limit, so that the next overflow is a first one again. No native may be
     /// at work in the coroutine. Returns the bytes freed.
     pub(crate) fn give_back_error_slots(&mut self, parts: &mut Parts) -> usize {
-        match self.stack_size as usize > MAX_STACK && self.extent() <= MAX_STACK {
+        match self.stack_size as usize > MAX_STACK && self.room_needed() <= MAX_STACK {
             true => self.cut(MAX_STACK, parts),
             false => 0,
         }
@@ -267,9 +287,10 @@ impl Thread {
         }
     }
 
-    /// Makes the stack smaller; everything live is below the new size.
+    /// Makes the stack smaller; everything live, and every frame's registers, are below the new size.
     fn cut(&mut self, new: usize, parts: &mut Parts) -> usize {
         let old = self.stack_size as usize;
+        debug_assert!(self.room_needed() <= new);
         // SAFETY: the block has this layout, and everything that is live stays below the new size; open variables
         // are live, and are redirected to the block's new place.
         unsafe {
@@ -319,4 +340,41 @@ pub(crate) const fn stack_bytes_of(slots: usize) -> usize {
 /// Bytes of a frame stack.
 pub(crate) const fn frame_bytes_of(frames: usize) -> usize {
     frames * size_of::<Frame>()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::vm::tests::run;
+
+    /// Bytes that each of many objects takes, made by a script's statement in a loop and kept in `t`.
+    fn bytes_of_one(make: &str) -> f64 {
+        let source = format!(
+            "local t = {{}} for i = 1, 1000 do t[i] = false end
+             collectgarbage() collectgarbage()
+             local before = collectgarbage('count')
+             for i = 1, 1000 do {make} end
+             collectgarbage() collectgarbage()
+             return (collectgarbage('count') - before) * 1024 / 1000"
+        );
+        let (vm, result) = run(&source, false);
+        assert_eq!(vm.check_heap(), Vec::<String>::new());
+        result.expect("it runs")[0].as_number().expect("a number")
+    }
+
+    #[test]
+    fn a_parked_coroutine_takes_at_most_512_bytes() {
+        for body in [
+            "coroutine.yield()",
+            "local a = ... local b = coroutine.yield(a) return a + b",
+            // Natives have had their room on its stack.
+            "local a = ... local s = string.format('%d', 3) coroutine.yield(a, s)",
+            "pcall(error, 'no') for i = 1, 3 do coroutine.yield(i) end",
+        ] {
+            let bytes = bytes_of_one(&format!(
+                "local co = coroutine.create(function(...) {body} end) coroutine.resume(co, i) t[i] = co"
+            ));
+            // The function is a closure of its own without captured variables, 16 bytes.
+            assert!(bytes > 256.0 && bytes - 16.0 <= 512.0, "{body}: {bytes}");
+        }
+    }
 }

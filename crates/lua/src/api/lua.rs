@@ -44,10 +44,10 @@ impl Lua {
                 Profile::Sandbox => crate::stdlib::open_all(vm, true),
             }?;
             if options.layered_globals {
-                show_layers(vm)
-            } else {
-                Ok(())
+                show_layers(vm)?;
             }
+            vm.heap.settle_strings();
+            Ok(())
         })?;
         Ok(lua)
     }

@@ -1,7 +1,7 @@
 //! The whole-heap checker: walks every object and says what is wrong. For tests and stress runs.
 //!
 //! It looks at: kinds of all cells, every reference from an object or root to another (alive, right kind), the
-//! colour invariant, the intern table, table parts (keys in the right part, chains that end), open variables, that the
+//! colour invariant, the intern table, table parts (keys in the right part, chains that end), open variables, frames, that the
 //! bytes charged are the bytes in use, and, where the dialect has no integers, that no value a script can see is one.
 
 use super::collect::{Phase, mark_bits};
@@ -220,6 +220,12 @@ impl Check<'_> {
         for i in 0..t.extent() {
             self.value(t.get(i), "stack slot");
         }
+        for frame in t.frames() {
+            if t.register_end(frame) > t.stack_size as usize {
+                self.problems
+                    .push("a frame's registers are out of its stack".to_owned());
+            }
+        }
         if self.vm.floats {
             self.variables(t);
         }
@@ -382,7 +388,7 @@ mod tests {
         vm.scratch.push(Val::str(s));
         vm.heap.strings.remove(s);
         finds(&vm, "is not in the intern table");
-        vm.heap.strings.insert(s);
+        assert_eq!(vm.heap.strings.insert(s), 0);
         assert_eq!(vm.check_heap(), Vec::<String>::new());
     }
 
@@ -406,6 +412,22 @@ mod tests {
             };
             assert_eq!(said, expected, "{dialect}");
         }
+    }
+
+    #[test]
+    fn registers_out_of_their_stack() {
+        let source = "local co = coroutine.create(function() coroutine.yield() local a, b, c, d, e, f, g, h end)
+            coroutine.resume(co) return co";
+        let (vm, result) = crate::vm::tests::run(source, false);
+        let co = result.map(|values| values[0].as_thread());
+        let Ok(Some(mut co)) = co else {
+            panic!("{co:?}")
+        };
+        assert_eq!(vm.check_heap(), Vec::<String>::new());
+        let size = std::mem::replace(&mut co.stack_size, 8);
+        finds(&vm, "a frame's registers are out of its stack");
+        co.stack_size = size;
+        assert_eq!(vm.check_heap(), Vec::<String>::new());
     }
 
     #[test]

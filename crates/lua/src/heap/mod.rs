@@ -14,13 +14,14 @@
 
 pub(crate) mod check;
 pub(crate) mod collect;
+pub(crate) mod intern;
 pub(crate) mod page;
 pub(crate) mod parts;
 
 use crate::chunk::{Constant, FunctionCode};
 use crate::function::{ConstantSlot, LuaClosure, NativeClosure, NativeDef, Proto, UpBox};
 use crate::native::Thrown;
-use crate::string::{INTERNED_FLAG, Interner, MAX_INTERNED, MAX_LEN, STR_DATA, Str, hash_bytes};
+use crate::string::{INTERNED_FLAG, MAX_INTERNED, MAX_LEN, STR_DATA, Str, hash_bytes};
 use crate::table::{Table, int_seed};
 use crate::thread::{
     FIRST_FRAMES, FIRST_STACK, Frame, Thread, ThreadState, frame_bytes_of, stack_bytes_of,
@@ -29,6 +30,7 @@ use crate::userdata::UserDataObject;
 use crate::value::{Val, tag};
 use crate::vm::Vm;
 use collect::Collector;
+use intern::Interner;
 use page::Pages;
 use parts::Parts;
 use std::any::Any;
@@ -109,6 +111,11 @@ impl<T> PartialEq for Gc<T> {
     }
 }
 impl<T> Eq for Gc<T> {}
+impl<T> std::fmt::Debug for Gc<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Gc({:p})", self.0)
+    }
+}
 impl<T> Deref for Gc<T> {
     type Target = T;
     #[inline(always)]
@@ -256,6 +263,12 @@ impl Heap {
         }
     }
 
+    /// Ends a growth of the intern table, so that a VM that is made and then idle holds one array only.
+    pub(crate) fn settle_strings(&mut self) {
+        let freed = self.strings.finish_growth();
+        self.uncharge(freed);
+    }
+
     #[inline(always)]
     pub(crate) fn uncharge(&mut self, bytes: usize) {
         debug_assert!(self.used >= bytes);
@@ -397,23 +410,22 @@ impl Vm {
             );
             Gc::from_ptr(s)
         };
-        self.heap.strings.insert(s);
+        let freed = self.heap.strings.insert(s);
+        self.heap.uncharge(freed);
         Ok(s)
     }
 
-    /// Makes room in the intern table.
+    /// Makes room in the intern table: charges its next array and begins to move there.
     #[cold]
     fn grow_strings(&mut self) -> Result<(), Thrown> {
-        self.charge_bytes(self.heap.strings.growth_due())?;
-        // The charge may have collected: what it was for is looked at again.
-        let before = self.heap.strings.bytes();
-        let grown = self.heap.strings.grow();
-        self.heap.uncharge(if grown { before } else { before * 2 });
-        if grown {
-            Ok(())
-        } else {
-            Err(self.throw_memory())
+        let bytes = self.heap.strings.growth_due();
+        // The charge may collect, and then there may be room again; the array is as large as before all the same.
+        self.charge_bytes(bytes)?;
+        if !self.heap.strings.grow() {
+            self.heap.uncharge(bytes);
+            return Err(self.throw_memory());
         }
+        Ok(())
     }
 
     #[cold]

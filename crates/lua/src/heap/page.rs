@@ -4,6 +4,7 @@
 //! - A cell whose header kind is 0 is free; every other cell below the page's bump mark is an object.
 //! - A free cell is on exactly one list: the class's (if its page is the one allocated from) or its page's.
 //! - Cells at or above the bump mark have never been used; only the current page of a class has any.
+//! - A page on its class's list of partial pages knows its place there, so that it leaves the list in one step.
 
 use super::Header;
 use std::alloc::{Layout, alloc, dealloc};
@@ -21,6 +22,8 @@ const CLASSES: usize = FINE_CLASSES + COARSE.len();
 const FIRST_PAGE: usize = 1024;
 const FULL_PAGE: usize = 32 * 1024;
 const NO_PAGE: u32 = u32::MAX;
+/// The place of a page that is not on a list.
+const NO_PLACE: u32 = u32::MAX;
 
 /// A free cell: kind 0, then the next free cell.
 #[repr(C)]
@@ -34,7 +37,8 @@ pub(crate) struct Page {
     bytes: u32,
     cell: u32,
     class: u8,
-    in_partial: bool,
+    /// Where its number is in its class's `partial`.
+    partial_at: u32,
     free: *mut FreeCell,
 }
 
@@ -133,7 +137,7 @@ impl Pages {
         let class = &mut self.classes[index];
         if let Some(id) = class.partial.pop() {
             let page = &mut self.pages[id as usize];
-            page.in_partial = false;
+            page.partial_at = NO_PLACE;
             class.free = page.free;
             page.free = null_mut();
             class.current = id;
@@ -167,7 +171,7 @@ impl Pages {
             bytes: bytes as u32,
             cell: cell as u32,
             class: index as u8,
-            in_partial: false,
+            partial_at: NO_PLACE,
             free: null_mut(),
         };
         class.current = match self.vacant.pop() {
@@ -232,22 +236,32 @@ impl Pages {
             self.release(id);
         } else {
             page.free = list;
-            if free > 0 && !page.in_partial {
-                page.in_partial = true;
+            if free > 0 && page.partial_at == NO_PLACE {
+                page.partial_at = class.partial.len() as u32;
                 class.partial.push(id as u32);
             }
         }
         free
     }
 
-    fn release(&mut self, id: usize) {
+    /// Takes a page off its class's list of partial pages, if it is there: the last one gets its place.
+    fn leave_partial(&mut self, id: usize) {
         let page = &mut self.pages[id];
-        if page.in_partial {
-            self.classes[page.class as usize]
-                .partial
-                .retain(|p| *p != id as u32);
-            page.in_partial = false;
+        let at = std::mem::replace(&mut page.partial_at, NO_PLACE);
+        if at == NO_PLACE {
+            return;
         }
+        let partial = &mut self.classes[page.class as usize].partial;
+        partial.swap_remove(at as usize);
+        if let Some(moved) = partial.get(at as usize) {
+            self.pages[*moved as usize].partial_at = at;
+        }
+    }
+
+    /// Gives a page without objects back to the system.
+    fn release(&mut self, id: usize) {
+        self.leave_partial(id);
+        let page = &mut self.pages[id];
         // SAFETY: allocated by `add_page` with this layout; no object is left in it.
         unsafe { dealloc(page.memory, page_layout(page.bytes as usize)) };
         self.reserved -= page.bytes as usize;
@@ -279,5 +293,72 @@ mod tests {
             assert!(cell_of(class_of(size)) >= size);
             assert!(size <= 16 || cell_of(class_of(size)) < size + size / 2 + GRANULE);
         }
+    }
+
+    /// Every page on a list is where it says, and every page that says so is on it.
+    fn check_partial(pages: &Pages) {
+        for (index, class) in pages.classes.iter().enumerate() {
+            for (at, id) in class.partial.iter().enumerate() {
+                let page = &pages.pages[*id as usize];
+                assert_eq!((page.partial_at as usize, page.class as usize), (at, index));
+                assert!(!page.memory.is_null() && !page.free.is_null());
+            }
+        }
+        let listed: usize = pages.classes.iter().map(|c| c.partial.len()).sum();
+        let placed = pages.pages.iter().filter(|p| p.partial_at != NO_PLACE);
+        assert_eq!(placed.count(), listed);
+    }
+
+    fn set_kinds(pages: &Pages, id: usize, free: impl Fn(usize) -> bool) {
+        let (memory, cell, used) = pages.cells(id);
+        for i in 0..used {
+            let header = Header {
+                kind: u8::from(!free(i)),
+                mark: 0,
+                flags: 0,
+                extra: 0,
+                aux: 0,
+            };
+            // SAFETY: a cell of a page, which no object is in.
+            unsafe { (memory.add(i * cell) as *mut Header).write(header) };
+        }
+    }
+
+    #[test]
+    fn pages_leave_the_list_of_partial_ones_in_any_order() {
+        let mut pages = Pages::new();
+        for _ in 0..12_000 {
+            for size in [64, 320] {
+                assert!(!pages.allocate(size).is_null());
+            }
+        }
+        let count = pages.count();
+        assert!(count > 100);
+        // A page in which every second cell is free is partial, unless its class allocates from it.
+        for id in 0..count {
+            set_kinds(&pages, id, |i| i % 2 == 0);
+            assert!(pages.relink(id) > 0);
+        }
+        check_partial(&pages);
+        let listed: usize = pages.classes.iter().map(|c| c.partial.len()).sum();
+        assert_eq!(listed, count - 2);
+        // Some are allocated from again, others become empty, in an order that is not the list's.
+        let (mut released, mut reserved) = (0, pages.reserved);
+        for n in 0..count {
+            let id = n * 37 % count;
+            if n % 5 == 0 {
+                for _ in 0..300 {
+                    let cell = pages.allocate(64);
+                    // SAFETY: a fresh cell.
+                    unsafe { (*cell).kind = 1 };
+                }
+            }
+            set_kinds(&pages, id, |_| true);
+            pages.relink(id);
+            released += usize::from(pages.reserved < reserved);
+            reserved = pages.reserved;
+            check_partial(&pages);
+        }
+        assert!(released > count / 2, "{released} of {count}");
     }
 }
