@@ -40,13 +40,7 @@ fn assert(ctx: &mut Ctx<'_>) -> NativeResult {
     Err(raise(ctx, message, 1))
 }
 
-static ERROR: NativeDef = NativeDef {
-    name: "error",
-    run: error,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
+static ERROR: NativeDef = NativeDef::new("error", error, Cost::Bytes);
 
 fn error(ctx: &mut Ctx<'_>) -> NativeResult {
     let level = ctx.opt_count(1, 1)?;
@@ -72,13 +66,7 @@ fn raise(ctx: &mut Ctx<'_>, message: Val, level: i64) -> Thrown {
     ctx.vm.throw_joined(&[&place, text.as_bytes()])
 }
 
-pub(super) static PCALL: NativeDef = NativeDef {
-    name: "pcall",
-    run: pcall,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+pub(super) static PCALL: NativeDef = NativeDef::new("pcall", pcall, Cost::Constant);
 
 fn pcall(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.check_any(0)?;
@@ -86,13 +74,7 @@ fn pcall(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.call_protected(ctx.nargs() - 1, false, protected_done)
 }
 
-pub(super) static XPCALL: NativeDef = NativeDef {
-    name: "xpcall",
-    run: xpcall,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+pub(super) static XPCALL: NativeDef = NativeDef::new("xpcall", xpcall, Cost::Constant);
 
 fn xpcall(ctx: &mut Ctx<'_>) -> NativeResult {
     // Before 5.3 anything is taken; what is no function makes an error an "error in error handling".
@@ -113,13 +95,7 @@ pub(super) fn protected_done(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.ret_from(below)
 }
 
-static WARN: NativeDef = NativeDef {
-    name: "warn",
-    run: warn,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
+static WARN: NativeDef = NativeDef::new("warn", warn, Cost::Bytes);
 
 fn warn(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.check_str(0)?;
@@ -140,13 +116,7 @@ fn warn(ctx: &mut Ctx<'_>) -> NativeResult {
 
 // ---- text ----
 
-static PRINT: NativeDef = NativeDef {
-    name: "print",
-    run: print,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
+static PRINT: NativeDef = NativeDef::new("print", print, Cost::Bytes);
 
 fn print(ctx: &mut Ctx<'_>) -> NativeResult {
     let n = ctx.nargs();
@@ -352,13 +322,7 @@ fn next_layered(ctx: &mut Ctx<'_>, t: Gc<Table>, key: Val) -> Result<Option<(Val
     Ok(None)
 }
 
-pub(super) static PAIRS: NativeDef = NativeDef {
-    name: "pairs",
-    run: pairs,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+pub(super) static PAIRS: NativeDef = NativeDef::new("pairs", pairs, Cost::Constant);
 
 fn pairs(ctx: &mut Ctx<'_>) -> NativeResult {
     if ctx.vm.dialect < Dialect::Lua53 && ctx.is_none(0) {
@@ -409,20 +373,9 @@ pub(super) fn ret3(ctx: &mut Ctx<'_>, values: [Val; 3]) -> NativeResult {
     Ok(Action::Return(3))
 }
 
-static IPAIRS: NativeDef = NativeDef {
-    name: "ipairs",
-    run: ipairs,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
-pub(crate) static IPAIRS_STEP: NativeDef = NativeDef {
-    name: "ipairs_iterator",
-    run: ipairs_step,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+static IPAIRS: NativeDef = NativeDef::new("ipairs", ipairs, Cost::Constant);
+pub(crate) static IPAIRS_STEP: NativeDef =
+    NativeDef::new("ipairs_iterator", ipairs_step, Cost::Constant);
 
 pub(super) fn ipairs(ctx: &mut Ctx<'_>) -> NativeResult {
     if ctx.vm.dialect < Dialect::Lua54 {
@@ -486,13 +439,7 @@ fn rawequal(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.ret(Val::bool(a.raw_eq(b)))
 }
 
-static RAWLEN: NativeDef = NativeDef {
-    name: "rawlen",
-    run: rawlen,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+static RAWLEN: NativeDef = NativeDef::new("rawlen", rawlen, Cost::Constant);
 
 fn rawlen(ctx: &mut Ctx<'_>) -> NativeResult {
     let v = ctx.arg(0);
@@ -536,13 +483,7 @@ fn rawget(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.ret(ctx.raw_get(t, key))
 }
 
-static RAWSET: NativeDef = NativeDef {
-    name: "rawset",
-    run: rawset,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+static RAWSET: NativeDef = NativeDef::new("rawset", rawset, Cost::Constant);
 
 fn rawset(ctx: &mut Ctx<'_>) -> NativeResult {
     let mut t = ctx.check_table(0)?;

@@ -76,13 +76,7 @@ fn abs(ctx: &mut Ctx<'_>) -> NativeResult {
     }
 }
 
-static ATAN: NativeDef = NativeDef {
-    name: "atan",
-    run: atan,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+static ATAN: NativeDef = NativeDef::new("atan", atan, Cost::Constant);
 
 fn atan(ctx: &mut Ctx<'_>) -> NativeResult {
     let y = ctx.check_num(0)?;
@@ -95,13 +89,7 @@ fn atan(ctx: &mut Ctx<'_>) -> NativeResult {
 }
 
 /// From 5.3 on only another name of `atan`.
-static ATAN2: NativeDef = NativeDef {
-    name: "atan2",
-    run: atan,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+static ATAN2: NativeDef = NativeDef::new("atan2", atan, Cost::Constant);
 
 static CEIL: NativeDef = NativeDef {
     name: "ceil",
@@ -169,13 +157,7 @@ fn fmod(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.ret(Val::float(a % b))
 }
 
-static MODF: NativeDef = NativeDef {
-    name: "modf",
-    run: modf,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+static MODF: NativeDef = NativeDef::new("modf", modf, Cost::Constant);
 
 fn modf(ctx: &mut Ctx<'_>) -> NativeResult {
     if ctx.vm.floats {
@@ -218,13 +200,7 @@ fn log(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.ret(Val::float(result))
 }
 
-static POW: NativeDef = NativeDef {
-    name: "pow",
-    run: pow,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+static POW: NativeDef = NativeDef::new("pow", pow, Cost::Constant);
 
 fn pow(ctx: &mut Ctx<'_>) -> NativeResult {
     let (x, y) = match ctx.vm.dialect {
@@ -234,13 +210,7 @@ fn pow(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.ret(Val::float(crate::number::float_pow(x, y)))
 }
 
-static FREXP: NativeDef = NativeDef {
-    name: "frexp",
-    run: frexp,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+static FREXP: NativeDef = NativeDef::new("frexp", frexp, Cost::Constant);
 
 fn frexp(ctx: &mut Ctx<'_>) -> NativeResult {
     let x = ctx.check_num(0)?;
@@ -267,13 +237,7 @@ fn split_float(x: f64) -> (f64, i64) {
     )
 }
 
-static LDEXP: NativeDef = NativeDef {
-    name: "ldexp",
-    run: ldexp,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+static LDEXP: NativeDef = NativeDef::new("ldexp", ldexp, Cost::Constant);
 
 fn ldexp(ctx: &mut Ctx<'_>) -> NativeResult {
     if ctx.vm.dialect == Dialect::Lua51 {
@@ -320,13 +284,7 @@ fn tointeger(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.ret(to_integer(v).map_or(Val::NIL, Val::int))
 }
 
-static TYPE: NativeDef = NativeDef {
-    name: "type",
-    run: number_type,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+static TYPE: NativeDef = NativeDef::new("type", number_type, Cost::Constant);
 
 fn number_type(ctx: &mut Ctx<'_>) -> NativeResult {
     match ctx.check_any(0)?.tag {
@@ -336,13 +294,7 @@ fn number_type(ctx: &mut Ctx<'_>) -> NativeResult {
     }
 }
 
-static ULT: NativeDef = NativeDef {
-    name: "ult",
-    run: ult,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+static ULT: NativeDef = NativeDef::new("ult", ult, Cost::Constant);
 
 fn ult(ctx: &mut Ctx<'_>) -> NativeResult {
     let (a, b) = (ctx.check_int(0)?, ctx.check_int(1)?);

@@ -9,20 +9,8 @@ use crate::native::{Action, Ctx, NativeResult};
 use crate::value::Val;
 use crate::vm::Vm;
 
-pub(super) static RANDOM: NativeDef = NativeDef {
-    name: "random",
-    run: random,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
-pub(super) static RANDOMSEED: NativeDef = NativeDef {
-    name: "randomseed",
-    run: randomseed,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+pub(super) static RANDOM: NativeDef = NativeDef::new("random", random, Cost::Constant);
+pub(super) static RANDOMSEED: NativeDef = NativeDef::new("randomseed", randomseed, Cost::Constant);
 
 /// Values thrown away after seeding, so that similar seeds have gone apart.
 const WARM_UP: usize = 16;

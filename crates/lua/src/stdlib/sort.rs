@@ -27,13 +27,7 @@ use crate::vm::Event;
 use crate::vm::meta::compare_numbers;
 use std::cmp::Ordering;
 
-pub(super) static SORT: NativeDef = NativeDef {
-    name: "sort",
-    run: sort,
-    cost: Cost::Steps,
-    quick: None,
-    switch: None,
-};
+pub(super) static SORT: NativeDef = NativeDef::new("sort", sort, Cost::Steps);
 
 /// The most elements, as in the reference.
 const MAX_ELEMENTS: i64 = i32::MAX as i64;

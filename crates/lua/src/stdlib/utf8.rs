@@ -58,55 +58,15 @@ fn outside(ctx: &mut Ctx<'_>, i: usize, what: &str) -> Thrown {
 /// Matches exactly one character, given valid text.
 const CHAR_PATTERN: &[u8] = b"[\0-\x7F\xC2-\xFD][\x80-\xBF]*";
 
-static CHAR: NativeDef = NativeDef {
-    name: "char",
-    run: char_,
-    cost: Cost::Slots,
-    quick: None,
-    switch: None,
-};
-static CODEPOINT: NativeDef = NativeDef {
-    name: "codepoint",
-    run: codepoint,
-    cost: Cost::Slots,
-    quick: None,
-    switch: None,
-};
-static CODES: NativeDef = NativeDef {
-    name: "codes",
-    run: codes,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
-static LEN: NativeDef = NativeDef {
-    name: "len",
-    run: len,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
-static OFFSET: NativeDef = NativeDef {
-    name: "offset",
-    run: offset,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
-static NEXT_STRICT: NativeDef = NativeDef {
-    name: "for iterator",
-    run: |ctx| next_code(ctx, false),
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
-static NEXT_LAX: NativeDef = NativeDef {
-    name: "for iterator",
-    run: |ctx| next_code(ctx, true),
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
+static CHAR: NativeDef = NativeDef::new("char", char_, Cost::Slots);
+static CODEPOINT: NativeDef = NativeDef::new("codepoint", codepoint, Cost::Slots);
+static CODES: NativeDef = NativeDef::new("codes", codes, Cost::Constant);
+static LEN: NativeDef = NativeDef::new("len", len, Cost::Bytes);
+static OFFSET: NativeDef = NativeDef::new("offset", offset, Cost::Bytes);
+static NEXT_STRICT: NativeDef =
+    NativeDef::new("for iterator", |ctx| next_code(ctx, false), Cost::Bytes);
+static NEXT_LAX: NativeDef =
+    NativeDef::new("for iterator", |ctx| next_code(ctx, true), Cost::Bytes);
 
 /// Makes the `utf8` table.
 pub(crate) fn open(vm: &mut Vm) -> Result<(), Thrown> {

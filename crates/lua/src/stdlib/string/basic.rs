@@ -52,13 +52,7 @@ pub(super) static CHAR: NativeDef = NativeDef {
     }),
     switch: None,
 };
-pub(super) static DUMP: NativeDef = NativeDef {
-    name: "dump",
-    run: dump,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
+pub(super) static DUMP: NativeDef = NativeDef::new("dump", dump, Cost::Bytes);
 pub(super) static LEN: NativeDef = NativeDef {
     name: "len",
     run: len,
@@ -69,27 +63,9 @@ pub(super) static LEN: NativeDef = NativeDef {
     }),
     switch: None,
 };
-pub(super) static LOWER: NativeDef = NativeDef {
-    name: "lower",
-    run: lower,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
-pub(super) static REP: NativeDef = NativeDef {
-    name: "rep",
-    run: rep,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
-pub(super) static REVERSE: NativeDef = NativeDef {
-    name: "reverse",
-    run: reverse,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
+pub(super) static LOWER: NativeDef = NativeDef::new("lower", lower, Cost::Bytes);
+pub(super) static REP: NativeDef = NativeDef::new("rep", rep, Cost::Bytes);
+pub(super) static REVERSE: NativeDef = NativeDef::new("reverse", reverse, Cost::Bytes);
 pub(super) static SUB: NativeDef = NativeDef {
     name: "sub",
     run: sub,
@@ -122,13 +98,7 @@ pub(super) static SUB: NativeDef = NativeDef {
     }),
     switch: None,
 };
-pub(super) static UPPER: NativeDef = NativeDef {
-    name: "upper",
-    run: upper,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
+pub(super) static UPPER: NativeDef = NativeDef::new("upper", upper, Cost::Bytes);
 
 /// The position (from 1) that a start argument means: at least 1.
 #[inline]

@@ -16,34 +16,10 @@ const PLAIN_CHUNK: usize = 1 << 18;
 /// Longer texts are searched for by their hash: the searcher's preparation of a text is one step.
 const LONG_NEEDLE: usize = 1 << 14;
 
-pub(super) static FIND: NativeDef = NativeDef {
-    name: "find",
-    run: find,
-    cost: Cost::Steps,
-    quick: None,
-    switch: None,
-};
-pub(super) static MATCH: NativeDef = NativeDef {
-    name: "match",
-    run: match_,
-    cost: Cost::Steps,
-    quick: None,
-    switch: None,
-};
-pub(super) static GMATCH: NativeDef = NativeDef {
-    name: "gmatch",
-    run: gmatch,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
-static GMATCH_NEXT: NativeDef = NativeDef {
-    name: "for iterator",
-    run: gmatch_next,
-    cost: Cost::Steps,
-    quick: None,
-    switch: None,
-};
+pub(super) static FIND: NativeDef = NativeDef::new("find", find, Cost::Steps);
+pub(super) static MATCH: NativeDef = NativeDef::new("match", match_, Cost::Steps);
+pub(super) static GMATCH: NativeDef = NativeDef::new("gmatch", gmatch, Cost::Constant);
+static GMATCH_NEXT: NativeDef = NativeDef::new("for iterator", gmatch_next, Cost::Steps);
 
 /// The offset (from 0) that a start position means; it may lie beyond the end.
 pub(super) fn start_offset(position: i64, len: usize) -> usize {

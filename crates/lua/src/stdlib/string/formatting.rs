@@ -10,13 +10,7 @@ use crate::native::{Buffer, Ctx, NativeResult, Thrown};
 use crate::stdlib::access::{self, Access};
 use crate::value::{Val, tag};
 
-pub(in crate::stdlib) static FORMAT: NativeDef = NativeDef {
-    name: "format",
-    run: format_,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
+pub(in crate::stdlib) static FORMAT: NativeDef = NativeDef::new("format", format_, Cost::Bytes);
 
 /// No conversion of a number is longer: `%.99f` of the largest float with a sign.
 const MAX_NUMBER: usize = 512;

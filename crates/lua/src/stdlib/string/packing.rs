@@ -11,27 +11,9 @@ use crate::function::{Cost, NativeDef};
 use crate::native::{Buffer, Ctx, NativeResult, Thrown};
 use crate::value::Val;
 
-pub(super) static PACK: NativeDef = NativeDef {
-    name: "pack",
-    run: pack_,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
-pub(super) static PACKSIZE: NativeDef = NativeDef {
-    name: "packsize",
-    run: packsize,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
-pub(super) static UNPACK: NativeDef = NativeDef {
-    name: "unpack",
-    run: unpack,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
+pub(super) static PACK: NativeDef = NativeDef::new("pack", pack_, Cost::Bytes);
+pub(super) static PACKSIZE: NativeDef = NativeDef::new("packsize", packsize, Cost::Bytes);
+pub(super) static UNPACK: NativeDef = NativeDef::new("unpack", unpack, Cost::Bytes);
 
 fn reader(ctx: &Ctx<'_>) -> Reader {
     Reader::of_version(ctx.vm.dialect >= Dialect::Lua55)
