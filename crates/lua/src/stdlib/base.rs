@@ -184,7 +184,7 @@ static TOSTRING: NativeDef = NativeDef {
     cost: Cost::Constant,
     quick: Some(|vm, args, _| match args {
         [v, ..] if v.is_str() => *v,
-        [v, ..] if v.is_number() => vm.number_to_str(*v).map_or(Val::UNSUITED, Val::str),
+        [v, ..] if v.is_number() => access::number_text(vm, *v).map_or(Val::UNSUITED, Val::str),
         _ => Val::UNSUITED,
     }),
     switch: None,
@@ -217,6 +217,14 @@ static TONUMBER: NativeDef = NativeDef {
             Some(Number::Float(f)) => Val::float(f),
             None => Val::NIL,
         },
+        [v, base] if base.tag == tag::INT && (2..=36).contains(&base.raw_int()) => {
+            match v.as_str().filter(|s| s.len() <= 40) {
+                Some(s) => {
+                    parse_in_base(s.as_bytes(), base.raw_int() as u64).map_or(Val::NIL, Val::int)
+                }
+                None => Val::UNSUITED,
+            }
+        }
         _ => Val::UNSUITED,
     }),
     switch: None,
@@ -284,6 +292,28 @@ fn type_of(ctx: &mut Ctx<'_>) -> NativeResult {
 }
 
 // ---- tables ----
+
+/// The key alone, where the value is not asked for.
+pub(super) fn quick_next(vm: &mut Vm, args: &[Val], one: bool) -> Val {
+    let (t, key) = match args {
+        [t] => (t, Val::NIL),
+        [t, key] => (t, *key),
+        _ => return Val::UNSUITED,
+    };
+    match t.as_table() {
+        Some(t)
+            if one
+                && t.header.extra & KIND_LAYERED == 0
+                && key.as_str().is_none_or(|s| s.is_interned()) =>
+        {
+            match vm.table_next(t, key) {
+                Ok(found) => found.map_or(Val::NIL, |(key, _)| key),
+                Err(_) => Val::UNSUITED,
+            }
+        }
+        _ => Val::UNSUITED,
+    }
+}
 
 /// `next(table [, key])`
 pub(crate) fn next(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -439,7 +469,20 @@ fn rawequal(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.ret(Val::bool(a.raw_eq(b)))
 }
 
-static RAWLEN: NativeDef = NativeDef::new("rawlen", rawlen, Cost::Constant);
+static RAWLEN: NativeDef = NativeDef {
+    name: "rawlen",
+    run: rawlen,
+    cost: Cost::Constant,
+    quick: Some(|_, args, _| match args {
+        [v, ..] => match (v.as_table(), v.as_str()) {
+            (Some(mut t), _) if t.header.extra & KIND_LAYERED == 0 => Val::int(t.border()),
+            (_, Some(s)) => Val::int(s.len() as i64),
+            _ => Val::UNSUITED,
+        },
+        [] => Val::UNSUITED,
+    }),
+    switch: None,
+};
 
 fn rawlen(ctx: &mut Ctx<'_>) -> NativeResult {
     let v = ctx.arg(0);
@@ -483,7 +526,22 @@ fn rawget(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.ret(ctx.raw_get(t, key))
 }
 
-static RAWSET: NativeDef = NativeDef::new("rawset", rawset, Cost::Constant);
+static RAWSET: NativeDef = NativeDef {
+    name: "rawset",
+    run: rawset,
+    cost: Cost::Constant,
+    quick: Some(|vm, args, _| match args {
+        [t, key, v, ..] if key.as_str().is_none_or(|s| s.is_interned()) => match t.as_table() {
+            Some(table) if table.header.extra == 0 => match vm.table_set(table, *key, *v) {
+                Ok(()) => *t,
+                Err(_) => Val::UNSUITED,
+            },
+            _ => Val::UNSUITED,
+        },
+        _ => Val::UNSUITED,
+    }),
+    switch: None,
+};
 
 fn rawset(ctx: &mut Ctx<'_>) -> NativeResult {
     let mut t = ctx.check_table(0)?;

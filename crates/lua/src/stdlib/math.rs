@@ -76,7 +76,22 @@ fn abs(ctx: &mut Ctx<'_>) -> NativeResult {
     }
 }
 
-static ATAN: NativeDef = NativeDef::new("atan", atan, Cost::Constant);
+static ATAN: NativeDef = NativeDef {
+    name: "atan",
+    run: atan,
+    cost: Cost::Constant,
+    quick: Some(|_, args, _| match args {
+        [y] => y
+            .as_number()
+            .map_or(Val::UNSUITED, |y| Val::float(y.atan2(1.0))),
+        [y, x] => match (y.as_number(), x.as_number()) {
+            (Some(y), Some(x)) => Val::float(y.atan2(x)),
+            _ => Val::UNSUITED,
+        },
+        _ => Val::UNSUITED,
+    }),
+    switch: None,
+};
 
 fn atan(ctx: &mut Ctx<'_>) -> NativeResult {
     let y = ctx.check_num(0)?;
@@ -135,6 +150,9 @@ static FMOD: NativeDef = NativeDef {
     quick: Some(|_, args, _| match args {
         [a, b, ..] if a.tag == tag::FLOAT && b.tag == tag::FLOAT => {
             Val::float(a.raw_float() % b.raw_float())
+        }
+        [a, b, ..] if a.tag == tag::INT && b.tag == tag::INT && b.raw_int() != 0 => {
+            Val::int(a.raw_int().wrapping_rem(b.raw_int()))
         }
         _ => Val::UNSUITED,
     }),
@@ -284,7 +302,21 @@ fn tointeger(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.ret(to_integer(v).map_or(Val::NIL, Val::int))
 }
 
-static TYPE: NativeDef = NativeDef::new("type", number_type, Cost::Constant);
+static TYPE: NativeDef = NativeDef {
+    name: "type",
+    run: number_type,
+    cost: Cost::Constant,
+    quick: Some(|vm, args, _| {
+        let name = match args.first().map(|v| v.tag) {
+            Some(tag::INT) => b"integer".as_slice(),
+            Some(tag::FLOAT) => b"float".as_slice(),
+            Some(_) => return Val::NIL,
+            None => return Val::UNSUITED,
+        };
+        vm.intern(name).map_or(Val::UNSUITED, Val::str)
+    }),
+    switch: None,
+};
 
 fn number_type(ctx: &mut Ctx<'_>) -> NativeResult {
     match ctx.check_any(0)?.tag {

@@ -27,7 +27,13 @@ use crate::value::Val;
 use crate::vm::{Vm, entry};
 
 /// `next`: the loop recognises it in generic `for`.
-pub(crate) static NEXT: NativeDef = NativeDef::new("next", base::next, Cost::Slots);
+pub(crate) static NEXT: NativeDef = NativeDef {
+    name: "next",
+    run: base::next,
+    cost: Cost::Slots,
+    quick: Some(base::quick_next),
+    switch: None,
+};
 
 pub(crate) use base::IPAIRS_STEP;
 
