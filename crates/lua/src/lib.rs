@@ -36,6 +36,7 @@ pub mod host;
 pub mod native;
 pub mod number;
 pub mod op;
+pub mod short;
 pub mod stdlib;
 pub mod string;
 pub mod table;

@@ -36,27 +36,9 @@ pub(crate) enum AnyHostFn {
     Async(AsyncHostFn),
 }
 
-static HOST_FUNCTION: NativeDef = NativeDef {
-    name: "?",
-    run: call_host,
-    cost: Cost::Host,
-    quick: None,
-    switch: None,
-};
-static ASYNC_HOST_FUNCTION: NativeDef = NativeDef {
-    name: "?",
-    run: call_async_host,
-    cost: Cost::Host,
-    quick: None,
-    switch: None,
-};
-static BOUND_FUNCTION: NativeDef = NativeDef {
-    name: "?",
-    run: call_bound,
-    cost: Cost::Slots,
-    quick: None,
-    switch: None,
-};
+static HOST_FUNCTION: NativeDef = NativeDef::new("?", call_host, Cost::Host);
+static ASYNC_HOST_FUNCTION: NativeDef = NativeDef::new("?", call_async_host, Cost::Host);
+static BOUND_FUNCTION: NativeDef = NativeDef::new("?", call_bound, Cost::Slots);
 
 /// Fuel that a call of a host function costs.
 const HOST_CALL_FUEL: usize = 8;
@@ -308,20 +290,8 @@ pub(crate) fn error_of(v: Val) -> Option<Error> {
     Some(u.data.as_ref()?.downcast_ref::<ErrorObject>()?.0.clone())
 }
 
-static ERROR_TO_STRING: NativeDef = NativeDef {
-    name: "__tostring",
-    run: error_to_string,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
-static ERROR_CONCAT: NativeDef = NativeDef {
-    name: "__concat",
-    run: error_concat,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
+static ERROR_TO_STRING: NativeDef = NativeDef::new("__tostring", error_to_string, Cost::Bytes);
+static ERROR_CONCAT: NativeDef = NativeDef::new("__concat", error_concat, Cost::Bytes);
 
 fn error_to_string(ctx: &mut Ctx<'_>) -> NativeResult {
     let text = error_of(ctx.arg(0))

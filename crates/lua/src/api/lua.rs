@@ -407,13 +407,7 @@ impl Lua {
     }
 }
 
-static NOTHING: NativeDef = NativeDef {
-    name: "?",
-    run: pause_once,
-    cost: crate::function::Cost::Constant,
-    quick: None,
-    switch: None,
-};
+static NOTHING: NativeDef = NativeDef::new("?", pause_once, crate::function::Cost::Constant);
 
 /// Comes to a safe point, and returns nothing.
 fn pause_once(ctx: &mut crate::native::Ctx<'_>) -> crate::native::NativeResult {

@@ -5,6 +5,7 @@
 
 use crate::heap::Gc;
 use crate::native::{Ctx, Thrown, to_integer};
+use crate::number;
 use crate::string::Str;
 use crate::table::{KIND_FROZEN, KIND_LAYERED, Table};
 use crate::value::{Val, tag};
@@ -169,11 +170,19 @@ pub(crate) fn identity(vm: &Vm, v: Val) -> u64 {
     mix(mix(v.payload ^ mix(key)) ^ mix(!key))
 }
 
+/// What `tostring` says of a number.
+pub(crate) fn number_text(vm: &mut Vm, v: Val) -> Result<Gc<Str>, Thrown> {
+    match v.as_float() {
+        Some(f) => vm.new_str(number::float_text(vm.dialect, f).as_bytes()),
+        None => vm.number_to_str(v),
+    }
+}
+
 /// What `tostring` says without calling anything: `None` if there is a `__tostring`.
 pub(crate) fn plain_text(ctx: &mut Ctx<'_>, v: Val) -> Result<Option<Gc<Str>>, Thrown> {
     match v.tag {
         tag::STR => return Ok(v.as_str()),
-        tag::INT | tag::FLOAT => return ctx.to_str(v),
+        tag::INT | tag::FLOAT => return number_text(ctx.vm, v).map(Some),
         _ => {}
     }
     if !ctx.vm.meta_of(v, Event::ToString).is_nil() {

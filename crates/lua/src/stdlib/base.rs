@@ -40,13 +40,7 @@ fn assert(ctx: &mut Ctx<'_>) -> NativeResult {
     Err(raise(ctx, message, 1))
 }
 
-static ERROR: NativeDef = NativeDef {
-    name: "error",
-    run: error,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
+static ERROR: NativeDef = NativeDef::new("error", error, Cost::Bytes);
 
 fn error(ctx: &mut Ctx<'_>) -> NativeResult {
     let level = ctx.opt_count(1, 1)?;
@@ -72,13 +66,7 @@ fn raise(ctx: &mut Ctx<'_>, message: Val, level: i64) -> Thrown {
     ctx.vm.throw_joined(&[&place, text.as_bytes()])
 }
 
-pub(super) static PCALL: NativeDef = NativeDef {
-    name: "pcall",
-    run: pcall,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+pub(super) static PCALL: NativeDef = NativeDef::new("pcall", pcall, Cost::Constant);
 
 fn pcall(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.check_any(0)?;
@@ -86,13 +74,7 @@ fn pcall(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.call_protected(ctx.nargs() - 1, false, protected_done)
 }
 
-pub(super) static XPCALL: NativeDef = NativeDef {
-    name: "xpcall",
-    run: xpcall,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+pub(super) static XPCALL: NativeDef = NativeDef::new("xpcall", xpcall, Cost::Constant);
 
 fn xpcall(ctx: &mut Ctx<'_>) -> NativeResult {
     // Before 5.3 anything is taken; what is no function makes an error an "error in error handling".
@@ -113,13 +95,7 @@ pub(super) fn protected_done(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.ret_from(below)
 }
 
-static WARN: NativeDef = NativeDef {
-    name: "warn",
-    run: warn,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
+static WARN: NativeDef = NativeDef::new("warn", warn, Cost::Bytes);
 
 fn warn(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.check_str(0)?;
@@ -140,13 +116,7 @@ fn warn(ctx: &mut Ctx<'_>) -> NativeResult {
 
 // ---- text ----
 
-static PRINT: NativeDef = NativeDef {
-    name: "print",
-    run: print,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
+static PRINT: NativeDef = NativeDef::new("print", print, Cost::Bytes);
 
 fn print(ctx: &mut Ctx<'_>) -> NativeResult {
     let n = ctx.nargs();
@@ -214,7 +184,7 @@ static TOSTRING: NativeDef = NativeDef {
     cost: Cost::Constant,
     quick: Some(|vm, args, _| match args {
         [v, ..] if v.is_str() => *v,
-        [v, ..] if v.is_number() => vm.number_to_str(*v).map_or(Val::UNSUITED, Val::str),
+        [v, ..] if v.is_number() => access::number_text(vm, *v).map_or(Val::UNSUITED, Val::str),
         _ => Val::UNSUITED,
     }),
     switch: None,
@@ -247,6 +217,14 @@ static TONUMBER: NativeDef = NativeDef {
             Some(Number::Float(f)) => Val::float(f),
             None => Val::NIL,
         },
+        [v, base] if base.tag == tag::INT && (2..=36).contains(&base.raw_int()) => {
+            match v.as_str().filter(|s| s.len() <= 40) {
+                Some(s) => {
+                    parse_in_base(s.as_bytes(), base.raw_int() as u64).map_or(Val::NIL, Val::int)
+                }
+                None => Val::UNSUITED,
+            }
+        }
         _ => Val::UNSUITED,
     }),
     switch: None,
@@ -315,6 +293,28 @@ fn type_of(ctx: &mut Ctx<'_>) -> NativeResult {
 
 // ---- tables ----
 
+/// The key alone, where the value is not asked for.
+pub(super) fn quick_next(vm: &mut Vm, args: &[Val], one: bool) -> Val {
+    let (t, key) = match args {
+        [t] => (t, Val::NIL),
+        [t, key] => (t, *key),
+        _ => return Val::UNSUITED,
+    };
+    match t.as_table() {
+        Some(t)
+            if one
+                && t.header.extra & KIND_LAYERED == 0
+                && key.as_str().is_none_or(|s| s.is_interned()) =>
+        {
+            match vm.table_next(t, key) {
+                Ok(found) => found.map_or(Val::NIL, |(key, _)| key),
+                Err(_) => Val::UNSUITED,
+            }
+        }
+        _ => Val::UNSUITED,
+    }
+}
+
 /// `next(table [, key])`
 pub(crate) fn next(ctx: &mut Ctx<'_>) -> NativeResult {
     let t = ctx.check_table(0)?;
@@ -352,13 +352,7 @@ fn next_layered(ctx: &mut Ctx<'_>, t: Gc<Table>, key: Val) -> Result<Option<(Val
     Ok(None)
 }
 
-pub(super) static PAIRS: NativeDef = NativeDef {
-    name: "pairs",
-    run: pairs,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+pub(super) static PAIRS: NativeDef = NativeDef::new("pairs", pairs, Cost::Constant);
 
 fn pairs(ctx: &mut Ctx<'_>) -> NativeResult {
     if ctx.vm.dialect < Dialect::Lua53 && ctx.is_none(0) {
@@ -409,20 +403,9 @@ pub(super) fn ret3(ctx: &mut Ctx<'_>, values: [Val; 3]) -> NativeResult {
     Ok(Action::Return(3))
 }
 
-static IPAIRS: NativeDef = NativeDef {
-    name: "ipairs",
-    run: ipairs,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
-pub(crate) static IPAIRS_STEP: NativeDef = NativeDef {
-    name: "ipairs_iterator",
-    run: ipairs_step,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+static IPAIRS: NativeDef = NativeDef::new("ipairs", ipairs, Cost::Constant);
+pub(crate) static IPAIRS_STEP: NativeDef =
+    NativeDef::new("ipairs_iterator", ipairs_step, Cost::Constant);
 
 pub(super) fn ipairs(ctx: &mut Ctx<'_>) -> NativeResult {
     if ctx.vm.dialect < Dialect::Lua54 {
@@ -490,7 +473,14 @@ static RAWLEN: NativeDef = NativeDef {
     name: "rawlen",
     run: rawlen,
     cost: Cost::Constant,
-    quick: None,
+    quick: Some(|_, args, _| match args {
+        [v, ..] => match (v.as_table(), v.as_str()) {
+            (Some(mut t), _) if t.header.extra & KIND_LAYERED == 0 => Val::int(t.border()),
+            (_, Some(s)) => Val::int(s.len() as i64),
+            _ => Val::UNSUITED,
+        },
+        [] => Val::UNSUITED,
+    }),
     switch: None,
 };
 
@@ -540,7 +530,16 @@ static RAWSET: NativeDef = NativeDef {
     name: "rawset",
     run: rawset,
     cost: Cost::Constant,
-    quick: None,
+    quick: Some(|vm, args, _| match args {
+        [t, key, v, ..] if key.as_str().is_none_or(|s| s.is_interned()) => match t.as_table() {
+            Some(table) if table.header.extra == 0 => match vm.table_set(table, *key, *v) {
+                Ok(()) => *t,
+                Err(_) => Val::UNSUITED,
+            },
+            _ => Val::UNSUITED,
+        },
+        _ => Val::UNSUITED,
+    }),
     switch: None,
 };
 

@@ -12,13 +12,7 @@ use crate::thread::{Thread, ThreadState};
 use crate::value::Val;
 use crate::vm::Vm;
 
-static CREATE: NativeDef = NativeDef {
-    name: "create",
-    run: create,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+static CREATE: NativeDef = NativeDef::new("create", create, Cost::Constant);
 static RESUME: NativeDef = NativeDef {
     name: "resume",
     run: resume,
@@ -33,13 +27,7 @@ pub(super) static YIELD: NativeDef = NativeDef {
     quick: None,
     switch: Some(Switch::Yield),
 };
-static WRAP: NativeDef = NativeDef {
-    name: "wrap",
-    run: wrap,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+static WRAP: NativeDef = NativeDef::new("wrap", wrap, Cost::Constant);
 static WRAPPED: NativeDef = NativeDef {
     name: "wrap",
     run: wrapped,
@@ -47,34 +35,10 @@ static WRAPPED: NativeDef = NativeDef {
     quick: None,
     switch: Some(Switch::Wrapped),
 };
-static STATUS: NativeDef = NativeDef {
-    name: "status",
-    run: status,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
-static ISYIELDABLE: NativeDef = NativeDef {
-    name: "isyieldable",
-    run: isyieldable,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
-static RUNNING: NativeDef = NativeDef {
-    name: "running",
-    run: running,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
-static CLOSE: NativeDef = NativeDef {
-    name: "close",
-    run: close,
-    cost: Cost::Slots,
-    quick: None,
-    switch: None,
-};
+static STATUS: NativeDef = NativeDef::new("status", status, Cost::Constant);
+static ISYIELDABLE: NativeDef = NativeDef::new("isyieldable", isyieldable, Cost::Constant);
+static RUNNING: NativeDef = NativeDef::new("running", running, Cost::Constant);
+static CLOSE: NativeDef = NativeDef::new("close", close, Cost::Slots);
 
 fn check_thread(ctx: &mut Ctx<'_>, i: usize) -> Result<Gc<Thread>, Thrown> {
     match ctx.arg(i).as_thread() {

@@ -8,13 +8,8 @@ use crate::function::{Cost, NativeDef};
 use crate::native::{Ctx, NativeResult};
 use crate::value::Val;
 
-pub(super) static COLLECTGARBAGE: NativeDef = NativeDef {
-    name: "collectgarbage",
-    run: collectgarbage,
-    cost: Cost::Steps,
-    quick: None,
-    switch: None,
-};
+pub(super) static COLLECTGARBAGE: NativeDef =
+    NativeDef::new("collectgarbage", collectgarbage, Cost::Steps);
 
 /// What there is in some version; [`has_option`] says in which.
 const OPTIONS: [&str; 12] = [

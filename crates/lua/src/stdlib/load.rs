@@ -10,27 +10,9 @@ use crate::native::{Action, Buffer, Ctx, NativeResult, Status, Thrown};
 use crate::value::Val;
 use crate::vm::load::LoadError;
 
-pub(super) static LOAD: NativeDef = NativeDef {
-    name: "load",
-    run: load,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
-pub(super) static LOADFILE: NativeDef = NativeDef {
-    name: "loadfile",
-    run: loadfile,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
-pub(super) static DOFILE: NativeDef = NativeDef {
-    name: "dofile",
-    run: dofile,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
+pub(super) static LOAD: NativeDef = NativeDef::new("load", load, Cost::Bytes);
+pub(super) static LOADFILE: NativeDef = NativeDef::new("loadfile", loadfile, Cost::Bytes);
+pub(super) static DOFILE: NativeDef = NativeDef::new("dofile", dofile, Cost::Bytes);
 
 /// Arguments of `load`, and the state of one with a reader.
 mod slot {

@@ -80,7 +80,16 @@ static ATAN: NativeDef = NativeDef {
     name: "atan",
     run: atan,
     cost: Cost::Constant,
-    quick: None,
+    quick: Some(|_, args, _| match args {
+        [y] => y
+            .as_number()
+            .map_or(Val::UNSUITED, |y| Val::float(y.atan2(1.0))),
+        [y, x] => match (y.as_number(), x.as_number()) {
+            (Some(y), Some(x)) => Val::float(y.atan2(x)),
+            _ => Val::UNSUITED,
+        },
+        _ => Val::UNSUITED,
+    }),
     switch: None,
 };
 
@@ -95,13 +104,7 @@ fn atan(ctx: &mut Ctx<'_>) -> NativeResult {
 }
 
 /// From 5.3 on only another name of `atan`.
-static ATAN2: NativeDef = NativeDef {
-    name: "atan2",
-    run: atan,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+static ATAN2: NativeDef = NativeDef::new("atan2", atan, Cost::Constant);
 
 static CEIL: NativeDef = NativeDef {
     name: "ceil",
@@ -148,6 +151,9 @@ static FMOD: NativeDef = NativeDef {
         [a, b, ..] if a.tag == tag::FLOAT && b.tag == tag::FLOAT => {
             Val::float(a.raw_float() % b.raw_float())
         }
+        [a, b, ..] if a.tag == tag::INT && b.tag == tag::INT && b.raw_int() != 0 => {
+            Val::int(a.raw_int().wrapping_rem(b.raw_int()))
+        }
         _ => Val::UNSUITED,
     }),
     switch: None,
@@ -169,13 +175,7 @@ fn fmod(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.ret(Val::float(a % b))
 }
 
-static MODF: NativeDef = NativeDef {
-    name: "modf",
-    run: modf,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+static MODF: NativeDef = NativeDef::new("modf", modf, Cost::Constant);
 
 fn modf(ctx: &mut Ctx<'_>) -> NativeResult {
     if ctx.vm.floats {
@@ -218,13 +218,7 @@ fn log(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.ret(Val::float(result))
 }
 
-static POW: NativeDef = NativeDef {
-    name: "pow",
-    run: pow,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+static POW: NativeDef = NativeDef::new("pow", pow, Cost::Constant);
 
 fn pow(ctx: &mut Ctx<'_>) -> NativeResult {
     let (x, y) = match ctx.vm.dialect {
@@ -234,13 +228,7 @@ fn pow(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.ret(Val::float(crate::number::float_pow(x, y)))
 }
 
-static FREXP: NativeDef = NativeDef {
-    name: "frexp",
-    run: frexp,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+static FREXP: NativeDef = NativeDef::new("frexp", frexp, Cost::Constant);
 
 fn frexp(ctx: &mut Ctx<'_>) -> NativeResult {
     let x = ctx.check_num(0)?;
@@ -267,13 +255,7 @@ fn split_float(x: f64) -> (f64, i64) {
     )
 }
 
-static LDEXP: NativeDef = NativeDef {
-    name: "ldexp",
-    run: ldexp,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+static LDEXP: NativeDef = NativeDef::new("ldexp", ldexp, Cost::Constant);
 
 fn ldexp(ctx: &mut Ctx<'_>) -> NativeResult {
     if ctx.vm.dialect == Dialect::Lua51 {
@@ -324,7 +306,15 @@ static TYPE: NativeDef = NativeDef {
     name: "type",
     run: number_type,
     cost: Cost::Constant,
-    quick: None,
+    quick: Some(|vm, args, _| {
+        let name = match args.first().map(|v| v.tag) {
+            Some(tag::INT) => b"integer".as_slice(),
+            Some(tag::FLOAT) => b"float".as_slice(),
+            Some(_) => return Val::NIL,
+            None => return Val::UNSUITED,
+        };
+        vm.intern(name).map_or(Val::UNSUITED, Val::str)
+    }),
     switch: None,
 };
 
@@ -336,13 +326,7 @@ fn number_type(ctx: &mut Ctx<'_>) -> NativeResult {
     }
 }
 
-static ULT: NativeDef = NativeDef {
-    name: "ult",
-    run: ult,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+static ULT: NativeDef = NativeDef::new("ult", ult, Cost::Constant);
 
 fn ult(ctx: &mut Ctx<'_>) -> NativeResult {
     let (a, b) = (ctx.check_int(0)?, ctx.check_int(1)?);

@@ -31,20 +31,14 @@ pub(crate) static NEXT: NativeDef = NativeDef {
     name: "next",
     run: base::next,
     cost: Cost::Slots,
-    quick: None,
+    quick: Some(base::quick_next),
     switch: None,
 };
 
 pub(crate) use base::IPAIRS_STEP;
 
 /// Calls a finalizer in protected mode: (method, object). An error in it is a warning.
-pub(crate) static RUN_FINALIZER: NativeDef = NativeDef {
-    name: "__gc",
-    run: run_finalizer,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+pub(crate) static RUN_FINALIZER: NativeDef = NativeDef::new("__gc", run_finalizer, Cost::Constant);
 
 fn run_finalizer(ctx: &mut Ctx<'_>) -> NativeResult {
     let (method, object) = (ctx.arg(0), ctx.arg(1));

@@ -71,13 +71,7 @@ mod up {
     pub const PRELOAD: usize = 2;
 }
 
-static REQUIRE: NativeDef = NativeDef {
-    name: "require",
-    run: require,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
+static REQUIRE: NativeDef = NativeDef::new("require", require, Cost::Bytes);
 
 fn loaded_table(ctx: &Ctx<'_>) -> Gc<Table> {
     match ctx.upvalue(up::LOADED).as_table() {
@@ -265,13 +259,7 @@ fn replace(text: &[u8], what: &[u8], by: &[u8]) -> Vec<u8> {
     out
 }
 
-static SEARCHPATH: NativeDef = NativeDef {
-    name: "searchpath",
-    run: searchpath,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
+static SEARCHPATH: NativeDef = NativeDef::new("searchpath", searchpath, Cost::Bytes);
 
 fn searchpath(ctx: &mut Ctx<'_>) -> NativeResult {
     let (name, path) = (ctx.check_str(0)?, ctx.check_str(1)?);
@@ -302,34 +290,11 @@ fn searchpath(ctx: &mut Ctx<'_>) -> NativeResult {
 /// The product of the lengths of a name and a path up to which files are searched: the work is that large.
 const MAX_PATH_WORK: usize = 1 << 20;
 
-static SEARCH_PRELOAD: NativeDef = NativeDef {
-    name: "searcher_preload",
-    run: search_preload,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
-static SEARCH_LUA: NativeDef = NativeDef {
-    name: "searcher_Lua",
-    run: search_lua,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
-static SEARCH_C: NativeDef = NativeDef {
-    name: "searcher_C",
-    run: search_c,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
-static SEARCH_C_ROOT: NativeDef = NativeDef {
-    name: "searcher_Croot",
-    run: search_c_root,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
+static SEARCH_PRELOAD: NativeDef =
+    NativeDef::new("searcher_preload", search_preload, Cost::Constant);
+static SEARCH_LUA: NativeDef = NativeDef::new("searcher_Lua", search_lua, Cost::Bytes);
+static SEARCH_C: NativeDef = NativeDef::new("searcher_C", search_c, Cost::Bytes);
+static SEARCH_C_ROOT: NativeDef = NativeDef::new("searcher_Croot", search_c_root, Cost::Bytes);
 
 fn search_preload(ctx: &mut Ctx<'_>) -> NativeResult {
     let name = Val::str(ctx.check_str(0)?);
@@ -423,13 +388,7 @@ fn not_here(ctx: &mut Ctx<'_>, message: &[u8]) -> NativeResult {
     }
 }
 
-static LOADLIB: NativeDef = NativeDef {
-    name: "loadlib",
-    run: loadlib,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+static LOADLIB: NativeDef = NativeDef::new("loadlib", loadlib, Cost::Constant);
 
 fn loadlib(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.check_str(0)?;

@@ -11,13 +11,7 @@ use crate::value::Val;
 use crate::vm::Event;
 
 /// Calls its upvalue with its arguments.
-pub(crate) static PROTECTED: NativeDef = NativeDef {
-    name: "?",
-    run: protected,
-    cost: Cost::Slots,
-    quick: None,
-    switch: None,
-};
+pub(crate) static PROTECTED: NativeDef = NativeDef::new("?", protected, Cost::Slots);
 
 fn protected(ctx: &mut Ctx<'_>) -> NativeResult {
     let n = ctx.nargs();
@@ -34,13 +28,7 @@ fn protected(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.call_protected(n, true, super::base::protected_done)
 }
 
-static MESSAGE_HANDLER: NativeDef = NativeDef {
-    name: "?",
-    run: message_handler,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
+static MESSAGE_HANDLER: NativeDef = NativeDef::new("?", message_handler, Cost::Bytes);
 
 fn message_handler(ctx: &mut Ctx<'_>) -> NativeResult {
     let error = ctx.arg(0);

@@ -6,23 +6,17 @@
 use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::native::{Action, Ctx, NativeResult};
-use crate::value::Val;
+use crate::value::{Val, tag};
 use crate::vm::Vm;
 
 pub(super) static RANDOM: NativeDef = NativeDef {
     name: "random",
     run: random,
     cost: Cost::Constant,
-    quick: None,
+    quick: Some(quick_random),
     switch: None,
 };
-pub(super) static RANDOMSEED: NativeDef = NativeDef {
-    name: "randomseed",
-    run: randomseed,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+pub(super) static RANDOMSEED: NativeDef = NativeDef::new("randomseed", randomseed, Cost::Constant);
 
 /// Values thrown away after seeding, so that similar seeds have gone apart.
 const WARM_UP: usize = 16;
@@ -75,6 +69,25 @@ pub(super) fn next_unit(vm: &mut Vm) -> f64 {
 /// Begins the sequence of a seed.
 pub(super) fn seed_with(vm: &mut Vm, bits: u64) {
     seed(&mut vm.random_state, bits, 0);
+}
+
+fn quick_random(vm: &mut Vm, args: &[Val], _one: bool) -> Val {
+    let (low, high) = match args {
+        [] => return Val::float(next_unit(vm)),
+        [high] if high.tag == tag::INT && high.raw_int() > 0 => (1, high.raw_int()),
+        [low, high] if low.tag == tag::INT && high.tag == tag::INT => {
+            (low.raw_int(), high.raw_int())
+        }
+        _ => return Val::UNSUITED,
+    };
+    // 5.3 refuses an interval that begins too far below zero.
+    if low > high || (low < 0 && vm.dialect < Dialect::Lua54) {
+        return Val::UNSUITED;
+    }
+    let state = &mut vm.random_state;
+    let r = next(state);
+    let offset = project(state, r, (high as u64).wrapping_sub(low as u64));
+    Val::int((low as u64).wrapping_add(offset) as i64)
 }
 
 pub(super) fn random(ctx: &mut Ctx<'_>) -> NativeResult {

@@ -27,13 +27,7 @@ use crate::vm::Event;
 use crate::vm::meta::compare_numbers;
 use std::cmp::Ordering;
 
-pub(super) static SORT: NativeDef = NativeDef {
-    name: "sort",
-    run: sort,
-    cost: Cost::Steps,
-    quick: None,
-    switch: None,
-};
+pub(super) static SORT: NativeDef = NativeDef::new("sort", sort, Cost::Steps);
 
 /// The most elements, as in the reference.
 const MAX_ELEMENTS: i64 = i32::MAX as i64;
@@ -459,10 +453,20 @@ fn quicksort_state<'a>(ctx: &mut Ctx<'a>) -> Option<(&'a mut Quicksort, Gc<Table
 }
 
 fn quicksort_on(ctx: &mut Ctx<'_>) -> NativeResult {
-    let Some((state, work)) = quicksort_state(ctx) else {
-        return ctx.ret0();
-    };
-    match state.advance(ctx, work)? {
+    match quicksort_state(ctx) {
+        Some((state, work)) => quicksort_from(ctx, state, work, None),
+        None => ctx.ret0(),
+    }
+}
+
+/// Goes on, with the answer to the comparison that was last if there is one.
+fn quicksort_from(
+    ctx: &mut Ctx<'_>,
+    state: &mut Quicksort,
+    work: Gc<Table>,
+    answer: Option<bool>,
+) -> NativeResult {
+    match state.advance(ctx, work, answer)? {
         Some(action) => Ok(action),
         None if ctx.arg(slot::WORK).raw_eq(ctx.arg(slot::TABLE)) => ctx.ret0(),
         None => {
@@ -476,11 +480,10 @@ fn quicksort_on(ctx: &mut Ctx<'_>) -> NativeResult {
 fn compared(ctx: &mut Ctx<'_>) -> NativeResult {
     let answer = ctx.result(0).truthy();
     drop_pushed(ctx);
-    let Some((state, work)) = quicksort_state(ctx) else {
-        return ctx.ret0();
-    };
-    state.take(ctx, work, answer)?;
-    quicksort_on(ctx)
+    match quicksort_state(ctx) {
+        Some((state, work)) => quicksort_from(ctx, state, work, Some(answer)),
+        None => ctx.ret0(),
+    }
 }
 
 /// Whether `a` comes before `b`, or the call that tells.
@@ -507,8 +510,16 @@ fn before(ctx: &mut Ctx<'_>, a: Val, b: Val) -> Result<Result<bool, Action>, Thr
 
 impl Quicksort {
     /// Compares until everything is sorted (`None`), or there is something to wait for.
-    fn advance(&mut self, ctx: &mut Ctx<'_>, work: Gc<Table>) -> Result<Option<Action>, Thrown> {
+    fn advance(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        work: Gc<Table>,
+        mut answer: Option<bool>,
+    ) -> Result<Option<Action>, Thrown> {
         loop {
+            if let Some(answer) = answer {
+                self.take(ctx, work, answer)?;
+            }
             if ctx.should_pause() {
                 return ctx.pause(quicksort_on).map(Some);
             }
@@ -525,6 +536,7 @@ impl Quicksort {
                     } else {
                         Phase::Next
                     };
+                    answer = None;
                     continue;
                 }
                 Phase::Ends => (at(self.last), at(self.first)),
@@ -534,13 +546,14 @@ impl Quicksort {
                 Phase::Down => (ctx.arg(slot::PIVOT), at(self.down)),
             };
             match before(ctx, a, b)? {
-                Ok(answer) => self.take(ctx, work, answer)?,
+                Ok(known) => answer = Some(known),
                 Err(call) => return Ok(Some(call)),
             }
         }
     }
 
     /// Takes the answer of the comparison that `phase` names.
+    #[inline]
     fn take(&mut self, ctx: &mut Ctx<'_>, work: Gc<Table>, answer: bool) -> Result<(), Thrown> {
         match self.phase {
             Phase::Next => {}
@@ -637,6 +650,11 @@ impl Quicksort {
 
 fn swap(ctx: &mut Ctx<'_>, t: Gc<Table>, i: i64, j: i64) -> Result<(), Thrown> {
     let (a, b) = (t.get_int(i), t.get_int(j));
+    if !a.is_nil() && !b.is_nil() {
+        // Both keys exist, so nothing is allocated.
+        ctx.raw_set_int(t, i, b)?;
+        return ctx.raw_set_int(t, j, a);
+    }
     // If a comparator has removed one of them, storing allocates: both are kept on the stack meanwhile.
     ctx.push(a);
     ctx.push(b);

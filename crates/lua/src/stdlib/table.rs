@@ -18,13 +18,7 @@ use crate::table::Table;
 use crate::value::Val;
 use crate::vm::{Event, Vm};
 
-static CONCAT: NativeDef = NativeDef {
-    name: "concat",
-    run: concat,
-    cost: Cost::Slots,
-    quick: None,
-    switch: None,
-};
+static CONCAT: NativeDef = NativeDef::new("concat", concat, Cost::Slots);
 static INSERT: NativeDef = NativeDef {
     name: "insert",
     run: insert,
@@ -44,20 +38,8 @@ static INSERT: NativeDef = NativeDef {
     }),
     switch: None,
 };
-static MOVE: NativeDef = NativeDef {
-    name: "move",
-    run: move_,
-    cost: Cost::Slots,
-    quick: None,
-    switch: None,
-};
-static PACK: NativeDef = NativeDef {
-    name: "pack",
-    run: pack,
-    cost: Cost::Slots,
-    quick: None,
-    switch: None,
-};
+static MOVE: NativeDef = NativeDef::new("move", move_, Cost::Slots);
+static PACK: NativeDef = NativeDef::new("pack", pack, Cost::Slots);
 static REMOVE: NativeDef = NativeDef {
     name: "remove",
     run: remove,
@@ -79,13 +61,7 @@ static REMOVE: NativeDef = NativeDef {
     switch: None,
 };
 /// Also the global `unpack` of 5.1.
-pub(crate) static UNPACK: NativeDef = NativeDef {
-    name: "unpack",
-    run: unpack,
-    cost: Cost::Slots,
-    quick: None,
-    switch: None,
-};
+pub(crate) static UNPACK: NativeDef = NativeDef::new("unpack", unpack, Cost::Slots);
 
 /// Elements copied before a look at whether to pause.
 const CHUNK: i64 = 4096;

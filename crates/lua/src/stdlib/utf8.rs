@@ -6,7 +6,8 @@
 use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::native::{Ctx, NativeResult, Thrown};
-use crate::value::Val;
+use crate::short::{Output, Short};
+use crate::value::{Val, tag};
 use crate::vm::Vm;
 
 /// Characters looked at before a look at whether to pause.
@@ -15,6 +16,10 @@ const CHUNK: usize = 1 << 14;
 const MAX_CODE: u64 = 0x7FFF_FFFF;
 const MAX_UNICODE: u32 = 0x10_FFFF;
 const INVALID: &str = "invalid UTF-8 code";
+/// Codes that the quick form of `char` takes.
+const FEW: usize = 8;
+/// Bytes that the quick form of `offset` passes over at most.
+const NEAR: usize = 1 << 12;
 
 /// The largest code of a version.
 fn max_code(dialect: Dialect) -> u64 {
@@ -26,10 +31,17 @@ fn max_code(dialect: Dialect) -> u64 {
 
 /// How argument `lax` and the version say to decode. Up to 5.3, all codes up to U+10FFFF count, surrogates too.
 fn mode(ctx: &Ctx<'_>, lax: bool) -> Mode {
-    match (ctx.vm.dialect < Dialect::Lua54, lax) {
-        (true, _) => Mode::Unicode,
-        (false, true) => Mode::Lax,
-        (false, false) => Mode::Strict,
+    match strict_mode(ctx.vm.dialect) {
+        Mode::Strict if lax => Mode::Lax,
+        mode => mode,
+    }
+}
+
+/// How a version decodes where nothing is said.
+fn strict_mode(dialect: Dialect) -> Mode {
+    match dialect < Dialect::Lua54 {
+        true => Mode::Unicode,
+        false => Mode::Strict,
     }
 }
 
@@ -62,51 +74,29 @@ static CHAR: NativeDef = NativeDef {
     name: "char",
     run: char_,
     cost: Cost::Slots,
-    quick: None,
+    quick: Some(quick_char),
     switch: None,
 };
 static CODEPOINT: NativeDef = NativeDef {
     name: "codepoint",
     run: codepoint,
     cost: Cost::Slots,
-    quick: None,
+    quick: Some(quick_codepoint),
     switch: None,
 };
-static CODES: NativeDef = NativeDef {
-    name: "codes",
-    run: codes,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
-static LEN: NativeDef = NativeDef {
-    name: "len",
-    run: len,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
+static CODES: NativeDef = NativeDef::new("codes", codes, Cost::Constant);
+static LEN: NativeDef = NativeDef::new("len", len, Cost::Bytes);
 static OFFSET: NativeDef = NativeDef {
     name: "offset",
     run: offset,
     cost: Cost::Bytes,
-    quick: None,
+    quick: Some(quick_offset),
     switch: None,
 };
-static NEXT_STRICT: NativeDef = NativeDef {
-    name: "for iterator",
-    run: |ctx| next_code(ctx, false),
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
-static NEXT_LAX: NativeDef = NativeDef {
-    name: "for iterator",
-    run: |ctx| next_code(ctx, true),
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
+static NEXT_STRICT: NativeDef =
+    NativeDef::new("for iterator", |ctx| next_code(ctx, false), Cost::Bytes);
+static NEXT_LAX: NativeDef =
+    NativeDef::new("for iterator", |ctx| next_code(ctx, true), Cost::Bytes);
 
 /// Makes the `utf8` table.
 pub(crate) fn open(vm: &mut Vm) -> Result<(), Thrown> {
@@ -129,7 +119,36 @@ fn is_continuation(byte: u8) -> bool {
 }
 
 /// The character at the start of `text` and its length in bytes. Overlong forms are none.
+#[inline]
 fn decode(text: &[u8], mode: Mode) -> Option<(u32, usize)> {
+    const CONTINUES: std::ops::RangeInclusive<u8> = 0x80..=0xBF;
+    let low = |byte: u8| u32::from(byte & 0x3F);
+    // PERF: those that are characters in any mode, without a loop.
+    match *text {
+        [a @ ..=0x7F, ..] => Some((u32::from(a), 1)),
+        [a @ 0xC2..=0xDF, b, ..] if CONTINUES.contains(&b) => {
+            Some((u32::from(a & 0x1F) << 6 | low(b), 2))
+        }
+        [a @ (0xE1..=0xEC | 0xEE..=0xEF), b, c, ..]
+            if CONTINUES.contains(&b) && CONTINUES.contains(&c) =>
+        {
+            Some((u32::from(a & 0x0F) << 12 | low(b) << 6 | low(c), 3))
+        }
+        [a @ 0xF0..=0xF3, b, c, d, ..]
+            if CONTINUES.contains(&b)
+                && CONTINUES.contains(&c)
+                && CONTINUES.contains(&d)
+                && (a > 0xF0 || b >= 0x90) =>
+        {
+            let code = u32::from(a & 0x07) << 18 | low(b) << 12 | low(c) << 6 | low(d);
+            Some((code, 4))
+        }
+        _ => decode_any(text, mode),
+    }
+}
+
+/// As [`decode`], for all there is.
+fn decode_any(text: &[u8], mode: Mode) -> Option<(u32, usize)> {
     let first = *text.first()?;
     if first < 0x80 {
         return Some((u32::from(first), 1));
@@ -153,9 +172,10 @@ fn decode(text: &[u8], mode: Mode) -> Option<(u32, usize)> {
 }
 
 /// Appends a character; `code` is at most [`MAX_CODE`].
-pub(crate) fn encode(code: u32, out: &mut Vec<u8>) {
+#[inline]
+pub(crate) fn encode(code: u32, out: &mut impl Output) {
     if code < 0x80 {
-        return out.push(code as u8);
+        return out.append(&[code as u8]);
     }
     // Continuation bytes from the last to the first, until the rest fits beside the length bits.
     let mut bytes = [0u8; 6];
@@ -170,7 +190,7 @@ pub(crate) fn encode(code: u32, out: &mut Vec<u8>) {
     }
     at -= 1;
     bytes[at] = (!room << 1) as u8 | rest as u8;
-    out.extend_from_slice(&bytes[at..]);
+    out.append(&bytes[at..]);
 }
 
 /// The position (from 1) that a relative position means; 0 if it lies before the start.
@@ -180,6 +200,22 @@ fn position(given: i64, len: usize) -> i64 {
     } else {
         given.saturating_add(len as i64).saturating_add(1).max(0)
     }
+}
+
+/// A few codes that are characters in all versions.
+fn quick_char(vm: &mut Vm, args: &[Val], _one: bool) -> Val {
+    let mut text = Short::<{ 4 * FEW }>::new();
+    if args.len() > FEW {
+        return Val::UNSUITED;
+    }
+    for v in args {
+        if v.tag != tag::INT || !(0..=i64::from(MAX_UNICODE)).contains(&v.raw_int()) {
+            return Val::UNSUITED;
+        }
+        encode(v.raw_int() as u32, &mut text);
+    }
+    vm.heap.spend(args.len() as i64);
+    vm.new_str(text.as_bytes()).map_or(Val::UNSUITED, Val::str)
 }
 
 fn char_(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -198,6 +234,27 @@ fn char_(ctx: &mut Ctx<'_>) -> NativeResult {
         encode(code as u32, &mut result);
     }
     ctx.ret_str(&result)
+}
+
+/// One character inside of the text.
+fn quick_codepoint(vm: &mut Vm, args: &[Val], _one: bool) -> Val {
+    let (text, at) = match args {
+        [text] => (text, 1),
+        [text, at] if at.tag == tag::INT => (text, at.raw_int()),
+        _ => return Val::UNSUITED,
+    };
+    let character = match (text.as_str(), at) {
+        (Some(text), 1..) => text.as_bytes().get(at as usize - 1..),
+        _ => None,
+    };
+    let mode = strict_mode(vm.dialect);
+    match character.and_then(|character| decode(character, mode)) {
+        Some((code, _)) => {
+            vm.heap.spend(1);
+            Val::int(i64::from(code))
+        }
+        None => Val::UNSUITED,
+    }
 }
 
 fn codepoint(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -277,19 +334,78 @@ fn len_on(ctx: &mut Ctx<'_>) -> NativeResult {
             return ctx.pause(len_on);
         }
         let before = at;
-        for _ in 0..CHUNK {
-            if at as i64 >= last {
-                break;
-            }
+        let piece = &text[at..(last as usize).min(at + CHUNK)];
+        // PERF: the standard library checks and counts many bytes at once; what it refuses (a character that is cut, or none, or one
+        // that only we take) is decoded here.
+        let valid = match std::str::from_utf8(piece) {
+            Ok(valid) => valid,
+            Err(error) => std::str::from_utf8(&piece[..error.valid_up_to()]).unwrap_or_default(),
+        };
+        count += valid.chars().count() as i64;
+        at += valid.len();
+        if valid.len() < piece.len() {
             let Some((_, len)) = decode(&text[at..], mode) else {
                 return ctx.ret2(Val::NIL, Val::int(at as i64 + 1));
             };
             at += len;
             count += 1;
         }
-        ctx.charge((at - before) / 8);
+        ctx.charge(1 + (at - before) / 8);
     }
     ctx.ret(Val::int(count))
+}
+
+/// The start of a character ahead that is near.
+fn quick_offset(vm: &mut Vm, args: &[Val], one: bool) -> Val {
+    let (text, n, start) = match args {
+        [text, n] if n.tag == tag::INT => (text, n.raw_int(), 1),
+        [text, n, start] if n.tag == tag::INT && start.tag == tag::INT => {
+            (text, n.raw_int(), start.raw_int())
+        }
+        _ => return Val::UNSUITED,
+    };
+    let Some(text) = text.as_str() else {
+        return Val::UNSUITED;
+    };
+    let text = text.as_bytes();
+    let inside = (1..=text.len() as i64).contains(&start);
+    if n < 1 || !inside || (vm.dialect >= Dialect::Lua55 && !one) {
+        return Val::UNSUITED;
+    }
+    let at = start as usize - 1;
+    if is_continuation(text[at]) {
+        return Val::UNSUITED;
+    }
+    let (found, left) = pass_characters(text, at, text.len().min(at + NEAR), n - 1);
+    if left > 0 {
+        return Val::UNSUITED;
+    }
+    vm.heap.spend(((found - at) / 4) as i64);
+    Val::int(found as i64 + 1)
+}
+
+/// Goes on from byte `at` to the start of the `n`-th character behind it, the end of the text being one, but not beyond byte `end`;
+/// how many are left then.
+fn pass_characters(text: &[u8], mut at: usize, end: usize, mut n: i64) -> (usize, i64) {
+    const BLOCK: usize = 32;
+    // PERF: whole blocks are counted at once.
+    while at + BLOCK < end {
+        let block = &text[at + 1..at + 1 + BLOCK];
+        let starts: u8 = block
+            .iter()
+            .map(|byte| u8::from(!is_continuation(*byte)))
+            .sum();
+        if i64::from(starts) >= n {
+            break;
+        }
+        n -= i64::from(starts);
+        at += BLOCK;
+    }
+    while n > 0 && at < end {
+        at += 1;
+        n -= i64::from(!text.get(at).is_some_and(|byte| is_continuation(*byte)));
+    }
+    (at, n)
 }
 
 fn offset(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -363,10 +479,9 @@ fn offset_on(ctx: &mut Ctx<'_>) -> NativeResult {
         if n > 1 {
             // Forwards, the first character is the one we are at.
             let end = text.len().min(at + CHUNK);
-            while n > 1 && at < end {
-                at += 1;
-                n -= i64::from(!text.get(at).is_some_and(|byte| is_continuation(*byte)));
-            }
+            let left;
+            (at, left) = pass_characters(text, at, end, n - 1);
+            n = left + 1;
         } else if n < 0 {
             let end = at.saturating_sub(CHUNK);
             while n < 0 && at > end {
@@ -416,9 +531,14 @@ fn codes(ctx: &mut Ctx<'_>) -> NativeResult {
 fn next_code(ctx: &mut Ctx<'_>, lax: bool) -> NativeResult {
     let text = ctx.check_str(0)?.as_bytes();
     let last = ctx.arg(1);
-    ctx.charge_numeral(last);
-    let last = crate::native::to_integer(last).unwrap_or(0) as u64;
-    let Ok(mut at) = usize::try_from(last) else {
+    let last = match last.tag {
+        tag::INT => last.raw_int(),
+        _ => {
+            ctx.charge_numeral(last);
+            crate::native::to_integer(last).unwrap_or(0)
+        }
+    };
+    let Ok(mut at) = usize::try_from(last as u64) else {
         return ctx.ret0();
     };
     // The position, counted from 1, is the offset behind the last character's first byte.
@@ -445,6 +565,48 @@ fn next_code(ctx: &mut Ctx<'_>, lax: bool) -> NativeResult {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_quick_way_of_decoding_agrees_with_the_general_one() {
+        let edges = [
+            0x00, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF, 0xE0, 0xE1,
+            0xEC, 0xED, 0xEE, 0xEF, 0xF0, 0xF1, 0xF3, 0xF4, 0xF5, 0xF7, 0xF8, 0xFC, 0xFD, 0xFF,
+        ];
+        for a in edges {
+            for b in edges {
+                for (c, d) in edges
+                    .into_iter()
+                    .flat_map(|c| [(c, 0x80), (c, 0xBF), (0x80, c)])
+                {
+                    for len in 0..=4 {
+                        let text = &[a, b, c, d][..len];
+                        for mode in [Mode::Strict, Mode::Unicode, Mode::Lax] {
+                            assert_eq!(decode(text, mode), decode_any(text, mode), "{text:x?}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn characters_are_passed_in_blocks_as_one_by_one() {
+        let text = "aβ中😀".repeat(40) + "\u{80}";
+        let text = text.as_bytes();
+        for at in [0, 1, 3, 6, 300] {
+            for end in [at, at + 31, at + 32, at + 33, at + 64, text.len()] {
+                for n in 0..170 {
+                    let (mut plain, mut left) = (at, n);
+                    while left > 0 && plain < end {
+                        plain += 1;
+                        let inside = text.get(plain).is_some_and(|byte| is_continuation(*byte));
+                        left -= i64::from(!inside);
+                    }
+                    assert_eq!(pass_characters(text, at, end, n), (plain, left));
+                }
+            }
+        }
+    }
 
     #[test]
     fn every_character_survives_encoding() {

@@ -9,62 +9,14 @@ use crate::value::Val;
 use crate::vm::Event;
 
 pub(super) static METAMETHODS: [NativeDef; 8] = [
-    NativeDef {
-        name: "__add",
-        run: |ctx| operate(ctx, Event::Add),
-        cost: Cost::Bytes,
-        quick: None,
-        switch: None,
-    },
-    NativeDef {
-        name: "__sub",
-        run: |ctx| operate(ctx, Event::Sub),
-        cost: Cost::Bytes,
-        quick: None,
-        switch: None,
-    },
-    NativeDef {
-        name: "__mul",
-        run: |ctx| operate(ctx, Event::Mul),
-        cost: Cost::Bytes,
-        quick: None,
-        switch: None,
-    },
-    NativeDef {
-        name: "__mod",
-        run: |ctx| operate(ctx, Event::Mod),
-        cost: Cost::Bytes,
-        quick: None,
-        switch: None,
-    },
-    NativeDef {
-        name: "__pow",
-        run: |ctx| operate(ctx, Event::Pow),
-        cost: Cost::Bytes,
-        quick: None,
-        switch: None,
-    },
-    NativeDef {
-        name: "__div",
-        run: |ctx| operate(ctx, Event::Div),
-        cost: Cost::Bytes,
-        quick: None,
-        switch: None,
-    },
-    NativeDef {
-        name: "__idiv",
-        run: |ctx| operate(ctx, Event::IDiv),
-        cost: Cost::Bytes,
-        quick: None,
-        switch: None,
-    },
-    NativeDef {
-        name: "__unm",
-        run: |ctx| operate(ctx, Event::Unm),
-        cost: Cost::Bytes,
-        quick: None,
-        switch: None,
-    },
+    NativeDef::new("__add", |ctx| operate(ctx, Event::Add), Cost::Bytes),
+    NativeDef::new("__sub", |ctx| operate(ctx, Event::Sub), Cost::Bytes),
+    NativeDef::new("__mul", |ctx| operate(ctx, Event::Mul), Cost::Bytes),
+    NativeDef::new("__mod", |ctx| operate(ctx, Event::Mod), Cost::Bytes),
+    NativeDef::new("__pow", |ctx| operate(ctx, Event::Pow), Cost::Bytes),
+    NativeDef::new("__div", |ctx| operate(ctx, Event::Div), Cost::Bytes),
+    NativeDef::new("__idiv", |ctx| operate(ctx, Event::IDiv), Cost::Bytes),
+    NativeDef::new("__unm", |ctx| operate(ctx, Event::Unm), Cost::Bytes),
 ];
 
 fn number_value(ctx: &mut Ctx<'_>, v: Val) -> Option<Val> {

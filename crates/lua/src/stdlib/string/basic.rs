@@ -11,6 +11,7 @@ use crate::native::{Buffer, Cont, Ctx, NativeResult};
 use crate::string::MAX_INTERNED;
 use crate::string::MAX_LEN;
 use crate::value::{Val, tag};
+use crate::vm::Vm;
 
 /// Bytes made before a look at whether to pause.
 const CHUNK: usize = 1 << 18;
@@ -52,13 +53,7 @@ pub(super) static CHAR: NativeDef = NativeDef {
     }),
     switch: None,
 };
-pub(super) static DUMP: NativeDef = NativeDef {
-    name: "dump",
-    run: dump,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
+pub(super) static DUMP: NativeDef = NativeDef::new("dump", dump, Cost::Bytes);
 pub(super) static LEN: NativeDef = NativeDef {
     name: "len",
     run: len,
@@ -73,21 +68,21 @@ pub(super) static LOWER: NativeDef = NativeDef {
     name: "lower",
     run: lower,
     cost: Cost::Bytes,
-    quick: None,
+    quick: Some(|vm, args, _| quick_transform(vm, args, |bytes| bytes.make_ascii_lowercase())),
     switch: None,
 };
 pub(super) static REP: NativeDef = NativeDef {
     name: "rep",
     run: rep,
     cost: Cost::Bytes,
-    quick: None,
+    quick: Some(quick_rep),
     switch: None,
 };
 pub(super) static REVERSE: NativeDef = NativeDef {
     name: "reverse",
     run: reverse,
     cost: Cost::Bytes,
-    quick: None,
+    quick: Some(|vm, args, _| quick_transform(vm, args, |bytes| bytes.reverse())),
     switch: None,
 };
 pub(super) static SUB: NativeDef = NativeDef {
@@ -126,7 +121,7 @@ pub(super) static UPPER: NativeDef = NativeDef {
     name: "upper",
     run: upper,
     cost: Cost::Bytes,
-    quick: None,
+    quick: Some(|vm, args, _| quick_transform(vm, args, |bytes| bytes.make_ascii_uppercase())),
     switch: None,
 };
 
@@ -306,6 +301,20 @@ fn upper_on(ctx: &mut Ctx<'_>) -> NativeResult {
     transform_on(ctx, |bytes| bytes.make_ascii_uppercase(), upper_on)
 }
 
+/// As [`transform`], of a text that is interned.
+#[inline(always)]
+fn quick_transform(vm: &mut Vm, args: &[Val], change: fn(&mut [u8])) -> Val {
+    let mut small = [0u8; MAX_INTERNED];
+    let text = args.first().and_then(|v| v.as_str());
+    let place = text.and_then(|text| Some((text, small.get_mut(..text.len())?)));
+    let Some((text, place)) = place else {
+        return Val::UNSUITED;
+    };
+    place.copy_from_slice(text.as_bytes());
+    change(place);
+    vm.intern(place).map_or(Val::UNSUITED, Val::str)
+}
+
 /// Copies argument 0 through `change`.
 fn transform(ctx: &mut Ctx<'_>, change: fn(&mut [u8]), on: Cont) -> NativeResult {
     let source = ctx.check_str(0)?.as_bytes();
@@ -388,6 +397,25 @@ fn reverse_pieces(ctx: &mut Ctx<'_>, mut making: Making) -> NativeResult {
     }
     let s = making.result.finish(ctx)?;
     ctx.ret(Val::str(s))
+}
+
+fn quick_rep(vm: &mut Vm, args: &[Val], _one: bool) -> Val {
+    let mut small = [0u8; SMALL];
+    let (text, count) = match args {
+        [text, count] if count.tag == tag::INT => (text.as_str(), count.raw_int().max(0)),
+        _ => return Val::UNSUITED,
+    };
+    let Some(text) = text else {
+        return Val::UNSUITED;
+    };
+    let total = text.len().checked_mul(count as usize);
+    let Some(place) = total.and_then(|total| small.get_mut(..total)) else {
+        return Val::UNSUITED;
+    };
+    if !place.is_empty() {
+        fill(place, 0, text.as_bytes(), b"");
+    }
+    vm.new_str(place).map_or(Val::UNSUITED, Val::str)
 }
 
 fn rep(ctx: &mut Ctx<'_>) -> NativeResult {

@@ -4,11 +4,12 @@
 
 use super::long_needle;
 use super::pattern::{Capture, Progress, has_specials};
-use super::search::{Found, Match, Search, Wanted, search};
+use super::search::{Found, Match, Search, Wanted, search, search_quickly};
 use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::native::{Cont, Ctx, NativeResult, Thrown};
-use crate::value::Val;
+use crate::value::{Val, tag};
+use crate::vm::Vm;
 
 /// Bytes that a plain search looks at before it checks whether it should pause.
 const PLAIN_CHUNK: usize = 1 << 18;
@@ -20,30 +21,22 @@ pub(super) static FIND: NativeDef = NativeDef {
     name: "find",
     run: find,
     cost: Cost::Steps,
-    quick: None,
+    quick: Some(quick_find),
     switch: None,
 };
 pub(super) static MATCH: NativeDef = NativeDef {
     name: "match",
     run: match_,
     cost: Cost::Steps,
-    quick: None,
+    quick: Some(quick_match),
     switch: None,
 };
-pub(super) static GMATCH: NativeDef = NativeDef {
-    name: "gmatch",
-    run: gmatch,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
-static GMATCH_NEXT: NativeDef = NativeDef {
-    name: "for iterator",
-    run: gmatch_next,
-    cost: Cost::Steps,
-    quick: None,
-    switch: None,
-};
+pub(super) static GMATCH: NativeDef = NativeDef::new("gmatch", gmatch, Cost::Constant);
+static GMATCH_NEXT: NativeDef = NativeDef::new("for iterator", gmatch_next, Cost::Steps);
+
+/// Bytes that a quick form searches plainly, and bytes that it searches for.
+const QUICK_TEXT: usize = 1 << 12;
+const QUICK_NEEDLE: usize = 32;
 
 /// The offset (from 0) that a start position means; it may lie beyond the end.
 pub(super) fn start_offset(position: i64, len: usize) -> usize {
@@ -51,6 +44,70 @@ pub(super) fn start_offset(position: i64, len: usize) -> usize {
         1.. => (position as u64 - 1).min(usize::MAX as u64) as usize,
         0 => 0,
         _ => len.saturating_sub(position.unsigned_abs().min(usize::MAX as u64) as usize),
+    }
+}
+
+/// Subject, pattern and where to start, of the arguments of a quick form; `Err`: its result.
+#[inline(always)]
+fn quick_arguments<'a>(args: &[Val]) -> Result<(&'a [u8], &'a [u8], usize), Val> {
+    let (subject, pattern, init) = match args {
+        [subject, pattern] => (subject, pattern, 1),
+        [subject, pattern, init, ..] if init.tag == tag::INT => (subject, pattern, init.raw_int()),
+        _ => return Err(Val::UNSUITED),
+    };
+    let (Some(subject), Some(pattern)) = (subject.as_str(), pattern.as_str()) else {
+        return Err(Val::UNSUITED);
+    };
+    let init = start_offset(init, subject.len());
+    if init > subject.len() {
+        return Err(Val::NIL);
+    }
+    Ok((subject.as_bytes(), pattern.as_bytes(), init))
+}
+
+/// Where only the start is asked for, of a pattern that has been searched for before or of a short text.
+fn quick_find(vm: &mut Vm, args: &[Val], one: bool) -> Val {
+    if !one {
+        return Val::UNSUITED;
+    }
+    let (subject, pattern, init) = match quick_arguments(args) {
+        Ok(arguments) => arguments,
+        Err(result) => return result,
+    };
+    if !args.get(3).is_some_and(|plain| plain.truthy()) {
+        match search_quickly(vm, subject, pattern, init, one) {
+            Some(Some(((start, _), _))) => return Val::int(start as i64 + 1),
+            Some(None) => return Val::NIL,
+            None if has_specials(pattern) => return Val::UNSUITED,
+            None => {}
+        }
+    }
+    let text = &subject[init..];
+    if text.len() > QUICK_TEXT || pattern.len() > QUICK_NEEDLE {
+        return Val::UNSUITED;
+    }
+    vm.heap.spend(plain_cost(text, pattern) as i64);
+    match plain_position(text, pattern) {
+        Some(found) => Val::int((init + found) as i64 + 1),
+        None => Val::NIL,
+    }
+}
+
+/// Where there is but one value, or only the first is asked for.
+fn quick_match(vm: &mut Vm, args: &[Val], one: bool) -> Val {
+    let (subject, pattern, init) = match quick_arguments(args) {
+        Ok(arguments) => arguments,
+        Err(result) => return result,
+    };
+    match search_quickly(vm, subject, pattern, init, one) {
+        Some(Some((_, Capture::Span { start, end }))) if end - start <= QUICK_TEXT => {
+            vm.heap.spend(((end - start) / 16) as i64);
+            let text = vm.new_str(&subject[start..end]);
+            text.map_or(Val::UNSUITED, Val::str)
+        }
+        Some(Some((_, Capture::Position(at)))) => Val::int(at as i64 + 1),
+        Some(None) => Val::NIL,
+        _ => Val::UNSUITED,
     }
 }
 
@@ -105,12 +162,7 @@ fn find_plainly(ctx: &mut Ctx<'_>, subject: &[u8], needle: &[u8], init: usize) -
     loop {
         let rest = &subject[at..];
         let piece = &rest[..rest.len().min(PLAIN_CHUNK + needle.len())];
-        // Each piece makes a searcher anew, at a cost that grows with the text it searches for.
-        ctx.charge(if piece.len() < 64 {
-            1
-        } else {
-            piece.len().min(PLAIN_CHUNK) / 64 + needle.len() / 4
-        });
+        ctx.charge(plain_cost(piece, needle));
         if let Some(found) = plain_position(piece, needle) {
             let start = (at + found) as i64;
             return ctx.ret2(Val::int(start + 1), Val::int(start + needle.len() as i64));
@@ -131,6 +183,14 @@ fn find_plainly_on(ctx: &mut Ctx<'_>) -> NativeResult {
     let (subject, needle) = (ctx.check_str(0)?.as_bytes(), ctx.check_str(1)?.as_bytes());
     let at = ctx.arg(2).as_int().unwrap_or(0) as usize;
     find_plainly(ctx, subject, needle, at)
+}
+
+/// Each piece makes a searcher anew, at a cost that grows with the text it searches for.
+fn plain_cost(piece: &[u8], needle: &[u8]) -> usize {
+    match piece.len() < 64 {
+        true => 1,
+        false => piece.len().min(PLAIN_CHUNK) / 64 + needle.len() / 4,
+    }
 }
 
 fn plain_position(text: &[u8], needle: &[u8]) -> Option<usize> {

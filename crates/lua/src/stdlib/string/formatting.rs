@@ -4,6 +4,7 @@
 //! slot behind the arguments that the caller gave.
 
 use super::format::{self, Conversion, FormatError, Spec};
+use super::quick_format;
 use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::native::{Buffer, Ctx, NativeResult, Thrown};
@@ -14,7 +15,7 @@ pub(in crate::stdlib) static FORMAT: NativeDef = NativeDef {
     name: "format",
     run: format_,
     cost: Cost::Bytes,
-    quick: None,
+    quick: Some(quick_format::quick),
     switch: None,
 };
 
@@ -28,7 +29,7 @@ const QUOTED_PIECE: usize = 4096;
 /// Bytes of the format looked through before a look at whether to pause.
 const PIECE: usize = 1 << 18;
 /// Texts longer than this are not padded, and written whole if no precision is given, as in the reference.
-const MAX_PADDED: usize = 100;
+pub(super) const MAX_PADDED: usize = 100;
 
 struct Formatting {
     result: Buffer,
@@ -51,6 +52,11 @@ enum Stop {
 
 fn format_(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.check_str(0)?;
+    if ctx.vm.floats
+        && let Some(text) = quick_format::try_format(ctx)?
+    {
+        return ctx.ret(Val::str(text));
+    }
     let mut state = Formatting {
         result: ctx.buffer(),
         at: 0,

@@ -19,13 +19,7 @@ use crate::stdlib::access::{self, Access};
 use crate::string::Str;
 use crate::value::{Val, tag};
 
-pub(super) static GSUB: NativeDef = NativeDef {
-    name: "gsub",
-    run: gsub,
-    cost: Cost::Steps,
-    quick: None,
-    switch: None,
-};
+pub(super) static GSUB: NativeDef = NativeDef::new("gsub", gsub, Cost::Steps);
 
 const STATE: usize = 3;
 

@@ -13,13 +13,7 @@ use crate::vm::call::{NATIVE_SLOTS, Next};
 /// From this many bytes on.
 const LONG: usize = 1 << 20;
 
-static JOIN: NativeDef = NativeDef {
-    name: "concat",
-    run: join,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
+static JOIN: NativeDef = NativeDef::new("concat", join, Cost::Bytes);
 
 impl Vm {
     /// The call that joins the texts at the end of the `n` values from stack index `at`, if their result is long. All of

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `basic` | `byte char dump len lower rep reverse sub upper` |
 //! | `find`, `gsub`, `search` | the functions that take patterns, over [`pattern`] |
-//! | `formatting` | `format`, over [`format`](mod@format) |
+//! | `formatting`, `quick_format` | `format`, over [`format`](mod@format) |
 //! | `packing` | `pack packsize unpack`, over [`pack`] |
 //! | `long_needle` | `find` for a long text |
 //! | `joining` | what the instruction `..` calls for long texts |
@@ -23,6 +23,7 @@ mod long_needle;
 pub mod pack;
 mod packing;
 pub mod pattern;
+mod quick_format;
 mod search;
 #[cfg(test)]
 pub(super) mod tests;

@@ -4,6 +4,7 @@
 //! them does not overflow, more are checked;
 //! a [`Reader`] is a position and two settings, so that a format can be read on after any interruption.
 
+use crate::short::Output;
 use std::fmt;
 
 /// The widest integer, and the largest alignment.
@@ -156,6 +157,7 @@ impl Reader {
     }
 
     /// The next option, whose item would go at offset `total`; `None` at the end.
+    #[inline]
     pub fn next(&mut self, format: &[u8], total: usize) -> Result<Option<Step>, PackError> {
         if self.at >= format.len() {
             return Ok(None);
@@ -238,16 +240,20 @@ impl Reader {
 
     fn number(&mut self, format: &[u8]) -> Option<usize> {
         // Digits are read while the number is at most this, as in the reference: more of them are a mistake.
-        let max_prefix = (self.max_size() - 9) / 10;
         let start = self.at;
-        let mut value = 0;
+        let mut value = match format.get(start) {
+            Some(digit @ b'0'..=b'9') => usize::from(digit - b'0'),
+            _ => return None,
+        };
+        self.at += 1;
+        let max_prefix = (self.max_size() - 9) / 10;
         while let Some(digit @ b'0'..=b'9') = format.get(self.at)
             && value <= max_prefix
         {
             value = value * 10 + usize::from(digit - b'0');
             self.at += 1;
         }
-        (self.at > start).then_some(value)
+        Some(value)
     }
 
     fn limited_number(&mut self, format: &[u8], default: usize) -> Result<usize, PackError> {
@@ -279,7 +285,8 @@ pub fn check_int(value: i64, size: usize, signed: bool) -> Result<(), &'static s
 }
 
 /// Appends an integer in `size` bytes, sign-extended if `signed`.
-pub fn pack_int(value: i64, size: usize, signed: bool, little: bool, out: &mut Vec<u8>) {
+#[inline]
+pub fn pack_int(value: i64, size: usize, signed: bool, little: bool, out: &mut impl Output) {
     let filler = if signed && value < 0 { 0xff } else { 0 };
     let mut bytes = [filler; MAX_INT_SIZE];
     bytes[..8].copy_from_slice(&value.to_le_bytes());
@@ -287,17 +294,17 @@ pub fn pack_int(value: i64, size: usize, signed: bool, little: bool, out: &mut V
     if !little {
         bytes.reverse();
     }
-    out.extend_from_slice(bytes);
+    out.append(bytes);
 }
 
 /// Reads an integer of 1 to 16 bytes.
 pub fn unpack_int(bytes: &[u8], signed: bool, little: bool) -> Result<i64, PackError> {
     let size = bytes.len();
-    // The i-th byte, counted from the lowest.
-    let byte = |i: usize| bytes[if little { i } else { size - 1 - i }];
-    let value = (0..size.min(8))
-        .rev()
-        .fold(0u64, |value, i| value << 8 | u64::from(byte(i))) as i64;
+    let push = |value: u64, byte: &u8| value << 8 | u64::from(*byte);
+    let value = match little {
+        true => bytes.iter().take(8).rev().fold(0, push),
+        false => bytes[size.saturating_sub(8)..].iter().fold(0, push),
+    } as i64;
     if size < 8 {
         let unused = 64 - 8 * size as u32;
         return Ok(if signed && unused < 64 {
@@ -307,19 +314,23 @@ pub fn unpack_int(bytes: &[u8], signed: bool, little: bool) -> Result<i64, PackE
         });
     }
     let filler = if signed && value < 0 { 0xff } else { 0 };
-    if (8..size).any(|i| byte(i) != filler) {
+    let beyond = match little {
+        true => &bytes[8..],
+        false => &bytes[..size - 8],
+    };
+    if beyond.iter().any(|byte| *byte != filler) {
         return Err(PackError::DoesNotFit(size));
     }
     Ok(value)
 }
 
 /// Appends a float: four bytes for [`Item::Float`], eight otherwise.
-pub fn pack_float(value: f64, single: bool, little: bool, out: &mut Vec<u8>) {
+pub fn pack_float(value: f64, single: bool, little: bool, out: &mut impl Output) {
     match (single, little) {
-        (true, true) => out.extend_from_slice(&(value as f32).to_le_bytes()),
-        (true, false) => out.extend_from_slice(&(value as f32).to_be_bytes()),
-        (false, true) => out.extend_from_slice(&value.to_le_bytes()),
-        (false, false) => out.extend_from_slice(&value.to_be_bytes()),
+        (true, true) => out.append(&(value as f32).to_le_bytes()),
+        (true, false) => out.append(&(value as f32).to_be_bytes()),
+        (false, true) => out.append(&value.to_le_bytes()),
+        (false, false) => out.append(&value.to_be_bytes()),
     }
 }
 

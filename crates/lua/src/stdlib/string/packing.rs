@@ -9,32 +9,26 @@ use super::pack::{self, Item, PackError, Reader, Step};
 use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::native::{Buffer, Ctx, NativeResult, Thrown};
-use crate::value::Val;
+use crate::short::{Output, Short};
+use crate::value::{Val, tag};
+use crate::vm::Vm;
 
 pub(super) static PACK: NativeDef = NativeDef {
     name: "pack",
     run: pack_,
     cost: Cost::Bytes,
-    quick: None,
+    quick: Some(quick_pack),
     switch: None,
 };
-pub(super) static PACKSIZE: NativeDef = NativeDef {
-    name: "packsize",
-    run: packsize,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
-pub(super) static UNPACK: NativeDef = NativeDef {
-    name: "unpack",
-    run: unpack,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
+pub(super) static PACKSIZE: NativeDef = NativeDef::new("packsize", packsize, Cost::Bytes);
+pub(super) static UNPACK: NativeDef = NativeDef::new("unpack", unpack, Cost::Bytes);
 
 fn reader(ctx: &Ctx<'_>) -> Reader {
-    Reader::of_version(ctx.vm.dialect >= Dialect::Lua55)
+    reader_for(ctx.vm)
+}
+
+fn reader_for(vm: &Vm) -> Reader {
+    Reader::of_version(vm.dialect >= Dialect::Lua55)
 }
 
 /// Zero bytes written before a look at whether to pause.
@@ -47,6 +41,99 @@ fn pack_error(ctx: &mut Ctx<'_>, error: PackError) -> Thrown {
     } else {
         ctx.error_bytes(&error.message())
     }
+}
+
+/// Bytes of a result that is put together on the native stack, and options of its format.
+const QUICK_RESULT: usize = 256;
+const QUICK_OPTIONS: usize = 64;
+/// The most bytes of a number, or of the length of a text, with its padding.
+const MAX_NUMBER: usize = 32;
+
+/// A short result of arguments that are just what the format asks for.
+fn quick_pack(vm: &mut Vm, args: &[Val], _one: bool) -> Val {
+    let mut out = Short::<QUICK_RESULT>::new();
+    let Some(fuel) = pack_quickly(reader_for(vm), args, &mut out) else {
+        return Val::UNSUITED;
+    };
+    vm.heap.spend(fuel as i64);
+    vm.new_str(out.as_bytes()).map_or(Val::UNSUITED, Val::str)
+}
+
+/// Writes the result, and gives the fuel for that; `None` where this is not for here.
+fn pack_quickly(mut reader: Reader, args: &[Val], out: &mut Short<QUICK_RESULT>) -> Option<usize> {
+    let (format, args) = args.split_first()?;
+    let format = format.as_str()?.as_bytes();
+    let mut args = args.iter();
+    let mut fuel = 1;
+    while fuel <= QUICK_OPTIONS {
+        let total = QUICK_RESULT - out.room();
+        let Some(Step {
+            item,
+            size,
+            padding,
+        }) = reader.next(format, total).ok()?
+        else {
+            return Some(fuel);
+        };
+        fuel += 1;
+        if item == Item::Setting {
+            continue;
+        }
+        if out.room() < MAX_NUMBER {
+            return None;
+        }
+        out.fill(0, padding);
+        match item {
+            Item::Int | Item::Unsigned => {
+                let value = args.next().filter(|v| v.tag == tag::INT)?.raw_int();
+                let signed = item == Item::Int;
+                pack::check_int(value, size, signed).ok()?;
+                pack::pack_int(value, size, signed, reader.little, out);
+            }
+            Item::Float | Item::Double => {
+                let value = args.next()?.as_number()?;
+                pack::pack_float(value, item == Item::Float, reader.little, out);
+            }
+            Item::Fixed => {
+                let text = args.next()?.as_str()?.as_bytes();
+                let rest = size.checked_sub(text.len())?;
+                append_text(out, text)?;
+                if rest > out.room() {
+                    return None;
+                }
+                out.fill(0, rest);
+            }
+            Item::Counted => {
+                let text = args.next()?.as_str()?.as_bytes();
+                // Any count of one byte or more has room for it.
+                if text.len() >= QUICK_RESULT - 1 {
+                    return None;
+                }
+                pack::pack_int(text.len() as i64, size, false, reader.little, out);
+                append_text(out, text)?;
+            }
+            Item::Terminated => {
+                let text = args.next()?.as_str()?.as_bytes();
+                if text.contains(&0) {
+                    return None;
+                }
+                append_text(out, text)?;
+                out.push(0);
+            }
+            Item::Padding => out.push(0),
+            Item::Align | Item::Setting => {}
+        }
+    }
+    None
+}
+
+/// Appends a text, if there is room for more than that.
+fn append_text(out: &mut Short<QUICK_RESULT>, text: &[u8]) -> Option<()> {
+    if text.len() >= out.room() {
+        return None;
+    }
+    out.append(text);
+    Some(())
 }
 
 struct Packing {
@@ -265,7 +352,10 @@ fn unpack_from(ctx: &mut Ctx<'_>, mut reader: Reader, mut at: usize) -> NativeRe
             return Err(ctx.arg_error(1, "data string too short"));
         }
         at += step.padding;
-        reserve_results(ctx, 2, "too many results")?;
+        // A native has room for some without asking.
+        if ctx.top() - ctx.base > 12 {
+            reserve_results(ctx, 2, "too many results")?;
+        }
         at = unpack_item(ctx, step, reader.little, data, at)?;
     }
     ctx.set_arg(2, Val::int(reader.save()));

@@ -11,6 +11,7 @@ use super::pattern::{Capture, Matcher, PatternError, Program, Progress};
 use crate::dialect::Dialect;
 use crate::native::{Action, Buffer, Ctx, NativeResult, Thrown};
 use crate::value::Val;
+use crate::vm::Vm;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -18,6 +19,8 @@ const CACHE_SLOTS: usize = 128;
 const MAX_CACHED: usize = 128;
 /// Steps a match may take before it looks whether it should pause.
 const STEPS_AT_ONCE: u64 = 20_000;
+/// Steps of a quick form.
+const QUICK_STEPS: u64 = 500;
 
 thread_local! {
     static KEPT: RefCell<Kept> = const { RefCell::new(Kept { programs: Vec::new(), matcher: Matcher::new() }) };
@@ -44,8 +47,13 @@ fn cache_slot(pattern: &[u8], anchor: bool) -> usize {
 }
 
 impl Kept {
-    fn find(&self, pattern: &[u8], anchor: bool) -> Option<&Rc<Program>> {
-        let program = self.programs.get(cache_slot(pattern, anchor))?.as_ref()?;
+    #[inline]
+    fn find<'a>(
+        programs: &'a [Option<Rc<Program>>],
+        pattern: &[u8],
+        anchor: bool,
+    ) -> Option<&'a Rc<Program>> {
+        let program = programs.get(cache_slot(pattern, anchor))?.as_ref()?;
         (program.pattern() == pattern && program.may_anchor() == anchor).then_some(program)
     }
 
@@ -89,7 +97,7 @@ pub(super) fn search(
         not_ending_at,
     } = wanted;
     let begun = KEPT.with_borrow_mut(|kept| {
-        let Some(program) = kept.find(pattern, anchor).map(Rc::clone) else {
+        let Some(program) = Kept::find(&kept.programs, pattern, anchor).map(Rc::clone) else {
             return Ok(None);
         };
         let matcher = &mut kept.matcher;
@@ -135,6 +143,39 @@ pub(super) fn search(
         Progress::Paused => Ok(Err(search)),
         progress => found(ctx, &search.view(subject), progress).map(Ok),
     }
+}
+
+/// The span of a match, and its first value.
+type Answer = ((usize, usize), Capture);
+
+/// A search that is over soon, for quick forms: `None`, with nothing but fuel spent, where the pattern is not known yet, has a mistake
+/// or takes many steps, or where a match has more than `one` value.
+pub(super) fn search_quickly(
+    vm: &mut Vm,
+    subject: &[u8],
+    pattern: &[u8],
+    init: usize,
+    one: bool,
+) -> Option<Option<Answer>> {
+    KEPT.with_borrow_mut(|kept| {
+        let program = Kept::find(&kept.programs, pattern, true)?;
+        let matcher = &mut kept.matcher;
+        matcher.begin(program, init, None);
+        if !one && matcher.value_count() > 1 {
+            return None;
+        }
+        let mut left = QUICK_STEPS;
+        let progress = matcher.run(program, subject, &mut left);
+        vm.heap.spend((QUICK_STEPS - left) as i64);
+        match progress {
+            Ok(Progress::Match { start, end }) => {
+                let first = matcher.capture(program, 0, start, end).ok()?;
+                Some(Some(((start, end), first)))
+            }
+            Ok(Progress::NoMatch) => Some(None),
+            Ok(Progress::Paused) | Err(_) => None,
+        }
+    })
 }
 
 /// A match in its subject.
@@ -229,7 +270,7 @@ impl Search {
         let mut ballast = ctx.buffer();
         let (found, matcher) = KEPT.with_borrow_mut(|kept| {
             (
-                kept.find(pattern, anchor).map(Rc::clone),
+                Kept::find(&kept.programs, pattern, anchor).map(Rc::clone),
                 std::mem::take(&mut kept.matcher),
             )
         });

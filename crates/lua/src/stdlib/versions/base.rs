@@ -12,27 +12,9 @@ use crate::stdlib::{base, load, table};
 use crate::value::Val;
 use crate::vm::{Event, Vm};
 
-static GCINFO: NativeDef = NativeDef {
-    name: "gcinfo",
-    run: gcinfo,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
-static LOADSTRING: NativeDef = NativeDef {
-    name: "loadstring",
-    run: load::load,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
-static NEWPROXY: NativeDef = NativeDef {
-    name: "newproxy",
-    run: newproxy,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+static GCINFO: NativeDef = NativeDef::new("gcinfo", gcinfo, Cost::Constant);
+static LOADSTRING: NativeDef = NativeDef::new("loadstring", load::load, Cost::Bytes);
+static NEWPROXY: NativeDef = NativeDef::new("newproxy", newproxy, Cost::Constant);
 
 pub(super) fn open(vm: &mut Vm) -> Result<(), Thrown> {
     let globals = vm.globals;

@@ -18,35 +18,13 @@ use crate::vm::Vm;
 /// Registry key of the coroutines' environments.
 const ENVIRONMENTS: &[u8] = b"_ENVIRONMENTS";
 
-static GETFENV: NativeDef = NativeDef {
-    name: "getfenv",
-    run: getfenv,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
-static SETFENV: NativeDef = NativeDef {
-    name: "setfenv",
-    run: setfenv,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+static GETFENV: NativeDef = NativeDef::new("getfenv", getfenv, Cost::Constant);
+static SETFENV: NativeDef = NativeDef::new("setfenv", setfenv, Cost::Constant);
 /// Of the debug library, for VMs with full access.
-pub(in crate::stdlib) static DEBUG_GETFENV: NativeDef = NativeDef {
-    name: "getfenv",
-    run: debug_getfenv,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
-pub(in crate::stdlib) static DEBUG_SETFENV: NativeDef = NativeDef {
-    name: "setfenv",
-    run: debug_setfenv,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+pub(in crate::stdlib) static DEBUG_GETFENV: NativeDef =
+    NativeDef::new("getfenv", debug_getfenv, Cost::Constant);
+pub(in crate::stdlib) static DEBUG_SETFENV: NativeDef =
+    NativeDef::new("setfenv", debug_setfenv, Cost::Constant);
 
 pub(super) fn open(vm: &mut Vm) -> Result<(), Thrown> {
     let globals = vm.globals;

@@ -13,20 +13,8 @@ use crate::table::{KIND_LAYERED, Table};
 use crate::value::Val;
 use crate::vm::Vm;
 
-static MODULE: NativeDef = NativeDef {
-    name: "module",
-    run: module,
-    cost: Cost::Bytes,
-    quick: None,
-    switch: None,
-};
-static SEEALL: NativeDef = NativeDef {
-    name: "seeall",
-    run: seeall,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+static MODULE: NativeDef = NativeDef::new("module", module, Cost::Bytes);
+static SEEALL: NativeDef = NativeDef::new("seeall", seeall, Cost::Constant);
 
 /// Argument slots of `module` while it calls its options, which follow.
 mod slot {

@@ -10,21 +10,9 @@ use crate::stdlib::random;
 use crate::value::{Val, tag};
 
 /// The angle of a point.
-pub(in crate::stdlib) static ATAN2: NativeDef = NativeDef {
-    name: "atan2",
-    run: atan2,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+pub(in crate::stdlib) static ATAN2: NativeDef = NativeDef::new("atan2", atan2, Cost::Constant);
 /// 5.1's other name for `fmod`.
-pub(in crate::stdlib) static MOD: NativeDef = NativeDef {
-    name: "mod",
-    run: fmod,
-    cost: Cost::Constant,
-    quick: None,
-    switch: None,
-};
+pub(in crate::stdlib) static MOD: NativeDef = NativeDef::new("mod", fmod, Cost::Constant);
 
 /// `tonumber(text, base)`: digits up to `z`, with white space around them and a sign.
 pub(in crate::stdlib) fn tonumber_in_base(ctx: &mut Ctx<'_>) -> NativeResult {

@@ -63,5 +63,10 @@ impl std::error::Error for PatternError {}
 /// Whether a text used as a pattern means anything but itself. (A lone `)` or `]` does not count, as in the reference:
 /// `find` searches for such a text plainly.)
 pub fn has_specials(pattern: &[u8]) -> bool {
-    pattern.iter().any(|byte| b"^$*+?.([%-".contains(byte))
+    pattern.iter().any(|byte| {
+        matches!(
+            byte,
+            b'^' | b'$' | b'*' | b'+' | b'?' | b'.' | b'(' | b'[' | b'%' | b'-'
+        )
+    })
 }
