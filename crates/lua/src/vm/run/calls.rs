@@ -5,10 +5,13 @@
 
 use super::super::call::{NATIVE_SLOTS, Next};
 use super::super::{NO_NATIVE, Vm};
-use super::{attempt, charge_line, closure, finish, go, leave, ops, put, ra, resume, save, set};
-use crate::function::{LuaClosure, NativeClosure, NativeDef, Proto, Quick};
+use super::{
+    attempt, charge_line, closure, copy, finish, go, leave, not_unrolled, ops, put, ra, resume,
+    save, set,
+};
+use crate::function::{LuaClosure, NativeClosure, NativeDef, Quick};
 use crate::native::{Action, Ctx, Status, Thrown};
-use crate::op::Instr;
+use crate::op::{Instr, Op};
 use crate::thread::frame_flags::*;
 use crate::thread::{Frame, Thread};
 use crate::value::{Val, tag};
@@ -34,34 +37,29 @@ unsafe fn index_of(th: *const Thread, at: *mut Val) -> u32 {
     unsafe { at.offset_from((*th).stack) as u32 }
 }
 
-/// Whether the Lua function at `func` can be entered at once: its frame and registers have room, and the slice is not used up.
+/// Whether there is room for a frame whose registers end `size` slots above the function at `func`.
 #[inline(always)]
-unsafe fn can_enter(vm: *mut Vm, th: *const Thread, p: *const Proto, func: u32) -> bool {
-    // SAFETY: the prototype is that of the function at `func` of the running coroutine.
-    unsafe {
-        func + (*p).frame_size < (*th).stack_size
-            && (*th).frame_count < (*th).frame_capacity
-            && (*vm).heap.fuel >= 0
-    }
+unsafe fn has_room(th: *const Thread, func: u32, size: u32) -> bool {
+    // SAFETY: `th` is the running coroutine.
+    unsafe { func + size < (*th).stack_size && (*th).frame_count < (*th).frame_capacity }
 }
 
 /// Writes the frame of a plain call.
 #[inline(always)]
-unsafe fn write_frame(frame: *mut Frame, pc: *const Instr, func: u32, c: usize) {
+unsafe fn write_frame(
+    frame: *mut Frame,
+    pc: *const Instr,
+    func: u32,
+    base: u32,
+    c: usize,
+    extra: u32,
+) {
     // SAFETY: there is room for the frame.
     unsafe {
         (*frame).pc = pc;
-        if cfg!(target_endian = "little") {
-            // PERF: two stores for five fields.
-            (&raw mut (*frame).func as *mut u64).write(func as u64 | (func as u64 + 1) << 32);
-            (&raw mut (*frame).nresults as *mut u64).write((c as u16).wrapping_sub(1) as u64);
-        } else {
-            (*frame).func = func;
-            (*frame).base = func + 1;
-            (*frame).nresults = c as i16 - 1;
-            (*frame).flags = 0;
-            (*frame).extra = 0;
-        }
+        (*frame).func = func;
+        (*frame).base = base;
+        Frame::set_rest(frame, c as i16 - 1, 0, extra);
     }
 }
 
@@ -71,50 +69,79 @@ ops! { (vm, pc, base, i, k, frame)
         if HOOKED || (*f).tag != tag::LCLOSURE {
             return call_other::<HOOKED>(vm, pc, base, i, k, frame);
         }
-        let callee = (*f).payload as *const LuaClosure;
-        let p = (*callee).proto;
+        let p = (*((*f).payload as *const LuaClosure)).proto;
         // Missing arguments, or an open number of them (B is 0).
-        if i.b() <= (*p).num_params as usize {
+        if (i.0 >> 16) as u8 <= (*p).num_params {
             return call_uneven(vm, pc, base, i, k, frame);
         }
         charge_line(vm, pc, frame);
         save(frame, pc);
-        let th = (*vm).current;
-        let func = index_of(th, f);
-        if !can_enter(vm, th, p, func) {
+        if (*vm).heap.fuel < 0 {
             return call_slow(vm, pc, base, i, k, frame);
         }
+        let th = (*vm).current;
+        let func = index_of(th, f);
+        if !has_room(th, func, (*p).frame_size) {
+            return call_roomy(vm, pc, base, i, k, frame);
+        }
+        (*th).frame_count += 1;
         base = f.add(1);
         pc = (*p).code;
         frame = frame.add(1);
-        write_frame(frame, pc, func, i.c());
-        (*th).frame_count += 1;
+        write_frame(frame, pc, func, func + 1, i.c(), 0);
         k = (*p).constants;
     }
-    /// A Lua function with other arguments than it has parameters.
+    /// A Lua function with fewer arguments than it has parameters, or an open number of arguments.
     #[inline(never)]
     call_uneven => {
         let f = ra(base, i);
         let p = (*((*f).payload as *const LuaClosure)).proto;
         charge_line(vm, pc, frame);
         save(frame, pc);
+        if (*vm).heap.fuel < 0 {
+            return call_slow(vm, pc, base, i, k, frame);
+        }
         let th = (*vm).current;
         let func = index_of(th, f);
-        if !can_enter(vm, th, p, func) {
-            return call_slow(vm, pc, base, i, k, frame);
+        if !has_room(th, func, (*p).frame_size) {
+            return call_roomy(vm, pc, base, i, k, frame);
         }
         let nargs = argument_count(vm, f, i);
         base = f.add(1);
-        for n in nargs..(*p).num_params as usize {
-            (*base.add(n)).tag = tag::NIL;
-        }
+        clear(base.add(nargs), base.add((*p).num_params as usize));
+        (*th).frame_count += 1;
         pc = (*p).code;
         frame = frame.add(1);
-        write_frame(frame, pc, func, i.c());
-        (*th).frame_count += 1;
+        write_frame(frame, pc, func, func + 1, i.c(), 0);
         k = (*p).constants;
     }
-    /// A Lua function with extra arguments, a stack that has to grow, a slice that is used up.
+    /// A Lua function that may take extra arguments. The line up to here is charged, and `pc` saved.
+    #[inline(never)]
+    call_roomy => {
+        let f = ra(base, i);
+        let p = (*((*f).payload as *const LuaClosure)).proto;
+        let th = (*vm).current;
+        let func = index_of(th, f);
+        let nargs = argument_count(vm, f, i);
+        let params = (*p).num_params as usize;
+        if !(*p).is_vararg || !has_room(th, func, nargs as u32 + (*p).max_stack as u32 + 2) {
+            return call_slow(vm, pc, base, i, k, frame);
+        }
+        base = f.add(1);
+        if nargs > params {
+            base = base.add(nargs + 1);
+            shift_parameters(f, base, params);
+        } else {
+            clear(base.add(nargs), base.add(params));
+        }
+        (*th).frame_count += 1;
+        pc = (*p).code;
+        frame = frame.add(1);
+        let extra = nargs.saturating_sub(params) as u32;
+        write_frame(frame, pc, func, index_of(th, base), i.c(), extra);
+        k = (*p).constants;
+    }
+    /// A stack that has to grow, a slice that is used up.
     #[inline(never)]
     call_slow => {
         let f = ra(base, i);
@@ -178,16 +205,14 @@ ops! { (vm, pc, base, i, k, frame)
     }
     TAILCALL [HOOKED] => {
         let f = ra(base, i);
+        if (*f).tag != tag::LCLOSURE {
+            // Natives and callable values: an ordinary call for all results (C is 0), which the RETURN behind it returns.
+            return call_other::<HOOKED>(vm, pc, base, Instr(i.0 & 0x00FF_FFFF), k, frame);
+        }
         let nargs = argument_count(vm, f, i) as u32;
         charge_line(vm, pc, frame);
         save(frame, pc);
         let th = (*vm).current;
-        let func = index_of(th, f);
-        if (*f).tag != tag::LCLOSURE {
-            // Natives and callable values: an ordinary call, whose results the RETURN behind it returns.
-            (*th).top = func + 1 + nargs;
-            return leave(vm, Ok(Next::Call { func, nargs, nresults: -1, flags: 0 }));
-        }
         let (to, nresults, flags) = ((*frame).func, (*frame).nresults, (*frame).flags);
         if i.c() != 0 {
             (*vm).close_boxes((*frame).base as usize);
@@ -210,140 +235,158 @@ ops! { (vm, pc, base, i, k, frame)
 
     RETURN1 [HOOKED] => {
         if HOOKED || !returns_plainly(frame, 1) {
-            return return_one::<HOOKED>(vm, pc, base, i, k, frame);
+            return return_other::<HOOKED>(vm, pc, base, i, k, frame);
         }
         charge_line(vm, pc, frame);
+        set(base.sub(1), ra(base, i));
         let th = (*vm).current;
-        let from = ra(base, i);
-        // The function is right below its registers, but for one with extra arguments.
-        set((*th).stack.add((*frame).func as usize), from);
         (*th).frame_count -= 1;
         frame = frame.sub(1);
         base = (*th).stack.add((*frame).base as usize);
+        pc = (*frame).pc;
         k = (*(*closure(base)).proto).constants;
-        return go!(vm, (*frame).pc, base, k, frame);
     }
     RETURN0 [HOOKED] => {
         if HOOKED || !returns_plainly(frame, 0) {
-            return return_none::<HOOKED>(vm, pc, base, i, k, frame);
+            return return_other::<HOOKED>(vm, pc, base, i, k, frame);
         }
         charge_line(vm, pc, frame);
         let th = (*vm).current;
         (*th).frame_count -= 1;
         frame = frame.sub(1);
         base = (*th).stack.add((*frame).base as usize);
+        pc = (*frame).pc;
         k = (*(*closure(base)).proto).constants;
-        return go!(vm, (*frame).pc, base, k, frame);
-    }
-    #[inline(never)]
-    return_none [HOOKED] => {
-        return return_values::<HOOKED>(vm, pc, base, i, k, frame, 0);
-    }
-    #[inline(never)]
-    return_one [HOOKED] => {
-        return return_values::<HOOKED>(vm, pc, base, i, k, frame, 1);
     }
     RETURN [HOOKED] => {
-        let n = match i.b() {
-            0 => {
-                let th = (*vm).current;
-                (*th).stack.add((*th).top as usize).offset_from(ra(base, i)) as usize
-            }
-            b => b - 1,
-        };
         if i.c() != 0 {
-            let end = (*frame).base + (i.a() + n) as u32;
-            if let Some(slot) = pending_close(&*(*vm).current, (*frame).base) {
-                if i.b() != 0 {
-                    (*(*vm).current).top = end;
-                }
-                // Come back to this instruction after the call.
-                save(frame, pc.sub(1));
-                return leave(vm, (*vm).close_before_return(slot, end));
-            }
-            (*vm).close_boxes((*frame).base as usize);
+            return return_closing::<HOOKED>(vm, pc, base, i, k, frame);
         }
-        return return_values::<HOOKED>(vm, pc, base, i, k, frame, n);
+        return return_other::<HOOKED>(vm, pc, base, i, k, frame);
+    }
+    /// RETURN from a function that has variables to close.
+    #[inline(never)]
+    return_closing [HOOKED] => {
+        let end = (*frame).base + (i.a() + returned_count(vm, base, i)) as u32;
+        if let Some(slot) = pending_close(&*(*vm).current, (*frame).base) {
+            if i.b() != 0 {
+                (*(*vm).current).top = end;
+            }
+            // Come back to this instruction after the call.
+            save(frame, pc.sub(1));
+            return leave(vm, (*vm).close_before_return(slot, end));
+        }
+        (*vm).close_boxes((*frame).base as usize);
+        return return_other::<HOOKED>(vm, pc, base, i, k, frame);
+    }
+    /// Any number of values, from a function with extra arguments or to another number of results.
+    #[inline(never)]
+    return_other [HOOKED] => {
+        if HOOKED && (*vm).hooks_return() {
+            save(frame, pc);
+            return leave(vm, (*vm).hook_return(i.a(), returned_count(vm, base, i)));
+        }
+        charge_line(vm, pc, frame);
+        if (*frame).flags & SLOW_RETURN != 0 {
+            return return_specially::<HOOKED>(vm, pc, base, i, k, frame);
+        }
+        let n = returned_count(vm, base, i);
+        let th = (*vm).current;
+        move_values(th, (*frame).func, ra(base, i), n, (*frame).nresults);
+        (*th).frame_count -= 1;
+        if HOOKED {
+            (*vm).note_return();
+        }
+        frame = frame.sub(1);
+        base = (*th).stack.add((*frame).base as usize);
+        pc = (*frame).pc;
+        k = (*(*closure(base)).proto).constants;
+    }
+    /// The function was not called by a CALL. Its line is charged.
+    #[inline(never)]
+    return_specially [HOOKED] => {
+        let n = returned_count(vm, base, i);
+        let th = (*vm).current;
+        let from = ra(base, i);
+        let (func, nresults, flags) = ((*frame).func, (*frame).nresults, (*frame).flags);
+        (*th).frame_count -= 1;
+        save(frame, pc);
+        if !HOOKED && flags & SLOW_RETURN == META {
+            let result = if n == 0 { Val::NIL } else { *from };
+            if finish(vm, func, result) {
+                return resume(vm);
+            }
+            return;
+        }
+        if !HOOKED && flags & SLOW_RETURN == TO_NATIVE {
+            move_values(th, func, from, n, -1);
+            if return_to_native(vm, func) {
+                return resume(vm);
+            }
+            return;
+        }
+        (*th).top = index_of(th, from) + n as u32;
+        return leave(vm, Ok(Next::Returned { func, n: n as u32, nresults, flags }));
     }
 }
 
-/// Whether the frame's function is called by a plain CALL that wants `n` results.
+/// Whether the frame's function has been called by a CALL that wants `n` results, and is right below its registers.
 #[inline(always)]
 unsafe fn returns_plainly(frame: *mut Frame, n: i16) -> bool {
     // SAFETY: the frame is the running one.
     unsafe {
         if cfg!(target_endian = "little") {
-            // PERF: both fields at once.
-            let both = (&raw const (*frame).nresults as *const u32).read();
-            both & !((TAIL as u32) << 16) == n as u32
+            // PERF: the three fields at once.
+            let all = (&raw const (*frame).nresults as *const u64).read();
+            all & !((TAIL as u64) << 16) == n as u64
         } else {
-            (*frame).nresults == n && (*frame).flags & !TAIL == 0
+            (*frame).nresults == n && (*frame).flags & !TAIL == 0 && (*frame).extra == 0
         }
     }
 }
 
-/// Returns the `n` values from `R[A]` on.
+/// How many values a return instruction returns.
 #[inline(always)]
-#[allow(clippy::too_many_arguments)]
-unsafe fn return_values<const HOOKED: bool>(
-    vm: *mut Vm,
-    pc: *const Instr,
-    base: *mut Val,
-    i: Instr,
-    _k: *const Val,
-    frame: *mut Frame,
-    n: usize,
-) {
-    // SAFETY: as for handlers.
+unsafe fn returned_count(vm: *mut Vm, base: *mut Val, i: Instr) -> usize {
+    // SAFETY: the top is at or above `R[A]` when B of a RETURN is 0 (the compiler's promise).
     unsafe {
-        if HOOKED && (*vm).hooks_return() {
-            save(frame, pc);
-            return leave(vm, (*vm).hook_return(i.a(), n));
-        }
-        charge_line(vm, pc, frame);
-        let th = (*vm).current;
-        let from = ra(base, i);
-        let Frame {
-            func,
-            nresults,
-            flags,
-            ..
-        } = *frame;
-        (*th).frame_count -= 1;
-        if !HOOKED && flags & SLOW_RETURN == META {
-            save(frame, pc);
-            let result = if n == 0 { Val::NIL } else { *from };
-            if finish(vm, func, result) {
-                resume(vm);
+        match i.op() {
+            Op::RETURN0 => 0,
+            Op::RETURN1 => 1,
+            _ if i.b() != 0 => i.b() - 1,
+            _ => {
+                let th = (*vm).current;
+                (*th).stack.add((*th).top as usize).offset_from(ra(base, i)) as usize
             }
-            return;
         }
-        if !HOOKED && flags & SLOW_RETURN == TO_NATIVE {
-            save(frame, pc);
-            move_values(th, func, from, n, -1);
-            if return_to_native(vm, func) {
-                resume(vm);
-            }
-            return;
+    }
+}
+
+/// Moves the parameters of the function at `f` behind its copy, which is right below `base`.
+#[inline(always)]
+unsafe fn shift_parameters(f: *mut Val, base: *mut Val, params: usize) {
+    // SAFETY: both places are in the stack of the running coroutine.
+    unsafe {
+        set(base.sub(1), f);
+        for j in 0..params {
+            not_unrolled();
+            let from = f.add(1 + j);
+            set(base.add(j), from);
+            put(from, Val::NIL);
         }
-        if flags & SLOW_RETURN != 0 {
-            save(frame, pc);
-            (*th).top = index_of(th, from) + n as u32;
-            return leave(
-                vm,
-                Ok(Next::Returned {
-                    func,
-                    n: n as u32,
-                    nresults,
-                    flags,
-                }),
-            );
+    }
+}
+
+/// Sets what is between two stack slots to nil.
+#[inline(always)]
+pub(super) unsafe fn clear(mut from: *mut Val, to: *mut Val) {
+    // SAFETY: both are in the stack of the running coroutine.
+    unsafe {
+        while from < to {
+            not_unrolled();
+            put(from, Val::NIL);
+            from = from.add(1);
         }
-        move_values(th, func, from, n, nresults);
-        if HOOKED {
-            (*vm).note_return();
-        }
-        resume(vm)
     }
 }
 
@@ -354,19 +397,12 @@ unsafe fn move_values(th: *mut Thread, func: u32, from: *mut Val, n: usize, want
     unsafe {
         let to = (*th).stack.add(func as usize);
         if wanted < 0 {
-            for j in 0..n {
-                set(to.add(j), from.add(j));
-            }
+            copy(from, to, n);
             (*th).top = func + n as u32;
         } else {
             let wanted = wanted as usize;
-            let moved = n.min(wanted);
-            for j in 0..moved {
-                set(to.add(j), from.add(j));
-            }
-            for j in moved..wanted {
-                put(to.add(j), Val::NIL);
-            }
+            copy(from, to, n.min(wanted));
+            clear(to.add(n), to.add(wanted));
         }
     }
 }

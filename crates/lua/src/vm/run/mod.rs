@@ -252,13 +252,41 @@ unsafe fn leave(vm: *mut Vm, next: Result<Next, Thrown>) {
     unsafe { (*vm).exit = next }
 }
 
-/// Charges straight-line code up to `pc` since the last mark.
+/// Charges straight-line code up to `pc` since the last mark: nothing if the mark is further on, from before a back-edge, which has
+/// charged the whole loop.
 #[inline(always)]
 unsafe fn charge_line(vm: *mut Vm, pc: *const Instr, frame: *mut Frame) {
+    const { assert!(size_of::<Instr>() == 4) };
     // SAFETY: both are of the running function.
     unsafe {
-        let distance = pc as isize - (*frame).pc as isize;
-        (*vm).heap.spend(1 + (distance.max(0) >> 2) as i64);
+        let distance = (pc as usize).saturating_sub((*frame).pc as usize);
+        (*vm).heap.spend((distance >> 2) as i64);
+    }
+}
+
+/// Keeps the compiler from unrolling the loop that this is in: most have a few turns, and it would need more registers than
+/// a handler has without saving some.
+#[inline(always)]
+fn not_unrolled() {
+    #[cfg(not(miri))]
+    // SAFETY: there is no instruction in it.
+    unsafe {
+        std::arch::asm!("", options(nomem, nostack, preserves_flags))
+    }
+}
+
+/// Copies `n` values.
+#[inline(always)]
+unsafe fn copy(mut from: *const Val, mut to: *mut Val, n: usize) {
+    // SAFETY: both places are in the stack of the running coroutine.
+    unsafe {
+        let end = to.add(n);
+        while to < end {
+            not_unrolled();
+            set(to, from);
+            from = from.add(1);
+            to = to.add(1);
+        }
     }
 }
 
