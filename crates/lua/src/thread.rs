@@ -167,6 +167,16 @@ impl Thread {
         // SAFETY: as in `slot`.
         unsafe { *self.slot(i) = v }
     }
+    /// As `set`, field by field: for what is going to be read field by field soon (see `vm::run`).
+    #[inline(always)]
+    pub(crate) fn put(&mut self, i: usize, v: Val) {
+        // SAFETY: as in `slot`.
+        unsafe {
+            let slot = self.slot(i);
+            (*slot).payload = v.payload;
+            (*slot).tag = v.tag;
+        }
+    }
     #[inline(always)]
     pub(crate) fn frame(&self, i: usize) -> *mut Frame {
         debug_assert!(i < self.frame_capacity as usize);

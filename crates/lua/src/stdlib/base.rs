@@ -5,7 +5,7 @@
 
 use super::access::{self, Access};
 use crate::dialect::Dialect;
-use crate::function::{Cost, NativeDef};
+use crate::function::{Cost, NativeDef, Switch};
 use crate::heap::Gc;
 use crate::native::{Action, Ctx, MAX_NUMERAL, NativeResult, Status, Thrown};
 use crate::number::{Number, split_sign, trim};
@@ -77,7 +77,7 @@ pub(super) static PCALL: NativeDef = NativeDef {
     run: pcall,
     cost: Cost::Constant,
     quick: None,
-    switch: None,
+    switch: Some(Switch::Protected { handler: false }),
 };
 
 fn pcall(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -91,7 +91,7 @@ pub(super) static XPCALL: NativeDef = NativeDef {
     run: xpcall,
     cost: Cost::Constant,
     quick: None,
-    switch: None,
+    switch: Some(Switch::Protected { handler: true }),
 };
 
 fn xpcall(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -107,7 +107,7 @@ fn xpcall(ctx: &mut Ctx<'_>) -> NativeResult {
 }
 
 /// The results stay where they are; the status goes into the slot below them, which nothing needs any more.
-pub(super) fn protected_done(ctx: &mut Ctx<'_>) -> NativeResult {
+pub(crate) fn protected_done(ctx: &mut Ctx<'_>) -> NativeResult {
     let below = ctx.results() - 1;
     ctx.set_at(below, Val::bool(ctx.status() == Status::Ok));
     ctx.ret_from(below)

@@ -3,8 +3,8 @@
 use super::super::Vm;
 use super::super::call::{NATIVE_SLOTS, Next};
 use super::super::debug::Operand;
-use super::calls::{clear, pending_close};
-use super::{attempt, closure, copy, leave, ops, put, ra, resume, save};
+use super::calls::pending_close;
+use super::{attempt, clear, closure, copy, leave, ops, put, ra, resume, save};
 use crate::function::{LuaClosure, Proto};
 use crate::heap::Gc;
 use crate::heap::collect::mark_bits;
@@ -50,11 +50,11 @@ ops! { (vm, pc, base, i, k, frame)
         }
         let (th, to) = ((*vm).current, ra(base, i));
         let have = (*frame).extra as usize;
-        let end = to.add(have).offset_from((*th).stack) as usize;
-        if end + NATIVE_SLOTS >= (*th).stack_size as usize {
-            return vararg_slow(vm, pc, base, i, k, frame);
+        let end = to.add(have).offset_from((*th).stack) as u32;
+        if end + NATIVE_SLOTS as u32 >= (*th).stack_size {
+            return vararg_slow(vm, pc, base, *pc.sub(1), k, frame);
         }
-        (*th).top = end as u32;
+        (*th).top = end;
         (*vm).heap.spend(have as i64);
         // The closure is between the extra arguments and the registers.
         copy(base.sub(1 + have), to, have);

@@ -4,12 +4,14 @@
 //! too, without leaving the machine, as long as they just return.
 
 use super::super::call::{NATIVE_SLOTS, Next};
-use super::super::{NO_NATIVE, Vm};
+use super::super::{Event, NO_NATIVE, Vm};
+use super::jumps::take_jump;
 use super::{
-    attempt, charge_line, closure, copy, finish, go, leave, not_unrolled, ops, put, ra, resume,
+    attempt, charge_line, clear, closure, copy, finish, leave, not_unrolled, ops, put, ra, resume,
     save, set,
 };
-use crate::function::{LuaClosure, NativeClosure, NativeDef, Quick};
+use crate::dialect::Dialect;
+use crate::function::{LuaClosure, NativeClosure, NativeDef, Switch};
 use crate::native::{Action, Ctx, Status, Thrown};
 use crate::op::{Instr, Op};
 use crate::thread::frame_flags::*;
@@ -75,8 +77,10 @@ ops! { (vm, pc, base, i, k, frame)
             return call_uneven(vm, pc, base, i, k, frame);
         }
         charge_line(vm, pc, frame);
+        // PERF: before anything is stored, so that the subtraction's flags tell.
+        let spent = (*vm).heap.fuel < 0;
         save(frame, pc);
-        if (*vm).heap.fuel < 0 {
+        if spent {
             return call_slow(vm, pc, base, i, k, frame);
         }
         let th = (*vm).current;
@@ -123,23 +127,36 @@ ops! { (vm, pc, base, i, k, frame)
         let th = (*vm).current;
         let func = index_of(th, f);
         let nargs = argument_count(vm, f, i);
-        let params = (*p).num_params as usize;
         if !(*p).is_vararg || !has_room(th, func, nargs as u32 + (*p).max_stack as u32 + 2) {
             return call_slow(vm, pc, base, i, k, frame);
         }
-        base = f.add(1);
-        if nargs > params {
-            base = base.add(nargs + 1);
-            shift_parameters(f, base, params);
-        } else {
-            clear(base.add(nargs), base.add(params));
+        if nargs > (*p).num_params as usize {
+            return call_shifted(vm, pc, base, i, k, frame);
         }
+        base = f.add(1);
+        clear(base.add(nargs), base.add((*p).num_params as usize));
         (*th).frame_count += 1;
         pc = (*p).code;
         frame = frame.add(1);
-        let extra = nargs.saturating_sub(params) as u32;
-        write_frame(frame, pc, func, index_of(th, base), i.c(), extra);
+        write_frame(frame, pc, func, func + 1, i.c(), 0);
         k = (*p).constants;
+    }
+    /// A Lua function with extra arguments, for which there is room: its parameters move behind them.
+    #[inline(never)]
+    call_shifted => {
+        let f = ra(base, i);
+        let p = (*((*f).payload as *const LuaClosure)).proto;
+        let th = (*vm).current;
+        let func = index_of(th, f);
+        let nargs = argument_count(vm, f, i) as u32;
+        (*th).frame_count += 1;
+        pc = (*p).code;
+        frame = frame.add(1);
+        let params = (*p).num_params as u32;
+        write_frame(frame, pc, func, func + nargs + 2, i.c(), nargs - params);
+        k = (*p).constants;
+        base = f.add(nargs as usize + 2);
+        shift_parameters(f, base, params as usize);
     }
     /// A stack that has to grow, a slice that is used up.
     #[inline(never)]
@@ -157,20 +174,34 @@ ops! { (vm, pc, base, i, k, frame)
     #[inline(never)]
     call_other [HOOKED] => {
         let f = ra(base, i);
-        let nargs = argument_count(vm, f, i);
-        if !HOOKED && (*f).tag == tag::NATIVE && !(*vm).floats {
-            let def = &*((*f).payload as *const NativeDef);
-            if let Some(quick) = def.quick {
-                let v = run_quick(quick, vm, f.add(1), nargs, i.c());
-                if v.tag != tag::UNSUITED {
-                    put(f, v);
-                    if v.tag == tag::NOTHING || i.c() != 2 {
-                        return other_results(vm, pc, base, i, k, frame);
-                    }
-                    return go!(vm, pc, base, k, frame);
-                }
-            }
+        if !HOOKED
+            && (*f).tag == tag::NATIVE
+            && (*((*f).payload as *const NativeDef)).quick.is_some()
+            && !(*vm).floats
+        {
+            return call_quick(vm, pc, base, i, k, frame);
         }
+        return call_plainly::<HOOKED>(vm, pc, base, i, k, frame);
+    }
+    /// A native with a quick form.
+    #[inline(never)]
+    call_quick => {
+        let f = ra(base, i);
+        let nargs = argument_count(vm, f, i);
+        let v = run_quick(vm, f, nargs, i.c());
+        if v.tag == tag::UNSUITED {
+            return call_plainly::<false>(vm, pc, base, i, k, frame);
+        }
+        put(f, v);
+        if v.tag == tag::NOTHING || i.c() != 2 {
+            return other_results(vm, pc, base, i, k, frame);
+        }
+    }
+    /// A native that is entered, a value that is no function, any of them in a coroutine with a hook.
+    #[inline(never)]
+    call_plainly [HOOKED] => {
+        let f = ra(base, i);
+        let nargs = argument_count(vm, f, i);
         charge_line(vm, pc, frame);
         save(frame, pc);
         let th = (*vm).current;
@@ -184,6 +215,12 @@ ops! { (vm, pc, base, i, k, frame)
         }
         (*th).top = func + 1 + nargs as u32;
         (*vm).native = NO_NATIVE;
+        if !HOOKED {
+            if call_value(vm, func, nargs as u32, wanted) {
+                return resume(vm);
+            }
+            return;
+        }
         return leave(vm, Ok(Next::Call { func, nargs: nargs as u32, nresults: wanted, flags: 0 }));
     }
     /// The result of a quick native where not just one is wanted, or there is none.
@@ -209,18 +246,40 @@ ops! { (vm, pc, base, i, k, frame)
             // Natives and callable values: an ordinary call for all results (C is 0), which the RETURN behind it returns.
             return call_other::<HOOKED>(vm, pc, base, Instr(i.0 & 0x00FF_FFFF), k, frame);
         }
-        let nargs = argument_count(vm, f, i) as u32;
+        let p = (*((*f).payload as *const LuaClosure)).proto;
+        let th = (*vm).current;
         charge_line(vm, pc, frame);
         save(frame, pc);
+        let func = (*frame).func;
+        if HOOKED
+            || i.c() != 0
+            || (*vm).heap.fuel < 0
+            || func + (*p).frame_size >= (*th).stack_size
+        {
+            return tail_slow::<HOOKED>(vm, pc, base, i, k, frame);
+        }
+        let nargs = argument_count(vm, f, i);
+        let to = (*th).stack.add(func as usize);
+        copy(f, to, nargs + 1);
+        base = to.add(1);
+        clear(base.add(nargs), base.add((*p).num_params as usize));
+        pc = (*p).code;
+        (*frame).pc = pc;
+        (*frame).base = func + 1;
+        Frame::set_rest(frame, (*frame).nresults, (*frame).flags | TAIL, 0);
+        k = (*p).constants;
+    }
+    /// A tail call of a Lua function from one with variables to close, to one with extra arguments, and so on. The line is charged.
+    #[inline(never)]
+    tail_slow [HOOKED] => {
+        let f = ra(base, i);
+        let nargs = argument_count(vm, f, i) as u32;
         let th = (*vm).current;
         let (to, nresults, flags) = ((*frame).func, (*frame).nresults, (*frame).flags);
         if i.c() != 0 {
             (*vm).close_boxes((*frame).base as usize);
         }
-        let target = (*th).stack.add(to as usize);
-        for j in 0..=nargs as usize {
-            set(target.add(j), f.add(j));
-        }
+        copy(f, (*th).stack.add(to as usize), nargs as usize + 1);
         (*th).top = to + 1 + nargs;
         (*th).frame_count -= 1;
         attempt!(vm, (*vm).push_lua_frame(to, nargs, nresults, flags | TAIL));
@@ -309,14 +368,16 @@ ops! { (vm, pc, base, i, k, frame)
         let th = (*vm).current;
         let from = ra(base, i);
         let (func, nresults, flags) = ((*frame).func, (*frame).nresults, (*frame).flags);
+        if !HOOKED && flags & SLOW_RETURN == META {
+            return return_to_instruction(vm, pc, base, i, k, frame);
+        }
+        if !HOOKED && flags & SLOW_RETURN == TO_NATIVE && protects(frame.sub(1)) && (*vm).heap.fuel >= 0 {
+            return return_protected(vm, pc, base, i, k, frame);
+        }
         (*th).frame_count -= 1;
         save(frame, pc);
-        if !HOOKED && flags & SLOW_RETURN == META {
-            let result = if n == 0 { Val::NIL } else { *from };
-            if finish(vm, func, result) {
-                return resume(vm);
-            }
-            return;
+        if !HOOKED && flags & SLOW_RETURN == BOTTOM && (*vm).finish_quickly(from, n) {
+            return resume(vm);
         }
         if !HOOKED && flags & SLOW_RETURN == TO_NATIVE {
             move_values(th, func, from, n, -1);
@@ -328,6 +389,103 @@ ops! { (vm, pc, base, i, k, frame)
         (*th).top = index_of(th, from) + n as u32;
         return leave(vm, Ok(Next::Returned { func, n: n as u32, nresults, flags }));
     }
+    /// A metamethod returns to the instruction that called it.
+    #[inline(never)]
+    return_to_instruction => {
+        let from = match returned_count(vm, base, i) {
+            0 => &raw const NIL,
+            _ => ra(base, i) as *const Val,
+        };
+        let th = (*vm).current;
+        let caller = frame.sub(1);
+        let func = (*frame).func;
+        let of = *(*caller).pc.sub(1);
+        let ending = ENDINGS[of.op() as usize];
+        (*th).frame_count -= 1;
+        if ending == Ending::Other {
+            save(frame, pc);
+            if finish(vm, func, *from) {
+                return resume(vm);
+            }
+            return;
+        }
+        // The live part ends with the caller's registers again.
+        (*th).top = (*caller).base;
+        frame = caller;
+        base = (*th).stack.add((*frame).base as usize);
+        pc = (*frame).pc;
+        k = (*(*closure(base)).proto).constants;
+        if ending == Ending::Store {
+            set(ra(base, of), from);
+        } else if ending != Ending::Drop {
+            // Whether it was `__lt` that was called, with the operands swapped, is noted below the call.
+            let negated = ending == Ending::DecideLess
+                && (*vm).dialect.le_by_lt()
+                && (*(*th).stack.add(func as usize - 1)).truthy();
+            if ((*from).truthy() != negated) == (of.c() != 0) {
+                return take_jump(vm, pc, base, i, k, frame);
+            }
+            pc = pc.add(1);
+        }
+    }
+    /// A function that was called by `pcall`, which was called by a Lua function, returns: so does `pcall`.
+    #[inline(never)]
+    return_protected => {
+        let n = returned_count(vm, base, i);
+        let th = (*vm).current;
+        let (to, wanted) = ((*frame.sub(1)).func, (*frame.sub(1)).nresults);
+        (*vm).heap.spend((n / 4) as i64);
+        if wanted != 0 {
+            move_values(th, to + 1, ra(base, i), n, if wanted < 0 { -1 } else { wanted - 1 });
+            put((*th).stack.add(to as usize), Val::TRUE);
+        }
+        (*th).frame_count -= 2;
+        frame = frame.sub(2);
+        base = (*th).stack.add((*frame).base as usize);
+        pc = (*frame).pc;
+        k = (*(*closure(base)).proto).constants;
+    }
+}
+
+static NIL: Val = Val::NIL;
+
+/// What is left of an instruction when the metamethod that it has called returns.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// Nothing.
+    Drop,
+    /// The result goes to `R[A]`.
+    Store,
+    /// The result decides a condition.
+    Decide,
+    /// The same, of "less or equal".
+    DecideLess,
+    /// See `Vm::finish_instruction`.
+    Other,
+}
+
+static ENDINGS: [Ending; Op::COUNT] = {
+    let mut endings = [Ending::Drop; Op::COUNT];
+    let mut n = 0;
+    while n < Op::COUNT {
+        let op = Op::ALL[n];
+        endings[n] = match op.condition() {
+            Op::CONCAT => Ending::Other,
+            Op::EQ | Op::LT | Op::LTI | Op::GTI => Ending::Decide,
+            Op::LE | Op::LEI | Op::GEI => Ending::DecideLess,
+            _ if op.sets_a() => Ending::Store,
+            _ => Ending::Drop,
+        };
+        n += 1;
+    }
+    endings
+};
+
+/// Whether a frame is that of `pcall` (or `xpcall`), called by a Lua function and waiting for what it protects.
+#[inline(always)]
+unsafe fn protects(frame: *const Frame) -> bool {
+    // SAFETY: the frame is in the frame stack of the running coroutine.
+    unsafe { (*frame).flags & !HANDLER == NATIVE | CATCH | PASSES_STATUS }
 }
 
 /// Whether the frame's function has been called by a CALL that wants `n` results, and is right below its registers.
@@ -377,19 +535,6 @@ unsafe fn shift_parameters(f: *mut Val, base: *mut Val, params: usize) {
     }
 }
 
-/// Sets what is between two stack slots to nil.
-#[inline(always)]
-pub(super) unsafe fn clear(mut from: *mut Val, to: *mut Val) {
-    // SAFETY: both are in the stack of the running coroutine.
-    unsafe {
-        while from < to {
-            not_unrolled();
-            put(from, Val::NIL);
-            from = from.add(1);
-        }
-    }
-}
-
 /// Moves `n` values to stack index `func`, as many as wanted (-1: all, and the top is set behind them).
 #[inline(always)]
 unsafe fn move_values(th: *mut Thread, func: u32, from: *mut Val, n: usize, wanted: i16) {
@@ -407,13 +552,47 @@ unsafe fn move_values(th: *mut Thread, func: u32, from: *mut Val, n: usize, want
     }
 }
 
-/// Runs the quick form of a native.
+/// Runs the quick form of the native at `f`.
 #[inline(never)]
-unsafe fn run_quick(quick: Quick, vm: *mut Vm, args: *const Val, nargs: usize, c: usize) -> Val {
-    // SAFETY: the arguments are in registers of the running function.
+unsafe fn run_quick(vm: *mut Vm, f: *const Val, nargs: usize, c: usize) -> Val {
+    // SAFETY: the native has one; the arguments are in registers of the running function.
     unsafe {
+        let Some(quick) = (*((*f).payload as *const NativeDef)).quick else {
+            return Val::UNSUITED;
+        };
         let one = c == 1 || c == 2;
-        quick(&mut *vm, std::slice::from_raw_parts(args, nargs), one)
+        quick(&mut *vm, std::slice::from_raw_parts(f.add(1), nargs), one)
+    }
+}
+
+/// Calls a value that is no function. The result is as for [`call_native`].
+#[inline(never)]
+unsafe fn call_value(vm: *mut Vm, func: u32, nargs: u32, wanted: i16) -> bool {
+    // SAFETY: the value at `func` and its arguments are on the stack of the running coroutine.
+    unsafe {
+        let value = (*vm).thread().get(func as usize);
+        if (*vm).dialect < Dialect::Lua55
+            && (*vm).meta_of(value, Event::Call).tag == tag::LCLOSURE
+            && (*vm).thread().hook.is_none()
+        {
+            let entered = match (*vm).prepare_call_metamethod(func, nargs) {
+                Ok(nargs) => (*vm).push_lua_frame(func, nargs, wanted, 0),
+                Err(thrown) => Err(thrown),
+            };
+            match entered {
+                Ok(()) if (*vm).heap.fuel < 0 => (*vm).exit = Ok(Next::SafePoint),
+                Ok(()) => return true,
+                Err(thrown) => (*vm).exit = Err(thrown),
+            }
+            return false;
+        }
+        (*vm).exit = Ok(Next::Call {
+            func,
+            nargs,
+            nresults: wanted,
+            flags: 0,
+        });
+        false
     }
 }
 
@@ -423,19 +602,60 @@ unsafe fn run_quick(quick: Quick, vm: *mut Vm, args: *const Val, nargs: usize, c
 pub(super) unsafe fn call_native(vm: *mut Vm, func: u32, nargs: usize, wanted: i16) -> bool {
     // SAFETY: the function at `func` is a native; the stack has room for it and its arguments.
     unsafe {
-        let th = (*vm).current;
-        let f = (*th).stack.add(func as usize);
-        let def = match (*f).tag {
+        let def = native_at(vm, func);
+        (*(*vm).current).top = func + 1 + nargs as u32;
+        match def.switch {
+            None => run_native(vm, def, func, nargs, wanted),
+            Some(Switch::Yield) => yield_or_run(vm, func, nargs, wanted),
+            Some(Switch::Resume) => resume_or_run(vm, func, nargs, wanted),
+            Some(Switch::Wrapped) => resume_captured_or_run(vm, func, nargs, wanted),
+            Some(Switch::Protected { handler: false }) => pcall_or_run(vm, func, nargs, wanted),
+            Some(Switch::Protected { handler: true }) => xpcall_or_run(vm, func, nargs, wanted),
+        }
+    }
+}
+
+/// [`call_native`] for natives that the interpreter need not enter.
+macro_rules! shortcuts {
+    ($($name:ident($vm:ident, $func:ident, $nargs:ident, $wanted:ident): $shortcut:expr;)*) => { $(
+        #[inline(never)]
+        unsafe fn $name($vm: *mut Vm, $func: u32, nargs: usize, $wanted: i16) -> bool {
+            // SAFETY: as for `call_native`, which has set the top.
+            unsafe {
+                let $nargs = nargs as u32;
+                $shortcut || run_native($vm, native_at($vm, $func), $func, nargs, $wanted)
+            }
+        }
+    )* };
+}
+shortcuts! {
+    yield_or_run(vm, func, nargs, wanted): (*vm).yield_quickly(func, nargs, wanted);
+    resume_or_run(vm, func, nargs, wanted): (*vm).resume_argument(func, nargs, wanted);
+    resume_captured_or_run(vm, func, nargs, wanted): (*vm).resume_captured(func, nargs, wanted);
+    pcall_or_run(vm, func, nargs, wanted): (*vm).protect_quickly(false, func, nargs, wanted);
+    xpcall_or_run(vm, func, nargs, wanted): (*vm).protect_quickly(true, func, nargs, wanted);
+}
+
+/// The definition of the native at stack index `func`.
+#[inline(always)]
+unsafe fn native_at(vm: *mut Vm, func: u32) -> &'static NativeDef {
+    // SAFETY: the function at `func` of the running coroutine is a native; definitions are static.
+    unsafe {
+        let f = (*(*vm).current).stack.add(func as usize);
+        match (*f).tag {
             tag::NATIVE => &*((*f).payload as *const NativeDef),
             _ => (*((*f).payload as *const NativeClosure)).def,
-        };
-        let top = func as usize + 1 + nargs;
-        (*th).top = top as u32;
-        if let Some(switch) = def.switch
-            && (*vm).switch_quickly(switch, func, nargs as u32, wanted)
-        {
-            return true;
         }
+    }
+}
+
+/// As [`call_native`], for a native that does not switch at once.
+#[inline(never)]
+unsafe fn run_native(vm: *mut Vm, def: &NativeDef, func: u32, nargs: usize, wanted: i16) -> bool {
+    // SAFETY: as for `call_native`, which has set the top.
+    unsafe {
+        let th = (*vm).current;
+        let top = func as usize + 1 + nargs;
         (*vm).native = func;
         if top + NATIVE_SLOTS > (*th).stack_size as usize
             && let Err(thrown) = (*vm).grow_stack(top + NATIVE_SLOTS)

@@ -97,7 +97,7 @@ macro_rules! ops {
     (($vm:ident, $pc:ident, $base:ident, $i:ident, $k:ident, $frame:ident)
      $( $(#[$attr:meta])* $name:ident $([$hooked:ident])? => $body:block )*) => { $(
         $(#[$attr])*
-        #[allow(non_snake_case, unused_mut, unused_variables, unreachable_code)]
+        #[allow(non_snake_case, unused_mut, unused_variables, unused_assignments, unreachable_code)]
         pub(super) unsafe fn $name $(<const $hooked: bool>)? (
             $vm: *mut crate::vm::Vm,
             mut $pc: *const crate::op::Instr,
@@ -132,7 +132,7 @@ macro_rules! attempt {
 use attempt;
 
 #[inline(always)]
-unsafe fn set(to: *mut Val, from: *const Val) {
+pub(super) unsafe fn set(to: *mut Val, from: *const Val) {
     // SAFETY: the caller's registers and constants are in range.
     unsafe {
         (*to).payload = (*from).payload;
@@ -140,7 +140,7 @@ unsafe fn set(to: *mut Val, from: *const Val) {
     }
 }
 #[inline(always)]
-unsafe fn put(to: *mut Val, v: Val) {
+pub(super) unsafe fn put(to: *mut Val, v: Val) {
     // SAFETY: as above.
     unsafe {
         (*to).payload = v.payload;
@@ -277,15 +277,28 @@ fn not_unrolled() {
 
 /// Copies `n` values.
 #[inline(always)]
-unsafe fn copy(mut from: *const Val, mut to: *mut Val, n: usize) {
-    // SAFETY: both places are in the stack of the running coroutine.
+pub(super) unsafe fn copy(mut from: *const Val, mut to: *mut Val, mut n: usize) {
+    // SAFETY: both places are in stacks of coroutines.
     unsafe {
-        let end = to.add(n);
-        while to < end {
+        while n != 0 {
             not_unrolled();
             set(to, from);
             from = from.add(1);
             to = to.add(1);
+            n -= 1;
+        }
+    }
+}
+
+/// Sets what is between two stack slots to nil.
+#[inline(always)]
+pub(super) unsafe fn clear(mut from: *mut Val, to: *mut Val) {
+    // SAFETY: both are in the stack of the running coroutine.
+    unsafe {
+        while from < to {
+            not_unrolled();
+            put(from, Val::NIL);
+            from = from.add(1);
         }
     }
 }
