@@ -39,7 +39,7 @@ pub enum Cost {
 /// It is not used where numbers are floats (5.1, 5.2) and in coroutines with a hook.
 pub type Quick = fn(&mut Vm, &[Val], bool) -> Val;
 
-/// How a native switches between coroutines.
+/// What a native does that the interpreter can do without entering it: switch between coroutines, as a rule.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Switch {
     /// To the resumer, with its arguments.
@@ -48,6 +48,11 @@ pub(crate) enum Switch {
     Resume,
     /// To the coroutine that it has captured, with its arguments.
     Wrapped,
+    /// To none: it calls its first argument with the others and catches errors. With a `handler`, that is the second argument.
+    Protected {
+        /// See there.
+        handler: bool,
+    },
 }
 
 /// A native function: its name for messages, its code, and how its work is charged.
@@ -60,7 +65,7 @@ pub struct NativeDef {
     pub cost: Cost,
     /// The common case of it, done where its arguments are.
     pub quick: Option<Quick>,
-    /// It does nothing but switch to another coroutine.
+    /// It does nothing else.
     pub(crate) switch: Option<Switch>,
 }
 

@@ -32,11 +32,13 @@ pub struct Frame {
     pub(crate) nresults: i16,
     /// The `frame_flags`.
     pub(crate) flags: u16,
-    /// Lua: number of extra arguments. Native: number of arguments.
+    /// Lua: number of extra arguments; if it is zero, the function is right below `base`. Native: number of arguments.
     pub(crate) extra: u32,
 }
 
 const _: () = assert!(size_of::<Frame>() == 24);
+// So that the last three fields can be read and written at once.
+const _: () = assert!(std::mem::offset_of!(Frame, nresults) == 16);
 
 /// Bits of `Frame::flags`. A Lua frame called by a plain `CALL` has none of them.
 pub(crate) mod frame_flags {
@@ -167,6 +169,16 @@ impl Thread {
     pub(crate) fn set(&mut self, i: usize, v: Val) {
         // SAFETY: as in `slot`.
         unsafe { *self.slot(i) = v }
+    }
+    /// As `set`, field by field: for what is going to be read field by field soon (see `vm::run`).
+    #[inline(always)]
+    pub(crate) fn put(&mut self, i: usize, v: Val) {
+        // SAFETY: as in `slot`.
+        unsafe {
+            let slot = self.slot(i);
+            (*slot).payload = v.payload;
+            (*slot).tag = v.tag;
+        }
     }
     #[inline(always)]
     pub(crate) fn frame(&self, i: usize) -> *mut Frame {
@@ -323,6 +335,22 @@ impl Frame {
     #[inline(always)]
     pub(crate) fn is_native(&self) -> bool {
         self.flags & frame_flags::NATIVE != 0
+    }
+    /// Writes the last three fields.
+    #[inline(always)]
+    pub(crate) unsafe fn set_rest(frame: *mut Frame, nresults: i16, flags: u16, extra: u32) {
+        // SAFETY: the caller's frame is in the frame stack of a coroutine.
+        unsafe {
+            if cfg!(target_endian = "little") {
+                // PERF: in one store, as returns read them at once: a larger read would wait for smaller stores.
+                let rest = nresults as u16 as u64 | (flags as u64) << 16 | (extra as u64) << 32;
+                (&raw mut (*frame).nresults as *mut u64).write(rest);
+            } else {
+                (*frame).nresults = nresults;
+                (*frame).flags = flags;
+                (*frame).extra = extra;
+            }
+        }
     }
     /// The continuation of a native frame.
     pub(crate) fn continuation(&self) -> Cont {

@@ -5,7 +5,7 @@
 
 use super::access::{self, Access};
 use crate::dialect::Dialect;
-use crate::function::{Cost, NativeDef};
+use crate::function::{Cost, NativeDef, Switch};
 use crate::heap::Gc;
 use crate::native::{Action, Ctx, MAX_NUMERAL, NativeResult, Status, Thrown};
 use crate::number::{Number, split_sign, trim};
@@ -66,7 +66,13 @@ fn raise(ctx: &mut Ctx<'_>, message: Val, level: i64) -> Thrown {
     ctx.vm.throw_joined(&[&place, text.as_bytes()])
 }
 
-pub(super) static PCALL: NativeDef = NativeDef::new("pcall", pcall, Cost::Constant);
+pub(super) static PCALL: NativeDef = NativeDef {
+    name: "pcall",
+    run: pcall,
+    cost: Cost::Constant,
+    quick: None,
+    switch: Some(Switch::Protected { handler: false }),
+};
 
 fn pcall(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.check_any(0)?;
@@ -74,7 +80,13 @@ fn pcall(ctx: &mut Ctx<'_>) -> NativeResult {
     ctx.call_protected(ctx.nargs() - 1, false, protected_done)
 }
 
-pub(super) static XPCALL: NativeDef = NativeDef::new("xpcall", xpcall, Cost::Constant);
+pub(super) static XPCALL: NativeDef = NativeDef {
+    name: "xpcall",
+    run: xpcall,
+    cost: Cost::Constant,
+    quick: None,
+    switch: Some(Switch::Protected { handler: true }),
+};
 
 fn xpcall(ctx: &mut Ctx<'_>) -> NativeResult {
     // Before 5.3 anything is taken; what is no function makes an error an "error in error handling".
@@ -89,7 +101,7 @@ fn xpcall(ctx: &mut Ctx<'_>) -> NativeResult {
 }
 
 /// The results stay where they are; the status goes into the slot below them, which nothing needs any more.
-pub(super) fn protected_done(ctx: &mut Ctx<'_>) -> NativeResult {
+pub(crate) fn protected_done(ctx: &mut Ctx<'_>) -> NativeResult {
     let below = ctx.results() - 1;
     ctx.set_at(below, Val::bool(ctx.status() == Status::Ok));
     ctx.ret_from(below)

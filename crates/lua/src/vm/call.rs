@@ -229,46 +229,38 @@ impl Vm {
                 p.code,
             )
         };
-        let (base, extra) = if vararg {
-            (func + 2 + nargs, nargs.saturating_sub(params))
-        } else {
-            (func + 1, 0)
+        let extra = match vararg {
+            true => nargs.saturating_sub(params),
+            false => 0,
         };
+        let base = func + 1 + if extra == 0 { 0 } else { nargs + 1 };
         self.native = NO_NATIVE;
         self.ensure_stack(base as usize + registers + 1)?;
         self.ensure_frame()?;
         let t = self.thread_mut();
-        if vararg {
+        if extra == 0 {
+            for i in nargs..params {
+                t.set((base + i) as usize, Val::NIL);
+            }
+        } else {
             // Fixed parameters move above the arguments, behind the function again; the extra ones stay where they are.
             let function = t.get(func as usize);
             t.set(base as usize - 1, function);
             for i in 0..params {
-                let v = if i < nargs {
-                    t.get((func + 1 + i) as usize)
-                } else {
-                    Val::NIL
-                };
+                let v = t.get((func + 1 + i) as usize);
                 t.set((base + i) as usize, v);
-                if i < nargs {
-                    t.set((func + 1 + i) as usize, Val::NIL);
-                }
-            }
-        } else {
-            for i in nargs..params {
-                t.set((base + i) as usize, Val::NIL);
+                t.set((func + 1 + i) as usize, Val::NIL);
             }
         }
         t.top = base + registers as u32;
-        let frame = Frame {
-            pc: code,
-            func,
-            base,
-            nresults,
-            flags,
-            extra,
-        };
         // SAFETY: `ensure_frame` made room.
-        unsafe { *t.frames.add(t.frame_count as usize) = frame };
+        unsafe {
+            let frame = t.frames.add(t.frame_count as usize);
+            (*frame).pc = code;
+            (*frame).func = func;
+            (*frame).base = base;
+            Frame::set_rest(frame, nresults, flags, extra);
+        }
         t.frame_count += 1;
         Ok(())
     }

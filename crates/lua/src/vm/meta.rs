@@ -5,14 +5,16 @@
 //! The call is placed above everything live (`Thread::extent`), so no register changes before.
 
 use super::debug::Operand;
-use super::{Event, Vm};
+use super::{Event, NO_NATIVE, Vm};
 use crate::dialect::Dialect;
+use crate::function::LuaClosure;
 use crate::heap::Gc;
 use crate::native::{MAX_NUMERAL, Thrown, to_number};
 use crate::number::{self, Number, float_to_int};
 use crate::op::Op;
 use crate::string::Str;
 use crate::table::{KIND_FROZEN, KIND_LAYERED, Table};
+use crate::thread::Frame;
 use crate::thread::frame_flags::META;
 use crate::value::{Val, tag};
 use crate::vm::call::{NATIVE_SLOTS, Next};
@@ -62,6 +64,62 @@ impl Vm {
             nresults,
             flags: META,
         })
+    }
+
+    /// As [`call_meta`](Self::call_meta), and enters a Lua function at once, where there is room.
+    #[inline]
+    pub(crate) fn call_method<const N: usize>(
+        &mut self,
+        f: Val,
+        args: [Val; N],
+        nresults: i16,
+    ) -> Result<Next, Thrown> {
+        let t = self.thread_mut();
+        if f.tag == tag::LCLOSURE && t.hook.is_none() && !self.floats {
+            let t = self.thread_mut();
+            let at = t.extent();
+            let closure = f.raw_gc::<LuaClosure>();
+            let p = closure.proto();
+            let params = p.num_params as usize;
+            // A function that may take extra arguments has no frame size that fits.
+            if at + N + (p.frame_size as usize) < t.stack_size as usize
+                && t.frame_count < t.frame_capacity
+            {
+                t.put(at, f);
+                for (i, v) in args.iter().enumerate() {
+                    t.put(at + 1 + i, *v);
+                }
+                for i in N..params {
+                    t.put(at + 1 + i, Val::NIL);
+                }
+                // SAFETY: there is room for the frame.
+                unsafe {
+                    let frame = t.frames.add(t.frame_count as usize);
+                    (*frame).pc = p.code;
+                    (*frame).func = at as u32;
+                    (*frame).base = at as u32 + 1;
+                    Frame::set_rest(frame, nresults, META, 0);
+                }
+                t.frame_count += 1;
+                self.native = NO_NATIVE;
+                self.heap.spend(1);
+                return Ok(match self.heap.fuel < 0 {
+                    true => Next::SafePoint,
+                    false => Next::Run,
+                });
+            }
+        }
+        self.call_meta(f, &args, nresults)
+    }
+
+    /// The metamethod of a binary operation: that of the first operand, or else of the second; nil if there is none.
+    #[inline]
+    pub(crate) fn operator_method(&self, event: Event, a: Val, b: Val) -> Val {
+        let method = self.meta_of(a, event);
+        match method.is_nil() {
+            true => self.meta_of(b, event),
+            false => method,
+        }
     }
 
     /// Stores a metamethod's result where the interrupted instruction wants it. `func`: where the call was.
@@ -191,7 +249,7 @@ impl Vm {
             };
             self.heap.spend(1);
             if handler.is_function() {
-                return self.call_meta(handler, &[obj, key], 1).map(Outcome::Later);
+                return self.call_method(handler, [obj, key], 1).map(Outcome::Later);
             }
             obj = handler;
         }
@@ -255,7 +313,7 @@ impl Vm {
             };
             self.heap.spend(1);
             if handler.is_function() {
-                return self.call_meta(handler, &[obj, key, v], 0).map(Some);
+                return self.call_method(handler, [obj, key, v], 0).map(Some);
             }
             obj = handler;
         }
@@ -300,14 +358,11 @@ impl Vm {
         {
             return Ok(Outcome::Now(v));
         }
-        let mut handler = self.meta_of(a, event);
-        if handler.is_nil() {
-            handler = self.meta_of(b, event);
-        }
+        let handler = self.operator_method(event, a, b);
         if handler.is_nil() {
             return Err(self.arith_error(event, a, b, on));
         }
-        self.call_meta(handler, &[a, b], 1).map(Outcome::Later)
+        self.call_method(handler, [a, b], 1).map(Outcome::Later)
     }
 
     /// Arithmetic on numbers and strings that are numerals, before 5.4 a thing of the language itself: strings count as
@@ -383,7 +438,7 @@ impl Vm {
             _ => self.meta_of(v, Event::Len),
         };
         if !handler.is_nil() {
-            return self.call_meta(handler, &[v, v], 1).map(Outcome::Later);
+            return self.call_method(handler, [v, v], 1).map(Outcome::Later);
         }
         match v.as_table() {
             Some(t) => {
@@ -417,7 +472,7 @@ impl Vm {
         if handler.is_nil() {
             return Ok(Outcome::Now(false));
         }
-        self.call_meta(handler, &[a, b], 1).map(Outcome::Later)
+        self.call_method(handler, [a, b], 1).map(Outcome::Later)
     }
 
     /// `a < b` (`Event::Lt`) or `a <= b` (`Event::Le`) for anything.
@@ -431,7 +486,7 @@ impl Vm {
             if handler.is_nil() {
                 return Err(self.compare_error(a, b));
             }
-            return self.call_meta(handler, &[a, b], 1).map(Outcome::Later);
+            return self.call_method(handler, [a, b], 1).map(Outcome::Later);
         }
         let negated = handler.is_nil();
         let handler = match negated {
@@ -448,7 +503,7 @@ impl Vm {
         t.set(mark, Val::bool(negated));
         t.top = mark as u32 + 1;
         let args = if negated { [b, a] } else { [a, b] };
-        self.call_meta(handler, &args, 1).map(Outcome::Later)
+        self.call_method(handler, args, 1).map(Outcome::Later)
     }
 
     /// The metamethod that orders two values; nil if there is none.
@@ -568,10 +623,7 @@ impl Vm {
 
     #[cold]
     fn concat_meta(&mut self, at: usize, n: usize, a: Val, b: Val) -> Result<Next, Thrown> {
-        let mut handler = self.meta_of(a, Event::Concat);
-        if handler.is_nil() {
-            handler = self.meta_of(b, Event::Concat);
-        }
+        let handler = self.operator_method(Event::Concat, a, b);
         if handler.is_nil() {
             let base = self.frame_base();
             let (i, v) = if is_text(a) { (n - 1, b) } else { (n - 2, a) };
@@ -583,7 +635,7 @@ impl Vm {
         let t = self.thread_mut();
         t.set(mark, Val::int(n as i64 - 1));
         t.top = mark as u32 + 1;
-        self.call_meta(handler, &[a, b], 1)
+        self.call_method(handler, [a, b], 1)
     }
 
     /// Stack index of the current Lua frame's first register.

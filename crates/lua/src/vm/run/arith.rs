@@ -9,7 +9,7 @@ use super::{
     begin, go, kb, kc, leave, ops, put_float, put_int, ra, rb, rc, resume, save, slow_value,
 };
 use crate::number;
-use crate::op::Op;
+use crate::op::{Instr, Op};
 use crate::string::Str;
 use crate::table::Table;
 use crate::value::{Val, tag};
@@ -246,26 +246,7 @@ ops! { (vm, pc, base, i, k, frame)
     #[inline(never)]
     slow => {
         save(frame, pc);
-        let (register, constant) = (Operand::Register, Operand::Constant);
-        let (event, b, c, on) = match i.op() {
-            Op::ADDI | Op::SUBI => {
-                let event = if i.op() == Op::ADDI { Event::Add } else { Event::Sub };
-                (event, *rb(base, i), Val::int(i.sc() as i64), [register(i.b()), Operand::None])
-            }
-            Op::UNM | Op::BNOT => {
-                let event = if i.op() == Op::UNM { Event::Unm } else { Event::BNot };
-                (event, *rb(base, i), *rb(base, i), [register(i.b()); 2])
-            }
-            Op::KADD | Op::KSUB | Op::KMUL | Op::KDIV => {
-                let event = event_of(i.op());
-                (event, *kb(k, i), *rc(base, i), [constant(i.b()), register(i.c())])
-            }
-            op if op as u8 >= Op::ADD as u8 => {
-                (event_of(op), *rb(base, i), *rc(base, i), [register(i.b()), register(i.c())])
-            }
-            op => (event_of(op), *rb(base, i), *kc(k, i), [register(i.b()), constant(i.c())]),
-        };
-        if !slow_value(vm, i, (*vm).arith(event, b, c, on)) {
+        if !operate(vm, base, i, k) {
             return;
         }
         return resume(vm);
@@ -327,21 +308,71 @@ unsafe fn concat(vm: *mut Vm, at: usize, n: usize) -> bool {
     }
 }
 
-/// The event of a binary operation.
-fn event_of(op: Op) -> Event {
-    match op {
-        Op::ADD | Op::ADDK | Op::KADD => Event::Add,
-        Op::SUB | Op::SUBK | Op::KSUB => Event::Sub,
-        Op::MUL | Op::MULK | Op::KMUL => Event::Mul,
-        Op::MOD | Op::MODK | Op::MODF => Event::Mod,
-        Op::POW | Op::POWK => Event::Pow,
-        Op::DIV | Op::DIVK | Op::KDIV => Event::Div,
-        Op::IDIV | Op::IDIVK => Event::IDiv,
-        Op::BAND | Op::BANDK => Event::BAnd,
-        Op::BOR | Op::BORK => Event::BOr,
-        Op::BXOR | Op::BXORK => Event::BXor,
-        Op::SHL | Op::SHLK => Event::Shl,
-        Op::SHR | Op::SHRK => Event::Shr,
-        _ => unreachable!("a binary operation"),
+/// Does an arithmetic or bitwise operation with all that can mean. The result is as for [`begin`].
+#[inline(never)]
+unsafe fn operate(vm: *mut Vm, base: *mut Val, i: Instr, k: *const Val) -> bool {
+    // SAFETY: the instruction is the one before the saved `pc` of the frame on top.
+    unsafe {
+        let op = i.op();
+        let event = EVENTS[op as usize];
+        let (b, c) = match op {
+            Op::ADDI | Op::SUBI => (*rb(base, i), Val::int(i.sc() as i64)),
+            Op::UNM | Op::BNOT => (*rb(base, i), *rb(base, i)),
+            Op::KADD | Op::KSUB | Op::KMUL | Op::KDIV => (*kb(k, i), *rc(base, i)),
+            op if op as u8 >= Op::ADD as u8 => (*rb(base, i), *rc(base, i)),
+            _ => (*rb(base, i), *kc(k, i)),
+        };
+        if b.tag == tag::TABLE || c.tag == tag::TABLE {
+            // No number or text: only a metamethod can do anything.
+            let method = (*vm).operator_method(event, b, c);
+            if method.tag == tag::LCLOSURE {
+                return match (*vm).call_method(method, [b, c], 1) {
+                    Ok(next) => begin(vm, next),
+                    Err(thrown) => {
+                        leave(vm, Err(thrown));
+                        false
+                    }
+                };
+            }
+        }
+        slow_value(vm, i, (*vm).arith(event, b, c, operands(i)))
     }
 }
+
+/// Where the operands of an operation come from, for messages.
+fn operands(i: Instr) -> [Operand; 2] {
+    let (register, constant) = (Operand::Register, Operand::Constant);
+    match i.op() {
+        Op::ADDI | Op::SUBI => [register(i.b()), Operand::None],
+        Op::UNM | Op::BNOT => [register(i.b()); 2],
+        Op::KADD | Op::KSUB | Op::KMUL | Op::KDIV => [constant(i.b()), register(i.c())],
+        op if op as u8 >= Op::ADD as u8 => [register(i.b()), register(i.c())],
+        _ => [register(i.b()), constant(i.c())],
+    }
+}
+
+/// The events of arithmetic and bitwise operations.
+static EVENTS: [Event; Op::COUNT] = {
+    let mut events = [Event::Add; Op::COUNT];
+    let mut n = 0;
+    while n < Op::COUNT {
+        events[n] = match Op::ALL[n] {
+            Op::SUB | Op::SUBI | Op::SUBK | Op::KSUB => Event::Sub,
+            Op::MUL | Op::MULK | Op::KMUL => Event::Mul,
+            Op::MOD | Op::MODK | Op::MODF => Event::Mod,
+            Op::POW | Op::POWK => Event::Pow,
+            Op::DIV | Op::DIVK | Op::KDIV => Event::Div,
+            Op::IDIV | Op::IDIVK => Event::IDiv,
+            Op::BAND | Op::BANDK => Event::BAnd,
+            Op::BOR | Op::BORK => Event::BOr,
+            Op::BXOR | Op::BXORK => Event::BXor,
+            Op::SHL | Op::SHLK => Event::Shl,
+            Op::SHR | Op::SHRK => Event::Shr,
+            Op::UNM => Event::Unm,
+            Op::BNOT => Event::BNot,
+            _ => Event::Add,
+        };
+        n += 1;
+    }
+    events
+};

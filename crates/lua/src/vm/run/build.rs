@@ -4,7 +4,7 @@ use super::super::Vm;
 use super::super::call::{NATIVE_SLOTS, Next};
 use super::super::debug::Operand;
 use super::calls::pending_close;
-use super::{attempt, closure, leave, ops, put, ra, resume, save, set};
+use super::{attempt, clear, closure, copy, leave, ops, put, ra, resume, save};
 use crate::function::{LuaClosure, Proto};
 use crate::heap::Gc;
 use crate::heap::collect::mark_bits;
@@ -45,25 +45,28 @@ ops! { (vm, pc, base, i, k, frame)
         attempt!(vm, (*vm).make_closure(closure(base), i.a(), i.bx()));
     }
     VARARG => {
+        if i.c() != 0 {
+            return vararg_some(vm, pc, base, i, k, frame);
+        }
         let (th, to) = ((*vm).current, ra(base, i));
         let have = (*frame).extra as usize;
-        let wanted = if i.c() == 0 { have } else { i.c() - 1 };
-        let at = to.offset_from((*th).stack) as usize;
-        if at + wanted + NATIVE_SLOTS >= (*th).stack_size as usize {
-            return vararg_slow(vm, pc, base, i, k, frame);
+        let end = to.add(have).offset_from((*th).stack) as u32;
+        if end + NATIVE_SLOTS as u32 >= (*th).stack_size {
+            return vararg_slow(vm, pc, base, *pc.sub(1), k, frame);
         }
+        (*th).top = end;
+        (*vm).heap.spend(have as i64);
         // The closure is between the extra arguments and the registers.
-        let from = base.sub(1 + have);
-        for j in 0..wanted.min(have) {
-            set(to.add(j), from.add(j));
-        }
-        for j in have..wanted {
-            put(to.add(j), Val::NIL);
-        }
-        if i.c() == 0 {
-            (*th).top = (at + have) as u32;
-        }
+        copy(base.sub(1 + have), to, have);
+    }
+    /// VARARG for a fixed number of values, which the function's registers have room for.
+    #[inline(never)]
+    vararg_some => {
+        let (to, wanted) = (ra(base, i), i.c() - 1);
+        let have = (*frame).extra as usize;
         (*vm).heap.spend(wanted as i64);
+        copy(base.sub(1 + have), to, wanted.min(have));
+        clear(to.add(have), to.add(wanted));
     }
     #[inline(never)]
     vararg_slow => {

@@ -4,11 +4,16 @@
 //! too, without leaving the machine, as long as they just return.
 
 use super::super::call::{NATIVE_SLOTS, Next};
-use super::super::{NO_NATIVE, Vm};
-use super::{attempt, charge_line, closure, finish, go, leave, ops, put, ra, resume, save, set};
-use crate::function::{LuaClosure, NativeClosure, NativeDef, Proto, Quick};
+use super::super::{Event, NO_NATIVE, Vm};
+use super::jumps::take_jump;
+use super::{
+    attempt, charge_line, clear, closure, copy, finish, leave, not_unrolled, ops, put, ra, resume,
+    save, set,
+};
+use crate::dialect::Dialect;
+use crate::function::{LuaClosure, NativeClosure, NativeDef, Switch};
 use crate::native::{Action, Ctx, Status, Thrown};
-use crate::op::Instr;
+use crate::op::{Instr, Op};
 use crate::thread::frame_flags::*;
 use crate::thread::{Frame, Thread};
 use crate::value::{Val, tag};
@@ -34,34 +39,29 @@ unsafe fn index_of(th: *const Thread, at: *mut Val) -> u32 {
     unsafe { at.offset_from((*th).stack) as u32 }
 }
 
-/// Whether the Lua function at `func` can be entered at once: its frame and registers have room, and the slice is not used up.
+/// Whether there is room for a frame whose registers end `size` slots above the function at `func`.
 #[inline(always)]
-unsafe fn can_enter(vm: *mut Vm, th: *const Thread, p: *const Proto, func: u32) -> bool {
-    // SAFETY: the prototype is that of the function at `func` of the running coroutine.
-    unsafe {
-        func + (*p).frame_size < (*th).stack_size
-            && (*th).frame_count < (*th).frame_capacity
-            && (*vm).heap.fuel >= 0
-    }
+unsafe fn has_room(th: *const Thread, func: u32, size: u32) -> bool {
+    // SAFETY: `th` is the running coroutine.
+    unsafe { func + size < (*th).stack_size && (*th).frame_count < (*th).frame_capacity }
 }
 
 /// Writes the frame of a plain call.
 #[inline(always)]
-unsafe fn write_frame(frame: *mut Frame, pc: *const Instr, func: u32, c: usize) {
+unsafe fn write_frame(
+    frame: *mut Frame,
+    pc: *const Instr,
+    func: u32,
+    base: u32,
+    c: usize,
+    extra: u32,
+) {
     // SAFETY: there is room for the frame.
     unsafe {
         (*frame).pc = pc;
-        if cfg!(target_endian = "little") {
-            // PERF: two stores for five fields.
-            (&raw mut (*frame).func as *mut u64).write(func as u64 | (func as u64 + 1) << 32);
-            (&raw mut (*frame).nresults as *mut u64).write((c as u16).wrapping_sub(1) as u64);
-        } else {
-            (*frame).func = func;
-            (*frame).base = func + 1;
-            (*frame).nresults = c as i16 - 1;
-            (*frame).flags = 0;
-            (*frame).extra = 0;
-        }
+        (*frame).func = func;
+        (*frame).base = base;
+        Frame::set_rest(frame, c as i16 - 1, 0, extra);
     }
 }
 
@@ -71,50 +71,94 @@ ops! { (vm, pc, base, i, k, frame)
         if HOOKED || (*f).tag != tag::LCLOSURE {
             return call_other::<HOOKED>(vm, pc, base, i, k, frame);
         }
-        let callee = (*f).payload as *const LuaClosure;
-        let p = (*callee).proto;
+        let p = (*((*f).payload as *const LuaClosure)).proto;
         // Missing arguments, or an open number of them (B is 0).
-        if i.b() <= (*p).num_params as usize {
+        if (i.0 >> 16) as u8 <= (*p).num_params {
             return call_uneven(vm, pc, base, i, k, frame);
         }
         charge_line(vm, pc, frame);
+        // PERF: before anything is stored, so that the subtraction's flags tell.
+        let spent = (*vm).heap.fuel < 0;
         save(frame, pc);
-        let th = (*vm).current;
-        let func = index_of(th, f);
-        if !can_enter(vm, th, p, func) {
+        if spent {
             return call_slow(vm, pc, base, i, k, frame);
         }
+        let th = (*vm).current;
+        let func = index_of(th, f);
+        if !has_room(th, func, (*p).frame_size) {
+            return call_roomy(vm, pc, base, i, k, frame);
+        }
+        (*th).frame_count += 1;
         base = f.add(1);
         pc = (*p).code;
         frame = frame.add(1);
-        write_frame(frame, pc, func, i.c());
-        (*th).frame_count += 1;
+        write_frame(frame, pc, func, func + 1, i.c(), 0);
         k = (*p).constants;
     }
-    /// A Lua function with other arguments than it has parameters.
+    /// A Lua function with fewer arguments than it has parameters, or an open number of arguments.
     #[inline(never)]
     call_uneven => {
         let f = ra(base, i);
         let p = (*((*f).payload as *const LuaClosure)).proto;
         charge_line(vm, pc, frame);
         save(frame, pc);
+        if (*vm).heap.fuel < 0 {
+            return call_slow(vm, pc, base, i, k, frame);
+        }
         let th = (*vm).current;
         let func = index_of(th, f);
-        if !can_enter(vm, th, p, func) {
-            return call_slow(vm, pc, base, i, k, frame);
+        if !has_room(th, func, (*p).frame_size) {
+            return call_roomy(vm, pc, base, i, k, frame);
         }
         let nargs = argument_count(vm, f, i);
         base = f.add(1);
-        for n in nargs..(*p).num_params as usize {
-            (*base.add(n)).tag = tag::NIL;
-        }
+        clear(base.add(nargs), base.add((*p).num_params as usize));
+        (*th).frame_count += 1;
         pc = (*p).code;
         frame = frame.add(1);
-        write_frame(frame, pc, func, i.c());
-        (*th).frame_count += 1;
+        write_frame(frame, pc, func, func + 1, i.c(), 0);
         k = (*p).constants;
     }
-    /// A Lua function with extra arguments, a stack that has to grow, a slice that is used up.
+    /// A Lua function that may take extra arguments. The line up to here is charged, and `pc` saved.
+    #[inline(never)]
+    call_roomy => {
+        let f = ra(base, i);
+        let p = (*((*f).payload as *const LuaClosure)).proto;
+        let th = (*vm).current;
+        let func = index_of(th, f);
+        let nargs = argument_count(vm, f, i);
+        if !(*p).is_vararg || !has_room(th, func, nargs as u32 + (*p).max_stack as u32 + 2) {
+            return call_slow(vm, pc, base, i, k, frame);
+        }
+        if nargs > (*p).num_params as usize {
+            return call_shifted(vm, pc, base, i, k, frame);
+        }
+        base = f.add(1);
+        clear(base.add(nargs), base.add((*p).num_params as usize));
+        (*th).frame_count += 1;
+        pc = (*p).code;
+        frame = frame.add(1);
+        write_frame(frame, pc, func, func + 1, i.c(), 0);
+        k = (*p).constants;
+    }
+    /// A Lua function with extra arguments, for which there is room: its parameters move behind them.
+    #[inline(never)]
+    call_shifted => {
+        let f = ra(base, i);
+        let p = (*((*f).payload as *const LuaClosure)).proto;
+        let th = (*vm).current;
+        let func = index_of(th, f);
+        let nargs = argument_count(vm, f, i) as u32;
+        (*th).frame_count += 1;
+        pc = (*p).code;
+        frame = frame.add(1);
+        let params = (*p).num_params as u32;
+        write_frame(frame, pc, func, func + nargs + 2, i.c(), nargs - params);
+        k = (*p).constants;
+        base = f.add(nargs as usize + 2);
+        shift_parameters(f, base, params as usize);
+    }
+    /// A stack that has to grow, a slice that is used up.
     #[inline(never)]
     call_slow => {
         let f = ra(base, i);
@@ -130,20 +174,34 @@ ops! { (vm, pc, base, i, k, frame)
     #[inline(never)]
     call_other [HOOKED] => {
         let f = ra(base, i);
-        let nargs = argument_count(vm, f, i);
-        if !HOOKED && (*f).tag == tag::NATIVE && !(*vm).floats {
-            let def = &*((*f).payload as *const NativeDef);
-            if let Some(quick) = def.quick {
-                let v = run_quick(quick, vm, f.add(1), nargs, i.c());
-                if v.tag != tag::UNSUITED {
-                    put(f, v);
-                    if v.tag == tag::NOTHING || i.c() != 2 {
-                        return other_results(vm, pc, base, i, k, frame);
-                    }
-                    return go!(vm, pc, base, k, frame);
-                }
-            }
+        if !HOOKED
+            && (*f).tag == tag::NATIVE
+            && (*((*f).payload as *const NativeDef)).quick.is_some()
+            && !(*vm).floats
+        {
+            return call_quick(vm, pc, base, i, k, frame);
         }
+        return call_plainly::<HOOKED>(vm, pc, base, i, k, frame);
+    }
+    /// A native with a quick form.
+    #[inline(never)]
+    call_quick => {
+        let f = ra(base, i);
+        let nargs = argument_count(vm, f, i);
+        let v = run_quick(vm, f, nargs, i.c());
+        if v.tag == tag::UNSUITED {
+            return call_plainly::<false>(vm, pc, base, i, k, frame);
+        }
+        put(f, v);
+        if v.tag == tag::NOTHING || i.c() != 2 {
+            return other_results(vm, pc, base, i, k, frame);
+        }
+    }
+    /// A native that is entered, a value that is no function, any of them in a coroutine with a hook.
+    #[inline(never)]
+    call_plainly [HOOKED] => {
+        let f = ra(base, i);
+        let nargs = argument_count(vm, f, i);
         charge_line(vm, pc, frame);
         save(frame, pc);
         let th = (*vm).current;
@@ -157,6 +215,12 @@ ops! { (vm, pc, base, i, k, frame)
         }
         (*th).top = func + 1 + nargs as u32;
         (*vm).native = NO_NATIVE;
+        if !HOOKED {
+            if call_value(vm, func, nargs as u32, wanted) {
+                return resume(vm);
+            }
+            return;
+        }
         return leave(vm, Ok(Next::Call { func, nargs: nargs as u32, nresults: wanted, flags: 0 }));
     }
     /// The result of a quick native where not just one is wanted, or there is none.
@@ -178,24 +242,44 @@ ops! { (vm, pc, base, i, k, frame)
     }
     TAILCALL [HOOKED] => {
         let f = ra(base, i);
-        let nargs = argument_count(vm, f, i) as u32;
+        if (*f).tag != tag::LCLOSURE {
+            // Natives and callable values: an ordinary call for all results (C is 0), which the RETURN behind it returns.
+            return call_other::<HOOKED>(vm, pc, base, Instr(i.0 & 0x00FF_FFFF), k, frame);
+        }
+        let p = (*((*f).payload as *const LuaClosure)).proto;
+        let th = (*vm).current;
         charge_line(vm, pc, frame);
         save(frame, pc);
-        let th = (*vm).current;
-        let func = index_of(th, f);
-        if (*f).tag != tag::LCLOSURE {
-            // Natives and callable values: an ordinary call, whose results the RETURN behind it returns.
-            (*th).top = func + 1 + nargs;
-            return leave(vm, Ok(Next::Call { func, nargs, nresults: -1, flags: 0 }));
+        let func = (*frame).func;
+        if HOOKED
+            || i.c() != 0
+            || (*vm).heap.fuel < 0
+            || func + (*p).frame_size >= (*th).stack_size
+        {
+            return tail_slow::<HOOKED>(vm, pc, base, i, k, frame);
         }
+        let nargs = argument_count(vm, f, i);
+        let to = (*th).stack.add(func as usize);
+        copy(f, to, nargs + 1);
+        base = to.add(1);
+        clear(base.add(nargs), base.add((*p).num_params as usize));
+        pc = (*p).code;
+        (*frame).pc = pc;
+        (*frame).base = func + 1;
+        Frame::set_rest(frame, (*frame).nresults, (*frame).flags | TAIL, 0);
+        k = (*p).constants;
+    }
+    /// A tail call of a Lua function from one with variables to close, to one with extra arguments, and so on. The line is charged.
+    #[inline(never)]
+    tail_slow [HOOKED] => {
+        let f = ra(base, i);
+        let nargs = argument_count(vm, f, i) as u32;
+        let th = (*vm).current;
         let (to, nresults, flags) = ((*frame).func, (*frame).nresults, (*frame).flags);
         if i.c() != 0 {
             (*vm).close_boxes((*frame).base as usize);
         }
-        let target = (*th).stack.add(to as usize);
-        for j in 0..=nargs as usize {
-            set(target.add(j), f.add(j));
-        }
+        copy(f, (*th).stack.add(to as usize), nargs as usize + 1);
         (*th).top = to + 1 + nargs;
         (*th).frame_count -= 1;
         attempt!(vm, (*vm).push_lua_frame(to, nargs, nresults, flags | TAIL));
@@ -210,140 +294,244 @@ ops! { (vm, pc, base, i, k, frame)
 
     RETURN1 [HOOKED] => {
         if HOOKED || !returns_plainly(frame, 1) {
-            return return_one::<HOOKED>(vm, pc, base, i, k, frame);
+            return return_other::<HOOKED>(vm, pc, base, i, k, frame);
         }
         charge_line(vm, pc, frame);
+        set(base.sub(1), ra(base, i));
         let th = (*vm).current;
-        let from = ra(base, i);
-        // The function is right below its registers, but for one with extra arguments.
-        set((*th).stack.add((*frame).func as usize), from);
         (*th).frame_count -= 1;
         frame = frame.sub(1);
         base = (*th).stack.add((*frame).base as usize);
+        pc = (*frame).pc;
         k = (*(*closure(base)).proto).constants;
-        return go!(vm, (*frame).pc, base, k, frame);
     }
     RETURN0 [HOOKED] => {
         if HOOKED || !returns_plainly(frame, 0) {
-            return return_none::<HOOKED>(vm, pc, base, i, k, frame);
+            return return_other::<HOOKED>(vm, pc, base, i, k, frame);
         }
         charge_line(vm, pc, frame);
         let th = (*vm).current;
         (*th).frame_count -= 1;
         frame = frame.sub(1);
         base = (*th).stack.add((*frame).base as usize);
+        pc = (*frame).pc;
         k = (*(*closure(base)).proto).constants;
-        return go!(vm, (*frame).pc, base, k, frame);
-    }
-    #[inline(never)]
-    return_none [HOOKED] => {
-        return return_values::<HOOKED>(vm, pc, base, i, k, frame, 0);
-    }
-    #[inline(never)]
-    return_one [HOOKED] => {
-        return return_values::<HOOKED>(vm, pc, base, i, k, frame, 1);
     }
     RETURN [HOOKED] => {
-        let n = match i.b() {
-            0 => {
-                let th = (*vm).current;
-                (*th).stack.add((*th).top as usize).offset_from(ra(base, i)) as usize
-            }
-            b => b - 1,
-        };
         if i.c() != 0 {
-            let end = (*frame).base + (i.a() + n) as u32;
-            if let Some(slot) = pending_close(&*(*vm).current, (*frame).base) {
-                if i.b() != 0 {
-                    (*(*vm).current).top = end;
-                }
-                // Come back to this instruction after the call.
-                save(frame, pc.sub(1));
-                return leave(vm, (*vm).close_before_return(slot, end));
-            }
-            (*vm).close_boxes((*frame).base as usize);
+            return return_closing::<HOOKED>(vm, pc, base, i, k, frame);
         }
-        return return_values::<HOOKED>(vm, pc, base, i, k, frame, n);
+        return return_other::<HOOKED>(vm, pc, base, i, k, frame);
+    }
+    /// RETURN from a function that has variables to close.
+    #[inline(never)]
+    return_closing [HOOKED] => {
+        let end = (*frame).base + (i.a() + returned_count(vm, base, i)) as u32;
+        if let Some(slot) = pending_close(&*(*vm).current, (*frame).base) {
+            if i.b() != 0 {
+                (*(*vm).current).top = end;
+            }
+            // Come back to this instruction after the call.
+            save(frame, pc.sub(1));
+            return leave(vm, (*vm).close_before_return(slot, end));
+        }
+        (*vm).close_boxes((*frame).base as usize);
+        return return_other::<HOOKED>(vm, pc, base, i, k, frame);
+    }
+    /// Any number of values, from a function with extra arguments or to another number of results.
+    #[inline(never)]
+    return_other [HOOKED] => {
+        if HOOKED && (*vm).hooks_return() {
+            save(frame, pc);
+            return leave(vm, (*vm).hook_return(i.a(), returned_count(vm, base, i)));
+        }
+        charge_line(vm, pc, frame);
+        if (*frame).flags & SLOW_RETURN != 0 {
+            return return_specially::<HOOKED>(vm, pc, base, i, k, frame);
+        }
+        let n = returned_count(vm, base, i);
+        let th = (*vm).current;
+        move_values(th, (*frame).func, ra(base, i), n, (*frame).nresults);
+        (*th).frame_count -= 1;
+        if HOOKED {
+            (*vm).note_return();
+        }
+        frame = frame.sub(1);
+        base = (*th).stack.add((*frame).base as usize);
+        pc = (*frame).pc;
+        k = (*(*closure(base)).proto).constants;
+    }
+    /// The function was not called by a CALL. Its line is charged.
+    #[inline(never)]
+    return_specially [HOOKED] => {
+        let n = returned_count(vm, base, i);
+        let th = (*vm).current;
+        let from = ra(base, i);
+        let (func, nresults, flags) = ((*frame).func, (*frame).nresults, (*frame).flags);
+        if !HOOKED && flags & SLOW_RETURN == META {
+            return return_to_instruction(vm, pc, base, i, k, frame);
+        }
+        if !HOOKED && flags & SLOW_RETURN == TO_NATIVE && protects(frame.sub(1)) && (*vm).heap.fuel >= 0 {
+            return return_protected(vm, pc, base, i, k, frame);
+        }
+        (*th).frame_count -= 1;
+        save(frame, pc);
+        if !HOOKED && flags & SLOW_RETURN == BOTTOM && (*vm).finish_quickly(from, n) {
+            return resume(vm);
+        }
+        if !HOOKED && flags & SLOW_RETURN == TO_NATIVE {
+            move_values(th, func, from, n, -1);
+            if return_to_native(vm, func) {
+                return resume(vm);
+            }
+            return;
+        }
+        (*th).top = index_of(th, from) + n as u32;
+        return leave(vm, Ok(Next::Returned { func, n: n as u32, nresults, flags }));
+    }
+    /// A metamethod returns to the instruction that called it.
+    #[inline(never)]
+    return_to_instruction => {
+        let from = match returned_count(vm, base, i) {
+            0 => &raw const NIL,
+            _ => ra(base, i) as *const Val,
+        };
+        let th = (*vm).current;
+        let caller = frame.sub(1);
+        let func = (*frame).func;
+        let of = *(*caller).pc.sub(1);
+        let ending = ENDINGS[of.op() as usize];
+        (*th).frame_count -= 1;
+        if ending == Ending::Other {
+            save(frame, pc);
+            if finish(vm, func, *from) {
+                return resume(vm);
+            }
+            return;
+        }
+        // The live part ends with the caller's registers again.
+        (*th).top = (*caller).base;
+        frame = caller;
+        base = (*th).stack.add((*frame).base as usize);
+        pc = (*frame).pc;
+        k = (*(*closure(base)).proto).constants;
+        if ending == Ending::Store {
+            set(ra(base, of), from);
+        } else if ending != Ending::Drop {
+            // Whether it was `__lt` that was called, with the operands swapped, is noted below the call.
+            let negated = ending == Ending::DecideLess
+                && (*vm).dialect.le_by_lt()
+                && (*(*th).stack.add(func as usize - 1)).truthy();
+            if ((*from).truthy() != negated) == (of.c() != 0) {
+                return take_jump(vm, pc, base, i, k, frame);
+            }
+            pc = pc.add(1);
+        }
+    }
+    /// A function that was called by `pcall`, which was called by a Lua function, returns: so does `pcall`.
+    #[inline(never)]
+    return_protected => {
+        let n = returned_count(vm, base, i);
+        let th = (*vm).current;
+        let (to, wanted) = ((*frame.sub(1)).func, (*frame.sub(1)).nresults);
+        (*vm).heap.spend((n / 4) as i64);
+        if wanted != 0 {
+            move_values(th, to + 1, ra(base, i), n, if wanted < 0 { -1 } else { wanted - 1 });
+            put((*th).stack.add(to as usize), Val::TRUE);
+        }
+        (*th).frame_count -= 2;
+        frame = frame.sub(2);
+        base = (*th).stack.add((*frame).base as usize);
+        pc = (*frame).pc;
+        k = (*(*closure(base)).proto).constants;
     }
 }
 
-/// Whether the frame's function is called by a plain CALL that wants `n` results.
+static NIL: Val = Val::NIL;
+
+/// What is left of an instruction when the metamethod that it has called returns.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// Nothing.
+    Drop,
+    /// The result goes to `R[A]`.
+    Store,
+    /// The result decides a condition.
+    Decide,
+    /// The same, of "less or equal".
+    DecideLess,
+    /// See `Vm::finish_instruction`.
+    Other,
+}
+
+static ENDINGS: [Ending; Op::COUNT] = {
+    let mut endings = [Ending::Drop; Op::COUNT];
+    let mut n = 0;
+    while n < Op::COUNT {
+        let op = Op::ALL[n];
+        endings[n] = match op.condition() {
+            Op::CONCAT => Ending::Other,
+            Op::EQ | Op::LT | Op::LTI | Op::GTI => Ending::Decide,
+            Op::LE | Op::LEI | Op::GEI => Ending::DecideLess,
+            _ if op.sets_a() => Ending::Store,
+            _ => Ending::Drop,
+        };
+        n += 1;
+    }
+    endings
+};
+
+/// Whether a frame is that of `pcall` (or `xpcall`), called by a Lua function and waiting for what it protects.
+#[inline(always)]
+unsafe fn protects(frame: *const Frame) -> bool {
+    // SAFETY: the frame is in the frame stack of the running coroutine.
+    unsafe { (*frame).flags & !HANDLER == NATIVE | CATCH | PASSES_STATUS }
+}
+
+/// Whether the frame's function has been called by a CALL that wants `n` results, and is right below its registers.
 #[inline(always)]
 unsafe fn returns_plainly(frame: *mut Frame, n: i16) -> bool {
     // SAFETY: the frame is the running one.
     unsafe {
         if cfg!(target_endian = "little") {
-            // PERF: both fields at once.
-            let both = (&raw const (*frame).nresults as *const u32).read();
-            both & !((TAIL as u32) << 16) == n as u32
+            // PERF: the three fields at once.
+            let all = (&raw const (*frame).nresults as *const u64).read();
+            all & !((TAIL as u64) << 16) == n as u64
         } else {
-            (*frame).nresults == n && (*frame).flags & !TAIL == 0
+            (*frame).nresults == n && (*frame).flags & !TAIL == 0 && (*frame).extra == 0
         }
     }
 }
 
-/// Returns the `n` values from `R[A]` on.
+/// How many values a return instruction returns.
 #[inline(always)]
-#[allow(clippy::too_many_arguments)]
-unsafe fn return_values<const HOOKED: bool>(
-    vm: *mut Vm,
-    pc: *const Instr,
-    base: *mut Val,
-    i: Instr,
-    _k: *const Val,
-    frame: *mut Frame,
-    n: usize,
-) {
-    // SAFETY: as for handlers.
+unsafe fn returned_count(vm: *mut Vm, base: *mut Val, i: Instr) -> usize {
+    // SAFETY: the top is at or above `R[A]` when B of a RETURN is 0 (the compiler's promise).
     unsafe {
-        if HOOKED && (*vm).hooks_return() {
-            save(frame, pc);
-            return leave(vm, (*vm).hook_return(i.a(), n));
-        }
-        charge_line(vm, pc, frame);
-        let th = (*vm).current;
-        let from = ra(base, i);
-        let Frame {
-            func,
-            nresults,
-            flags,
-            ..
-        } = *frame;
-        (*th).frame_count -= 1;
-        if !HOOKED && flags & SLOW_RETURN == META {
-            save(frame, pc);
-            let result = if n == 0 { Val::NIL } else { *from };
-            if finish(vm, func, result) {
-                resume(vm);
+        match i.op() {
+            Op::RETURN0 => 0,
+            Op::RETURN1 => 1,
+            _ if i.b() != 0 => i.b() - 1,
+            _ => {
+                let th = (*vm).current;
+                (*th).stack.add((*th).top as usize).offset_from(ra(base, i)) as usize
             }
-            return;
         }
-        if !HOOKED && flags & SLOW_RETURN == TO_NATIVE {
-            save(frame, pc);
-            move_values(th, func, from, n, -1);
-            if return_to_native(vm, func) {
-                resume(vm);
-            }
-            return;
+    }
+}
+
+/// Moves the parameters of the function at `f` behind its copy, which is right below `base`.
+#[inline(always)]
+unsafe fn shift_parameters(f: *mut Val, base: *mut Val, params: usize) {
+    // SAFETY: both places are in the stack of the running coroutine.
+    unsafe {
+        set(base.sub(1), f);
+        for j in 0..params {
+            not_unrolled();
+            let from = f.add(1 + j);
+            set(base.add(j), from);
+            put(from, Val::NIL);
         }
-        if flags & SLOW_RETURN != 0 {
-            save(frame, pc);
-            (*th).top = index_of(th, from) + n as u32;
-            return leave(
-                vm,
-                Ok(Next::Returned {
-                    func,
-                    n: n as u32,
-                    nresults,
-                    flags,
-                }),
-            );
-        }
-        move_values(th, func, from, n, nresults);
-        if HOOKED {
-            (*vm).note_return();
-        }
-        resume(vm)
     }
 }
 
@@ -354,30 +542,57 @@ unsafe fn move_values(th: *mut Thread, func: u32, from: *mut Val, n: usize, want
     unsafe {
         let to = (*th).stack.add(func as usize);
         if wanted < 0 {
-            for j in 0..n {
-                set(to.add(j), from.add(j));
-            }
+            copy(from, to, n);
             (*th).top = func + n as u32;
         } else {
             let wanted = wanted as usize;
-            let moved = n.min(wanted);
-            for j in 0..moved {
-                set(to.add(j), from.add(j));
-            }
-            for j in moved..wanted {
-                put(to.add(j), Val::NIL);
-            }
+            copy(from, to, n.min(wanted));
+            clear(to.add(n), to.add(wanted));
         }
     }
 }
 
-/// Runs the quick form of a native.
+/// Runs the quick form of the native at `f`.
 #[inline(never)]
-unsafe fn run_quick(quick: Quick, vm: *mut Vm, args: *const Val, nargs: usize, c: usize) -> Val {
-    // SAFETY: the arguments are in registers of the running function.
+unsafe fn run_quick(vm: *mut Vm, f: *const Val, nargs: usize, c: usize) -> Val {
+    // SAFETY: the native has one; the arguments are in registers of the running function.
     unsafe {
+        let Some(quick) = (*((*f).payload as *const NativeDef)).quick else {
+            return Val::UNSUITED;
+        };
         let one = c == 1 || c == 2;
-        quick(&mut *vm, std::slice::from_raw_parts(args, nargs), one)
+        quick(&mut *vm, std::slice::from_raw_parts(f.add(1), nargs), one)
+    }
+}
+
+/// Calls a value that is no function. The result is as for [`call_native`].
+#[inline(never)]
+unsafe fn call_value(vm: *mut Vm, func: u32, nargs: u32, wanted: i16) -> bool {
+    // SAFETY: the value at `func` and its arguments are on the stack of the running coroutine.
+    unsafe {
+        let value = (*vm).thread().get(func as usize);
+        if (*vm).dialect < Dialect::Lua55
+            && (*vm).meta_of(value, Event::Call).tag == tag::LCLOSURE
+            && (*vm).thread().hook.is_none()
+        {
+            let entered = match (*vm).prepare_call_metamethod(func, nargs) {
+                Ok(nargs) => (*vm).push_lua_frame(func, nargs, wanted, 0),
+                Err(thrown) => Err(thrown),
+            };
+            match entered {
+                Ok(()) if (*vm).heap.fuel < 0 => (*vm).exit = Ok(Next::SafePoint),
+                Ok(()) => return true,
+                Err(thrown) => (*vm).exit = Err(thrown),
+            }
+            return false;
+        }
+        (*vm).exit = Ok(Next::Call {
+            func,
+            nargs,
+            nresults: wanted,
+            flags: 0,
+        });
+        false
     }
 }
 
@@ -387,19 +602,60 @@ unsafe fn run_quick(quick: Quick, vm: *mut Vm, args: *const Val, nargs: usize, c
 pub(super) unsafe fn call_native(vm: *mut Vm, func: u32, nargs: usize, wanted: i16) -> bool {
     // SAFETY: the function at `func` is a native; the stack has room for it and its arguments.
     unsafe {
-        let th = (*vm).current;
-        let f = (*th).stack.add(func as usize);
-        let def = match (*f).tag {
+        let def = native_at(vm, func);
+        (*(*vm).current).top = func + 1 + nargs as u32;
+        match def.switch {
+            None => run_native(vm, def, func, nargs, wanted),
+            Some(Switch::Yield) => yield_or_run(vm, func, nargs, wanted),
+            Some(Switch::Resume) => resume_or_run(vm, func, nargs, wanted),
+            Some(Switch::Wrapped) => resume_captured_or_run(vm, func, nargs, wanted),
+            Some(Switch::Protected { handler: false }) => pcall_or_run(vm, func, nargs, wanted),
+            Some(Switch::Protected { handler: true }) => xpcall_or_run(vm, func, nargs, wanted),
+        }
+    }
+}
+
+/// [`call_native`] for natives that the interpreter need not enter.
+macro_rules! shortcuts {
+    ($($name:ident($vm:ident, $func:ident, $nargs:ident, $wanted:ident): $shortcut:expr;)*) => { $(
+        #[inline(never)]
+        unsafe fn $name($vm: *mut Vm, $func: u32, nargs: usize, $wanted: i16) -> bool {
+            // SAFETY: as for `call_native`, which has set the top.
+            unsafe {
+                let $nargs = nargs as u32;
+                $shortcut || run_native($vm, native_at($vm, $func), $func, nargs, $wanted)
+            }
+        }
+    )* };
+}
+shortcuts! {
+    yield_or_run(vm, func, nargs, wanted): (*vm).yield_quickly(func, nargs, wanted);
+    resume_or_run(vm, func, nargs, wanted): (*vm).resume_argument(func, nargs, wanted);
+    resume_captured_or_run(vm, func, nargs, wanted): (*vm).resume_captured(func, nargs, wanted);
+    pcall_or_run(vm, func, nargs, wanted): (*vm).protect_quickly(false, func, nargs, wanted);
+    xpcall_or_run(vm, func, nargs, wanted): (*vm).protect_quickly(true, func, nargs, wanted);
+}
+
+/// The definition of the native at stack index `func`.
+#[inline(always)]
+unsafe fn native_at(vm: *mut Vm, func: u32) -> &'static NativeDef {
+    // SAFETY: the function at `func` of the running coroutine is a native; definitions are static.
+    unsafe {
+        let f = (*(*vm).current).stack.add(func as usize);
+        match (*f).tag {
             tag::NATIVE => &*((*f).payload as *const NativeDef),
             _ => (*((*f).payload as *const NativeClosure)).def,
-        };
-        let top = func as usize + 1 + nargs;
-        (*th).top = top as u32;
-        if let Some(switch) = def.switch
-            && (*vm).switch_quickly(switch, func, nargs as u32, wanted)
-        {
-            return true;
         }
+    }
+}
+
+/// As [`call_native`], for a native that does not switch at once.
+#[inline(never)]
+unsafe fn run_native(vm: *mut Vm, def: &NativeDef, func: u32, nargs: usize, wanted: i16) -> bool {
+    // SAFETY: as for `call_native`, which has set the top.
+    unsafe {
+        let th = (*vm).current;
+        let top = func as usize + 1 + nargs;
         (*vm).native = func;
         if top + NATIVE_SLOTS > (*th).stack_size as usize
             && let Err(thrown) = (*vm).grow_stack(top + NATIVE_SLOTS)

@@ -199,6 +199,9 @@ ops! { (vm, pc, base, i, k, frame)
         jump_if!(holds, vm, pc, base, i, k, frame);
     }
 
+    /// The jump word behind a conditional, whose condition has turned out to hold.
+    take_jump => { jump_if!(true, vm, pc, base, i, k, frame); }
+
     /// Long strings, and values that may have `__eq`.
     #[cold]
     #[inline(never)]

@@ -97,7 +97,7 @@ macro_rules! ops {
     (($vm:ident, $pc:ident, $base:ident, $i:ident, $k:ident, $frame:ident)
      $( $(#[$attr:meta])* $name:ident $([$hooked:ident])? => $body:block )*) => { $(
         $(#[$attr])*
-        #[allow(non_snake_case, unused_mut, unused_variables, unreachable_code)]
+        #[allow(non_snake_case, unused_mut, unused_variables, unused_assignments, unreachable_code)]
         pub(super) unsafe fn $name $(<const $hooked: bool>)? (
             $vm: *mut crate::vm::Vm,
             mut $pc: *const crate::op::Instr,
@@ -132,7 +132,7 @@ macro_rules! attempt {
 use attempt;
 
 #[inline(always)]
-unsafe fn set(to: *mut Val, from: *const Val) {
+pub(super) unsafe fn set(to: *mut Val, from: *const Val) {
     // SAFETY: the caller's registers and constants are in range.
     unsafe {
         (*to).payload = (*from).payload;
@@ -140,7 +140,7 @@ unsafe fn set(to: *mut Val, from: *const Val) {
     }
 }
 #[inline(always)]
-unsafe fn put(to: *mut Val, v: Val) {
+pub(super) unsafe fn put(to: *mut Val, v: Val) {
     // SAFETY: as above.
     unsafe {
         (*to).payload = v.payload;
@@ -252,13 +252,54 @@ unsafe fn leave(vm: *mut Vm, next: Result<Next, Thrown>) {
     unsafe { (*vm).exit = next }
 }
 
-/// Charges straight-line code up to `pc` since the last mark.
+/// Charges straight-line code up to `pc` since the last mark: nothing if the mark is further on, from before a back-edge, which has
+/// charged the whole loop.
 #[inline(always)]
 unsafe fn charge_line(vm: *mut Vm, pc: *const Instr, frame: *mut Frame) {
+    const { assert!(size_of::<Instr>() == 4) };
     // SAFETY: both are of the running function.
     unsafe {
-        let distance = pc as isize - (*frame).pc as isize;
-        (*vm).heap.spend(1 + (distance.max(0) >> 2) as i64);
+        let distance = (pc as usize).saturating_sub((*frame).pc as usize);
+        (*vm).heap.spend((distance >> 2) as i64);
+    }
+}
+
+/// Keeps the compiler from unrolling the loop that this is in: most have a few turns, and it would need more registers than
+/// a handler has without saving some.
+#[inline(always)]
+fn not_unrolled() {
+    #[cfg(not(miri))]
+    // SAFETY: there is no instruction in it.
+    unsafe {
+        std::arch::asm!("", options(nomem, nostack, preserves_flags))
+    }
+}
+
+/// Copies `n` values.
+#[inline(always)]
+pub(super) unsafe fn copy(mut from: *const Val, mut to: *mut Val, mut n: usize) {
+    // SAFETY: both places are in stacks of coroutines.
+    unsafe {
+        while n != 0 {
+            not_unrolled();
+            set(to, from);
+            from = from.add(1);
+            to = to.add(1);
+            n -= 1;
+        }
+    }
+}
+
+/// Sets what is between two stack slots to nil.
+#[inline(always)]
+pub(super) unsafe fn clear(mut from: *mut Val, to: *mut Val) {
+    // SAFETY: both are in the stack of the running coroutine.
+    unsafe {
+        while from < to {
+            not_unrolled();
+            put(from, Val::NIL);
+            from = from.add(1);
+        }
     }
 }
 
