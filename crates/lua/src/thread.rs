@@ -75,6 +75,8 @@ pub(crate) mod frame_flags {
     pub const HOOK: u16 = CLOSER | IN_HANDLER;
     /// Native: it waits for a coroutine switch, and returns what that brings (if it is no error) as it is.
     pub const PASSES: u16 = 16384;
+    /// Lua: the frame has been there since the collector noted it (`heap::collect`; `PASSES` is for natives).
+    pub const SCANNED_BELOW: u16 = PASSES;
     /// Native: as `PASSES`, with `true` in front.
     pub const PASSES_STATUS: u16 = 32768;
     /// Any of these: returning takes the slow path.
@@ -317,9 +319,9 @@ impl Thread {
         self.stack_size = new as u32;
         (old - new) * size_of::<Val>()
     }
-    /// Sets everything from a slot on to nil: it is dead.
-    pub(crate) fn clear_from(&mut self, live_end: usize) {
-        for i in live_end..self.stack_size as usize {
+    /// Sets slots to nil: they are dead.
+    pub(crate) fn clear_slots(&mut self, from: usize, end: usize) {
+        for i in from..end {
             // SAFETY: below the stack size.
             unsafe {
                 *self.stack.add(i) = Val {

@@ -349,7 +349,7 @@ impl Lua {
     }
 
     fn run_finalizers(&self, vm: &mut Vm) {
-        if vm.heap.gc.to_finalize.is_empty() {
+        if !vm.heap.gc.has_finalizers() {
             return;
         }
         // Any call runs what is queued, at its first safe point.
@@ -413,7 +413,7 @@ static NOTHING: NativeDef = NativeDef::new("?", pause_once, crate::function::Cos
 fn pause_once(ctx: &mut crate::native::Ctx<'_>) -> crate::native::NativeResult {
     ctx.pause(|ctx| {
         // Again while there are finalizers to run: each safe point runs one.
-        if ctx.vm.heap.gc.to_finalize.is_empty() {
+        if !ctx.vm.heap.gc.has_finalizers() {
             ctx.ret0()
         } else {
             pause_once(ctx)

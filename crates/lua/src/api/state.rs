@@ -232,6 +232,7 @@ impl Lua {
             }
         };
         vm.handles[slot as usize] = val;
+        vm.barrier_handle(val);
         let mut counts = self.0.counts.borrow_mut();
         if counts.len() <= slot as usize {
             counts.resize(slot as usize + 1, 0);

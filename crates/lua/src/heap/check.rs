@@ -53,7 +53,8 @@ impl Vm {
             unsafe { (**h).kind != 0 }
         }));
         let dead = |h: *mut Header| {
-            let sweeping = self.heap.gc.phase >= Phase::SweepPages;
+            // While objects are brought back for their finalizers, dead ones still come alive.
+            let sweeping = self.heap.gc.phase > Phase::Resurrect;
             // SAFETY: a live cell.
             sweeping
                 && unsafe {

@@ -39,6 +39,9 @@ use std::ptr::{NonNull, null_mut};
 use std::rc::Rc;
 use std::sync::Arc;
 
+/// Tables grow, and the collector works, in pieces so small that small programs see every state in between: where that is tested.
+pub(crate) const PIECES: bool = cfg!(any(test, fuzzing, rille_pieces));
+
 /// What every heap object begins with.
 #[repr(C)]
 #[derive(Clone, Copy)]

@@ -18,6 +18,10 @@ const GRANULE: usize = 16;
 const CLASSES: usize = SMALL / GRANULE + 1;
 /// Parts of this many bytes are pages of their own.
 const MAPPED: usize = 512 * 1024;
+/// Large parts go back to the system in pieces of this many bytes (a multiple of every page size),
+const LEAVING_PIECE: usize = 256 * 1024;
+/// and at once when there are more than this.
+const MAX_LEAVING: usize = 64 * 1024 * 1024;
 /// Bytes that a small VM keeps; a large one keeps a share of what it uses ([`Parts::keep_for`]).
 const MAX_KEPT: usize = 128 * 1024;
 const KEPT_SHARE: usize = 8;
@@ -32,6 +36,9 @@ pub(crate) struct Parts {
     /// Bytes of them all.
     bytes: usize,
     limit: usize,
+    /// Large parts that were given back and are on their way to the system: it takes a while for each page.
+    leaving: Vec<(*mut u8, usize)>,
+    leaving_bytes: usize,
 }
 
 /// The block of a part.
@@ -52,6 +59,8 @@ impl Parts {
             kept: [null_mut(); CLASSES],
             bytes: 0,
             limit: MAX_KEPT,
+            leaving: Vec::new(),
+            leaving_bytes: 0,
         }
     }
 
@@ -103,7 +112,16 @@ impl Parts {
                 return;
             }
             if bytes >= MAPPED {
-                return unmap(part, bytes);
+                if self.limit == 0 || self.leaving.try_reserve(1).is_err() {
+                    return unmap(part, bytes);
+                }
+                self.leaving.push((part, bytes));
+                self.leaving_bytes += bytes;
+                // What is not charged any more is not to pile up.
+                while self.leaving_bytes > MAX_LEAVING {
+                    self.let_some_go();
+                }
+                return;
             }
             dealloc(part, layout(bytes));
         }
@@ -144,6 +162,31 @@ impl Parts {
         block
     }
 
+    /// Gives the system a piece of what is on its way there. Called at collection steps, and at inserts into tables that grow.
+    #[inline(always)]
+    pub(crate) fn let_some_go(&mut self) {
+        if !self.leaving.is_empty() {
+            self.unmap_piece();
+        }
+    }
+
+    #[cold]
+    fn unmap_piece(&mut self) {
+        let Some((part, bytes)) = self.leaving.pop() else {
+            return;
+        };
+        let mut piece = bytes;
+        if bytes > LEAVING_PIECE {
+            // The end of it; its length counts in whole pages.
+            let rest = (bytes - LEAVING_PIECE).next_multiple_of(LEAVING_PIECE);
+            piece = bytes - rest;
+            self.leaving.push((part, rest));
+        }
+        self.leaving_bytes -= piece;
+        // SAFETY: the last bytes of a mapping that nobody uses; what is left of it is on the list.
+        unsafe { unmap(part.add(bytes - piece), piece) };
+    }
+
     /// Sets how much is kept by a VM that uses so many bytes.
     pub(crate) fn keep_for(&mut self, used: usize) {
         if self.limit > 0 {
@@ -164,6 +207,9 @@ impl Parts {
             }
         }
         self.bytes = 0;
+        while !self.leaving.is_empty() {
+            self.unmap_piece();
+        }
     }
 
     /// From now on nothing is kept, so that every use of a part that was given back shows.

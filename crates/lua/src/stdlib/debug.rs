@@ -443,6 +443,8 @@ fn setlocal(ctx: &mut Ctx<'_>) -> NativeResult {
         Some(local) if local.settable => {
             thread.set(local.slot, v);
             ctx.vm.barrier_thread(thread);
+            // A slot below the frames that run is not looked at again.
+            ctx.vm.barrier_handle(v);
             ctx.ret_str(&local.name)
         }
         _ => ctx.ret(Val::NIL),

@@ -247,7 +247,7 @@ fn step_on(ctx: &mut Ctx<'_>) -> NativeResult {
 
 /// Lets the safe point run what finalizers there are, then returns argument 0.
 fn run_finalizers(ctx: &mut Ctx<'_>) -> NativeResult {
-    if ctx.vm.heap.gc.to_finalize.is_empty() {
+    if !ctx.vm.heap.gc.has_finalizers() {
         return ctx.ret(ctx.arg(0));
     }
     ctx.pause(run_finalizers)

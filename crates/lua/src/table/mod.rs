@@ -18,6 +18,7 @@
 //! - `header.flags` caches metamethod absence when this table is a metatable (bit set: known absent); any store
 //!   that may make a nil field non-nil clears it.
 
+mod hidden;
 mod memory;
 mod resize;
 mod split;
@@ -26,10 +27,11 @@ mod store;
 mod tests;
 
 use crate::heap::parts::Parts;
-use crate::heap::{Gc, Header};
+use crate::heap::{Gc, Header, PIECES};
 use crate::number::float_to_int;
 use crate::string::{Str, fold};
 use crate::value::{Val, tag};
+pub(crate) use hidden::clear_place;
 use memory::{free_array, free_nodes};
 pub(crate) use split::Place;
 use std::ptr::null_mut;
@@ -71,7 +73,6 @@ fn dummy() -> *mut Node {
 const MAX_WHOLE_NODES: usize = if PIECES { 64 } else { 4096 };
 /// Array parts of up to this many slots are.
 const MAX_WHOLE_ARRAY: usize = if PIECES { 128 } else { 64 * 1024 };
-const PIECES: bool = cfg!(any(test, fuzzing, rille_pieces));
 
 /// Largest array part, in slots.
 const MAX_ARRAY_BITS: usize = 30;
@@ -107,10 +108,12 @@ pub(crate) const KIND_LAYERED: u8 = 1;
 pub(crate) const KIND_FROZEN: u8 = 2;
 /// Its parts are being replaced ([`split`]).
 pub(crate) const KIND_SPLIT: u8 = 4;
+/// It is weak, and the collector has not decided about its entries ([`hidden`]).
+pub(crate) const KIND_HIDDEN: u8 = 8;
 /// Kinds that scripts can tell from an ordinary table.
 pub(crate) const KIND_SPECIAL: u8 = KIND_LAYERED | KIND_FROZEN;
 /// Kinds of tables that have entries elsewhere than in their two parts.
-const ASIDE: u8 = KIND_SPLIT;
+const ASIDE: u8 = KIND_SPLIT | KIND_HIDDEN;
 
 /// What `Table::place_node` did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -237,6 +240,9 @@ impl Table {
     }
     /// Bytes of all parts (not of the object).
     pub(crate) fn part_bytes(&self) -> usize {
+        if let Some(hidden) = self.hidden() {
+            return hidden.part_bytes();
+        }
         if let Some(split) = self.split() {
             return split.part_bytes(self);
         }
@@ -244,6 +250,9 @@ impl Table {
     }
     /// Slots of all parts: what a walk over the table costs.
     pub fn slot_count(&self) -> usize {
+        if let Some(hidden) = self.hidden() {
+            return hidden.slot_count();
+        }
         if let Some(split) = self.split() {
             return split.positions(self);
         }
@@ -524,6 +533,9 @@ impl Table {
         if key.is_nil() {
             return Some(0);
         }
+        if let Some(hidden) = self.hidden() {
+            return hidden.position_after(hash_key, key);
+        }
         if let Some(split) = self.split() {
             return split.position_after(self, hash_key, key);
         }
@@ -732,6 +744,9 @@ impl Table {
     /// Frees both parts; returns their bytes.
     pub(crate) fn release_parts(&mut self, parts: &mut Parts) -> usize {
         let bytes = self.part_bytes();
+        if self.header.extra & KIND_HIDDEN != 0 {
+            self.show(parts);
+        }
         if self.header.extra & KIND_SPLIT != 0 {
             self.release_split(parts);
         }

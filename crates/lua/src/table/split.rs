@@ -153,6 +153,9 @@ impl Table {
     #[cold]
     #[inline(never)]
     pub(super) fn find_int_aside(&self, i: i64) -> Option<Slot> {
+        if let Some(hidden) = self.hidden() {
+            return hidden.find(|t| t.find_int(i));
+        }
         let split = self.split()?;
         let index = (i as u64).wrapping_sub(1);
         let slot = split.array_slot(self, index);
@@ -170,6 +173,9 @@ impl Table {
     #[cold]
     #[inline(never)]
     pub(super) fn find_interned_aside(&self, s: Gc<Str>) -> Option<Slot> {
+        if let Some(hidden) = self.hidden() {
+            return hidden.find(|t| t.find_interned(s));
+        }
         let old = self.split()?.old();
         old.iter().find_map(|old| self.of_old(old).find_interned(s))
     }
@@ -177,6 +183,9 @@ impl Table {
     #[cold]
     #[inline(never)]
     pub(super) fn find_aside(&self, hash_key: u64, key: Val) -> Option<Slot> {
+        if let Some(hidden) = self.hidden() {
+            return hidden.find(|t| t.find(hash_key, key));
+        }
         let old = self.split()?.old();
         old.iter()
             .find_map(|old| self.of_old(old).find(hash_key, key))
@@ -211,6 +220,9 @@ impl Table {
         at: usize,
         limit: usize,
     ) -> Result<Option<(usize, Val, Val)>, usize> {
+        if let Some(hidden) = self.hidden() {
+            return hidden.entry_from(at, limit);
+        }
         let end = self.slot_count();
         let stop = at.saturating_add(limit).min(end);
         for at in at..stop {
@@ -245,6 +257,9 @@ impl Table {
 
     /// The place at a traversal position.
     pub(crate) fn place(&self, at: usize) -> Place {
+        if let Some(hidden) = self.hidden() {
+            return hidden.place(at);
+        }
         if let Some(split) = self.split() {
             return split.place(self, at);
         }
@@ -512,9 +527,18 @@ impl Vm {
         self.settle_if_moved(t);
     }
 
+    /// The value under an integer key of a table in pieces. Some slots move, so that a table that is only read comes into one piece too.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn get_int_moving(&mut self, t: Gc<Table>, key: i64) -> Val {
+        self.move_slots(t);
+        t.get_int(key)
+    }
+
     /// Moves what an insert is to move. An error leaves every entry where it is found.
     pub(super) fn move_some(&mut self, mut t: Gc<Table>) -> Result<(), Thrown> {
         self.move_slots(t);
+        self.heap.parts.let_some_go();
         let mut budget = MOVED_NODES;
         self.heap.spend(i64::from(MOVED_NODES));
         while budget > 0 {
@@ -542,7 +566,9 @@ impl Vm {
                             tag: (*n).key_tag,
                         };
                         let val = Table::node_slot(n).get();
-                        self.put_moved(t, key, val)?;
+                        if !self.heap.gc.takes_moved(key, val) {
+                            self.put_moved(t, key, val)?;
+                        }
                         // The chain stays: what is behind it is still to be found.
                         (*n).val_tag = tag::NIL;
                     }
@@ -556,8 +582,11 @@ impl Vm {
                 let i = split.tail as usize;
                 let slot = split.old_slot(i);
                 let val = slot.get();
+                let key = Val::int(i as i64 + 1);
                 if !val.is_nil() {
-                    self.put_moved(t, Val::int(i as i64 + 1), val)?;
+                    if !self.heap.gc.takes_moved(key, val) {
+                        self.put_moved(t, key, val)?;
+                    }
                     slot.set(Val::NIL);
                 }
                 if let Some(split) = t.split_mut() {
@@ -662,6 +691,7 @@ impl Vm {
 
     /// Moves everything that is left to move: for what needs a table in two parts.
     pub(super) fn settle_table(&mut self, t: Gc<Table>) -> Result<(), Thrown> {
+        debug_assert!(t.hidden().is_none());
         while t.split().is_some() {
             self.move_some(t)?;
         }
@@ -670,6 +700,9 @@ impl Vm {
 
     /// As [`Table::clear_entries`], of any table.
     pub(crate) fn clear_table(&mut self, mut t: Gc<Table>) {
+        if t.hidden().is_some() {
+            return self.with_parts(t, |vm| vm.clear_table(t));
+        }
         if t.header.extra & KIND_SPLIT != 0 {
             let before = t.part_bytes();
             t.release_split(&mut self.heap.parts);

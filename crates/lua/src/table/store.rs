@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** what is stored goes through the collector's barrier here.
 
-use super::{KIND_SPLIT, Placed, Table};
+use super::{KIND_HIDDEN, KIND_SPLIT, Placed, Table};
 use crate::heap::Gc;
 use crate::native::Thrown;
 use crate::number::float_to_int;
@@ -52,7 +52,10 @@ impl Vm {
         val: Val,
     ) -> Result<(), Thrown> {
         t.header.flags = 0;
-        if t.header.extra & KIND_SPLIT != 0 {
+        if t.header.extra & (KIND_SPLIT | KIND_HIDDEN) != 0 {
+            if t.hidden().is_some() {
+                return self.set_hidden(t, key, val);
+            }
             self.move_slots(t);
         }
         if let Some(slot) = t.find(self.heap.hash_key, key) {
@@ -69,7 +72,10 @@ impl Vm {
     /// `t[i] = val` without metamethods.
     pub(crate) fn table_set_int(&mut self, t: Gc<Table>, i: i64, val: Val) -> Result<(), Thrown> {
         let val = self.script_value(val);
-        if t.header.extra & KIND_SPLIT != 0 {
+        if t.header.extra & (KIND_SPLIT | KIND_HIDDEN) != 0 {
+            if t.hidden().is_some() {
+                return self.set_hidden(t, Val::int(i), val);
+            }
             self.move_slots(t);
         }
         if let Some(slot) = t.find_int(i) {

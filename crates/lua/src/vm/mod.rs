@@ -626,6 +626,7 @@ impl Vm {
                 t.header.flags |= HAS_OPEN;
                 self.heap.gc.open_threads.push(t.as_ptr());
             }
+            self.barrier_open(made);
             Ok(made)
         }
     }
@@ -644,6 +645,7 @@ impl Vm {
                 (*b).location = &raw mut (*b).closed;
                 let v = (*b).closed;
                 self.barrier(&raw mut (*b).header, v);
+                self.barrier_open(t.open);
             }
         }
     }

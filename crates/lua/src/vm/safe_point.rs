@@ -68,7 +68,7 @@ impl Vm {
 
     /// Calls the next queued finalizer, if there is one, on top of whatever runs. Where the stack has no room for it, it waits.
     fn begin_finalizer(&mut self, native: bool) -> Option<Next> {
-        if self.heap.gc.to_finalize.is_empty() {
+        if !self.heap.gc.has_finalizers() {
             return None;
         }
         let at = self.thread().extent();

@@ -61,7 +61,7 @@ pub(crate) fn call(vm: &mut Vm, closure: Gc<LuaClosure>) -> Result<Vec<Val>, Str
 }
 
 /// A coroutine over the main function.
-fn coroutine(vm: &mut Vm, closure: Gc<LuaClosure>) -> Gc<Thread> {
+pub(crate) fn coroutine(vm: &mut Vm, closure: Gc<LuaClosure>) -> Gc<Thread> {
     let mut co = vm.new_thread().expect("memory");
     vm.scratch.push(Val::thread(co));
     co.set(1, Val::lua_closure(closure));

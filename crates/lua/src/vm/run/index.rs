@@ -272,10 +272,10 @@ ops! { (vm, pc, base, i, k, frame)
     get_int_node => {
         let t: Gc<Table> = (*rb(base, i)).raw_gc();
         let key = if i.op() == Op::GETI { i.c() as i64 } else { (*rc(base, i)).raw_int() };
-        if t.header.extra & KIND_SPLIT != 0 {
-            (*vm).move_slots(t);
-        }
-        let v = t.get_int_node(key);
+        let v = match t.header.extra & KIND_SPLIT {
+            0 => t.get_int_node(key),
+            _ => (*vm).get_int_moving(t, key),
+        };
         if v.is_nil() && !t.meta.is_null() {
             return slow_get(vm, pc, base, i, k, frame);
         }

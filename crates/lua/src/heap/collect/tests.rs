@@ -1,0 +1,99 @@
+//! Collections in very small pieces, with programs at work in between: nothing that they can reach is lost, the heap is sound, and no step does
+//! more than its share.
+
+use super::{MAX_PIECE, Phase, STEP_WORK};
+use crate::vm::Vm;
+use crate::vm::entry::{Entry, Exit};
+use crate::vm::tests::{coroutine, load};
+
+/// Runs a program with a check of the heap after every so many steps.
+fn runs(source: &str) -> Box<Vm> {
+    let (mut vm, closure) = load(source);
+    vm.heap.verify = true;
+    let co = coroutine(&mut vm, closure);
+    let exit = vm.enter_thread(co, 0, Entry::Values);
+    assert!(matches!(exit, Exit::Done(_)), "{exit:?} {:?}", vm.thrown);
+    vm
+}
+
+#[test]
+fn what_a_program_may_rely_on() {
+    let source = include_str!("../../../../../tests/lua/gc/in_pieces.lua");
+    let vm = runs(&format!("ROUNDS = 6000 print = function() end {source}"));
+    assert!(vm.heap.gc.cycles > 5, "{} cycles", vm.heap.gc.cycles);
+}
+
+/// Programs that never hold much on a running stack: every step is within the bound.
+#[test]
+fn no_step_does_more_than_its_share() {
+    let programs = [
+        // A large array, a large hash part, strings.
+        "local t = {} for i = 1, 20000 do t[i] = {} t['k' .. i] = i end
+         for i = 1, 20000 do t[i] = nil t['k' .. i] = nil end",
+        // Many weak tables, and large ones.
+        "local all = {} for i = 1, 3000 do all[i] = setmetatable({}, {__mode = i % 2 == 0 and 'k' or 'v'}) all[i][i] = {} end
+         local w = setmetatable({}, {__mode = 'k'}) for i = 1, 9000 do w[{}] = {i} end
+         for i = 1, 9000 do local o = {} w[o] = o end",
+        // Many objects with finalizers, and many that die at once.
+        "local n = 0 local meta = {__gc = function() n = n + 1 end} local all = {}
+         for i = 1, 9000 do all[i] = setmetatable({}, meta) end all = nil
+         for i = 1, 9000 do local o = {i} end",
+        // Many coroutines that run in turn, each with a captured variable.
+        "local all = {} for i = 1, 2000 do all[i] = coroutine.wrap(function() local n = 0
+             local function up() n = n + 1 return n end while true do coroutine.yield({up()}) end end) end
+         for i = 1, 20000 do all[i % 2000 + 1]() end all = {} for i = 1, 9000 do local o = {i} end",
+        // A deep stack that stays while others come and go above it.
+        "local function up(n) local o = {n} if n == 0 then for i = 1, 40000 do local t = {o} end else up(n - 1) end return o end
+         up(3000)",
+        // Many captured variables in one function's stack.
+        "local all = {} for i = 1, 3000 do local n = {i} all[i] = function() n = n return n end end
+         for i = 1, 60000 do local t = {all[i % 3000 + 1]()} end",
+    ];
+    for source in programs {
+        let vm = runs(source);
+        let gc = &vm.heap.gc;
+        assert!(gc.cycles > 1, "{} cycles: {source}", gc.cycles);
+        // The end of marking looks at what runs or has just run: here some frames, what is unused of a stack of 50,000 slots at most, and the
+        // library's roots.
+        const ROOTS: usize = 1024 + 50_000 / 8;
+        let bound = STEP_WORK + MAX_PIECE + ROOTS;
+        assert!(
+            gc.max_step_work <= bound,
+            "{} units in a step, {bound} are the bound: {source}",
+            gc.max_step_work
+        );
+    }
+}
+
+#[test]
+fn a_step_for_a_program_that_stops_in_any_phase() {
+    // The VM goes while weak tables are hidden, objects wait to be finalized, pages are half swept.
+    for steps in 0..400 {
+        let source = "local w = setmetatable({}, {__mode = 'k'}) live = {}
+            for i = 1, 300 do live[i] = setmetatable({}, {__gc = function(o) w[o] = nil end}) w[live[i]] = {i} w[{}] = i end
+            for i = 1, 300, 2 do live[i] = nil end";
+        let (mut vm, closure) = load(source);
+        let co = coroutine(&mut vm, closure);
+        let exit = vm.enter_thread(co, 0, Entry::Values);
+        assert!(matches!(exit, Exit::Done(_)), "{exit:?}");
+        let mut left = 7 * steps;
+        while left > 0 {
+            vm.collect_some(1);
+            left -= 1;
+        }
+        assert_eq!(
+            vm.check_heap(),
+            Vec::<String>::new(),
+            "{:?}",
+            vm.heap.gc.phase
+        );
+        if steps % 3 == 0 {
+            vm.collect_everything();
+            assert_eq!(vm.heap.gc.phase, Phase::Pause);
+            assert_eq!(vm.check_heap(), Vec::<String>::new());
+        }
+        if steps % 2 == 0 {
+            vm.finalize_everything();
+        }
+    }
+}
