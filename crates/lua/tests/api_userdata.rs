@@ -187,3 +187,89 @@ fn types_can_be_described_from_outside() -> Result<()> {
     ));
     Ok(())
 }
+
+/// A type with fields and its own `__index` and `__newindex` for all other keys.
+struct Record;
+
+impl UserData for Record {
+    fn add_fields<F: UserDataFields<Self>>(fields: &mut F) {
+        fields.add_field_method_get("a", |_, _| Ok("getter"));
+        fields.add_field_method_set("a", |_, _, v: i64| {
+            Err::<(), _>(Error::runtime(format!("set to {v}")))
+        });
+    }
+    fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
+        methods.add_method("m", |_, _, ()| Ok("method"));
+        methods.add_meta_method(MetaMethod::Index, |_, _, key: Value| {
+            Ok(format!("own {}", key.type_name()))
+        });
+        methods.add_meta_method(MetaMethod::NewIndex, |_, _, (key, v): (Value, Value)| {
+            Err::<(), _>(Error::runtime(format!(
+                "own {} {}",
+                key.type_name(),
+                v.type_name()
+            )))
+        });
+    }
+}
+
+#[test]
+fn fields_come_before_methods_and_these_before_what_the_type_does_itself() -> Result<()> {
+    let lua = Lua::new();
+    lua.globals().set("r", lua.create_userdata(Record)?)?;
+    lua.load(
+        r#"
+        local long = ("x"):rep(100)
+        local names = { "a", "m", "b", "\xFF", long }
+        for round = 1, 3 do
+          assert(r.a == "getter" and r:m() == "method" and r.m(r) == "method")
+          assert(r.b == "own string" and r["\xFF"] == "own string" and r[long] == "own string")
+          assert(r[1] == "own integer" and r[1.5] == "own number" and r[r] == "own userdata")
+          local function fails(key, v, text)
+            local good, message = pcall(function() r[key] = v end)
+            assert(not good and message:find(text, 1, true), message)
+          end
+          fails("a", 7, "set to 7")
+          fails("a", "x", "bad argument #3 to 'newindex'")
+          fails("m", 7, "own string integer")
+          fails(1, nil, "own integer nil")
+          for _, name in ipairs(names) do fails(name, {}, "") end
+        end
+        "#,
+    )
+    .exec()
+}
+
+#[test]
+fn exchanged_upvalues_of_an_index_function_are_errors_or_nothing() -> Result<()> {
+    let lua = with_vector()?;
+    lua.load(
+        r#"
+        local v = v
+        local meta = debug.getmetatable(v)
+        local index, new_index = meta.__index, meta.__newindex
+        for _, wrong in ipairs { 1, "text", {}, print, v, { x = 1, y = v, length = print } } do
+          for _, f in ipairs { index, new_index } do
+            for n = 1, 3 do
+              local name, before = debug.getupvalue(f, n)
+              if name then
+                debug.setupvalue(f, n, wrong)
+                for _, key in ipairs { "x", "y", "me", "length", "none", 1 } do
+                  pcall(function() return v[key] end)
+                  pcall(function() v[key] = 1 end)
+                  pcall(f, v, key, 1)
+                  pcall(f)
+                end
+                debug.setupvalue(f, n, before)
+              end
+            end
+          end
+        end
+        v.x = 3
+        assert(v.x == 3 and v:length() == 5)
+        "#,
+    )
+    .exec()?;
+    assert!(lua.check_heap()?.is_empty());
+    Ok(())
+}

@@ -44,7 +44,12 @@ static BOUND_FUNCTION: NativeDef = NativeDef::new("?", call_bound, Cost::Slots);
 const HOST_CALL_FUEL: usize = 8;
 
 fn call_host(ctx: &mut Ctx<'_>) -> NativeResult {
-    let Some(f) = hosted::<HostFn>(ctx.upvalue(0)) else {
+    call_hosted(ctx, ctx.upvalue(0))
+}
+
+/// Calls the host function in a userdata with the native's arguments.
+pub(crate) fn call_hosted(ctx: &mut Ctx<'_>, f: Val) -> NativeResult {
+    let Some(f) = hosted::<HostFn>(f) else {
         return Err(ctx.error("the host function is gone"));
     };
     run_host(ctx, |lua, args| f(lua, args)).map(Action::Return)
@@ -259,7 +264,16 @@ impl Lua {
         )
     }
 
-    fn create_closure(
+    /// A value that holds a host function, for [`call_hosted`].
+    pub(crate) fn create_hosted(&self, f: HostFn) -> Result<super::userdata::AnyUserData> {
+        let data: Box<dyn Any> = Box::new(f);
+        self.try_enter(|vm| {
+            let u = Val::userdata(vm.new_userdata(data)?);
+            Ok(super::userdata::AnyUserData(self.handle(vm, u)))
+        })
+    }
+
+    pub(crate) fn create_closure(
         &self,
         def: &'static NativeDef,
         values: &[super::value::Value],

@@ -166,6 +166,13 @@ impl FromLua for LuaString {
         lua.coerce_string(value)?
             .ok_or_else(|| Error::from_lua_conversion(from, "string", None))
     }
+    fn from_arg(args: &Args<'_>, i: usize) -> Result<LuaString> {
+        let v = args.val(i)?;
+        if v.as_str().is_some() {
+            return args.lua.enter(|vm| LuaString(args.lua.handle(vm, v)));
+        }
+        Self::from_lua(args.value(i)?, args.lua)
+    }
 }
 
 impl IntoLua for LightUserData {

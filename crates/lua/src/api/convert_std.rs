@@ -164,6 +164,17 @@ impl FromLua for String {
             None => Err(Error::from_lua_conversion(from, "string", None)),
         }
     }
+    fn from_arg(args: &Args<'_>, i: usize) -> Result<String> {
+        // The text is copied where it lies; what is no text goes the way that knows the messages.
+        let text = args
+            .val(i)?
+            .as_str()
+            .map(|s| std::str::from_utf8(s.as_bytes()));
+        match text {
+            Some(Ok(text)) => Ok(text.to_owned()),
+            _ => Self::from_lua(args.value(i)?, args.lua),
+        }
+    }
 }
 impl FromLua for Box<str> {
     fn from_lua(value: Value, lua: &Lua) -> Result<Box<str>> {

@@ -12,6 +12,7 @@
 //! counted in `Inner`, not in the VM, so that cloning and dropping a handle never touches the VM: both are fine in
 //! a `Drop` during a collection. Handles hold the VM weakly: one that outlives it gives errors.
 
+use super::app_data::ByType;
 use super::error::{Error, Result, StopReason, TRACEBACK_MARK};
 use super::options::{LuaOptions, Profile};
 use super::userdata::TypeRegistry;
@@ -25,9 +26,8 @@ use crate::vm::call::NATIVE_SLOTS;
 use crate::vm::debug::Activation;
 use crate::vm::entry::Exit;
 use crate::vm::{Event, Vm};
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::ptr::null_mut;
 use std::rc::{Rc, Weak};
 
@@ -67,7 +67,7 @@ pub(crate) struct Inner {
     counts: RefCell<Vec<u32>>,
     /// Slots without references whose value is still in the VM.
     released: RefCell<Vec<u32>>,
-    pub(crate) app_data: RefCell<HashMap<TypeId, super::app_data::Shared>>,
+    pub(crate) app_data: RefCell<ByType<super::app_data::Shared>>,
     pub(crate) types: TypeRegistry,
     /// The version of the language.
     pub(crate) dialect: Dialect,
@@ -128,7 +128,7 @@ impl Lua {
             owner,
             counts: RefCell::new(Vec::new()),
             released: RefCell::new(Vec::new()),
-            app_data: RefCell::new(HashMap::new()),
+            app_data: RefCell::default(),
             types: TypeRegistry::default(),
             dialect: options.dialect,
             instruction_limit: Cell::new(None),
@@ -246,7 +246,15 @@ impl Lua {
     }
 
     /// Forgets the values of handles that are gone.
+    #[inline]
     pub(crate) fn drain_released(&self, vm: &mut Vm) {
+        if !self.0.released.borrow().is_empty() {
+            self.drain_all_released(vm);
+        }
+    }
+
+    #[inline(never)]
+    fn drain_all_released(&self, vm: &mut Vm) {
         let mut released = self.0.released.borrow_mut();
         for slot in released.drain(..) {
             vm.handles[slot as usize] = Val::NIL;

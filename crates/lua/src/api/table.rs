@@ -462,8 +462,10 @@ impl Lua {
             let handler = match obj.as_table() {
                 Some(t) => {
                     let target = writable(vm, t).map_err(|e| self.caught(vm, e))?;
-                    let handler = match target.get(vm.heap.hash_key, key) {
-                        old if old.is_nil() => vm.meta_of(Val::table(target), Event::NewIndex),
+                    let handler = match vm.metatable_of(Val::table(target)) {
+                        Some(meta) if target.get(vm.heap.hash_key, key).is_nil() => {
+                            vm.meta_field(meta, Event::NewIndex)
+                        }
                         _ => Val::NIL,
                     };
                     if handler.is_nil() {

@@ -9,7 +9,7 @@ use super::{Event, NO_NATIVE, Vm};
 use crate::dialect::Dialect;
 use crate::function::LuaClosure;
 use crate::heap::Gc;
-use crate::native::{MAX_NUMERAL, Thrown, to_number};
+use crate::native::{Action, MAX_NUMERAL, Thrown, to_number};
 use crate::number::{self, Number, float_to_int};
 use crate::op::Op;
 use crate::string::Str;
@@ -120,6 +120,46 @@ impl Vm {
             true => self.meta_of(b, event),
             false => method,
         }
+    }
+
+    /// Calls a metamethod that is a native, here and now: most return at once, and the machine need not be left for them. What
+    /// such a one wants instead is left to do ([`Next::Acted`]); so is the call when hooks want to see it.
+    pub(crate) fn call_native_meta(
+        &mut self,
+        f: Val,
+        args: &[Val],
+        nresults: i16,
+    ) -> Result<Outcome<Val>, Thrown> {
+        let next = self.call_meta(f, args, nresults)?;
+        let Next::Call { func, nargs, .. } = next else {
+            unreachable!("a metamethod is called")
+        };
+        if self.thread().hook.is_some() {
+            return Ok(Outcome::Later(next));
+        }
+        let action = self.run_native(f, func, nargs)?;
+        let Action::Return(n) = action else {
+            return Ok(Outcome::Later(Next::Acted {
+                action,
+                func,
+                nresults,
+                flags: META,
+                framed: false,
+            }));
+        };
+        if self.floats {
+            self.make_floats(n);
+        }
+        self.native = NO_NATIVE;
+        let base = self.frame_base() as u32;
+        let t = self.thread_mut();
+        let result = match n {
+            0 => Val::NIL,
+            n => t.get((t.top - n) as usize),
+        };
+        // As when an instruction is finished: the live part ends with the frame's registers again.
+        t.top = base;
+        Ok(Outcome::Now(result))
     }
 
     /// Stores a metamethod's result where the interrupted instruction wants it. `func`: where the call was.
@@ -247,6 +287,10 @@ impl Vm {
                 }
                 h
             };
+            if matches!(handler.tag, tag::NATIVE | tag::NCLOSURE) {
+                self.heap.spend(1);
+                return self.call_native_meta(handler, &[obj, key], 1);
+            }
             self.heap.spend(1);
             if handler.is_function() {
                 return self.call_method(handler, [obj, key], 1).map(Outcome::Later);
@@ -311,6 +355,14 @@ impl Vm {
                 }
                 h
             };
+            if matches!(handler.tag, tag::NATIVE | tag::NCLOSURE) {
+                self.heap.spend(1);
+                let outcome = self.call_native_meta(handler, &[obj, key, v], 0)?;
+                return Ok(match outcome {
+                    Outcome::Now(_) => None,
+                    Outcome::Later(next) => Some(next),
+                });
+            }
             self.heap.spend(1);
             if handler.is_function() {
                 return self.call_method(handler, [obj, key, v], 0).map(Some);

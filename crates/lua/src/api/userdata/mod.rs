@@ -3,12 +3,14 @@
 //! | file | what |
 //! |---|---|
 //! | this one | [`AnyUserData`] and the [`UserData`] trait |
+//! | `access` | `__index` and `__newindex` of types with fields |
 //! | `cell` | the object with its borrows |
 //! | `registry` | what a type offers to Lua, made into its metatable |
 //!
 //! **Invariant:** the object in a userdata is an `Rc<UserDataCell<T>>`. A borrow holds the `Rc`, so neither the collector nor
 //! [`AnyUserData::take`] can free what is borrowed.
 
+mod access;
 mod cell;
 mod meta;
 mod registry;
@@ -25,6 +27,7 @@ use super::state::{Handle, Lua};
 use super::table::Table;
 use super::value::{Args, Value};
 use crate::heap::Gc;
+use crate::table::Table as RawTable;
 use crate::userdata::UserDataObject;
 use crate::value::Val;
 use cell::UserDataCell;
@@ -278,14 +281,18 @@ pub(crate) fn short_name<T>() -> &'static str {
 impl Lua {
     /// An object of the host's in Lua.
     pub fn create_userdata<T: UserData>(&self, object: T) -> Result<AnyUserData> {
-        let meta = self.type_metatable::<T>(T::register)?;
-        self.new_userdata(object, Some(meta))
+        let meta = match self.0.types.known_val::<T>() {
+            Some(meta) => meta,
+            // The registry keeps it.
+            None => self.type_metatable::<T>(T::register)?.0.val,
+        };
+        self.new_userdata(object, meta.as_table())
     }
 
     /// An object of a type that knows nothing of Lua, with what `register_userdata_type` said of the type (or nothing).
     pub fn create_any_userdata<T: 'static>(&self, object: T) -> Result<AnyUserData> {
-        let meta = self.0.types.known::<T>();
-        self.new_userdata(object, meta)
+        let meta = self.0.types.known_val::<T>();
+        self.new_userdata(object, meta.and_then(Val::as_table))
     }
 
     /// Says what objects of a type offer to Lua.
@@ -297,11 +304,12 @@ impl Lua {
         self.type_metatable::<T>(register).map(drop)
     }
 
-    fn new_userdata<T: 'static>(&self, object: T, meta: Option<Table>) -> Result<AnyUserData> {
-        let meta = match &meta {
-            Some(t) => self.own(&t.0)?.as_table(),
-            None => None,
-        };
+    /// `meta` is kept by the registry of types.
+    fn new_userdata<T: 'static>(
+        &self,
+        object: T,
+        meta: Option<Gc<RawTable>>,
+    ) -> Result<AnyUserData> {
         let data: Box<dyn Any> = Box::new(Rc::new(UserDataCell::new(object)));
         self.try_enter(|vm| {
             let u = Val::userdata(vm.new_userdata(data)?);

@@ -1,12 +1,14 @@
 //! What a host type offers to Lua, and how that becomes the metatable its objects share.
 //!
 //! A type with methods only gets a plain table as `__index`, so a method call costs no host call for the lookup. With
-//! fields, `__index` is a host function that looks at the getters, then the methods, then what the type defines itself.
+//! fields, `__index` is a native that looks at the getters, then the methods, then what the type defines itself ([`super::access`]).
 //!
 //! **Invariant:** a metatable is made once for each type and VM, and scripts do not get at it (`__metatable` is false).
 
+use super::access::{index_function, new_index_function};
 use super::cell::{UserDataCell, UserDataRef, UserDataRefMut};
 use super::{AnyUserData, MetaMethod, cell_of, short_name};
+use crate::api::app_data::ByType;
 use crate::api::callback::{AnyHostFn, AsyncHostFn, HostFn, into_host_future, wrap, wrap_async};
 use crate::api::convert::{FromLua, FromLuaMulti, IntoLua, IntoLuaMulti};
 use crate::api::error::{Error, Result};
@@ -24,13 +26,18 @@ use std::rc::Rc;
 /// Metatables of host types by type, and of host errors.
 #[derive(Default)]
 pub(crate) struct TypeRegistry {
-    types: RefCell<HashMap<TypeId, Table>>,
+    types: RefCell<ByType<Table>>,
     error_meta: RefCell<Option<Handle>>,
 }
 
 impl TypeRegistry {
     pub(crate) fn known<T: 'static>(&self) -> Option<Table> {
         self.types.borrow().get(&TypeId::of::<T>()).cloned()
+    }
+    /// The metatable of a type as a raw value, rooted while the type is known.
+    pub(crate) fn known_val<T: 'static>(&self) -> Option<Val> {
+        let types = self.types.borrow();
+        types.get(&TypeId::of::<T>()).map(|meta| meta.0.val)
     }
     pub(crate) fn forget<T: 'static>(&self) {
         let gone = self.types.borrow_mut().remove(&TypeId::of::<T>());
@@ -501,58 +508,15 @@ impl<T: 'static> UserDataRegistry<T> {
                 meta.raw_set("__index", methods)?;
             }
         } else {
-            let index = index_function(self.getters, methods, own_index);
-            meta.raw_set("__index", lua.create_host_function(AnyHostFn::Sync(index))?)?;
+            let index = index_function(lua, self.getters, methods, own_index)?;
+            meta.raw_set("__index", index)?;
         }
         if !self.setters.is_empty() || own_new_index.is_some() {
-            let new_index = new_index_function(self.setters, own_new_index);
-            meta.raw_set(
-                "__newindex",
-                lua.create_host_function(AnyHostFn::Sync(new_index))?,
-            )?;
+            let new_index = new_index_function(lua, self.setters, own_new_index)?;
+            meta.raw_set("__newindex", new_index)?;
         }
         Ok(meta)
     }
-}
-
-/// The key of an index operation (argument 1), if it is a text.
-fn key_text(args: &Args<'_>) -> Result<Option<String>> {
-    let key = args.val(1)?;
-    Ok(key
-        .as_str()
-        .and_then(|s| std::str::from_utf8(s.as_bytes()).ok().map(str::to_owned)))
-}
-
-fn index_function(getters: HashMap<String, HostFn>, methods: Table, own: Option<HostFn>) -> HostFn {
-    Rc::new(move |lua, args| {
-        if let Some(key) = key_text(args)? {
-            if let Some(get) = getters.get(&key) {
-                return get(lua, args);
-            }
-            let method = methods.raw_get::<Value>(key)?;
-            if !method.is_nil() {
-                return method.push_all(lua);
-            }
-        }
-        match &own {
-            Some(own) => own(lua, args),
-            None => Value::Nil.push_all(lua),
-        }
-    })
-}
-
-fn new_index_function(setters: HashMap<String, HostFn>, own: Option<HostFn>) -> HostFn {
-    Rc::new(move |lua, args| {
-        let key = key_text(args)?;
-        if let Some(set) = key.as_ref().and_then(|key| setters.get(key)) {
-            return set(lua, args);
-        }
-        match (&own, key) {
-            (Some(own), _) => own(lua, args),
-            (None, Some(key)) => Err(Error::runtime(format_args!("cannot set field '{key}'"))),
-            (None, None) => Err(Error::runtime("cannot set this field")),
-        }
-    })
 }
 
 impl Lua {
