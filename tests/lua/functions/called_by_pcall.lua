@@ -41,6 +41,18 @@ for round = 1, 2 do
     end
   end
 end
+local replacements = {
+  "", "x", "<%0>", "%1%1", "%2", "%", "%%", "%q", ("long"):rep(60), 12, true, { a = "A", abc = 12, key = false, value = 1.5, ab = ("b"):rep(100) }, { a = {} },
+  setmetatable({}, { __index = function(_, key) return key .. key end }), function(a) return a end,
+}
+for round = 1, 2 do
+  for _, subject in ipairs(subjects) do
+    for _, pattern in ipairs(patterns) do
+      for _, replacement in ipairs(replacements) do check(string.gsub, subject, pattern, replacement) end
+      check(string.gsub, subject, pattern, "x", 1)
+    end
+  end
+end
 for _, subject in ipairs(subjects) do
   for _, f in ipairs { string.upper, string.lower, string.reverse, string.len, rawlen, tonumber, tostring, utf8.len, utf8.codepoint, math.type } do
     check(f, subject)
@@ -118,5 +130,5 @@ print(pcall(function() local n = math.random(-3) return n end))
 --> true	true	0
 --> 0.93081217803957	2	0	-7059243630996204619	-9046270629122405825	3
 --> 6
---> false	functions/called_by_pcall.lua:116: bad argument #1 to 'random' (interval is empty)
---> false	functions/called_by_pcall.lua:117: bad argument #1 to 'random' (interval is empty)
+--> false	functions/called_by_pcall.lua:128: bad argument #1 to 'random' (interval is empty)
+--> false	functions/called_by_pcall.lua:129: bad argument #1 to 'random' (interval is empty)

@@ -417,7 +417,8 @@ enum Phase {
 }
 
 struct Quicksort {
-    /// Ranges still to be sorted. The smaller part of each partition is sorted first, so there are at most 32.
+    /// Ranges still to be sorted besides the one at hand, all of two elements or more. The smaller part of each partition is sorted
+    /// first, so there are at most 32.
     ranges: Vec<(i64, i64)>,
     first: i64,
     last: i64,
@@ -429,15 +430,14 @@ struct Quicksort {
 
 fn quicksort(ctx: &mut Ctx<'_>) -> NativeResult {
     let size = int_slot(ctx, slot::SIZE);
-    let ranges = vec![(1, size)];
     let state = Quicksort {
-        ranges,
-        first: 0,
-        last: 0,
+        ranges: Vec::new(),
+        first: 1,
+        last: size,
         middle: 0,
         up: 0,
         down: 0,
-        phase: Phase::Next,
+        phase: Phase::Ends,
     };
     let state = ctx.vm.new_userdata(Box::new(state))?;
     ctx.set_arg(slot::STATE, Val::userdata(state));
@@ -531,11 +531,7 @@ impl Quicksort {
                         return Ok(None);
                     };
                     (self.first, self.last) = (first, last);
-                    self.phase = if first < last {
-                        Phase::Ends
-                    } else {
-                        Phase::Next
-                    };
+                    self.phase = Phase::Ends;
                     answer = None;
                     continue;
                 }
@@ -639,12 +635,19 @@ impl Quicksort {
     /// The pivot is in its place at `up`: both sides are to be sorted, the shorter one first.
     fn split(&mut self) {
         let (left, right) = ((self.first, self.up - 1), (self.up + 1, self.last));
-        if left.1 - left.0 < right.1 - right.0 {
-            self.ranges.extend([right, left]);
+        let (shorter, longer) = match left.1 - left.0 < right.1 - right.0 {
+            true => (left, right),
+            false => (right, left),
+        };
+        self.phase = Phase::Ends;
+        if shorter.0 < shorter.1 {
+            self.ranges.push(longer);
+            (self.first, self.last) = shorter;
+        } else if longer.0 < longer.1 {
+            (self.first, self.last) = longer;
         } else {
-            self.ranges.extend([left, right]);
+            self.phase = Phase::Next;
         }
-        self.phase = Phase::Next;
     }
 }
 

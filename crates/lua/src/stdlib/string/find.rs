@@ -99,6 +99,10 @@ fn quick_match(vm: &mut Vm, args: &[Val], one: bool) -> Val {
         Ok(arguments) => arguments,
         Err(result) => return result,
     };
+    // With several captures, as it seems, there is no need to look for the program.
+    if !one && pattern.iter().filter(|byte| **byte == b'(').count() > 1 {
+        return Val::UNSUITED;
+    }
     match search_quickly(vm, subject, pattern, init, one) {
         Some(Some((_, Capture::Span { start, end }))) if end - start <= QUICK_TEXT => {
             vm.heap.spend(((end - start) / 16) as i64);

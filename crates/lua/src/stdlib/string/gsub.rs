@@ -11,6 +11,7 @@
 //! no heap object.
 
 use super::pattern::{Capture, Progress};
+use super::quick_gsub;
 use super::search::Search;
 use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
@@ -19,7 +20,13 @@ use crate::stdlib::access::{self, Access};
 use crate::string::Str;
 use crate::value::{Val, tag};
 
-pub(super) static GSUB: NativeDef = NativeDef::new("gsub", gsub, Cost::Steps);
+pub(super) static GSUB: NativeDef = NativeDef {
+    name: "gsub",
+    run: gsub,
+    cost: Cost::Steps,
+    quick: Some(quick_gsub::quick),
+    switch: None,
+};
 
 const STATE: usize = 3;
 

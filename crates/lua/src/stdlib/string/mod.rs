@@ -3,7 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `basic` | `byte char dump len lower rep reverse sub upper` |
-//! | `find`, `gsub`, `search` | the functions that take patterns, over [`pattern`] |
+//! | `find`, `gsub`, `quick_gsub`, `search` | the functions that take patterns, over [`pattern`] |
 //! | `formatting`, `quick_format` | `format`, over [`format`](mod@format) |
 //! | `packing` | `pack packsize unpack`, over [`pack`] |
 //! | `long_needle` | `find` for a long text |
@@ -24,6 +24,7 @@ pub mod pack;
 mod packing;
 pub mod pattern;
 mod quick_format;
+mod quick_gsub;
 mod search;
 #[cfg(test)]
 pub(super) mod tests;

@@ -77,6 +77,15 @@ pub(super) struct Wanted<'a> {
     pub not_ending_at: Option<usize>,
 }
 
+/// How far a search with the kept matcher has come.
+enum Begun {
+    Answered(Action),
+    /// The matcher is in the middle of it.
+    Paused,
+    /// The pattern is not kept.
+    Unknown,
+}
+
 /// What a native does with the answer of a search.
 pub(super) type Found = fn(&mut Ctx<'_>, &Match<'_>, Progress) -> NativeResult;
 
@@ -97,42 +106,35 @@ pub(super) fn search(
         not_ending_at,
     } = wanted;
     let begun = KEPT.with_borrow_mut(|kept| {
-        let Some(program) = Kept::find(&kept.programs, pattern, anchor).map(Rc::clone) else {
-            return Ok(None);
+        let Some(program) = Kept::find(&kept.programs, pattern, anchor) else {
+            return Ok(Begun::Unknown);
         };
         let matcher = &mut kept.matcher;
-        matcher.begin(&program, init, not_ending_at);
+        matcher.begin(program, init, not_ending_at);
         let steps = ctx.steps_left().min(STEPS_AT_ONCE);
         let mut left = steps;
-        let progress = matcher.run(&program, subject, &mut left);
+        let progress = matcher.run(program, subject, &mut left);
         ctx.charge((steps - left) as usize);
         match progress {
-            Ok(Progress::Paused) => {
-                let ballast = ctx.buffer();
-                let matcher = std::mem::take(matcher);
-                Ok(Some(Err(Search {
-                    program,
-                    matcher,
-                    compiled: true,
-                    init,
-                    not_ending_at,
-                    ballast,
-                })))
-            }
+            Ok(Progress::Paused) => Ok(Begun::Paused),
             Ok(progress) => {
                 let view = Match {
-                    program: &program,
+                    program,
                     matcher,
                     subject,
                 };
-                found(ctx, &view, progress).map(|action| Some(Ok(action)))
+                found(ctx, &view, progress).map(Begun::Answered)
             }
             Err(error) => Err(pattern_error(ctx, error)),
         }
     })?;
-    let mut search = match begun {
-        Some(Ok(action)) => return Ok(Ok(action)),
-        Some(Err(search)) => search,
+    let paused = match begun {
+        Begun::Answered(action) => return Ok(Ok(action)),
+        Begun::Paused => Search::of_kept(ctx, wanted),
+        Begun::Unknown => None,
+    };
+    let mut search = match paused {
+        Some(search) => search,
         None => {
             let mut search = Search::new(ctx, pattern, anchor, init)?;
             search.pass_over(not_ending_at);
@@ -157,9 +159,7 @@ pub(super) fn search_quickly(
     init: usize,
     one: bool,
 ) -> Option<Option<Answer>> {
-    KEPT.with_borrow_mut(|kept| {
-        let program = Kept::find(&kept.programs, pattern, true)?;
-        let matcher = &mut kept.matcher;
+    with_kept(pattern, |program, matcher| {
         matcher.begin(program, init, None);
         if !one && matcher.value_count() > 1 {
             return None;
@@ -175,6 +175,18 @@ pub(super) fn search_quickly(
             Ok(Progress::NoMatch) => Some(None),
             Ok(Progress::Paused) | Err(_) => None,
         }
+    })
+}
+
+/// What `search` makes of the program of a pattern that may be anchored, if it is kept, and the kept matcher.
+#[inline]
+pub(super) fn with_kept<R>(
+    pattern: &[u8],
+    search: impl FnOnce(&Program, &mut Matcher) -> Option<R>,
+) -> Option<R> {
+    KEPT.with_borrow_mut(|kept| {
+        let program = Kept::find(&kept.programs, pattern, true)?;
+        search(program, &mut kept.matcher)
     })
 }
 
@@ -305,6 +317,21 @@ impl Search {
             search.matcher.begin(&search.program, init, None);
         }
         Ok(search)
+    }
+
+    /// The search that the kept matcher is in the middle of.
+    fn of_kept(ctx: &mut Ctx<'_>, wanted: Wanted<'_>) -> Option<Search> {
+        KEPT.with_borrow_mut(|kept| {
+            let program = Kept::find(&kept.programs, wanted.pattern, wanted.anchor)?;
+            Some(Search {
+                program: Rc::clone(program),
+                matcher: std::mem::take(&mut kept.matcher),
+                compiled: true,
+                init: wanted.init,
+                not_ending_at: wanted.not_ending_at,
+                ballast: ctx.buffer(),
+            })
+        })
     }
 
     /// Prepares the next search, after a match that ended at `end`; a match that ends there again is passed over.
