@@ -73,7 +73,7 @@ pub(crate) mod frame_flags {
     pub const HOOK: u16 = CLOSER | IN_HANDLER;
     /// Native: it waits for a coroutine switch, and returns what that brings (if it is no error) as it is.
     pub const PASSES: u16 = 16384;
-    /// Native: as `PASSES`, with `true` in front.
+    /// Native: as `PASSES`, with `true` in front. With CATCH: the same for the call that it protects.
     pub const PASSES_STATUS: u16 = 32768;
     /// Any of these: returning takes the slow path.
     pub const SLOW_RETURN: u16 =
@@ -323,6 +323,22 @@ impl Frame {
                 (*frame).nresults = nresults;
                 (*frame).flags = flags;
                 (*frame).extra = extra;
+            }
+        }
+    }
+    /// Marks a Lua frame as that of a function that was tail called, without extra arguments.
+    #[inline(always)]
+    pub(crate) unsafe fn make_tail(frame: *mut Frame) {
+        // SAFETY: the caller's frame is in the frame stack of a coroutine.
+        unsafe {
+            if cfg!(target_endian = "little") {
+                // PERF: as above.
+                let rest = (&raw const (*frame).nresults as *const u64).read();
+                let rest = rest & u32::MAX as u64 | (frame_flags::TAIL as u64) << 16;
+                (&raw mut (*frame).nresults as *mut u64).write(rest);
+            } else {
+                (*frame).flags |= frame_flags::TAIL;
+                (*frame).extra = 0;
             }
         }
     }
