@@ -48,11 +48,10 @@ pub(crate) enum Switch {
     Resume,
     /// To the coroutine that it has captured, with its arguments.
     Wrapped,
-    /// To none: it calls its first argument with the others and catches errors. With a `handler`, that is the second argument.
-    Protected {
-        /// See there.
-        handler: bool,
-    },
+    /// To none: it calls its first argument with the others, and catches errors.
+    Protected,
+    /// To none: the same with its second argument as the message handler.
+    Handled,
 }
 
 /// A native function: its name for messages, its code, and how its work is charged.

@@ -77,7 +77,7 @@ pub(crate) mod frame_flags {
     pub const PASSES: u16 = 16384;
     /// Lua: the frame has been there since the collector noted it (`heap::collect`; `PASSES` is for natives).
     pub const SCANNED_BELOW: u16 = PASSES;
-    /// Native: as `PASSES`, with `true` in front.
+    /// Native: as `PASSES`, with `true` in front. With CATCH: the same for the call that it protects.
     pub const PASSES_STATUS: u16 = 32768;
     /// Any of these: returning takes the slow path.
     pub const SLOW_RETURN: u16 =
@@ -351,6 +351,22 @@ impl Frame {
                 (*frame).nresults = nresults;
                 (*frame).flags = flags;
                 (*frame).extra = extra;
+            }
+        }
+    }
+    /// Marks a Lua frame as that of a function that was tail called, without extra arguments.
+    #[inline(always)]
+    pub(crate) unsafe fn make_tail(frame: *mut Frame) {
+        // SAFETY: the caller's frame is in the frame stack of a coroutine.
+        unsafe {
+            if cfg!(target_endian = "little") {
+                // PERF: as above.
+                let rest = (&raw const (*frame).nresults as *const u64).read();
+                let rest = rest & u32::MAX as u64 | (frame_flags::TAIL as u64) << 16;
+                (&raw mut (*frame).nresults as *mut u64).write(rest);
+            } else {
+                (*frame).flags |= frame_flags::TAIL;
+                (*frame).extra = 0;
             }
         }
     }

@@ -71,7 +71,7 @@ pub(super) static PCALL: NativeDef = NativeDef {
     run: pcall,
     cost: Cost::Constant,
     quick: None,
-    switch: Some(Switch::Protected { handler: false }),
+    switch: Some(Switch::Protected),
 };
 
 fn pcall(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -85,7 +85,7 @@ pub(super) static XPCALL: NativeDef = NativeDef {
     run: xpcall,
     cost: Cost::Constant,
     quick: None,
-    switch: Some(Switch::Protected { handler: true }),
+    switch: Some(Switch::Handled),
 };
 
 fn xpcall(ctx: &mut Ctx<'_>) -> NativeResult {

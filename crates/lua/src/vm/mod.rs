@@ -25,6 +25,7 @@ pub(crate) mod load;
 pub(crate) mod meta;
 pub(crate) mod run;
 mod safe_point;
+mod switch;
 mod unwind;
 mod vararg;
 

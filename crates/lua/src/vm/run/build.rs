@@ -3,7 +3,7 @@
 use super::super::Vm;
 use super::super::call::{NATIVE_SLOTS, Next};
 use super::super::debug::Operand;
-use super::calls::pending_close;
+use super::returns::pending_close;
 use super::{attempt, clear, closure, copy, leave, ops, put, ra, resume, save};
 use crate::function::{LuaClosure, Proto};
 use crate::heap::Gc;

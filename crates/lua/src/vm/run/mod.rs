@@ -6,7 +6,8 @@
 //! | [`mod@arith`] | arithmetic and bitwise operations, length, concatenation |
 //! | [`mod@index`] | reads and writes of table entries |
 //! | [`mod@jumps`] | jumps and comparisons |
-//! | [`mod@calls`] | calls and returns |
+//! | [`mod@calls`], [`mod@returns`] | calls and returns |
+//! | [`mod@natives`] | natives: what calls and returns need that are no handlers |
 //! | [`mod@loops`] | `for` loops |
 //! | [`mod@build`] | new tables, closures, extra arguments |
 //!
@@ -38,6 +39,8 @@ mod index;
 mod jumps;
 mod loops;
 mod moves;
+mod natives;
+mod returns;
 
 use super::Vm;
 use super::call::Next;
@@ -410,7 +413,8 @@ const fn handlers<const HOOKED: bool>() -> Handlers {
             ADD SUB MUL MOD POW DIV IDIV BAND BOR BXOR SHL SHR UNM BNOT LEN LENF MODF CONCAT;
         jumps: JMP LOOP EQ LT LE EQK EQI LTI LEI GTI GEI TEST TESTSET
             NE NLT NLE NEK NEI NLTI NLEI NGTI NGEI NTEST NTESTSET;
-        calls: CALL<HOOKED> TAILCALL<HOOKED> RETURN<HOOKED> RETURN0<HOOKED> RETURN1<HOOKED>;
+        calls: CALL<HOOKED> TAILCALL<HOOKED>;
+        returns: RETURN<HOOKED> RETURN0<HOOKED> RETURN1<HOOKED>;
         loops: FORPREP FORLOOP TFORPREP TFORCALL<HOOKED> TFORLOOP;
         build: NEWTABLE SETLIST CLOSURE VARARG PACKVARARG UNPACKVARARG GETVARG CHECKNEW CLOSE TBC;
     }

@@ -1,7 +1,8 @@
 //! Loads, moves, captured variables, logic.
 
-use super::{ops, put, put_float, put_int, ra, rb, set, upvalue};
+use super::{clear, ops, put, put_float, put_int, ra, rb, set, upvalue};
 use crate::function::UpBox;
+use crate::heap::collect::mark_bits;
 use crate::value::{Val, tag};
 
 ops! { (vm, pc, base, i, k, frame)
@@ -20,9 +21,8 @@ ops! { (vm, pc, base, i, k, frame)
     }
     LOADTRUE => { (*ra(base, i)).tag = tag::TRUE; }
     LOADNIL => {
-        for n in 0..=i.b() {
-            put(ra(base, i).add(n), Val::NIL);
-        }
+        let first = ra(base, i);
+        clear(first, first.add(i.b() + 1));
     }
     NOT => {
         let v = Val::bool(!(*rb(base, i)).truthy());
@@ -36,10 +36,16 @@ ops! { (vm, pc, base, i, k, frame)
     }
     SETUPBOX => {
         let b = (*upvalue(base, i.b())).payload as *mut UpBox;
-        let v = *ra(base, i);
-        put((*b).location, v);
-        if v.is_object() {
-            (*vm).barrier(b as *mut _, v);
+        let from = ra(base, i);
+        set((*b).location, from);
+        if (*from).is_object() && (*b).header.mark & mark_bits::BLACK != 0 {
+            return object_in_box(vm, pc, base, i, k, frame);
         }
+    }
+    /// SETUPBOX has put an object into a variable that the collector has done with.
+    #[inline(never)]
+    object_in_box => {
+        let b = (*upvalue(base, i.b())).payload as *mut UpBox;
+        (*vm).barrier(b as *mut _, *ra(base, i));
     }
 }
