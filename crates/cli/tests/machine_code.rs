@@ -28,6 +28,8 @@ const HELPERS: &[&str] = &[
     "begin",
     "finish",
     "index::assign",
+    "index::follow_chain",
+    "index::index_slowly",
     "jumps::decide",
     "arith::operate",
     "run_lua",

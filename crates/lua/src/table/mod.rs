@@ -34,7 +34,7 @@ use crate::value::{Val, tag};
 pub(crate) use hidden::clear_place;
 use memory::{free_array, free_nodes};
 pub(crate) use split::Place;
-use std::ptr::null_mut;
+use std::ptr::{NonNull, null_mut};
 
 /// A node of the hash part.
 #[repr(C)]
@@ -129,18 +129,31 @@ pub(crate) enum Placed {
 /// Where a value is stored in a table.
 #[derive(Clone, Copy)]
 pub(crate) struct Slot {
-    payload: *mut u64,
-    tag: *mut u8,
+    // PERF: never null, so that a slot that may not be there fits two machine registers.
+    payload: NonNull<u64>,
+    tag: NonNull<u8>,
 }
 
 impl Slot {
+    /// # Safety
+    /// The pointers are to the payload and the tag of an entry.
+    #[inline(always)]
+    unsafe fn new(payload: *mut u64, tag: *mut u8) -> Slot {
+        // SAFETY: the caller's promise.
+        unsafe {
+            Slot {
+                payload: NonNull::new_unchecked(payload),
+                tag: NonNull::new_unchecked(tag),
+            }
+        }
+    }
     #[inline(always)]
     pub(crate) fn get(self) -> Val {
         // SAFETY: slots are made by the lookups below, from live parts of a table, and used before it changes.
         unsafe {
             Val {
-                payload: *self.payload,
-                tag: *self.tag,
+                payload: *self.payload.as_ptr(),
+                tag: *self.tag.as_ptr(),
             }
         }
     }
@@ -148,8 +161,8 @@ impl Slot {
     pub(crate) fn set(self, v: Val) {
         // SAFETY: as in `get`; never made from the dummy node (its key is nil, which no lookup finds).
         unsafe {
-            *self.payload = v.payload;
-            *self.tag = v.tag;
+            *self.payload.as_ptr() = v.payload;
+            *self.tag.as_ptr() = v.tag;
         }
     }
 }
@@ -277,12 +290,7 @@ impl Table {
     pub(crate) fn array_slot(&self, i: usize) -> Slot {
         debug_assert!(i < self.array_size as usize);
         // SAFETY: `i` is below the array size.
-        unsafe {
-            Slot {
-                payload: (self.array as *mut u64).sub(1 + i),
-                tag: self.array.add(i),
-            }
-        }
+        unsafe { Slot::new((self.array as *mut u64).sub(1 + i), self.array.add(i)) }
     }
     #[inline(always)]
     fn array_tag(&self, i: usize) -> u8 {
@@ -293,12 +301,7 @@ impl Table {
     #[inline(always)]
     fn node_slot(n: *mut Node) -> Slot {
         // SAFETY: `n` is a live node.
-        unsafe {
-            Slot {
-                payload: &raw mut (*n).val,
-                tag: &raw mut (*n).val_tag,
-            }
-        }
+        unsafe { Slot::new(&raw mut (*n).val, &raw mut (*n).val_tag) }
     }
 
     /// The slot of integer key `i`, if it has one.
@@ -370,7 +373,7 @@ impl Table {
             return hash;
         }
         // SAFETY: the slot is that of a node of this table; `val` is the node's first field.
-        let index = unsafe { (slot.payload as *mut Node).offset_from(self.nodes) } as u32;
+        let index = unsafe { (slot.payload.as_ptr() as *mut Node).offset_from(self.nodes) } as u32;
         hash & !self.mask | index
     }
 
@@ -556,7 +559,7 @@ impl Table {
     /// The index of a key's node, be it dead.
     fn node_index(&self, hash_key: u64, key: Val) -> Option<usize> {
         let node = match self.find(hash_key, key) {
-            Some(slot) => slot.payload as *mut Node,
+            Some(slot) => slot.payload.as_ptr() as *mut Node,
             None => self.find_dead(hash_key, key)?,
         };
         // SAFETY: both pointers are into the node array; `val` is the node's first field.

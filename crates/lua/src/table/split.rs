@@ -329,10 +329,10 @@ impl Split {
         debug_assert!(i < self.old_slots());
         // SAFETY: below the size of the old array part.
         unsafe {
-            Slot {
-                payload: (self.old_array as *mut u64).sub(1 + i),
-                tag: self.old_array.add(i),
-            }
+            Slot::new(
+                (self.old_array as *mut u64).sub(1 + i),
+                self.old_array.add(i),
+            )
         }
     }
 
@@ -343,12 +343,7 @@ impl Split {
             let moved = i < t.array_size as usize || i >= self.old_slots();
             return Some(match moved {
                 // SAFETY: below the capacity of the table's array part.
-                true => unsafe {
-                    Slot {
-                        payload: (t.array as *mut u64).sub(1 + i),
-                        tag: t.array.add(i),
-                    }
-                },
+                true => unsafe { Slot::new((t.array as *mut u64).sub(1 + i), t.array.add(i)) },
                 false => self.old_slot(i),
             });
         }

@@ -635,8 +635,17 @@ impl Vm {
     /// Closes the captured variables at or above a stack slot of the running coroutine.
     #[inline]
     pub(crate) fn close_boxes(&mut self, from: usize) {
-        let mut t = self.current_gc();
+        let t = self.current_gc();
         let limit = t.slot(from.min(t.stack_size as usize - 1));
+        // SAFETY: boxes on the list are alive.
+        if !t.open.is_null() && unsafe { (*t.open).location } >= limit {
+            self.close_boxes_from(limit);
+        }
+    }
+
+    #[inline(never)]
+    fn close_boxes_from(&mut self, limit: *mut Val) {
+        let mut t = self.current_gc();
         // SAFETY: boxes on the list are alive.
         unsafe {
             while !t.open.is_null() && (*t.open).location >= limit {

@@ -318,7 +318,7 @@ fn finalizers_that_wait_outlast_a_preemption() {
         vm.heap.set_fuel(0);
         let exit = vm.enter_thread(co, 0, Entry::Again);
         assert!(matches!(exit, Exit::Preempted), "{exit:?}");
-        vm.heap.set_fuel(10_000);
+        vm.heap.set_fuel(100_000);
         let exit = vm.enter_thread(co, 0, Entry::Again);
         assert!(matches!(exit, Exit::Done(_)), "{exit:?}");
     }

@@ -98,15 +98,21 @@ impl Vm {
             && is_white_object(v)
             && self.heap.gc.phase == Phase::Mark
         {
-            self.heap.mark(v);
+            self.mark_stored(v);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn mark_stored(&mut self, v: Val) {
+        self.heap.mark(v);
     }
 
     /// A value that Rust holds on to.
     #[inline(always)]
     pub(crate) fn barrier_handle(&mut self, v: Val) {
         if self.heap.gc.phase == Phase::Mark {
-            self.heap.mark(v);
+            self.mark_stored(v);
         }
     }
 
@@ -116,9 +122,15 @@ impl Vm {
     #[inline(always)]
     pub(crate) fn barrier_open(&mut self, open: *mut UpBox) {
         if self.heap.gc.phase == Phase::Mark {
-            self.heap.mark_object(open);
-            self.heap.mark_object(self.current);
+            self.mark_open(open);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn mark_open(&mut self, open: *mut UpBox) {
+        self.heap.mark_object(open);
+        self.heap.mark_object(self.current);
     }
 
     /// A coroutine is about to run: what was scanned of it may change.

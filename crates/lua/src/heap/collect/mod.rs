@@ -22,7 +22,8 @@
 //!   until all that is gray has been scanned once: from then on (`remark`) every store marks.
 //!
 //! **The bound.** Work is counted in units of about one slot looked at; marking an object costs [`MARK_WORK`], freeing one [`FREE_WORK`].
-//! A step does [`STEP_WORK`] units and then the rest of the piece it is in. The largest pieces: a chunk whose every slot holds an
+//! A step does [`STEP_WORK`] units and then the rest of the piece it is in; the step that ends marking up to twice as much, and its
+//! piece three times. The largest pieces: a chunk whose every slot holds an
 //! object that is marked by it ([`MAX_PIECE`] units), and the end of marking (`finish_marking`), which scans
 //! what changed on the stacks of the coroutines that are running: some frames as a rule, the whole stacks (1,000,000 values each) of
 //! coroutines that called to their full depth and back between two steps. What a finalizer-less owner of Rust data (userdata, the
@@ -154,6 +155,8 @@ pub(crate) struct Collector {
     scanned_frames: HashMap<*mut Thread, Vec<u32>>,
     /// All that was gray has been scanned once.
     remark: bool,
+    /// The end of marking was tried, and turned up something white.
+    not_finished: bool,
     /// How far the roots that are many have been marked: handles, objects that wait for their finalizers, coroutines that ran.
     handles_at: usize,
     queue_at: usize,
@@ -233,6 +236,7 @@ impl Collector {
             gray_threads: Vec::new(),
             scanned_frames: HashMap::new(),
             remark: false,
+            not_finished: false,
             handles_at: 0,
             queue_at: 0,
             threads_at: 0,
@@ -477,6 +481,7 @@ impl Vm {
             self.heap.rescan(t);
         }
         if !self.heap.gc.gray.is_empty() {
+            self.heap.gc.not_finished = true;
             // They go on running.
             for &t in &self.heap.gc.gray_threads {
                 // SAFETY: threads on the list are marked, so alive.
@@ -530,8 +535,18 @@ impl Vm {
         self.heap.gc.live_end = self.live_end(true);
         let cycles = self.heap.gc.cycles;
         let start = self.heap.gc.work;
-        while self.heap.gc.work - start < budget && self.heap.gc.cycles == cycles {
+        let mut allowed = budget;
+        let mut extended = false;
+        while self.heap.gc.work - start < allowed && self.heap.gc.cycles == cycles {
+            let before = self.heap.gc.work;
             self.collect_piece();
+            if std::mem::take(&mut self.heap.gc.not_finished) && !extended {
+                // Were the step to end here, there would be something new on the stacks at the beginning of the next, and so on
+                // for ever. Once in a step there is more work to be had: for what was found, and for looking again.
+                let piece = self.heap.gc.work - before;
+                allowed = allowed.max(self.heap.gc.work - start + 2 * piece + STEP_WORK);
+                extended = true;
+            }
         }
         let ended = self.heap.gc.cycles != cycles;
         self.heap.gc.live_end = None;

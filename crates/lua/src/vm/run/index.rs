@@ -212,9 +212,8 @@ ops! { (vm, pc, base, i, k, frame)
     /// GETTABLE with a string key that the table does not have.
     #[inline(never)]
     inherited => {
-        match (*vm).index_chain((*rb(base, i)).raw_gc(), (*rc(base, i)).raw_gc()) {
-            Some(v) => put(ra(base, i), v),
-            None => return slow_get(vm, pc, base, i, k, frame),
+        if !follow_chain(vm, ra(base, i), (*rb(base, i)).raw_gc(), (*rc(base, i)).raw_gc()) {
+            return slow_get(vm, pc, base, i, k, frame);
         }
     }
 
@@ -311,7 +310,7 @@ ops! { (vm, pc, base, i, k, frame)
             Op::GETI => Val::int(i.c() as i64),
             _ => *kc(k, i),
         };
-        if !slow_value(vm, i, (*vm).index(object, key, on)) {
+        if !index_slowly(vm, i, object, key, on) {
             return;
         }
         return resume(vm);
@@ -321,7 +320,7 @@ ops! { (vm, pc, base, i, k, frame)
     slow_self => {
         save(frame, pc);
         let object = *ra(base, i).add(1);
-        if !slow_value(vm, i, (*vm).index(object, *kc(k, i), Operand::Register(i.b()))) {
+        if !index_slowly(vm, i, object, *kc(k, i), Operand::Register(i.b())) {
             return;
         }
         return resume(vm);
@@ -421,6 +420,28 @@ ops! { (vm, pc, base, i, k, frame)
         }
         return resume(vm);
     }
+}
+
+/// `register := t[key]` through a chain of plain tables; false: something else is on the way.
+#[inline(never)]
+unsafe fn follow_chain(vm: *mut Vm, register: *mut Val, t: Gc<Table>, key: Gc<Str>) -> bool {
+    // SAFETY: a register of the running frame.
+    unsafe {
+        match (*vm).index_chain(t, key) {
+            Some(v) => {
+                put(register, v);
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+/// `R[A] := object[key]` with all that can mean. The result is as for [`begin`].
+#[inline(never)]
+unsafe fn index_slowly(vm: *mut Vm, i: Instr, object: Val, key: Val, on: Operand) -> bool {
+    // SAFETY: the running frame is on top.
+    unsafe { slow_value(vm, i, (*vm).index(object, key, on)) }
 }
 
 /// `object[key] := value` with all that can mean. The result is as for [`begin`].
