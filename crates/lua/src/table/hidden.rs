@@ -189,8 +189,8 @@ pub(crate) fn clear_place(place: Place, gc: &Collector, weakness: Weakness) {
         // SAFETY: a node of a live table.
         Place::Node(n) => unsafe {
             let (key, val) = key_and_value(n);
-            let gone = gc.takes_value(val, weakness) || gc.takes_key(key, weakness);
-            if gone {
+            // The key of an entry without a value may have been freed long ago.
+            if !val.is_nil() && (gc.takes_value(val, weakness) || gc.takes_key(key, weakness)) {
                 (*n).val_tag = tag::NIL;
             }
             if (*n).val_tag == tag::NIL && (*n).key_tag >= tag::STR {

@@ -523,7 +523,12 @@ impl Vm {
             }
             gc.threshold = used + gc.step_bytes;
         }
+        // Finalizers wait for the end of this phase, and perhaps the program for them.
+        let waits = gc.phase == Phase::Resurrect && !gc.to_finalize.is_empty();
         self.heap.update_trigger();
+        if waits {
+            self.heap.interrupt();
+        }
     }
 
     /// Works off about `budget` units; true when a cycle ended.
