@@ -147,6 +147,7 @@ pub(crate) struct Collector {
 
     // ---- marking ----
     gray: Vec<Gray>,
+    pending: mark::Pending,
     /// Small tables that were stored to after their scan.
     gray_again: Vec<*mut Table>,
     /// Coroutines that ran after their scan, or may have: each once.
@@ -232,6 +233,7 @@ impl Collector {
             cycle_work: 0,
             work_per_kib: 128,
             gray: Vec::new(),
+            pending: mark::Pending::new(),
             gray_again: Vec::new(),
             gray_threads: Vec::new(),
             scanned_frames: HashMap::new(),
@@ -302,6 +304,9 @@ impl Heap {
     /// A piece of the work on objects with finalizers: the dead ones go to the queue, newest first. False when there is nothing left of it.
     fn resurrect_some(&mut self) -> bool {
         const PIECE: usize = CHUNK / 4;
+        if self.gc.gray.is_empty() {
+            self.mark_pending();
+        }
         if !self.gc.gray.is_empty() {
             self.scan_one();
             return true;
@@ -447,6 +452,11 @@ impl Vm {
         if !gc.gray.is_empty() {
             return self.heap.scan_one();
         }
+        self.heap.mark_pending();
+        let gc = &mut self.heap.gc;
+        if !gc.gray.is_empty() {
+            return;
+        }
         if !gc.remark {
             gc.remark = true;
             return;
@@ -480,6 +490,7 @@ impl Vm {
             let t = self.heap.gc.gray_threads[i];
             self.heap.rescan(t);
         }
+        self.heap.mark_pending();
         if !self.heap.gc.gray.is_empty() {
             self.heap.gc.not_finished = true;
             // They go on running.
@@ -648,6 +659,7 @@ impl Vm {
         let used = self.heap.used;
         let gc = &mut self.heap.gc;
         gc.gray.clear();
+        gc.pending.clear();
         gc.gray_again.clear();
         gc.gray_threads.clear();
         gc.scanned_frames.clear();

@@ -77,7 +77,9 @@ macro_rules! set_int {
         let object: *const Val = $object;
         if (*object).tag == tag::TABLE {
             let t: Gc<Table> = (*object).raw_gc();
-            if !t.is_plainly_writable() {
+            let value: *const Val = $value;
+            // The collector may be done with the table for a long time.
+            if !t.is_plainly_writable() && (t.header.extra != 0 || (*value).is_object()) {
                 return set_carefully($vm, $pc, $base, $i, $k, $frame);
             }
             let key: i64 = $key;
@@ -85,7 +87,6 @@ macro_rules! set_int {
             if index < t.array_size as u64 {
                 let slot = t.array_slot(index as usize);
                 if t.meta.is_null() || !slot.get().is_nil() {
-                    let value: *const Val = $value;
                     slot.set(*value);
                     return super::go!($vm, $pc, $base, $k, $frame);
                 }
