@@ -17,7 +17,8 @@ impl Vm {
             self.forget_dead_registers();
             self.collect_step();
         }
-        if self.heap.fuel < 0 {
+        // (There may be another interrupt already.)
+        if self.heap.fuel_left() < 0 {
             if self.run_depth > 1 {
                 return Err(Thrown::Stopped);
             }

@@ -6,7 +6,7 @@ use super::Vm;
 use super::coroutine::MAX_COROUTINE_DEPTH;
 use crate::function::LuaClosure;
 use crate::heap::Gc;
-use crate::heap::collect::mark_bits;
+use crate::heap::collect::Phase;
 use crate::native::{Action, Cont};
 use crate::op::Instr;
 use crate::stdlib::base::protected_done;
@@ -168,7 +168,7 @@ impl Vm {
             || from.hook.is_some()
             || co.hook.is_some()
             || !co.leaf.is_null()
-            || ONE && co.header.mark & mark_bits::BLACK != 0
+            || ONE && self.heap.gc.phase == Phase::Mark
         {
             return false;
         }

@@ -313,12 +313,14 @@ fn finalizers_that_wait_outlast_a_preemption() {
         vm.heap.set_fuel(fuel);
         let exit = vm.enter_thread(co, 0, Entry::Values);
         assert!(matches!(exit, Exit::Preempted), "{exit:?}");
-        vm.collect_everything();
-        vm.heap.interrupt();
-        vm.heap.set_fuel(0);
-        let exit = vm.enter_thread(co, 0, Entry::Again);
-        assert!(matches!(exit, Exit::Preempted), "{exit:?}");
-        vm.heap.set_fuel(100_000);
+        // Steps of the collector, each in a slice that is used up, until there is something to finalize.
+        while vm.heap.gc.to_finalize.is_empty() {
+            vm.heap.interrupt();
+            vm.heap.set_fuel(0);
+            let exit = vm.enter_thread(co, 0, Entry::Again);
+            assert!(matches!(exit, Exit::Preempted), "{exit:?}");
+        }
+        vm.heap.set_fuel(1_000_000);
         let exit = vm.enter_thread(co, 0, Entry::Again);
         assert!(matches!(exit, Exit::Done(_)), "{exit:?}");
     }
