@@ -408,13 +408,21 @@ ops! { (vm, pc, base, i, k, frame)
             Op::SETTABUP | Op::SETTABUPK => Operand::Upvalue(i.a()),
             _ => Operand::Register(i.a()),
         };
-        if object.tag == tag::TABLE
-            && key.tag == tag::INT
-            && object.raw_gc::<Table>().meta.is_null()
-            && object.raw_gc::<Table>().is_ordinary()
-        {
-            attempt!(vm, (*vm).table_set_int(object.raw_gc(), key.raw_int(), value));
-            return super::go!(vm, pc, base, k, frame);
+        // A new entry of a table that has no say in it.
+        if object.tag == tag::TABLE && object.raw_gc::<Table>().is_ordinary() {
+            let t: Gc<Table> = object.raw_gc();
+            let plain = match Gc::from_nullable(t.meta) {
+                None => true,
+                Some(meta) => (*vm).meta_field(meta, Event::NewIndex).is_nil(),
+            };
+            if plain && key.tag == tag::INT {
+                attempt!(vm, (*vm).table_set_int(t, key.raw_int(), value));
+                return super::go!(vm, pc, base, k, frame);
+            }
+            if plain && key.tag == tag::STR && key.raw_gc::<Str>().is_interned() {
+                attempt!(vm, (*vm).table_set_normal(t, key, value));
+                return super::go!(vm, pc, base, k, frame);
+            }
         }
         if !assign(vm, object, key, value, on) {
             return;
