@@ -19,6 +19,8 @@ use std::collections::HashSet;
 struct Check<'a> {
     vm: &'a Vm,
     alive: HashSet<usize>,
+    /// Dead ones too.
+    objects: HashSet<usize>,
     problems: Vec<String>,
     bytes: usize,
     /// Charges for code that were counted: prototypes of a chunk share one.
@@ -31,6 +33,7 @@ impl Vm {
         let mut check = Check {
             vm: self,
             alive: HashSet::new(),
+            objects: HashSet::new(),
             problems: Vec::new(),
             bytes: 0,
             code: HashSet::new(),
@@ -64,6 +67,7 @@ impl Vm {
         check
             .alive
             .extend(objects.iter().filter(|h| !dead(**h)).map(|h| *h as usize));
+        check.objects.extend(objects.iter().map(|h| *h as usize));
         for h in &objects {
             check.object(*h, dead(*h));
         }
@@ -91,7 +95,13 @@ impl Check<'_> {
                 .push(format!("{what}: value with tag {}", v.tag));
             return;
         }
-        if !self.alive.contains(&(v.payload as usize)) {
+        // To look at an entry of a hidden weak table revives its strings.
+        let revived = v.is_str() && self.objects.contains(&(v.payload as usize)) && {
+            // SAFETY: an object, by its address.
+            let mark = unsafe { (*v.header()).mark };
+            mark & mark_bits::WHITES == self.vm.heap.gc.white
+        };
+        if !self.alive.contains(&(v.payload as usize)) && !revived {
             self.problems.push(format!(
                 "{what}: refers to a dead object (tag {}, {:#x})",
                 v.tag, v.payload

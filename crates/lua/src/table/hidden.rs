@@ -166,7 +166,7 @@ impl Vm {
         self.heap.uncharge(freed);
         let before = (t.nodes, t.array);
         let round = self.heap.gc.weak_round;
-        self.heap.gc.changing_weak = Some(weakness);
+        self.heap.gc.changing_weak = Some((t.as_ptr(), weakness));
         let result = work(self);
         self.heap.gc.changing_weak = None;
         // A collection of everything in between has decided about all entries.

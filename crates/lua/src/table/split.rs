@@ -563,6 +563,9 @@ impl Vm {
                         let val = Table::node_slot(n).get();
                         if !self.heap.gc.takes_moved(key, val) {
                             self.put_moved(t, key, val)?;
+                            if (*n).val_tag == tag::NIL {
+                                self.unput(t, key);
+                            }
                         }
                         // The chain stays: what is behind it is still to be found.
                         (*n).val_tag = tag::NIL;
@@ -581,6 +584,9 @@ impl Vm {
                 if !val.is_nil() {
                     if !self.heap.gc.takes_moved(key, val) {
                         self.put_moved(t, key, val)?;
+                        if slot.get().is_nil() {
+                            self.unput(t, key);
+                        }
                     }
                     slot.set(Val::NIL);
                 }
@@ -603,6 +609,19 @@ impl Vm {
         }
         self.mark_moved(t, key, val);
         Ok(())
+    }
+
+    /// Room for an entry was made by a collection that took it away, from a weak table: what was put in the new parts goes again.
+    #[cold]
+    fn unput(&mut self, t: Gc<Table>, key: Val) {
+        let Some(slot) = t.find(self.heap.hash_key, key) else {
+            return;
+        };
+        slot.set(Val::NIL);
+        if key.is_object() {
+            // SAFETY: objects are keys of nodes only, whose value is their first field.
+            unsafe { (*(slot.payload.as_ptr() as *mut Node)).key_tag = tag::DEAD_KEY };
+        }
     }
 
     /// Puts a key that is in none of the table's parts into its nodes, and gives it more of them if need be.

@@ -54,7 +54,9 @@ impl Vm {
 
     /// An entry of a table moved to another node: a scan in progress may be past it already.
     pub(crate) fn barrier_moved(&mut self, t: Gc<Table>, node: *mut Node) {
-        if let (Some(weakness), Phase::Clear) = (self.heap.gc.changing_weak, self.heap.gc.phase) {
+        if let (Some((_, weakness)), Phase::Clear) =
+            (self.heap.gc.changing_weak, self.heap.gc.phase)
+        {
             return clear_place(Place::Node(node), &self.heap.gc, weakness);
         }
         if self.must_mark_moves(t) {

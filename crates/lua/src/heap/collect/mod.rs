@@ -180,7 +180,7 @@ pub(crate) struct Collector {
     /// Counts the times that hidden tables were given up.
     pub(crate) weak_round: u64,
     /// A hidden table has its parts for a store: what moves in it is marked, or goes if it is known to be dead.
-    pub(crate) changing_weak: Option<Weakness>,
+    pub(crate) changing_weak: Option<(*mut Table, Weakness)>,
 
     // ---- finalizers ----
     /// Objects with finalizers, oldest first. While dead ones are being taken out there are gaps (nil).

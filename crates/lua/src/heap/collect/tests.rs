@@ -97,3 +97,35 @@ fn a_step_for_a_program_that_stops_in_any_phase() {
         }
     }
 }
+
+/// Weak tables that grow where the memory limit makes the allocation collect everything, in any phase that a collection is in.
+#[test]
+fn weak_tables_that_grow_at_the_memory_limit() {
+    let source = "local kinds = {'k', 'v', 'kv'} local kept = {} local n, full = 0, 0
+        for round = 1, 60 do
+            local w
+            local ok, message = pcall(function()
+                w = setmetatable({}, {__mode = kinds[round % 3 + 1]})
+                for i = 1, 3000 do
+                    local o = {i}
+                    w[o] = o w[i] = {i} w['k' .. i] = o
+                    kept[i % 50 + 1] = o
+                    n = n + 1
+                end
+            end)
+            if not ok then assert(message == 'not enough memory') full = full + 1 end
+            if w then for k, v in next, w do assert(v[1]) end end
+            w = nil
+        end
+        assert(n > 1000)";
+    for room in 0..12 {
+        let (mut vm, closure) = load(source);
+        vm.heap.verify = true;
+        vm.heap.limit = vm.heap.used + 60_000 + room * 7_001;
+        vm.heap.update_trigger();
+        let co = coroutine(&mut vm, closure);
+        let exit = vm.enter_thread(co, 0, Entry::Values);
+        assert!(matches!(exit, Exit::Done(_)), "{exit:?} {:?}", vm.thrown);
+        assert_eq!(vm.check_heap(), Vec::<String>::new());
+    }
+}

@@ -60,7 +60,7 @@ impl Collector {
     /// Whether an entry of a hidden table that is being moved for a store goes instead.
     pub(crate) fn takes_moved(&self, key: Val, val: Val) -> bool {
         match self.changing_weak {
-            Some(weakness) if self.phase == Phase::Clear => {
+            Some((_, weakness)) if self.phase == Phase::Clear => {
                 self.takes_value(val, weakness) || self.takes_key(key, weakness)
             }
             _ => false,
@@ -186,7 +186,13 @@ impl Heap {
         };
         // SAFETY: tables on the list are alive.
         let mut t = unsafe { Gc::from_ptr(t) };
-        let Some(weakness) = t.weakness() else {
+        // A table that has its parts for a store is cleared too, where the memory limit brings everything to an end meanwhile.
+        let changing = self
+            .gc
+            .changing_weak
+            .filter(|(table, _)| *table == t.as_ptr());
+        let hidden = t.weakness();
+        let Some(weakness) = hidden.or(changing.map(|(_, weakness)| weakness)) else {
             self.gc.weak.pop();
             return true;
         };
@@ -201,8 +207,10 @@ impl Heap {
         if end >= total {
             self.gc.clear_from = 0;
             self.gc.weak.pop();
-            let freed = t.show(&mut self.parts);
-            self.uncharge(freed);
+            if hidden.is_some() {
+                let freed = t.show(&mut self.parts);
+                self.uncharge(freed);
+            }
             t.header.mark |= BLACK;
         }
         true
