@@ -20,8 +20,9 @@ const CLASSES: usize = SMALL / GRANULE + 1;
 const MAPPED: usize = 512 * 1024;
 /// Large parts go back to the system in pieces of this many bytes (a multiple of every page size),
 const LEAVING_PIECE: usize = 256 * 1024;
-/// and at once when there are more than this.
-const MAX_LEAVING: usize = 64 * 1024 * 1024;
+/// and at once when there are more than this and a share of what the VM uses: they are charged to nobody.
+const MAX_LEAVING: usize = 2 * 1024 * 1024;
+const LEAVING_SHARE: usize = 16;
 /// Bytes that a small VM keeps; a large one keeps a share of what it uses ([`Parts::keep_for`]).
 const MAX_KEPT: usize = 128 * 1024;
 const KEPT_SHARE: usize = 8;
@@ -39,6 +40,7 @@ pub(crate) struct Parts {
     /// Large parts that were given back and are on their way to the system: it takes a while for each page.
     leaving: Vec<(*mut u8, usize)>,
     leaving_bytes: usize,
+    leaving_limit: usize,
 }
 
 /// The block of a part.
@@ -61,6 +63,7 @@ impl Parts {
             limit: MAX_KEPT,
             leaving: Vec::new(),
             leaving_bytes: 0,
+            leaving_limit: MAX_LEAVING,
         }
     }
 
@@ -118,7 +121,7 @@ impl Parts {
                 self.leaving.push((part, bytes));
                 self.leaving_bytes += bytes;
                 // What is not charged any more is not to pile up.
-                while self.leaving_bytes > MAX_LEAVING {
+                while self.leaving_bytes > self.leaving_limit {
                     self.let_some_go();
                 }
                 return;
@@ -191,6 +194,7 @@ impl Parts {
     pub(crate) fn keep_for(&mut self, used: usize) {
         if self.limit > 0 {
             self.limit = MAX_KEPT + used / KEPT_SHARE;
+            self.leaving_limit = MAX_LEAVING + used / LEAVING_SHARE;
         }
     }
 

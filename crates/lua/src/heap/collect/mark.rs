@@ -122,9 +122,9 @@ impl Heap {
             (*h).mark = mark & !EPHEMERON_KEY;
             if mark & EPHEMERON_KEY != 0 {
                 let waiting = self.gc.waiting_for_key.remove(&(h as usize));
-                self.gc
-                    .released
-                    .extend(waiting.into_iter().flatten().filter(|v| v.is_object()));
+                if let Some(waiting) = waiting {
+                    self.gc.released.extend_from_slice(waiting.values());
+                }
             }
             if (*h).kind == tag::STR {
                 (*h).mark |= BLACK;
@@ -155,6 +155,7 @@ impl Heap {
             Some(mode) => Weakness {
                 keys: mode.as_bytes().contains(&b'k'),
                 values: mode.as_bytes().contains(&b'v'),
+                resurrected: false,
             },
         }
     }

@@ -163,7 +163,7 @@ pub(crate) struct Collector {
     queue_at: usize,
     threads_at: usize,
     /// Values that wait for their key (an address) to be marked.
-    waiting_for_key: BTreeMap<usize, Vec<Val>>,
+    waiting_for_key: BTreeMap<usize, weak::Waiting>,
     /// Values whose key has been marked, to be marked next.
     released: Vec<Val>,
     /// `RESURRECTED` while what is marked is alive for finalizers only.
@@ -586,9 +586,9 @@ impl Vm {
         ended
     }
 
-    /// Collection is charged to whoever allocates: about one instruction for four units.
+    /// Collection is charged to whoever allocates: about one instruction for an object.
     fn charge_work(&mut self, work: usize) {
-        let fuel = self.heap.fuel_left() - (work / 4) as i64;
+        let fuel = self.heap.fuel_left() - (work / 8) as i64;
         self.heap.set_fuel(fuel);
     }
 

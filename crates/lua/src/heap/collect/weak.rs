@@ -9,18 +9,44 @@ use crate::heap::{Gc, Header, Heap};
 use crate::table::{Place, Table, clear_place};
 use crate::value::{Val, tag};
 use crate::vm::Vm;
+use std::collections::btree_map::Entry;
 
 /// What a table does not keep alive.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Weakness {
     pub(crate) keys: bool,
     pub(crate) values: bool,
+    /// The table itself was found alive for a finalizer only: values that are too stay in it.
+    pub(crate) resurrected: bool,
+}
+
+/// Values that wait for one key: hardly ever more than one.
+pub(super) enum Waiting {
+    One(Val),
+    Many(Vec<Val>),
+}
+
+impl Waiting {
+    fn push(&mut self, v: Val) {
+        match self {
+            Waiting::One(first) => *self = Waiting::Many(vec![*first, v]),
+            Waiting::Many(all) => all.push(v),
+        }
+    }
+
+    pub(super) fn values(&self) -> &[Val] {
+        match self {
+            Waiting::One(v) => std::slice::from_ref(v),
+            Waiting::Many(all) => all,
+        }
+    }
 }
 
 impl Weakness {
     pub(super) const NONE: Weakness = Weakness {
         keys: false,
         values: false,
+        resurrected: false,
     };
 }
 
@@ -42,7 +68,7 @@ impl Collector {
             self.keep(v.header());
             return false;
         }
-        self.is_dead(v.header()) || mark & RESURRECTED != 0
+        self.is_dead(v.header()) || !weakness.resurrected && mark & RESURRECTED != 0
     }
 
     /// Whether an entry must go because of its key.
@@ -78,7 +104,8 @@ impl Collector {
 
 impl Heap {
     /// Hides a table that was found to be weak; false where there is no memory for it (it is strong then, this time).
-    pub(super) fn hide_weak(&mut self, mut t: Gc<Table>, weakness: Weakness) -> bool {
+    pub(super) fn hide_weak(&mut self, mut t: Gc<Table>, mut weakness: Weakness) -> bool {
+        weakness.resurrected = self.gc.resurrected != 0;
         let gc = &raw const self.gc;
         let Some(bytes) = t.hide(&mut self.parts, gc, weakness) else {
             return false;
@@ -161,11 +188,12 @@ impl Heap {
             self.gc.work += 8;
             // SAFETY: the key is a live object.
             unsafe { (*key.header()).mark |= EPHEMERON_KEY };
-            self.gc
-                .waiting_for_key
-                .entry(key.payload as usize)
-                .or_default()
-                .push(val);
+            match self.gc.waiting_for_key.entry(key.payload as usize) {
+                Entry::Vacant(entry) => {
+                    entry.insert(Waiting::One(val));
+                }
+                Entry::Occupied(mut entry) => entry.get_mut().push(val),
+            }
         }
     }
 
