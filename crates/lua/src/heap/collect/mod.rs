@@ -283,6 +283,12 @@ impl Collector {
         unsafe { (*h).mark & WHITES == self.white ^ WHITES }
     }
 
+    /// Forgets what is known about stacks: it holds for one round of marking.
+    fn forget_stacks(&mut self) {
+        self.gray_threads.clear();
+        self.scanned_frames.clear();
+    }
+
     /// Whether finalizers can be called: there are some, and what they can reach is marked.
     pub(crate) fn has_finalizers(&self) -> bool {
         !self.to_finalize.is_empty() && self.phase != Phase::Resurrect
@@ -503,8 +509,7 @@ impl Vm {
         let used = self.heap.used;
         let gc = &mut self.heap.gc;
         debug_assert!(gc.gray_again.is_empty());
-        gc.gray_threads.clear();
-        gc.scanned_frames.clear();
+        gc.forget_stacks();
         gc.phase = Phase::Resurrect;
         gc.white ^= WHITES;
         gc.resurrected = RESURRECTED;
@@ -549,6 +554,7 @@ impl Vm {
         }
         self.heap.gc.busy = true;
         self.heap.gc.live_end = self.live_end(true);
+        self.heap.parts.let_some_go();
         let cycles = self.heap.gc.cycles;
         let start = self.heap.gc.work;
         let mut allowed = budget;
@@ -595,12 +601,12 @@ impl Vm {
     fn collect_piece(&mut self) {
         let before = self.heap.gc.work;
         self.heap.gc.work += 1;
-        self.heap.parts.let_some_go();
         match self.heap.gc.phase {
             Phase::Pause => self.start_cycle(),
             Phase::Mark => self.mark_some(),
             Phase::Resurrect => {
                 if !self.heap.resurrect_some() {
+                    self.heap.gc.forget_stacks();
                     self.heap.gc.resurrected = 0;
                     self.heap.gc.phase = Phase::Clear;
                 }
@@ -661,8 +667,7 @@ impl Vm {
         gc.gray.clear();
         gc.pending.clear();
         gc.gray_again.clear();
-        gc.gray_threads.clear();
-        gc.scanned_frames.clear();
+        gc.forget_stacks();
         gc.waiting_for_key.clear();
         gc.used_at_decision = used;
         gc.freed = 0;

@@ -98,6 +98,39 @@ fn a_step_for_a_program_that_stops_in_any_phase() {
     }
 }
 
+/// A coroutine with many frames that only a dead object's finalizer reaches: what was noted about its stack when it was brought
+/// back says nothing in the next cycle.
+#[test]
+fn a_deep_coroutine_is_brought_back() {
+    let vm = runs(
+        "local saved
+        local function deep(n)
+            local here = {n}
+            if n == 0 then
+                coroutine.yield()
+            else
+                deep(n - 1)
+            end
+            assert(here[1] == n)
+        end
+        for round = 1, 6 do
+            local co = coroutine.create(deep)
+            coroutine.resume(co, 60)
+            setmetatable({co = co}, {__gc = function(o) saved = o.co end})
+            co = nil
+            collectgarbage()
+            local co = saved
+            saved = nil
+            assert(co and coroutine.status(co) == 'suspended')
+            for i = 1, 3000 do local t = {i} end
+            collectgarbage()
+            for i = 1, 300 do local t = {i} end
+            assert(coroutine.resume(co))
+        end",
+    );
+    assert!(vm.heap.gc.cycles > 12);
+}
+
 /// Weak tables that grow where the memory limit makes the allocation collect everything, in any phase that a collection is in.
 #[test]
 fn weak_tables_that_grow_at_the_memory_limit() {
