@@ -175,6 +175,16 @@ impl UpBox {
     pub(crate) fn next_open(&self) -> *mut UpBox {
         self.closed.payload as *mut UpBox
     }
+    /// Gives an open box its own copy of the value. It must have been taken off its coroutine's list.
+    ///
+    /// # Safety
+    /// The stack slot is there.
+    #[inline(always)]
+    pub(crate) unsafe fn close(&mut self) {
+        // SAFETY: the caller's promise.
+        self.closed = unsafe { *self.location };
+        self.location = &raw mut self.closed;
+    }
 }
 
 impl LuaClosure {

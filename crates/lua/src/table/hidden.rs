@@ -10,7 +10,7 @@
 //! - Strings are values: no entry goes because of one; those that are met are alive from then on.
 //! - A hidden table is gray. Stores into one mark what it holds strongly ([`Vm::barrier_weak`]).
 
-use super::{KIND_HIDDEN, KIND_SPLIT, Node, Place, Slot, Table, dummy};
+use super::{KIND_HIDDEN, KIND_SPLIT, Place, Slot, Table, dummy};
 use crate::heap::Gc;
 use crate::heap::collect::{Collector, Weakness};
 use crate::heap::parts::Parts;
@@ -131,8 +131,7 @@ impl Hidden {
             let Some((next, key, val)) = self.table.entry_from(at, stop - at)? else {
                 return Ok(None);
             };
-            let gc = self.gc();
-            if !gc.takes_value(val, self.weakness) && !gc.takes_key(key, self.weakness) {
+            if !self.gc().takes_entry(key, val, self.weakness) {
                 return Ok(Some((next, key, val)));
             }
             at = next;
@@ -188,32 +187,13 @@ pub(crate) fn clear_place(place: Place, gc: &Collector, weakness: Weakness) {
         }
         // SAFETY: a node of a live table.
         Place::Node(n) => unsafe {
-            let (key, val) = key_and_value(n);
             // The key of an entry without a value may have been freed long ago.
-            if !val.is_nil() && (gc.takes_value(val, weakness) || gc.takes_key(key, weakness)) {
+            if (*n).val_tag != tag::NIL && gc.takes_entry((*n).key(), (*n).value(), weakness) {
                 (*n).val_tag = tag::NIL;
             }
             if (*n).val_tag == tag::NIL && (*n).key_tag >= tag::STR {
                 (*n).key_tag = tag::DEAD_KEY;
             }
         },
-    }
-}
-
-/// # Safety
-/// A node of a live table.
-unsafe fn key_and_value(n: *mut Node) -> (Val, Val) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        (
-            Val {
-                payload: (*n).key,
-                tag: (*n).key_tag,
-            },
-            Val {
-                payload: (*n).val,
-                tag: (*n).val_tag,
-            },
-        )
     }
 }

@@ -9,43 +9,9 @@ use std::ptr::null_mut;
 /// ones are filled here.
 const UNTOUCHED: usize = 128 * 1024;
 
-/// A new array part with the entries of the old one, as many as fit; null when the system has no memory.
-///
-/// # Safety
-/// `old` is an array part of `old_slots` slots (or `old_slots` is 0).
+/// A new array part, for entries that move there later; null when the system has no memory. The slots below `known` have no tags yet.
 #[inline(always)]
-pub(super) unsafe fn new_array(
-    parts: &mut Parts,
-    old: *mut u8,
-    old_slots: usize,
-    slots: usize,
-) -> *mut u8 {
-    let bytes = Table::array_bytes(slots);
-    // SAFETY: the part is not empty; the copies stay within both blocks.
-    unsafe {
-        let block = match bytes {
-            UNTOUCHED.. => parts.allocate_zeroed(bytes),
-            _ => parts.allocate(bytes),
-        };
-        if block.is_null() {
-            return null_mut();
-        }
-        let array = block.add(slots * 8);
-        let kept = old_slots.min(slots);
-        if kept > 0 {
-            std::ptr::copy_nonoverlapping(old.sub(kept * 8), array.sub(kept * 8), kept * 8);
-            std::ptr::copy_nonoverlapping(old, array, kept);
-        }
-        if bytes < UNTOUCHED {
-            std::ptr::write_bytes(array.add(kept), tag::NIL, slots - kept);
-        }
-        array
-    }
-}
-
-/// As [`new_array`], for entries that move there later; null when the system has no memory. The slots below `known` get their
-/// tags when they move.
-pub(super) fn large_array(parts: &mut Parts, slots: usize, known: usize) -> *mut u8 {
+pub(super) fn unfilled_array(parts: &mut Parts, slots: usize, known: usize) -> *mut u8 {
     let bytes = Table::array_bytes(slots);
     // SAFETY: the part is not empty; tags lie behind the payloads.
     unsafe {
@@ -62,6 +28,40 @@ pub(super) fn large_array(parts: &mut Parts, slots: usize, known: usize) -> *mut
             std::ptr::write_bytes(array.add(known), tag::NIL, slots - known);
         }
         array
+    }
+}
+
+/// A new array part with the entries of the old one, as many as fit; null when the system has no memory.
+///
+/// # Safety
+/// `old` is an array part of `old_slots` slots (or `old_slots` is 0).
+#[inline(always)]
+pub(super) unsafe fn new_array(
+    parts: &mut Parts,
+    old: *mut u8,
+    old_slots: usize,
+    slots: usize,
+) -> *mut u8 {
+    let array = unfilled_array(parts, slots, old_slots);
+    let kept = old_slots.min(slots);
+    if !array.is_null() && kept > 0 {
+        // SAFETY: the copies stay within both parts.
+        unsafe { copy_slots(old, array, 0, kept) };
+    }
+    array
+}
+
+/// Copies `n` slots from index `from` on, from one array part to the same places of another.
+///
+/// # Safety
+/// Both parts have these slots.
+#[inline(always)]
+pub(super) unsafe fn copy_slots(old: *mut u8, new: *mut u8, from: usize, n: usize) {
+    // SAFETY: the caller's promise; payloads lie below the middle, in the other direction.
+    unsafe {
+        let end = (from + n) * 8;
+        std::ptr::copy_nonoverlapping(old.sub(end), new.sub(end), n * 8);
+        std::ptr::copy_nonoverlapping(old.add(from), new.add(from), n);
     }
 }
 

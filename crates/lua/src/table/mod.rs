@@ -51,6 +51,23 @@ pub(crate) struct Node {
 
 const _: () = assert!(size_of::<Node>() == 24);
 
+impl Node {
+    #[inline(always)]
+    pub(crate) fn key(&self) -> Val {
+        Val {
+            payload: self.key,
+            tag: self.key_tag,
+        }
+    }
+    #[inline(always)]
+    pub(crate) fn value(&self) -> Val {
+        Val {
+            payload: self.val,
+            tag: self.val_tag,
+        }
+    }
+}
+
 /// The hash part of a table that has none: one node, never written.
 struct DummyNode(Node);
 // SAFETY: the node is only read.
@@ -642,10 +659,7 @@ impl Table {
             // SAFETY: `n` is below the node count.
             unsafe {
                 if (*n).val_tag != tag::NIL {
-                    let key = Val {
-                        payload: (*n).key,
-                        tag: (*n).key_tag,
-                    };
+                    let key = (*n).key();
                     return Ok(Some((at + 1, key, Self::node_slot(n).get())));
                 }
             }
@@ -672,12 +686,7 @@ impl Table {
 
     fn main_position(&self, hash_key: u64, n: *mut Node) -> *mut Node {
         // SAFETY: `n` is a live node with a value, so its key is alive.
-        let key = unsafe {
-            Val {
-                payload: (*n).key,
-                tag: (*n).key_tag,
-            }
-        };
+        let key = unsafe { (*n).key() };
         self.node(self.hash_of(hash_key, key) & self.mask)
     }
 

@@ -110,10 +110,7 @@ impl Census {
             // SAFETY: below the node count.
             unsafe {
                 if (*n).val_tag != tag::NIL {
-                    self.add(Val {
-                        payload: (*n).key,
-                        tag: (*n).key_tag,
-                    });
+                    self.add((*n).key());
                 }
             }
         }
@@ -244,10 +241,7 @@ impl Vm {
             for i in (0..old_count).rev() {
                 let n = old_nodes.add(i);
                 if (*n).val_tag != tag::NIL {
-                    let key = Val {
-                        payload: (*n).key,
-                        tag: (*n).key_tag,
-                    };
+                    let key = (*n).key();
                     self.replace(&mut t, key, Table::node_slot(n).get());
                 }
             }

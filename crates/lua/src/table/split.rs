@@ -21,7 +21,7 @@
 //!   still larger hash part is begun.
 //! - Moving is a store: a black table's entries are marked when they move.
 
-use super::memory::{free_array, free_nodes, large_array, new_nodes};
+use super::memory::{copy_slots, free_array, free_nodes, new_nodes, unfilled_array};
 use super::{ASIDE, KIND_SPLIT, MAX_HASH_BITS, MAX_WHOLE_NODES, Node, Placed, Slot, Table, dummy};
 use crate::heap::Gc;
 use crate::heap::parts::Parts;
@@ -246,11 +246,7 @@ impl Table {
             }
             // SAFETY: a node of this table.
             Place::Node(n) => unsafe {
-                let key = Val {
-                    payload: (*n).key,
-                    tag: (*n).key_tag,
-                };
-                ((*n).val_tag != tag::NIL).then(|| (key, Self::node_slot(n).get()))
+                ((*n).val_tag != tag::NIL).then(|| ((*n).key(), (*n).value()))
             },
         }
     }
@@ -444,7 +440,7 @@ impl Vm {
             n => new_nodes(parts, n),
         };
         let array = match moves_array && capacity > 0 {
-            true => large_array(parts, capacity, old_array_size),
+            true => unfilled_array(parts, capacity, old_array_size),
             false => null_mut(),
         };
         if split.is_null() || nodes.is_null() || moves_array && capacity > 0 && array.is_null() {
@@ -512,11 +508,7 @@ impl Vm {
         }
         let n = (end - from).min(MOVED_SLOTS as usize);
         // SAFETY: both array parts have these slots.
-        unsafe {
-            let (old, new) = (split.old_array, t.array);
-            std::ptr::copy_nonoverlapping(old.sub((from + n) * 8), new.sub((from + n) * 8), n * 8);
-            std::ptr::copy_nonoverlapping(old.add(from), new.add(from), n);
-        }
+        unsafe { copy_slots(split.old_array, t.array, from, n) };
         t.array_size = (from + n) as u32;
         self.heap.spend((n / 8) as i64);
         self.settle_if_moved(t);
@@ -556,10 +548,7 @@ impl Vm {
                 unsafe {
                     let n = first.nodes.add(first.left as usize - 1);
                     if (*n).val_tag != tag::NIL {
-                        let key = Val {
-                            payload: (*n).key,
-                            tag: (*n).key_tag,
-                        };
+                        let key = (*n).key();
                         let val = Table::node_slot(n).get();
                         if !self.heap.gc.takes_moved(key, val) {
                             self.put_moved(t, key, val)?;

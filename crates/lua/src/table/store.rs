@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** what is stored goes through the collector's barrier here.
 
-use super::{KIND_HIDDEN, KIND_SPLIT, Placed, Table};
+use super::{ASIDE, KIND_SPLIT, Placed, Slot, Table};
 use crate::heap::Gc;
 use crate::native::Thrown;
 use crate::number::float_to_int;
@@ -52,13 +52,32 @@ impl Vm {
         val: Val,
     ) -> Result<(), Thrown> {
         t.header.flags = 0;
-        if t.header.extra & (KIND_SPLIT | KIND_HIDDEN) != 0 {
+        let hash_key = self.heap.hash_key;
+        self.store(t, key, val, |t| t.find(hash_key, key))
+    }
+
+    /// `t[i] = val` without metamethods.
+    pub(crate) fn table_set_int(&mut self, t: Gc<Table>, i: i64, val: Val) -> Result<(), Thrown> {
+        let val = self.script_value(val);
+        self.store(t, Val::int(i), val, |t| t.find_int(i))
+    }
+
+    /// Stores under a normalised key, whose slot is where `find` finds it, if there is one.
+    #[inline(always)]
+    fn store(
+        &mut self,
+        t: Gc<Table>,
+        key: Val,
+        val: Val,
+        find: impl FnOnce(&Table) -> Option<Slot>,
+    ) -> Result<(), Thrown> {
+        if t.header.extra & ASIDE != 0 {
             if t.hidden().is_some() {
                 return self.set_hidden(t, key, val);
             }
             self.move_slots(t);
         }
-        if let Some(slot) = t.find(self.heap.hash_key, key) {
+        if let Some(slot) = find(&t) {
             slot.set(val);
             self.barrier_table(t, val);
             return Ok(());
@@ -67,26 +86,6 @@ impl Vm {
             return Ok(());
         }
         self.table_insert(t, key, val)
-    }
-
-    /// `t[i] = val` without metamethods.
-    pub(crate) fn table_set_int(&mut self, t: Gc<Table>, i: i64, val: Val) -> Result<(), Thrown> {
-        let val = self.script_value(val);
-        if t.header.extra & (KIND_SPLIT | KIND_HIDDEN) != 0 {
-            if t.hidden().is_some() {
-                return self.set_hidden(t, Val::int(i), val);
-            }
-            self.move_slots(t);
-        }
-        if let Some(slot) = t.find_int(i) {
-            slot.set(val);
-            self.barrier_table(t, val);
-            return Ok(());
-        }
-        if val.is_nil() {
-            return Ok(());
-        }
-        self.table_insert(t, Val::int(i), val)
     }
 
     /// Inserts a normalised key that is not in the table, with a value that is not nil.

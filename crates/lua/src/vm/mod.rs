@@ -651,8 +651,7 @@ impl Vm {
             while !t.open.is_null() && (*t.open).location >= limit {
                 let b = t.open;
                 t.open = (*b).next_open();
-                (*b).closed = *(*b).location;
-                (*b).location = &raw mut (*b).closed;
+                (*b).close();
                 let v = (*b).closed;
                 self.barrier(&raw mut (*b).header, v);
                 self.barrier_open(t.open);

@@ -9,7 +9,7 @@
 
 use super::mark::is_white_object;
 use super::mark_bits::*;
-use super::{Collector, Gray, LARGE_TABLE, Phase};
+use super::{Collector, LARGE_TABLE, Phase};
 use crate::function::UpBox;
 use crate::heap::{Gc, Header, Heap};
 use crate::table::{Node, Place, Table, clear_place};
@@ -62,14 +62,8 @@ impl Vm {
         if self.must_mark_moves(t) {
             // SAFETY: the node is live.
             unsafe {
-                self.heap.mark(Val {
-                    payload: (*node).key,
-                    tag: (*node).key_tag,
-                });
-                self.heap.mark(Val {
-                    payload: (*node).val,
-                    tag: (*node).val_tag,
-                });
+                self.heap.mark((*node).key());
+                self.heap.mark((*node).value());
             }
         }
     }
@@ -85,10 +79,7 @@ impl Vm {
     /// A table's parts were replaced: a scan in progress has lost its place.
     pub(crate) fn barrier_resized(&mut self, t: Gc<Table>) {
         if t.header.mark & BLACK != 0 && self.heap.gc.phase == Phase::Mark {
-            self.heap.gc.gray.push(Gray {
-                object: t.header(),
-                from: 0,
-            });
+            self.heap.push_gray(t.header(), 0);
         }
     }
 

@@ -65,13 +65,10 @@ impl Heap {
     /// Marks a value that a scan has come upon, or rather the one that it came upon some values ago.
     #[inline(always)]
     fn mark_soon(&mut self, v: Val) {
-        if v.is_object() {
-            self.mark_header_soon(v.header());
+        if !v.is_object() {
+            return;
         }
-    }
-
-    #[inline(always)]
-    fn mark_header_soon(&mut self, h: *mut Header) {
+        let h = v.header();
         prefetch(h);
         let pending = &mut self.gc.pending;
         let slot = &mut pending.ring[pending.at % PENDING];
@@ -134,7 +131,7 @@ impl Heap {
                     prefetch((*t).array);
                     prefetch((*t).nodes);
                 }
-                self.gc.gray.push(Gray { object: h, from: 0 });
+                self.push_gray(h, 0);
             }
         }
     }
@@ -265,9 +262,9 @@ impl Heap {
         for i in from..end.min(extent) {
             self.mark(t.get(i));
         }
-        t.clear_slots(from.max(extent), end);
-        let dead = end.saturating_sub(from.max(extent));
-        self.gc.work += end - from - dead + dead / 8;
+        let dead_from = extent.clamp(from, end);
+        t.clear_slots(dead_from, end);
+        self.gc.work += dead_from - from + (end - dead_from) / 8;
     }
 
     /// Scans a coroutine: its stack frame by frame, about a chunk of it.
@@ -405,14 +402,8 @@ impl Heap {
                     (*n).key_tag = tag::DEAD_KEY;
                 }
             } else {
-                self.mark_soon(Val {
-                    payload: (*n).key,
-                    tag: (*n).key_tag,
-                });
-                self.mark_soon(Val {
-                    payload: (*n).val,
-                    tag: (*n).val_tag,
-                });
+                self.mark_soon((*n).key());
+                self.mark_soon((*n).value());
             }
         }
     }

@@ -269,7 +269,7 @@ impl Collector {
         }
     }
 
-    /// A string found in the intern table may be dead and not swept yet: it is alive again.
+    /// A string found in the intern table, or in a weak one, may be dead and not swept yet: it is alive again.
     #[inline(always)]
     pub(crate) fn revive(&self, h: &mut Header) {
         if self.is_decided() && h.mark & WHITES == self.white ^ WHITES {
@@ -369,8 +369,7 @@ impl Heap {
                     }
                     self.gc.work += 4;
                     (*thread).open = (*open).next_open();
-                    (*open).closed = *(*open).location;
-                    (*open).location = &raw mut (*open).closed;
+                    (*open).close();
                 }
             }
             if (*thread).open.is_null() {

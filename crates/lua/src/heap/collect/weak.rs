@@ -5,7 +5,7 @@
 use super::mark::is_white_object;
 use super::mark_bits::*;
 use super::{CHUNK, Collector, Phase};
-use crate::heap::{Gc, Header, Heap};
+use crate::heap::{Gc, Heap};
 use crate::table::{Place, Table, clear_place};
 use crate::value::{Val, tag};
 use crate::vm::Vm;
@@ -65,39 +65,38 @@ impl Collector {
         // SAFETY: objects in weak tables have not been swept before these are cleared.
         let mark = unsafe { (*v.header()).mark };
         if v.is_str() {
-            self.keep(v.header());
+            // SAFETY: as above.
+            self.revive(unsafe { &mut *v.header() });
             return false;
         }
         self.is_dead(v.header()) || !weakness.resurrected && mark & RESURRECTED != 0
     }
 
     /// Whether an entry must go because of its key.
-    pub(crate) fn takes_key(&self, key: Val, weakness: Weakness) -> bool {
+    fn takes_key(&self, key: Val, weakness: Weakness) -> bool {
         if !weakness.keys || !key.is_object() || !self.is_decided() {
             return false;
         }
         if key.is_str() {
-            self.keep(key.header());
+            // SAFETY: as in `takes_value`.
+            self.revive(unsafe { &mut *key.header() });
             return false;
         }
         self.is_dead(key.header())
+    }
+
+    /// Whether an entry must go.
+    pub(crate) fn takes_entry(&self, key: Val, val: Val, weakness: Weakness) -> bool {
+        self.takes_value(val, weakness) || self.takes_key(key, weakness)
     }
 
     /// Whether an entry of a hidden table that is being moved for a store goes instead.
     pub(crate) fn takes_moved(&self, key: Val, val: Val) -> bool {
         match self.changing_weak {
             Some((_, weakness)) if self.phase == Phase::Clear => {
-                self.takes_value(val, weakness) || self.takes_key(key, weakness)
+                self.takes_entry(key, val, weakness)
             }
             _ => false,
-        }
-    }
-
-    /// A dead string is alive again.
-    fn keep(&self, h: *mut Header) {
-        if self.is_dead(h) {
-            // SAFETY: as above.
-            unsafe { (*h).mark = (*h).mark & !WHITES | self.white };
         }
     }
 }
@@ -154,14 +153,8 @@ impl Heap {
                 // SAFETY: a node of a live table.
                 Place::Node(n) => unsafe {
                     if (*n).val_tag != tag::NIL {
-                        let key = Val {
-                            payload: (*n).key,
-                            tag: (*n).key_tag,
-                        };
-                        let val = Val {
-                            payload: (*n).val,
-                            tag: (*n).val_tag,
-                        };
+                        let key = (*n).key();
+                        let val = (*n).value();
                         self.mark_strong_part(key, val, weakness);
                     }
                 },
@@ -270,9 +263,6 @@ impl Vm {
             self.heap.mark(key);
             return self.heap.mark(val);
         };
-        if key.tag == tag::INT && weakness.keys && !weakness.values {
-            return self.heap.mark(val);
-        }
         self.heap.mark_strong_part(key, val, weakness);
     }
 }

@@ -64,6 +64,18 @@ unsafe fn write_frame(
     }
 }
 
+/// Goes on in the function with prototype `p`, called at stack index `func`, whose registers begin at index `first`. There is room for its
+/// frame.
+macro_rules! enter {
+    ($th:ident, $p:ident, $pc:ident, $k:ident, $frame:ident, $func:expr, $first:expr, $c:expr, $extra:expr) => {{
+        (*$th).frame_count += 1;
+        $pc = (*$p).code;
+        $frame = $frame.add(1);
+        write_frame($frame, $pc, $func, $first, $c, $extra);
+        $k = (*$p).constants;
+    }};
+}
+
 ops! { (vm, pc, base, i, k, frame)
     CALL [HOOKED] => {
         let f = ra(base, i);
@@ -87,12 +99,8 @@ ops! { (vm, pc, base, i, k, frame)
         if !has_room(th, func, (*p).frame_size) {
             return call_roomy(vm, pc, base, i, k, frame);
         }
-        (*th).frame_count += 1;
         base = f.add(1);
-        pc = (*p).code;
-        frame = frame.add(1);
-        write_frame(frame, pc, func, func + 1, i.c(), 0);
-        k = (*p).constants;
+        enter!(th, p, pc, k, frame, func, func + 1, i.c(), 0);
     }
     /// A Lua function with fewer arguments than it has parameters, or an open number of arguments.
     #[inline(never)]
@@ -112,11 +120,7 @@ ops! { (vm, pc, base, i, k, frame)
         let nargs = argument_count(vm, f, i);
         base = f.add(1);
         clear(base.add(nargs), base.add((*p).num_params as usize));
-        (*th).frame_count += 1;
-        pc = (*p).code;
-        frame = frame.add(1);
-        write_frame(frame, pc, func, func + 1, i.c(), 0);
-        k = (*p).constants;
+        enter!(th, p, pc, k, frame, func, func + 1, i.c(), 0);
     }
     /// A Lua function that may take extra arguments. The line up to here is charged, and `pc` saved.
     #[inline(never)]
@@ -134,11 +138,7 @@ ops! { (vm, pc, base, i, k, frame)
         }
         base = f.add(1);
         clear(base.add(nargs), base.add((*p).num_params as usize));
-        (*th).frame_count += 1;
-        pc = (*p).code;
-        frame = frame.add(1);
-        write_frame(frame, pc, func, func + 1, i.c(), 0);
-        k = (*p).constants;
+        enter!(th, p, pc, k, frame, func, func + 1, i.c(), 0);
     }
     /// A Lua function with extra arguments, for which there is room: its parameters move behind them.
     #[inline(never)]
@@ -148,12 +148,8 @@ ops! { (vm, pc, base, i, k, frame)
         let th = (*vm).current;
         let func = index_of(th, f);
         let nargs = argument_count(vm, f, i) as u32;
-        (*th).frame_count += 1;
-        pc = (*p).code;
-        frame = frame.add(1);
         let params = (*p).num_params as u32;
-        write_frame(frame, pc, func, func + nargs + 2, i.c(), nargs - params);
-        k = (*p).constants;
+        enter!(th, p, pc, k, frame, func, func + nargs + 2, i.c(), nargs - params);
         base = f.add(nargs as usize + 2);
         shift_parameters(f, base, params as usize);
     }

@@ -15,6 +15,16 @@ use crate::thread::frame_flags::*;
 use crate::thread::{Frame, Thread};
 use crate::value::Val;
 
+/// Goes on in the function below the one whose frame has gone.
+macro_rules! go_back {
+    ($th:ident, $pc:ident, $base:ident, $k:ident, $frame:ident) => {{
+        $frame = $frame.sub(1);
+        $base = (*$th).stack.add((*$frame).base as usize);
+        $pc = (*$frame).pc;
+        $k = (*(*closure($base)).proto).constants;
+    }};
+}
+
 ops! { (vm, pc, base, i, k, frame)
     RETURN1 [HOOKED] => {
         // Where no result is wanted either, its place is a register that nobody looks at any more.
@@ -25,10 +35,7 @@ ops! { (vm, pc, base, i, k, frame)
         set(base.sub(1), ra(base, i));
         let th = (*vm).current;
         (*th).frame_count -= 1;
-        frame = frame.sub(1);
-        base = (*th).stack.add((*frame).base as usize);
-        pc = (*frame).pc;
-        k = (*(*closure(base)).proto).constants;
+        go_back!(th, pc, base, k, frame);
     }
     RETURN0 [HOOKED] => {
         if HOOKED || !returns_plainly(frame, 0) {
@@ -37,10 +44,7 @@ ops! { (vm, pc, base, i, k, frame)
         charge_line(vm, pc, frame);
         let th = (*vm).current;
         (*th).frame_count -= 1;
-        frame = frame.sub(1);
-        base = (*th).stack.add((*frame).base as usize);
-        pc = (*frame).pc;
-        k = (*(*closure(base)).proto).constants;
+        go_back!(th, pc, base, k, frame);
     }
     RETURN [HOOKED] => {
         if i.c() != 0 {
@@ -81,10 +85,7 @@ ops! { (vm, pc, base, i, k, frame)
         if HOOKED {
             (*vm).note_return();
         }
-        frame = frame.sub(1);
-        base = (*th).stack.add((*frame).base as usize);
-        pc = (*frame).pc;
-        k = (*(*closure(base)).proto).constants;
+        go_back!(th, pc, base, k, frame);
     }
     /// The function was not called by a CALL. Its line is charged.
     #[inline(never)]
