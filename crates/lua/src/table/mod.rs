@@ -91,6 +91,9 @@ const MAX_WHOLE_NODES: usize = if PIECES { 64 } else { 4096 };
 /// Array parts of up to this many slots are.
 const MAX_WHOLE_ARRAY: usize = if PIECES { 128 } else { 64 * 1024 };
 
+/// Tags of an array part that are looked at together.
+pub(crate) const TAGS: usize = 8;
+
 /// Largest array part, in slots.
 const MAX_ARRAY_BITS: usize = 30;
 /// Largest hash part, as a power of two.
@@ -190,21 +193,34 @@ pub(crate) fn int_seed(hash_key: u64) -> u32 {
     (fold(hash_key ^ 0x8EBC_6AF0_9C88_C6E3, 0xD6E8_FEB8_6659_FD93) >> 16) as u32
 }
 
-/// The hash of an integer key for a hash part of `mask` + 1 nodes: the key's own low bits, as many as index the nodes, turned around by
-/// a keyed hash of the bits above them.
+/// The hash of an integer key for a hash part of `mask` + 1 nodes: the key itself, moved on by a keyed hash of the bits above those that index
+/// the nodes.
 ///
-/// Keys of one range as long as the hash part never collide, and lie as near to one another in it as they are: rows, identifiers and
-/// steps of any odd width find their nodes without a miss. Two keys of different ranges collide as often as any two random numbers, and
-/// which do nobody knows without the VM's key.
+/// Keys of one range as long as the hash part never collide, and follow one another in it in their own order: rows, identifiers and
+/// steps of any odd width find their nodes without a miss, and a processor that fetches ahead along a stride does so here. Two keys of
+/// different ranges collide as often as any two random numbers, and which do nobody knows without the VM's key.
 ///
 /// A plain multiplication would not do: keys that differ in their upper bits only would collide whatever the key of the
 /// VM is, and a script (or a request with numbers in it) could make every look-up walk one long chain.
 #[inline(always)]
 fn hash_int(seed: u32, i: i64, mask: u32) -> u32 {
+    hash_in_range(seed, 0, i, mask)
+}
+
+/// The hash of a float key, which has no integer value: as for integers, by its whole part, the rest (`more`) being hashed with the range.
+#[inline(always)]
+fn hash_float(seed: u32, payload: u64, mask: u32) -> u32 {
+    let f = f64::from_bits(payload);
+    let whole = f as i64; // towards zero, and the nearest there is
+    hash_in_range(seed, (f - whole as f64).to_bits(), whole, mask)
+}
+
+#[inline(always)]
+fn hash_in_range(seed: u32, more: u64, i: i64, mask: u32) -> u32 {
     const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
     let range = (i as u64) >> (u32::BITS - mask.leading_zeros()); // at most 30
-    let h = fold(range ^ (seed as u64).wrapping_mul(SPREAD), SPREAD);
-    (h ^ h >> 32) as u32 ^ i as u32
+    let h = fold(range ^ more ^ (seed as u64).wrapping_mul(SPREAD), SPREAD);
+    ((h ^ h >> 32) as u32).wrapping_add(i as u32)
 }
 
 fn hash_word(hash_key: u64, w: u64) -> u32 {
@@ -314,6 +330,17 @@ impl Table {
         debug_assert!(i < self.array_size as usize);
         // SAFETY: `i` is below the array size.
         unsafe { *self.array.add(i) }
+    }
+    /// Whether any of the [`TAGS`] slots from `i` on has an object.
+    #[inline(always)]
+    pub(crate) fn has_objects_at(&self, i: usize) -> bool {
+        debug_assert!(i + TAGS <= self.array_size as usize);
+        // Sets the upper bit of each byte that is at least the first object's tag; none is above 127.
+        const REACH: u64 = u64::from_ne_bytes([0x80 - tag::STR; TAGS]);
+        const UPPER: u64 = u64::from_ne_bytes([0x80; TAGS]);
+        // SAFETY: these slots are below the array size.
+        let tags = unsafe { (self.array.add(i) as *const u64).read_unaligned() };
+        tags.wrapping_add(REACH) & UPPER != 0
     }
     #[inline(always)]
     fn node_slot(n: *mut Node) -> Slot {
@@ -677,6 +704,7 @@ impl Table {
     fn hash_of(&self, hash_key: u64, key: Val) -> u32 {
         match key.tag {
             tag::INT => hash_int(self.header.aux, key.raw_int(), self.mask),
+            tag::FLOAT => hash_float(self.header.aux, key.payload, self.mask),
             tag::STR => key.raw_gc::<Str>().hash_with(hash_key),
             tag::FALSE => 1,
             tag::TRUE => 2,

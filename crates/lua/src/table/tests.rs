@@ -1,6 +1,6 @@
 //! Tables against a model, with parts so small that growth in pieces begins early.
 
-use super::{KIND_SPLIT, Table};
+use super::{KIND_SPLIT, Table, hash_float, hash_int};
 use crate::heap::Gc;
 use crate::host::StdHost;
 use crate::value::{Val, tag};
@@ -227,4 +227,45 @@ fn growth_that_is_refused_changes_nothing() {
             .expect("memory");
     }
     assert_eq!(walk(&mut vm, t).len(), 2 * n as usize);
+}
+
+/// Numbers chosen to meet in one node: the busiest node gets about as many as if they were thrown in at random.
+#[test]
+fn no_choice_of_numbers_makes_long_chains() {
+    const KEYS: u64 = 4096;
+    const MASK: u32 = KEYS as u32 - 1;
+    type Choice = fn(u64) -> Val;
+    let choices: [(&str, Choice); 9] = [
+        ("upper bits", |n| Val::int((n << 12) as i64)),
+        ("uppermost bits", |n| Val::int((n << 52) as i64)),
+        ("negative", |n| Val::int(-((n << 20) as i64))),
+        ("halves", |n| Val::float(n as f64 * 4096.0 + 0.5)),
+        ("less than one", |n| Val::float((n + 1) as f64 / 8192.0)),
+        ("near to nothing", |n| Val::float(f64::from_bits(n + 1))),
+        ("huge", |n| Val::float(f64::from_bits(0x7000 << 48 | n))),
+        ("huger and huger", |n| {
+            Val::float(2f64.powi(64 + n as i32 / 8) * (1.0 + (n % 8) as f64 / 8.0))
+        }),
+        ("negative halves", |n| {
+            Val::float(-(n as f64 * 8192.0) - 0.25)
+        }),
+    ];
+    for seed in [0, 1, 0x1234_5678, u32::MAX] {
+        for (what, choice) in choices {
+            let mut nodes = vec![0; KEYS as usize];
+            for n in 0..KEYS {
+                let key = choice(n);
+                let hash = match key.tag {
+                    tag::INT => hash_int(seed, key.raw_int(), MASK),
+                    _ => hash_float(seed, key.payload, MASK),
+                };
+                nodes[(hash & MASK) as usize] += 1;
+            }
+            let most = nodes.iter().max();
+            assert!(
+                most <= Some(&16),
+                "{what}, seed {seed:#x}: {most:?} in one node"
+            );
+        }
+    }
 }
