@@ -22,7 +22,7 @@ use crate::chunk::{Constant, FunctionCode};
 use crate::function::{ConstantSlot, LuaClosure, NativeClosure, NativeDef, Proto, UpBox};
 use crate::native::Thrown;
 use crate::string::{INTERNED_FLAG, MAX_INTERNED, MAX_LEN, STR_DATA, Str, hash_bytes};
-use crate::table::{Table, int_seed};
+use crate::table::{Table, inline_granules, int_seed, nodes_for};
 use crate::thread::{
     FIRST_FRAMES, FIRST_STACK, Frame, Thread, ThreadState, frame_bytes_of, stack_bytes_of,
 };
@@ -482,10 +482,25 @@ impl Vm {
     /// An empty table.
     #[inline]
     pub(crate) fn new_table(&mut self) -> Result<Gc<Table>, Thrown> {
-        let t = self.allocate(tag::TABLE, size_of::<Table>(), self.heap.int_seed)? as *mut Table;
-        // SAFETY: fresh cell of a table's size.
+        self.new_table_within(0, 0)
+    }
+
+    /// A table with parts of so many slots and nodes (a power of two, or none), if both fit its cell; else without any.
+    #[inline(always)]
+    pub(crate) fn new_table_within(
+        &mut self,
+        array: usize,
+        nodes: usize,
+    ) -> Result<Gc<Table>, Thrown> {
+        let granules = inline_granules(array, nodes);
+        let aux = Table::aux_of(self.heap.int_seed, granules);
+        let t = self.allocate(tag::TABLE, Table::cell_bytes(aux), aux)? as *mut Table;
+        // SAFETY: fresh cell of the table's size.
         unsafe {
             (*t).initialise();
+            if granules > 0 {
+                (*t).initialise_inline(array, nodes);
+            }
             Ok(Gc::from_ptr(t))
         }
     }
@@ -496,8 +511,8 @@ impl Vm {
         array: usize,
         hash: usize,
     ) -> Result<Gc<Table>, Thrown> {
-        let t = self.new_table()?;
-        if array > 0 || hash > 0 {
+        let t = self.new_table_within(array, nodes_for(hash))?;
+        if t.slot_count() == 0 && (array > 0 || hash > 0) {
             self.scratch.push(Val::table(t));
             let resized = self.table_resize(t, array, hash);
             self.scratch.pop();
@@ -750,7 +765,7 @@ pub(crate) fn object_size(h: *mut Header) -> usize {
         let aux = (*h).aux as usize;
         match (*h).kind {
             tag::STR => STR_DATA + aux,
-            tag::TABLE => size_of::<Table>(),
+            tag::TABLE => Table::cell_bytes((*h).aux),
             tag::LCLOSURE => size_of::<LuaClosure>() + aux * size_of::<Val>(),
             tag::NCLOSURE => size_of::<NativeClosure>() + aux * size_of::<Val>(),
             tag::USERDATA => size_of::<UserDataObject>(),

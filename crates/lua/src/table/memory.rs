@@ -1,9 +1,171 @@
 //! The memory of array and hash parts.
+//!
+//! ```text
+//!  a cell:  Table | nodes | payloads, tags     (the first parts of a small table)
+//! ```
+//!
+//! A table that is made with room for a few entries has both parts in its own cell: one allocation, and entries that are in the
+//! caches when the table is. A part that it outgrows is replaced by a block of its own; the place in the cell is then
+//! unused until the table goes.
+//!
+//! **Invariants**
+//! - The upper of the [`INLINE`] bits of a table's `aux` are the granules of its cell behind the object, which are charged with the
+//!   object. They never change.
+//! - [`ARRAY_INLINE`] and [`NODES_INLINE`] say that the part in use is the one in the cell. No such part is freed, or counted among the
+//!   parts. They are not set while a table grows in pieces: [`super::split`] frees what it replaces.
 
-use super::{DUMMY, Node, Table};
+use super::{DUMMY, Node, Table, dummy};
+use crate::heap::Gc;
 use crate::heap::parts::Parts;
+use crate::native::Thrown;
 use crate::value::tag;
+use crate::vm::Vm;
 use std::ptr::null_mut;
+
+/// The bits of a table's `aux` that say what is in its cell.
+pub(super) const INLINE: u32 = 0x3F;
+const ARRAY_INLINE: u32 = 1;
+const NODES_INLINE: u32 = 2;
+const GRANULES_SHIFT: u32 = 2;
+const GRANULE: usize = 16;
+/// Cells of tables are at most this large: where pages have a size for every granule.
+const MAX_TABLE_CELL: usize = 256;
+
+/// The granules that both parts take in a table's cell; 0: there are none, or they are too large.
+#[inline(always)]
+pub(crate) fn inline_granules(array: usize, nodes: usize) -> u32 {
+    const ROOM: usize = MAX_TABLE_CELL - size_of::<Table>();
+    const { assert!(ROOM / GRANULE <= (INLINE >> GRANULES_SHIFT) as usize) };
+    if array > ROOM || nodes > ROOM {
+        return 0;
+    }
+    let bytes = Table::array_bytes(array) + nodes * size_of::<Node>();
+    match bytes <= ROOM {
+        true => bytes.div_ceil(GRANULE) as u32,
+        false => 0,
+    }
+}
+
+impl Table {
+    /// The size of the cell of a table with this `aux`, in bytes.
+    #[inline(always)]
+    pub(crate) fn cell_bytes(aux: u32) -> usize {
+        size_of::<Table>() + ((aux & INLINE) >> GRANULES_SHIFT) as usize * GRANULE
+    }
+
+    /// What a table's `aux` is that has so many granules behind it.
+    #[inline(always)]
+    pub(crate) fn aux_of(seed: u32, granules: u32) -> u32 {
+        debug_assert!(seed & INLINE == 0);
+        seed | granules << GRANULES_SHIFT
+    }
+
+    /// Makes the parts of a new table, for which [`inline_granules`] found room in its cell.
+    #[inline(always)]
+    pub(crate) fn initialise_inline(&mut self, array: usize, nodes: usize) {
+        debug_assert!(inline_granules(array, nodes) << GRANULES_SHIFT == self.header.aux & INLINE);
+        // SAFETY: the cell has room for the nodes, and behind them for payloads and tags.
+        unsafe {
+            let behind = (self as *mut Table).add(1) as *mut u8;
+            if nodes > 0 {
+                self.nodes = behind as *mut Node;
+                fill_nodes(self.nodes, nodes);
+                self.mask = nodes as u32 - 1;
+                self.last_free = nodes as u32;
+                self.header.aux |= NODES_INLINE;
+            }
+            if array > 0 {
+                self.array = behind.add(nodes * size_of::<Node>() + array * 8);
+                std::ptr::write_bytes(self.array, tag::NIL, array);
+                self.array_size = array as u32;
+                self.header.aux |= ARRAY_INLINE;
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn array_bytes_outside(&self) -> usize {
+        match self.header.aux & ARRAY_INLINE {
+            0 => Table::array_bytes(self.array_size as usize),
+            _ => 0,
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn node_bytes_outside(&self) -> usize {
+        match self.header.aux & NODES_INLINE {
+            0 => self.node_count() * size_of::<Node>(),
+            _ => 0,
+        }
+    }
+
+    /// Frees both parts, where they are not in the cell, and leaves the table without any.
+    #[inline(always)]
+    pub(super) fn free_parts_outside(&mut self, parts: &mut Parts) {
+        if self.header.aux & ARRAY_INLINE == 0 {
+            free_array(parts, self.array, self.array_size as usize);
+        }
+        if self.header.aux & NODES_INLINE == 0 {
+            free_nodes(parts, self.nodes, self.node_count());
+        }
+        self.header.aux &= !(ARRAY_INLINE | NODES_INLINE);
+        self.array = null_mut();
+        self.array_size = 0;
+        self.nodes = dummy();
+        self.mask = 0;
+    }
+
+    #[inline(always)]
+    pub(super) fn has_inline_array(&self) -> bool {
+        self.header.aux & ARRAY_INLINE != 0
+    }
+    #[inline(always)]
+    pub(super) fn has_inline_nodes(&self) -> bool {
+        self.header.aux & NODES_INLINE != 0
+    }
+    /// The array part is going to be one outside the cell.
+    #[inline(always)]
+    pub(super) fn leave_inline_array(&mut self) {
+        self.header.aux &= !ARRAY_INLINE;
+    }
+    /// The hash part is going to be one outside the cell.
+    #[inline(always)]
+    pub(super) fn leave_inline_nodes(&mut self) {
+        self.header.aux &= !NODES_INLINE;
+    }
+}
+
+impl Vm {
+    /// Moves what a table has in its cell to parts outside, entry for entry.
+    pub(super) fn move_out_of_cell(&mut self, mut t: Gc<Table>) -> Result<(), Thrown> {
+        let (slots, count) = (t.array_size as usize, t.node_count());
+        if t.has_inline_array() {
+            self.charge_bytes(Table::array_bytes(slots))?;
+            // SAFETY: the table's array part, of its size.
+            let array = unsafe { new_array(&mut self.heap.parts, t.array, slots, slots) };
+            if array.is_null() {
+                self.heap.uncharge(Table::array_bytes(slots));
+                return Err(self.throw_memory());
+            }
+            t.array = array;
+            t.leave_inline_array();
+        }
+        if t.has_inline_nodes() {
+            let bytes = count * size_of::<Node>();
+            self.charge_bytes(bytes)?;
+            let nodes = new_nodes(&mut self.heap.parts, count);
+            if nodes.is_null() {
+                self.heap.uncharge(bytes);
+                return Err(self.throw_memory());
+            }
+            // SAFETY: both have so many nodes; chains are distances.
+            unsafe { std::ptr::copy_nonoverlapping(t.nodes, nodes, count) };
+            t.nodes = nodes;
+            t.leave_inline_nodes();
+        }
+        Ok(())
+    }
+}
 
 /// Parts of this many bytes come zeroed from the system, which is all nil and touches no page before it is used; smaller
 /// ones are filled here.
@@ -78,10 +240,20 @@ pub(super) fn new_nodes(parts: &mut Parts, count: usize) -> *mut Node {
         if nodes.is_null() {
             return null_mut();
         }
-        for i in 0..count {
-            nodes.add(i).write(DUMMY.0);
-        }
+        fill_nodes(nodes, count);
         nodes
+    }
+}
+
+/// Initialises nodes: none has an entry.
+///
+/// # Safety
+/// There is memory for so many.
+#[inline(always)]
+unsafe fn fill_nodes(nodes: *mut Node, count: usize) {
+    for i in 0..count {
+        // SAFETY: the caller's promise.
+        unsafe { nodes.add(i).write(DUMMY.0) };
     }
 }
 

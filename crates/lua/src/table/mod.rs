@@ -6,7 +6,8 @@
 //!                                               ^ self.array
 //! ```
 //!
-//! A large table that grows does so in pieces: [`split`] says what it is like meanwhile.
+//! The first parts of a small table are in its own cell, behind the object ([`memory`]). A large table that grows does so in pieces: [`split`]
+//! says what it is like meanwhile.
 //!
 //! **Invariants**
 //! - Integer keys from 1 to `array_size` live in the array part only; all others in the hash part only.
@@ -32,7 +33,8 @@ use crate::number::float_to_int;
 use crate::string::{Str, fold};
 use crate::value::{Val, tag};
 pub(crate) use hidden::clear_place;
-use memory::{free_array, free_nodes};
+pub(crate) use memory::inline_granules;
+pub(crate) use resize::nodes_for;
 pub(crate) use split::Place;
 use std::ptr::{NonNull, null_mut};
 
@@ -102,7 +104,8 @@ const MAX_HASH_BITS: u32 = 30;
 /// A table object.
 #[repr(C)]
 pub struct Table {
-    /// `flags`: absent metamethods; `extra`: the `KIND_*` bits; `aux`: the VM's [`int_seed`].
+    /// `flags`: absent metamethods; `extra`: the `KIND_*` bits; `aux`: the VM's [`int_seed`], and in the bits
+    /// that it leaves what is in the table's own cell ([`memory`]).
     pub(crate) header: Header,
     pub(crate) array: *mut u8,
     pub(crate) nodes: *mut Node,
@@ -134,6 +137,9 @@ pub(crate) const KIND_HIDDEN: u8 = 8;
 pub(crate) const KIND_SPECIAL: u8 = KIND_LAYERED | KIND_FROZEN;
 /// Kinds of tables that have entries elsewhere than in their two parts.
 const ASIDE: u8 = KIND_SPLIT | KIND_HIDDEN;
+
+/// The bits of a table's `aux` that are the VM's.
+const SEED: u32 = !memory::INLINE;
 
 /// What `Table::place_node` did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -187,10 +193,10 @@ impl Slot {
     }
 }
 
-/// What a VM's key is to integer keys: half a word, which fits the header of each table, so that a look-up needs nothing
-/// but the table.
+/// What a VM's key is to number keys: less than half a word, which fits the header of each table, so that a look-up needs
+/// nothing but the table.
 pub(crate) fn int_seed(hash_key: u64) -> u32 {
-    (fold(hash_key ^ 0x8EBC_6AF0_9C88_C6E3, 0xD6E8_FEB8_6659_FD93) >> 16) as u32
+    (fold(hash_key ^ 0x8EBC_6AF0_9C88_C6E3, 0xD6E8_FEB8_6659_FD93) >> 16) as u32 & SEED
 }
 
 /// The hash of an integer key for a hash part of `mask` + 1 nodes: the key itself, moved on by a keyed hash of the bits above those that index
@@ -284,7 +290,7 @@ impl Table {
     pub(crate) fn array_bytes(slots: usize) -> usize {
         slots * 9
     }
-    /// Bytes of all parts (not of the object).
+    /// Bytes of all parts outside the object.
     pub(crate) fn part_bytes(&self) -> usize {
         if let Some(hidden) = self.hidden() {
             return hidden.part_bytes();
@@ -292,7 +298,7 @@ impl Table {
         if let Some(split) = self.split() {
             return split.part_bytes(self);
         }
-        Self::array_bytes(self.array_size as usize) + self.node_count() * size_of::<Node>()
+        self.array_bytes_outside() + self.node_bytes_outside()
     }
     /// Slots of all parts: what a walk over the table costs.
     pub fn slot_count(&self) -> usize {
@@ -360,7 +366,7 @@ impl Table {
 
     #[inline]
     fn find_int_node(&self, i: i64) -> Option<Slot> {
-        let mut n = self.node(hash_int(self.header.aux, i, self.mask) & self.mask);
+        let mut n = self.node(hash_int(self.header.aux & SEED, i, self.mask) & self.mask);
         loop {
             // SAFETY: chains stay inside the node array.
             unsafe {
@@ -703,8 +709,8 @@ impl Table {
     /// The hash of any key that is not nil (floats that are integers must have been normalised).
     fn hash_of(&self, hash_key: u64, key: Val) -> u32 {
         match key.tag {
-            tag::INT => hash_int(self.header.aux, key.raw_int(), self.mask),
-            tag::FLOAT => hash_float(self.header.aux, key.payload, self.mask),
+            tag::INT => hash_int(self.header.aux & SEED, key.raw_int(), self.mask),
+            tag::FLOAT => hash_float(self.header.aux & SEED, key.payload, self.mask),
             tag::STR => key.raw_gc::<Str>().hash_with(hash_key),
             tag::FALSE => 1,
             tag::TRUE => 2,
@@ -790,12 +796,7 @@ impl Table {
         if self.header.extra & KIND_SPLIT != 0 {
             self.release_split(parts);
         }
-        free_array(parts, self.array, self.array_size as usize);
-        free_nodes(parts, self.nodes, self.node_count());
-        self.array = null_mut();
-        self.array_size = 0;
-        self.nodes = dummy();
-        self.mask = 0;
+        self.free_parts_outside(parts);
         bytes
     }
 

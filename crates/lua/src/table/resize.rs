@@ -22,6 +22,16 @@ struct Census {
     seen: usize,
 }
 
+/// Nodes of a hash part for so many keys.
+#[inline(always)]
+pub(crate) fn nodes_for(keys: usize) -> usize {
+    match keys {
+        0 => 0,
+        // A number that no part has.
+        _ => keys.checked_next_power_of_two().unwrap_or(usize::MAX),
+    }
+}
+
 /// Nodes that are looked at in a large hash part, in runs.
 const SAMPLED_NODES: usize = 4096;
 const NODE_RUN: usize = 64;
@@ -163,6 +173,7 @@ impl Vm {
             return Err(self.throw_str("table overflow"));
         }
         let few = t.node_count() <= MAX_WHOLE_NODES;
+        self.move_out_of_cell(t)?;
         self.split_table(t, array, nodes)?;
         if few {
             self.move_all_nodes(t)?;
@@ -178,11 +189,7 @@ impl Vm {
         hash: usize,
     ) -> Result<(), Thrown> {
         self.settle_table(t)?;
-        let hash_slots = if hash == 0 {
-            0
-        } else {
-            hash.next_power_of_two()
-        };
+        let hash_slots = nodes_for(hash);
         if hash_slots > 1 << MAX_HASH_BITS || array > 1 << MAX_ARRAY_BITS {
             return Err(self.throw_str("table overflow"));
         }
@@ -199,6 +206,7 @@ impl Vm {
         self.heap.spend((moved + (array + hash_slots) / 8) as i64);
         let (old_nodes, old_count) = (t.nodes, t.node_count());
         let old_array_ptr = t.array;
+        let (inline_array, inline_nodes) = (t.has_inline_array(), t.has_inline_nodes());
         // SAFETY: fresh allocations of the sizes computed above; entries are copied within both bounds.
         unsafe {
             let nodes = if hash_slots == 0 {
@@ -223,7 +231,9 @@ impl Vm {
             if array != old_array {
                 t.array = new_array;
                 t.array_size = array as u32;
+                t.leave_inline_array();
             }
+            t.leave_inline_nodes();
             t.nodes = nodes;
             t.mask = hash_slots.saturating_sub(1) as u32;
             t.last_free = hash_slots as u32;
@@ -246,9 +256,12 @@ impl Vm {
                 }
             }
         }
-        let mut freed = old_count * size_of::<Node>();
-        free_nodes(&mut self.heap.parts, old_nodes, old_count);
-        if array != old_array {
+        let mut freed = 0;
+        if !inline_nodes {
+            free_nodes(&mut self.heap.parts, old_nodes, old_count);
+            freed += old_count * size_of::<Node>();
+        }
+        if array != old_array && !inline_array {
             free_array(&mut self.heap.parts, old_array_ptr, old_array);
             freed += Table::array_bytes(old_array);
         }
@@ -257,7 +270,7 @@ impl Vm {
         Ok(())
     }
 
-    /// As `table_resize`, for a table that has no parts yet.
+    /// As `table_resize`, for a table that has no parts yet, as a rule.
     #[inline(never)]
     pub(crate) fn table_first_parts(
         &mut self,
@@ -269,11 +282,7 @@ impl Vm {
         if t.slot_count() > 0 || array > FEW || hash > FEW {
             return self.table_resize(t, array, hash);
         }
-        let hash_slots = if hash == 0 {
-            0
-        } else {
-            hash.next_power_of_two()
-        };
+        let hash_slots = nodes_for(hash);
         let bytes = Table::array_bytes(array) + hash_slots * size_of::<Node>();
         self.charge_bytes(bytes)?;
         self.heap.spend(((array + hash_slots) / 8) as i64);

@@ -424,6 +424,7 @@ impl Vm {
         capacity: usize,
         hash_slots: usize,
     ) -> Result<(), Thrown> {
+        debug_assert!(!t.has_inline_array() && !t.has_inline_nodes());
         let old_array_size = t.array_size as usize;
         let moves_array = capacity != old_array_size;
         let array_bytes = if moves_array {

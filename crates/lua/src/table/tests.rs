@@ -78,7 +78,15 @@ fn compare(vm: &mut Vm, t: Gc<Table>, model: &BTreeMap<Key, i64>) {
 fn agrees(seed: u64, stores: u64, choose: impl Fn(&mut Random, u64) -> Key) -> bool {
     let mut random = Random(seed);
     let mut vm = vm();
-    let t = table(&mut vm);
+    // Some begin with parts in their cell, some with larger ones, most without.
+    let (slots, nodes) = (random.below(30) as usize, random.below(12) as usize);
+    let t = match seed % 4 {
+        0 => vm.new_table_sized(slots, nodes).expect("memory"),
+        1 => vm.new_table_sized(slots, 0).expect("memory"),
+        2 => vm.new_table_sized(0, nodes).expect("memory"),
+        _ => vm.new_table().expect("memory"),
+    };
+    vm.scratch.push(Val::table(t));
     let mut model = BTreeMap::new();
     let mut was_split = false;
     for n in 0..stores {
@@ -172,6 +180,43 @@ fn arrays_that_grow_and_become_sparse() {
         });
         assert!(split, "the table was never in pieces");
     }
+}
+
+/// Each part leaves the table's cell when it is outgrown, and the other stays.
+#[test]
+fn parts_in_the_cell_are_outgrown_one_by_one() {
+    let mut vm = vm();
+    let before = vm.heap.used;
+    let t = vm.new_table_sized(3, 4).expect("memory");
+    vm.scratch.push(Val::table(t));
+    assert!(t.has_inline_array() && t.has_inline_nodes());
+    assert_eq!(t.part_bytes(), 0);
+    assert_eq!(vm.heap.used - before, Table::cell_bytes(t.header.aux));
+    for n in 1..=20 {
+        vm.table_set_int(t, n, Val::int(n)).expect("memory");
+    }
+    assert!(!t.has_inline_array());
+    let u = vm.new_table_sized(3, 4).expect("memory");
+    vm.scratch.push(Val::table(u));
+    for n in 1..=3 {
+        vm.table_set_int(u, n, Val::int(n)).expect("memory");
+    }
+    for n in 0..20 {
+        let key = value_of(&mut vm, Key::Str(n));
+        vm.table_set(u, key, Val::int(1)).expect("memory");
+    }
+    assert!(!u.has_inline_nodes());
+    assert_eq!(vm.check_heap(), Vec::<String>::new());
+    // What does not fit has parts of its own; nothing at all has none.
+    let large = vm.new_table_sized(3, 9).expect("memory");
+    assert!(!large.has_inline_array() && !large.has_inline_nodes());
+    assert_eq!((large.array_size, large.node_count()), (3, 16));
+    assert!(vm.new_table_sized(0, usize::MAX).is_err());
+    vm.scratch.clear();
+    let empty = vm.new_table().expect("memory");
+    assert!(!empty.has_inline_array() && empty.slot_count() == 0);
+    vm.collect_everything();
+    assert_eq!(vm.check_heap(), Vec::<String>::new());
 }
 
 #[test]

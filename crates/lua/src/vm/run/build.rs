@@ -16,11 +16,20 @@ use crate::vm::Event;
 ops! { (vm, pc, base, i, k, frame)
     NEWTABLE => {
         save(frame, pc);
+        if i.b() | i.c() != 0 {
+            return new_table_with_parts(vm, pc, base, i, k, frame);
+        }
         let t = attempt!(vm, (*vm).new_table());
         put(ra(base, i), Val::table(t));
-        if i.b() | i.c() != 0 {
-            let hash = if i.b() == 0 { 0 } else { 1usize << (i.b() - 1).min(24) };
-            attempt!(vm, (*vm).table_first_parts(t, i.c(), hash));
+    }
+    /// NEWTABLE with room for entries.
+    #[inline(never)]
+    new_table_with_parts => {
+        let nodes = if i.b() == 0 { 0 } else { 1usize << (i.b() - 1).min(24) };
+        let t = attempt!(vm, (*vm).new_table_within(i.c(), nodes));
+        put(ra(base, i), Val::table(t));
+        if t.slot_count() == 0 {
+            attempt!(vm, (*vm).table_first_parts(t, i.c(), nodes));
         }
     }
     SETLIST => {
@@ -193,10 +202,9 @@ impl Vm {
             unreachable!("a Lua frame is on top")
         };
         let n = frame.extra as usize;
-        let t = self.new_table()?;
+        let t = self.new_table_sized(n, 1)?;
         let base = frame.base as usize;
         self.thread_mut().set(base + a, Val::table(t));
-        self.table_resize(t, n, 1)?;
         self.set_list(t, 0, base - 1 - n, n)?;
         self.set_field(t, "n", Val::int(n as i64))
     }
