@@ -135,6 +135,19 @@ impl<T> DerefMut for Gc<T> {
     }
 }
 
+/// Asks for memory that is going to be read.
+#[inline(always)]
+pub(crate) fn prefetch<T>(p: *const T) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: a prefetch of any address does nothing that can be seen.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch(p as *const i8, _MM_HINT_T0);
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = p;
+}
+
 /// The heap of one VM.
 pub struct Heap {
     /// Instructions left in this slice (see `Vm::resume`). Negative: at the next safe point the interpreter stops.

@@ -28,7 +28,7 @@ mod store;
 mod tests;
 
 use crate::heap::parts::Parts;
-use crate::heap::{Gc, Header, PIECES};
+use crate::heap::{Gc, Header, PIECES, prefetch};
 use crate::number::float_to_int;
 use crate::string::{Str, fold};
 use crate::value::{Val, tag};
@@ -235,6 +235,20 @@ fn hash_word(hash_key: u64, w: u64) -> u32 {
         hash_key.rotate_left(32) ^ 0xD6E8_FEB8_6659_FD93,
     );
     (h ^ h >> 32) as u32
+}
+
+/// Entries that a traversal looks ahead.
+const AHEAD: usize = 8;
+
+/// Asks the caches for a table, and the first of its entries.
+#[inline(always)]
+fn fetch_table(v: Val) {
+    if v.tag == tag::TABLE {
+        let t = v.payload as *const u8;
+        for line in 0..4 {
+            prefetch(t.wrapping_add(line * 64));
+        }
+    }
 }
 
 impl Table {
@@ -641,6 +655,32 @@ impl Table {
     pub(crate) fn entry_near(&self, at: usize) -> Option<(usize, Val, Val)> {
         const NEAR: usize = 16;
         self.entry_from(at, NEAR).ok().flatten()
+    }
+
+    /// Asks the caches for what a traversal that is at a position comes upon a few entries later: objects lie anywhere in memory.
+    #[inline(always)]
+    pub(crate) fn fetch_ahead(&self, at: usize) {
+        let i = at
+            .wrapping_sub(self.array_size as usize)
+            .wrapping_add(AHEAD);
+        if i < self.mask as usize {
+            let n = self.node(i as u32);
+            // SAFETY: below the node count.
+            let (key, v) = unsafe { ((*n).key(), (*n).value()) };
+            if key.is_object() {
+                prefetch(key.payload as *const u8);
+            }
+            fetch_table(v);
+        }
+    }
+
+    /// The same for a walk over the array part, which is at slot `i`.
+    #[inline(always)]
+    pub(crate) fn fetch_ahead_in_array(&self, i: usize) {
+        let i = i.wrapping_add(AHEAD);
+        if i < self.array_size as usize {
+            fetch_table(self.array_slot(i).get());
+        }
     }
 
     /// The node whose dead key had the same address as `key`.

@@ -8,7 +8,7 @@
 use super::mark_bits::*;
 use super::{CHUNK, Gray, MARK_WORK, Weakness};
 use crate::function::{LuaClosure, NativeClosure, Proto, UpBox};
-use crate::heap::{Gc, Header, Heap};
+use crate::heap::{Gc, Header, Heap, prefetch};
 use crate::table::{KIND_LAYERED, KIND_SPLIT, Node, Place, TAGS, Table};
 use crate::thread::frame_flags::SCANNED_BELOW;
 use crate::thread::{Thread, ThreadState};
@@ -46,19 +46,6 @@ impl Pending {
     pub(super) fn clear(&mut self) {
         *self = Pending::new();
     }
-}
-
-/// Asks for memory that is going to be read.
-#[inline(always)]
-fn prefetch<T>(p: *const T) {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    // SAFETY: a prefetch of any address does nothing that can be seen.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch(p as *const i8, _MM_HINT_T0);
-    }
-    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-    let _ = p;
 }
 
 impl Heap {

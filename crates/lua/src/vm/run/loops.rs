@@ -108,6 +108,7 @@ ops! { (vm, pc, base, i, k, frame)
             && !(*vm).floats
         {
             (*hidden).payload = next as u64;
+            t.fetch_ahead(next);
             put(r.add(4), key);
             put(r.add(5), v);
             for j in 2..i.c() {
@@ -147,6 +148,7 @@ ops! { (vm, pc, base, i, k, frame)
         if (*control).tag == tag::INT && n < t.array_size as usize {
             let v = t.array_slot(n).get();
             if !v.is_nil() && !(*vm).floats {
+                t.fetch_ahead_in_array(n);
                 put_int(r.add(4), n as i64 + 1);
                 put(r.add(5), v);
                 for j in 2..i.c() {
