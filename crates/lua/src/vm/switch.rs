@@ -313,14 +313,21 @@ fn pass_quickly<const ONE: bool>(values: *const Val, n: usize, mut to: Gc<Thread
     };
     // SAFETY: the frame is on top of the coroutine; the values are on the stack of another one.
     unsafe {
-        if (*f).flags != NATIVE | PASSES {
+        let (at, wanted) = ((*f).func, (*f).nresults);
+        if (*f).flags == NATIVE | PASSES {
+            match wanted {
+                0 => {}
+                1 if n == 1 => set(to.slot(at as usize), values),
+                _ => return false,
+            }
+        } else if (*f).flags == NATIVE | PASSES_STATUS && wanted as usize == n + 1 && n < 2 {
+            let place = to.slot(at as usize);
+            put(place, Val::TRUE);
+            if n == 1 {
+                set(place.add(1), values);
+            }
+        } else {
             return false;
-        }
-        let at = (*f).func;
-        match (*f).nresults {
-            0 => {}
-            1 if n == 1 => set(to.slot(at as usize), values),
-            _ => return false,
         }
         to.frame_count -= 1;
         to.top = at;

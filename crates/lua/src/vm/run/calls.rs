@@ -7,10 +7,11 @@ use super::super::NO_NATIVE;
 use super::super::call::Next;
 pub(super) use super::natives::call_native;
 use super::natives::{call_value, run_quick};
+use super::switches::{call_resume, call_wrapped, call_yield, is_wrapped};
 use super::{
     attempt, charge_line, clear, copy, leave, not_unrolled, ops, put, ra, resume, save, set,
 };
-use crate::function::{LuaClosure, NativeDef};
+use crate::function::{LuaClosure, NativeDef, Switch};
 use crate::op::Instr;
 use crate::thread::frame_flags::TAIL;
 use crate::thread::{Frame, Thread};
@@ -19,7 +20,7 @@ use crate::vm::Vm;
 
 /// The number of arguments of a call with its function at `at`: B - 1, or all up to the top.
 #[inline(always)]
-unsafe fn argument_count(vm: *mut Vm, at: *mut Val, i: Instr) -> usize {
+pub(super) unsafe fn argument_count(vm: *mut Vm, at: *mut Val, i: Instr) -> usize {
     // SAFETY: the top is above the function when B is 0 (the compiler's promise).
     unsafe {
         match i.b() {
@@ -169,12 +170,19 @@ ops! { (vm, pc, base, i, k, frame)
     #[inline(never)]
     call_other [HOOKED] => {
         let f = ra(base, i);
-        if !HOOKED
-            && (*f).tag == tag::NATIVE
-            && (*((*f).payload as *const NativeDef)).quick.is_some()
-            && !(*vm).floats
-        {
-            return call_quick(vm, pc, base, i, k, frame);
+        if !HOOKED && (*f).tag == tag::NATIVE {
+            let def = (*f).payload as *const NativeDef;
+            if (*def).quick.is_some() && !(*vm).floats {
+                return call_quick(vm, pc, base, i, k, frame);
+            }
+            match (*def).switch {
+                Some(Switch::Yield) => return call_yield(vm, pc, base, i, k, frame),
+                Some(Switch::Resume) => return call_resume(vm, pc, base, i, k, frame),
+                _ => {}
+            }
+        }
+        if !HOOKED && is_wrapped(f) {
+            return call_wrapped(vm, pc, base, i, k, frame);
         }
         return call_plainly::<HOOKED>(vm, pc, base, i, k, frame);
     }

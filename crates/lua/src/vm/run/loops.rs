@@ -2,6 +2,7 @@
 
 use super::super::call::Next;
 use super::calls::call_native;
+use super::switches::{is_wrapped, next_of_wrapped};
 use super::{
     attempt, charge_line, leave, ops, put, put_float, put_int, ra, resume, safe_point, save, set,
 };
@@ -89,6 +90,9 @@ ops! { (vm, pc, base, i, k, frame)
             if (*r).payload == &raw const crate::stdlib::IPAIRS_STEP as u64 {
                 return next_item(vm, pc, base, i, k, frame);
             }
+        }
+        if !HOOKED && is_wrapped(r) {
+            return next_of_wrapped(vm, pc, base, i, k, frame);
         }
         return iterate::<HOOKED>(vm, pc, base, i, k, frame);
     }

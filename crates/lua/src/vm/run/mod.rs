@@ -7,6 +7,7 @@
 //! | [`mod@index`] | reads and writes of table entries |
 //! | [`mod@jumps`] | jumps and comparisons |
 //! | [`mod@calls`], [`mod@returns`] | calls and returns |
+//! | [`mod@switches`] | calls that go to another coroutine |
 //! | [`mod@natives`] | natives: what calls and returns need that are no handlers |
 //! | [`mod@loops`] | `for` loops |
 //! | [`mod@build`] | new tables, closures, extra arguments |
@@ -41,6 +42,7 @@ mod loops;
 mod moves;
 mod natives;
 mod returns;
+mod switches;
 
 use super::Vm;
 use super::call::Next;

@@ -86,38 +86,34 @@ unsafe fn call_definition(
     unsafe {
         match def.switch {
             None => run_native(vm, func, nargs, wanted, def),
-            Some(Switch::Yield) => yield_one(vm, func, nargs, wanted, def),
-            Some(Switch::Resume) => resume_one(vm, func, nargs, wanted, def),
-            Some(Switch::Wrapped) => wrapped_one(vm, func, nargs, wanted, def),
+            Some(Switch::Yield) => yield_some(vm, func, nargs, wanted, def),
+            Some(Switch::Resume) => resume_some(vm, func, nargs, wanted, def),
+            Some(Switch::Wrapped) => wrapped_some(vm, func, nargs, wanted, def),
             Some(Switch::Protected) => pcall(vm, func, nargs, wanted, def),
             Some(Switch::Handled) => xpcall(vm, func, nargs, wanted, def),
         }
     }
 }
 
-/// [`call_definition`] for natives that the interpreter need not enter: what is done instead, or else what is tried next.
+/// [`call_definition`] for natives that the interpreter need not enter: what is done instead, or else they are.
 macro_rules! shortcuts {
-    ($($name:ident($vm:ident, $func:ident, $nargs:ident, $wanted:ident): $shortcut:expr, or $next:ident;)*) => { $(
+    ($($name:ident($vm:ident, $func:ident, $nargs:ident, $wanted:ident): $shortcut:expr;)*) => { $(
         #[inline(never)]
         unsafe fn $name($vm: *mut Vm, $func: u32, nargs: usize, $wanted: i16, def: &'static NativeDef) -> bool {
             // SAFETY: as for `call_definition`.
             unsafe {
                 let $nargs = nargs as u32;
-                $shortcut || $next($vm, $func, nargs, $wanted, def)
+                $shortcut || run_native($vm, $func, nargs, $wanted, def)
             }
         }
     )* };
 }
-// PERF: what calls nothing need not save registers.
 shortcuts! {
-    yield_one(vm, func, nargs, wanted): (*vm).yield_quickly::<true>(func, nargs, wanted), or yield_some;
-    yield_some(vm, func, nargs, wanted): (*vm).yield_quickly::<false>(func, nargs, wanted), or run_native;
-    resume_one(vm, func, nargs, wanted): (*vm).resume_argument::<true>(func, nargs, wanted), or resume_some;
-    resume_some(vm, func, nargs, wanted): (*vm).resume_argument::<false>(func, nargs, wanted), or run_native;
-    wrapped_one(vm, func, nargs, wanted): (*vm).resume_captured::<true>(func, nargs, wanted), or wrapped_some;
-    wrapped_some(vm, func, nargs, wanted): (*vm).resume_captured::<false>(func, nargs, wanted), or run_native;
-    pcall(vm, func, nargs, wanted): (*vm).protect_quickly(false, func, nargs, wanted), or run_native;
-    xpcall(vm, func, nargs, wanted): (*vm).protect_quickly(true, func, nargs, wanted), or run_native;
+    yield_some(vm, func, nargs, wanted): (*vm).yield_quickly::<false>(func, nargs, wanted);
+    resume_some(vm, func, nargs, wanted): (*vm).resume_argument::<false>(func, nargs, wanted);
+    wrapped_some(vm, func, nargs, wanted): (*vm).resume_captured::<false>(func, nargs, wanted);
+    pcall(vm, func, nargs, wanted): (*vm).protect_quickly(false, func, nargs, wanted);
+    xpcall(vm, func, nargs, wanted): (*vm).protect_quickly(true, func, nargs, wanted);
 }
 
 /// As [`call_definition`], for a native that does not switch at once.
