@@ -54,7 +54,6 @@ const fn gap(
 }
 
 const MIB: u64 = 1 << 20;
-const REHASH: &str = "a hash part moves all its nodes at once";
 const GROW: &str = "a text whose length is not known doubles its room, and may have to move";
 const VALUES: &str = "the values of one call or constructor (at most a million) move in one go";
 const COMPARE: &str = "two texts are compared, and a text is hashed, in one go";
@@ -62,7 +61,6 @@ const COPY: &str = "a text is copied in one go";
 const COMPILE: &str = "compilation is not interrupted";
 const RETURN: &str = "a return is no safe point";
 const EMPTY: &str = "next passes over empty slots in one go";
-const ATOMIC: &str = "the end of marking is one step";
 
 /// Every native that works on large input, and the instructions that do.
 pub const CASES: &[Case] = &[
@@ -676,19 +674,17 @@ pub const CASES: &[Case] = &[
         "local n = #t",
         0,
     ),
-    gap(
-        "an insert that grows an array",
+    case(
+        "inserts that grow an array",
         "t = {} for i = 1, 1 << 20 do t[i] = 1 end",
-        "t[#t + 1] = 1",
+        "for i = 1, 1 << 17 do t[#t + 1] = 1 end",
         1 << 20,
-        REHASH,
     ),
-    gap(
-        "an insert that grows a hash part",
+    case(
+        "inserts that grow a hash part",
         "t = {} for i = 1, 1 << 19 do t[i * 1.5 + 0.25] = 1 end",
-        "t.x = 1",
+        "for i = 1, 1 << 17 do t[-i] = 1 end",
         1 << 19,
-        REHASH,
     ),
     // Calls.
     gap(
@@ -782,26 +778,24 @@ pub const CASES: &[Case] = &[
         "for i = 1, 400000 do local x = {} end",
         400_000,
     ),
-    gap(
-        "an atomic step with a large weak table",
+    case(
+        "the end of marking with a large weak table",
         "t = setmetatable({}, {__mode = 'k'}) keys = {} for i = 1, 200000 do local k = {} keys[i] = k t[k] = i end",
         "for i = 1, 600000 do local x = {} end",
         400_000,
-        ATOMIC,
     ),
-    gap(
-        "an atomic step with many finalizers",
+    case(
+        "the end of marking with many finalizers",
         "m = {__gc = function() end} t = {} for i = 1, 300000 do t[i] = setmetatable({}, m) end",
         "for i = 1, 600000 do local x = {} end",
         300_000,
-        ATOMIC,
     ),
     gap(
-        "an atomic step with a large stack",
+        "the end of marking with a large stack",
         "",
         "local function f(n) if n == 0 then for i = 1, 600000 do local x = {} end return 0 end return 1 + f(n - 1) end f(150000)",
         450_000,
-        ATOMIC,
+        RETURN,
     ),
 ];
 
