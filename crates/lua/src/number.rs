@@ -517,6 +517,14 @@ pub fn float_mod_by_floor(a: f64, b: f64) -> f64 {
     a - (a / b).floor() * b
 }
 
+/// [`float_mod_by_floor`] of two whole numbers below 2^31 that are not negative, by a division of integers: there it is exact.
+#[inline(always)]
+pub fn small_mod_by_floor(a: f64, b: f64) -> Option<f64> {
+    let (x, y) = (a as i32, b as i32);
+    let small = f64::from(x) == a && f64::from(y) == b && x >= 0 && y > 0;
+    small.then(|| f64::from(x as u32 % y as u32))
+}
+
 /// `a ^ b`. Squaring is common and exact by a multiplication.
 #[inline]
 pub fn float_pow(a: f64, b: f64) -> f64 {

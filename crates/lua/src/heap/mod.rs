@@ -148,6 +148,22 @@ pub(crate) fn prefetch<T>(p: *const T) {
     let _ = p;
 }
 
+/// A pointer, computed to its end.
+#[inline(always)]
+pub(crate) fn in_register<T>(p: *mut T) -> *mut T {
+    #[cfg(not(miri))]
+    {
+        let mut p = p;
+        // SAFETY: there is no instruction in it.
+        unsafe {
+            std::arch::asm!("/* {0} */", inout(reg) p, options(pure, nomem, nostack, preserves_flags));
+        }
+        p
+    }
+    #[cfg(miri)]
+    p
+}
+
 /// The heap of one VM.
 pub struct Heap {
     /// Instructions left in this slice (see `Vm::resume`). Negative: at the next safe point the interpreter stops.

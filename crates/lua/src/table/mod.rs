@@ -28,7 +28,7 @@ mod store;
 mod tests;
 
 use crate::heap::parts::Parts;
-use crate::heap::{Gc, Header, PIECES, prefetch};
+use crate::heap::{Gc, Header, PIECES, in_register, prefetch};
 use crate::number::float_to_int;
 use crate::string::{Str, fold};
 use crate::value::{Val, tag};
@@ -423,7 +423,8 @@ impl Table {
     /// The slot of an interned string key, if it is at the node that the hint leads to and has a value.
     #[inline(always)]
     pub(crate) fn find_at(&self, hint: u32, key: u64) -> Option<Slot> {
-        let n = self.node(hint & self.mask);
+        // PERF: the node's address in one register, not two that each access adds up.
+        let n = in_register(self.node(hint & self.mask));
         // SAFETY: a node of this table, or the empty one.
         unsafe {
             let here = (*n).key == key && (*n).key_tag == tag::STR && (*n).val_tag != tag::NIL;

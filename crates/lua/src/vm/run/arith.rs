@@ -68,19 +68,29 @@ macro_rules! operand {
     };
 }
 
-/// Addition, subtraction, multiplication: of integers and of floats.
+/// Addition, subtraction, multiplication: of integers and of floats, and with a constant of either.
+///
+/// PERF: an integer and a float in registers have a handler of their own, or the common ones would need more registers than a
+/// handler has without saving some.
 macro_rules! arithmetic {
-    ($($op:ident: $b:ident $c:ident, $int:expr, $float:expr;)*) => {
+    ($($op:ident $mixed:ident: $b:ident $c:ident, $int:expr, $float:expr;)*) => {
         ops! { (vm, pc, base, i, k, frame) $(
             $op => {
                 let (b, c) = (operand!($b, base, k, i), operand!($c, base, k, i));
                 if (*b).tag == tag::INT && (*c).tag == tag::INT {
                     put_int(ra(base, i), $int((*b).raw_int(), (*c).raw_int()));
                     return go!(vm, pc, base, k, frame, "int");
-                } else if (*b).tag == tag::FLOAT && (*c).tag == tag::FLOAT {
-                    put_float(ra(base, i), $float((*b).raw_float(), (*c).raw_float()));
+                } else if let Some((x, y)) = floats!($b $c, b, c) {
+                    put_float(ra(base, i), $float(x, y));
                     return go!(vm, pc, base, k, frame, "float1");
-                } else if let (Some(x), Some(y)) = (number_of(b), number_of(c)) {
+                } else {
+                    return $mixed(vm, pc, base, i, k, frame);
+                }
+            }
+            #[inline(never)]
+            $mixed => {
+                let (b, c) = (operand!($b, base, k, i), operand!($c, base, k, i));
+                if let (Some(x), Some(y)) = (number_of(b), number_of(c)) {
                     put_float(ra(base, i), $float(x, y));
                     return go!(vm, pc, base, k, frame, "float2");
                 } else {
@@ -90,16 +100,37 @@ macro_rules! arithmetic {
         )* }
     };
 }
+/// Two operands as floats: registers that hold floats, constants that are numbers.
+macro_rules! floats {
+    (rb rc, $b:ident, $c:ident) => {
+        match (*$b).tag == tag::FLOAT && (*$c).tag == tag::FLOAT {
+            true => Some(((*$b).raw_float(), (*$c).raw_float())),
+            false => None,
+        }
+    };
+    (rb kc, $b:ident, $c:ident) => {
+        match (*$b).tag == tag::FLOAT {
+            true => number_of($c).map(|y| ((*$b).raw_float(), y)),
+            false => None,
+        }
+    };
+    (kb rc, $b:ident, $c:ident) => {
+        match (*$c).tag == tag::FLOAT {
+            true => number_of($b).map(|x| (x, (*$c).raw_float())),
+            false => None,
+        }
+    };
+}
 arithmetic! {
-    ADD: rb rc, i64::wrapping_add, |x: f64, y: f64| x + y;
-    SUB: rb rc, i64::wrapping_sub, |x: f64, y: f64| x - y;
-    MUL: rb rc, i64::wrapping_mul, |x: f64, y: f64| x * y;
-    ADDK: rb kc, i64::wrapping_add, |x: f64, y: f64| x + y;
-    SUBK: rb kc, i64::wrapping_sub, |x: f64, y: f64| x - y;
-    MULK: rb kc, i64::wrapping_mul, |x: f64, y: f64| x * y;
-    KADD: kb rc, i64::wrapping_add, |x: f64, y: f64| x + y;
-    KSUB: kb rc, i64::wrapping_sub, |x: f64, y: f64| x - y;
-    KMUL: kb rc, i64::wrapping_mul, |x: f64, y: f64| x * y;
+    ADD add_mixed: rb rc, i64::wrapping_add, |x: f64, y: f64| x + y;
+    SUB sub_mixed: rb rc, i64::wrapping_sub, |x: f64, y: f64| x - y;
+    MUL mul_mixed: rb rc, i64::wrapping_mul, |x: f64, y: f64| x * y;
+    ADDK addk_mixed: rb kc, i64::wrapping_add, |x: f64, y: f64| x + y;
+    SUBK subk_mixed: rb kc, i64::wrapping_sub, |x: f64, y: f64| x - y;
+    MULK mulk_mixed: rb kc, i64::wrapping_mul, |x: f64, y: f64| x * y;
+    KADD kadd_mixed: kb rc, i64::wrapping_add, |x: f64, y: f64| x + y;
+    KSUB ksub_mixed: kb rc, i64::wrapping_sub, |x: f64, y: f64| x - y;
+    KMUL kmul_mixed: kb rc, i64::wrapping_mul, |x: f64, y: f64| x * y;
 }
 
 /// With a small integer as the second operand.
@@ -126,7 +157,7 @@ immediate! {
     SUBI: i64::wrapping_sub, |x: f64, y: f64| x - y;
 }
 
-/// Division and power: always floats.
+/// Division: always of floats.
 macro_rules! float_arithmetic {
     ($($op:ident: $b:ident $c:ident, $float:expr;)*) => {
         ops! { (vm, pc, base, i, k, frame) $(
@@ -149,20 +180,58 @@ float_arithmetic! {
     DIV: rb rc, |x: f64, y: f64| x / y;
     DIVK: rb kc, |x: f64, y: f64| x / y;
     KDIV: kb rc, |x: f64, y: f64| x / y;
-    POW: rb rc, number::float_pow;
-    POWK: rb kc, number::float_pow;
+}
+
+/// Power: squares here, others elsewhere (as for divisions of floats below).
+macro_rules! power {
+    ($($op:ident $other:ident: $b:ident $c:ident;)*) => {
+        ops! { (vm, pc, base, i, k, frame) $(
+            $op => {
+                let (b, c) = (operand!($b, base, k, i), operand!($c, base, k, i));
+                if (*b).tag == tag::FLOAT && ((*c).tag == tag::INT && (*c).raw_int() == 2 || (*c).tag == tag::FLOAT && (*c).raw_float() == 2.0) {
+                    put_float(ra(base, i), (*b).raw_float() * (*b).raw_float());
+                    return go!(vm, pc, base, k, frame, "float4");
+                } else {
+                    return $other(vm, pc, base, i, k, frame);
+                }
+            }
+            #[inline(never)]
+            $other => {
+                let (b, c) = (operand!($b, base, k, i), operand!($c, base, k, i));
+                if let (Some(x), Some(y)) = (number_of(b), number_of(c)) {
+                    put_float(ra(base, i), number::float_pow(x, y));
+                    return go!(vm, pc, base, k, frame, "float5");
+                } else {
+                    return slow(vm, pc, base, i, k, frame);
+                }
+            }
+        )* }
+    };
+}
+power! {
+    POW pow_other: rb rc;
+    POWK powk_other: rb kc;
 }
 
 /// Modulo and floor division: an integer divisor of zero is an error.
+///
+/// PERF: floats have a handler of their own: what calls a function saves all registers of the machine.
 macro_rules! division {
-    ($($op:ident: $b:ident $c:ident, $int:expr, $float:expr;)*) => {
+    ($($op:ident $floats:ident: $b:ident $c:ident, $int:expr, $float:expr;)*) => {
         ops! { (vm, pc, base, i, k, frame) $(
             $op => {
                 let (b, c) = (operand!($b, base, k, i), operand!($c, base, k, i));
                 if (*b).tag == tag::INT && (*c).tag == tag::INT && (*c).raw_int() != 0 {
                     put_int(ra(base, i), $int((*b).raw_int(), (*c).raw_int()));
                     return go!(vm, pc, base, k, frame, "int");
-                } else if (*b).tag == tag::FLOAT && (*c).tag == tag::FLOAT {
+                } else {
+                    return $floats(vm, pc, base, i, k, frame);
+                }
+            }
+            #[inline(never)]
+            $floats => {
+                let (b, c) = (operand!($b, base, k, i), operand!($c, base, k, i));
+                if (*b).tag == tag::FLOAT && (*c).tag == tag::FLOAT {
                     put_float(ra(base, i), $float((*b).raw_float(), (*c).raw_float()));
                     return go!(vm, pc, base, k, frame, "float6");
                 } else {
@@ -173,10 +242,10 @@ macro_rules! division {
     };
 }
 division! {
-    MOD: rb rc, number::int_mod, number::float_mod;
-    MODK: rb kc, number::int_mod, number::float_mod;
-    IDIV: rb rc, number::int_floor_div, number::float_floor_div;
-    IDIVK: rb kc, number::int_floor_div, number::float_floor_div;
+    MOD mod_floats: rb rc, number::int_mod, number::float_mod;
+    MODK modk_floats: rb kc, number::int_mod, number::float_mod;
+    IDIV idiv_floats: rb rc, number::int_floor_div, number::float_floor_div;
+    IDIVK idivk_floats: rb kc, number::int_floor_div, number::float_floor_div;
 }
 
 /// Operations on the bits of integers.
@@ -232,10 +301,23 @@ ops! { (vm, pc, base, i, k, frame)
     }
     MODF => {
         let (b, c) = (rb(base, i), rc(base, i));
+        if (*b).tag == tag::FLOAT
+            && (*c).tag == tag::FLOAT
+            && let Some(rest) = number::small_mod_by_floor((*b).raw_float(), (*c).raw_float())
+        {
+            put_float(ra(base, i), rest);
+            return go!(vm, pc, base, k, frame, "float8");
+        } else {
+            return modf_other(vm, pc, base, i, k, frame);
+        }
+    }
+    #[inline(never)]
+    modf_other => {
+        let (b, c) = (rb(base, i), rc(base, i));
         if (*b).tag == tag::FLOAT && (*c).tag == tag::FLOAT {
             let (x, y) = ((*b).raw_float(), (*c).raw_float());
             put_float(ra(base, i), number::float_mod_by_floor(x, y));
-            return go!(vm, pc, base, k, frame, "float8");
+            return go!(vm, pc, base, k, frame, "float9");
         } else {
             return slow(vm, pc, base, i, k, frame);
         }
@@ -268,7 +350,7 @@ ops! { (vm, pc, base, i, k, frame)
         let b = rb(base, i);
         if (*b).tag == tag::TABLE && (*b).raw_gc::<Table>().meta.is_null() {
             put_float(ra(base, i), (*b).raw_gc::<Table>().border() as f64);
-            return go!(vm, pc, base, k, frame, "float9");
+            return go!(vm, pc, base, k, frame, "float10");
         } else {
             return slow_length(vm, pc, base, i, k, frame);
         }

@@ -71,29 +71,82 @@ unsafe fn set_hint(constant: *const Val, t: Gc<Table>, slot: Slot) {
     }
 }
 
-/// `object[key] := value`, the key an integer.
+/// `object[key] := value`, the key an integer. `$black` goes on with a table that is not plainly writable.
+///
+/// PERF: in this order there is always a register free.
 macro_rules! set_int {
-    ($vm:ident, $pc:ident, $base:ident, $i:ident, $k:ident, $frame:ident, $object:expr, $key:expr, $value:expr) => {{
+    ($vm:ident, $pc:ident, $base:ident, $i:ident, $k:ident, $frame:ident, $object:expr, $key:expr, $value:expr, $black:ident) => {{
         let object: *const Val = $object;
         if (*object).tag == tag::TABLE {
             let t: Gc<Table> = (*object).raw_gc();
-            let value: *const Val = $value;
-            // The collector may be done with the table for a long time.
-            if !t.is_plainly_writable() && (t.header.extra != 0 || (*value).is_object()) {
-                return set_carefully($vm, $pc, $base, $i, $k, $frame);
+            if !t.is_plainly_writable() {
+                return $black($vm, $pc, $base, $i, $k, $frame);
             }
-            let key: i64 = $key;
-            let index = (key as u64).wrapping_sub(1);
-            if index < t.array_size as u64 {
-                let slot = t.array_slot(index as usize);
-                if t.meta.is_null() || !slot.get().is_nil() {
-                    slot.set(*value);
-                    return super::go!($vm, $pc, $base, $k, $frame);
-                }
-            }
+            store_int!($vm, $pc, $base, $i, $k, $frame, t, $key, $value);
         }
         return slow_set($vm, $pc, $base, $i, $k, $frame);
     }};
+}
+
+/// The store of [`set_int`], if it is one to the array part that needs no metamethod.
+macro_rules! store_int {
+    ($vm:ident, $pc:ident, $base:ident, $i:ident, $k:ident, $frame:ident, $t:ident, $key:expr, $value:expr) => {
+        let key: i64 = $key;
+        let index = (key as u64).wrapping_sub(1);
+        if index < $t.array_size as u64 {
+            let slot = $t.array_slot(index as usize);
+            if $t.meta.is_null() || !slot.get().is_nil() {
+                let value: *const Val = $value;
+                slot.set(*value);
+                return super::go!($vm, $pc, $base, $k, $frame);
+            }
+        }
+    };
+}
+
+/// Defines the writes under integers: each, and the same for a table that the collector is done with, perhaps for a long time. There
+/// what is no object is stored like that.
+macro_rules! int_writes {
+    ($($(#[$attr:meta])* $op:ident $black:ident ($vm:ident, $pc:ident, $base:ident, $i:ident, $k:ident, $frame:ident): $before:block $key:expr, $value:expr;)*) => {
+        ops! { (vm, pc, base, i, k, frame) $(
+            $(#[$attr])*
+            $op => {
+                let ($vm, $pc, $base, $i, $k, $frame) = (vm, pc, base, i, k, frame);
+                $before
+                set_int!(vm, pc, base, i, k, frame, ra(base, i), $key, $value, $black);
+            }
+            #[inline(never)]
+            $black => {
+                let ($vm, $pc, $base, $i, $k, $frame) = (vm, pc, base, i, k, frame);
+                let value: *const Val = $value;
+                let t: Gc<Table> = (*ra(base, i)).raw_gc();
+                if t.header.extra != 0 || (*value).is_object() {
+                    return set_carefully(vm, pc, base, i, k, frame);
+                }
+                store_int!(vm, pc, base, i, k, frame, t, $key, value);
+                return slow_set(vm, pc, base, i, k, frame);
+            }
+        )* }
+    };
+}
+int_writes! {
+    SETI seti_black (vm, pc, base, i, k, frame): {} i.b() as i64, rc(base, i);
+    SETIK setik_black (vm, pc, base, i, k, frame): {} i.b() as i64, kc(k, i);
+    SETTABLE settable_black (vm, pc, base, i, k, frame): {
+        if (*rb(base, i)).tag != tag::INT {
+            return set_by_other(vm, pc, base, i, k, frame);
+        }
+    } (*rb(base, i)).raw_int(), rc(base, i);
+    SETTABLEK settablek_black (vm, pc, base, i, k, frame): {
+        if (*rb(base, i)).tag != tag::INT {
+            return set_by_other(vm, pc, base, i, k, frame);
+        }
+    } (*rb(base, i)).raw_int(), kc(k, i);
+    /// SETTABLE and SETTABLEK with a key that is a float of an integer's value.
+    #[inline(never)]
+    set_by_float set_by_float_black (vm, pc, base, i, k, frame): {}
+        (*rb(base, i)).raw_float() as i64,
+        if i.op() == Op::SETTABLE { rc(base, i) as *const Val } else { kc(k, i) };
 }
 
 /// What a writing instruction writes to.
@@ -339,31 +392,10 @@ ops! { (vm, pc, base, i, k, frame)
     SETFIELDK => {
         set_name!(vm, pc, base, i, k, frame, ra(base, i), kc(k, i));
     }
-    SETI => {
-        set_int!(vm, pc, base, i, k, frame, ra(base, i), i.b() as i64, rc(base, i));
-    }
-    SETIK => {
-        set_int!(vm, pc, base, i, k, frame, ra(base, i), i.b() as i64, kc(k, i));
-    }
-    SETTABLE => {
-        let key = rb(base, i);
-        if (*key).tag != tag::INT {
-            return set_by_other(vm, pc, base, i, k, frame);
-        }
-        set_int!(vm, pc, base, i, k, frame, ra(base, i), (*key).raw_int(), rc(base, i));
-    }
-    SETTABLEK => {
-        let key = rb(base, i);
-        if (*key).tag != tag::INT {
-            return set_by_other(vm, pc, base, i, k, frame);
-        }
-        set_int!(vm, pc, base, i, k, frame, ra(base, i), (*key).raw_int(), kc(k, i));
-    }
     /// SETTABLE and SETTABLEK with a key that is no integer.
     #[inline(never)]
     set_by_other => {
         let key = rb(base, i);
-        let value = if i.op() == Op::SETTABLE { rc(base, i) as *const Val } else { kc(k, i) };
         if (*key).tag == tag::STR && (*key).raw_gc::<Str>().is_interned() {
             return match (*ra(base, i)).tag {
                 tag::TABLE => set_carefully(vm, pc, base, i, k, frame),
@@ -371,7 +403,7 @@ ops! { (vm, pc, base, i, k, frame)
             };
         }
         if (*key).tag == tag::FLOAT && (*key).raw_float() as i64 as f64 == (*key).raw_float() {
-            set_int!(vm, pc, base, i, k, frame, ra(base, i), (*key).raw_float() as i64, value);
+            return set_by_float(vm, pc, base, i, k, frame);
         }
         return slow_set(vm, pc, base, i, k, frame);
     }

@@ -107,28 +107,26 @@ compare_immediate! {
     GEI NGEI: i64::ge, f64::ge;
 }
 
-/// Whether two values of registers are equal, if no metamethod and no long text is needed to tell.
+/// Whether two values are equal, if their tags and payloads tell.
+///
+/// PERF: what needs more is left to [`equal_further`], so that this needs no more registers than a handler has.
 #[inline(always)]
 unsafe fn equal(a: *const Val, b: *const Val) -> Option<bool> {
     // SAFETY: the caller's registers and constants are in range.
     unsafe {
         if (*a).tag != (*b).tag {
             // Equal numbers of the two subtypes are the only equal values with different tags.
-            return Some((*a).is_number() && (*b).is_number() && (*a).raw_eq(*b));
+            let numbers = (*a).is_number() && (*b).is_number();
+            return if numbers { None } else { Some(false) };
         }
-        if (*a).tag == tag::FLOAT {
-            return Some((*a).raw_float() == (*b).raw_float());
+        match (*a).tag {
+            tag::FLOAT => None,
+            tag::NIL..=tag::TRUE => Some(true),
+            _ if (*a).payload == (*b).payload => Some(true),
+            tag::INT..tag::STR => Some(false),
+            tag::STR if (*a).raw_gc::<Str>().is_interned() => Some(false),
+            _ => None,
         }
-        if (*a).tag <= tag::TRUE || (*a).payload == (*b).payload {
-            return Some(true);
-        }
-        let unclear = match (*a).tag {
-            tag::STR => !(*a).raw_gc::<Str>().is_interned(),
-            tag::TABLE => !both_plain(*a, *b),
-            tag::USERDATA => true,
-            _ => false,
-        };
-        if unclear { None } else { Some(false) }
     }
 }
 
@@ -145,25 +143,25 @@ ops! { (vm, pc, base, i, k, frame)
     EQ => {
         match equal(ra(base, i), rb(base, i)) {
             Some(holds) => jump_if!(holds, vm, pc, base, i, k, frame),
-            None => return slow_equal(vm, pc, base, i, k, frame),
+            None => return equal_further(vm, pc, base, i, k, frame),
         }
     }
     NE => {
         match equal(ra(base, i), rb(base, i)) {
             Some(holds) => jump_if!(!holds, vm, pc, base, i, k, frame),
-            None => return slow_equal(vm, pc, base, i, k, frame),
+            None => return equal_further(vm, pc, base, i, k, frame),
         }
     }
     EQK => {
-        match equal_constant(ra(base, i), kb(k, i)) {
+        match equal(ra(base, i), kb(k, i)) {
             Some(holds) => jump_if!(holds, vm, pc, base, i, k, frame),
-            None => return slow_equal(vm, pc, base, i, k, frame),
+            None => return equal_further(vm, pc, base, i, k, frame),
         }
     }
     NEK => {
-        match equal_constant(ra(base, i), kb(k, i)) {
+        match equal(ra(base, i), kb(k, i)) {
             Some(holds) => jump_if!(!holds, vm, pc, base, i, k, frame),
-            None => return slow_equal(vm, pc, base, i, k, frame),
+            None => return equal_further(vm, pc, base, i, k, frame),
         }
     }
     EQI => {
@@ -202,6 +200,20 @@ ops! { (vm, pc, base, i, k, frame)
     /// The jump word behind a conditional, whose condition has turned out to hold.
     take_jump => { jump_if!(true, vm, pc, base, i, k, frame); }
 
+    /// Numbers that are not both integers, tables without metatables.
+    #[inline(never)]
+    equal_further => {
+        let a = ra(base, i);
+        let b = if i.op().condition() == Op::EQ { rb(base, i) as *const Val } else { kb(k, i) };
+        let holds = if (*a).is_number() {
+            (*a).raw_eq(*b)
+        } else if (*a).tag == tag::TABLE && both_plain(*a, *b) {
+            false
+        } else {
+            return slow_equal(vm, pc, base, i, k, frame);
+        };
+        jump_if!(holds == (i.c() != 0), vm, pc, base, i, k, frame);
+    }
     /// Long strings, and values that may have `__eq`.
     #[cold]
     #[inline(never)]
@@ -237,22 +249,6 @@ ops! { (vm, pc, base, i, k, frame)
             Decided::Begun => return resume(vm),
             Decided::Left => return,
         }
-    }
-}
-
-/// As [`equal`], with a constant, which has no metamethods.
-#[inline(always)]
-unsafe fn equal_constant(a: *const Val, b: *const Val) -> Option<bool> {
-    // SAFETY: as above.
-    unsafe {
-        if (*a).tag == (*b).tag && (*a).tag != tag::FLOAT {
-            let same = (*a).tag <= tag::TRUE || (*a).payload == (*b).payload;
-            if !same && (*a).tag == tag::STR && !(*a).raw_gc::<Str>().is_interned() {
-                return None;
-            }
-            return Some(same);
-        }
-        Some((*a).is_number() && (*b).is_number() && (*a).raw_eq(*b))
     }
 }
 
