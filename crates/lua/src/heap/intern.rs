@@ -20,7 +20,7 @@
 //! - The table holds no owner: the sweep takes a dead string out before its memory is reused. A string found here while
 //!   the collector sweeps may be dead already: the caller of [`Interner::find`] revives it.
 
-use super::Gc;
+use super::{Gc, prefetch};
 use crate::string::Str;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
@@ -270,6 +270,9 @@ impl Interner {
             return 0;
         };
         for _ in 0..MOVED_PER_INSERT {
+            // The string is looked at for its hash a few inserts later.
+            let ahead = old.next.wrapping_sub(2 * MOVED_PER_INSERT) & old.slots.mask;
+            prefetch((old.slots.get(ahead) & POINTER_MASK) as *const u8);
             let slot = old.slots.get(old.next);
             if slot != EMPTY {
                 old.slots.set(old.next, EMPTY);

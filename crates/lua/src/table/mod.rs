@@ -35,7 +35,7 @@ use crate::value::{Val, tag};
 pub(crate) use hidden::clear_place;
 pub(crate) use memory::inline_granules;
 pub(crate) use resize::nodes_for;
-pub(crate) use split::Place;
+pub(crate) use split::{Place, Run};
 use std::ptr::{NonNull, null_mut};
 
 /// A node of the hash part.
@@ -46,7 +46,8 @@ pub(crate) struct Node {
     pub(crate) key: u64,
     pub(crate) val_tag: u8,
     pub(crate) key_tag: u8,
-    _pad: u16,
+    /// 1: the key is where its hash leads to. (To find that out again a string would have to be looked at.)
+    at_home: u16,
     /// Distance to the next node of the chain, in nodes; 0 ends it.
     pub(crate) next: i32,
 }
@@ -79,7 +80,7 @@ static DUMMY: DummyNode = DummyNode(Node {
     key: 0,
     val_tag: tag::NIL,
     key_tag: tag::NIL,
-    _pad: 0,
+    at_home: 0,
     next: 0,
 });
 
@@ -191,6 +192,30 @@ impl Slot {
             *self.tag.as_ptr() = v.tag;
         }
     }
+}
+
+/// Slot `i` of an array part.
+///
+/// # Safety
+/// It has so many.
+#[inline(always)]
+pub(crate) unsafe fn slot_of(array: *mut u8, i: usize) -> Slot {
+    // SAFETY: the caller's promise.
+    unsafe { Slot::new((array as *mut u64).sub(1 + i), array.add(i)) }
+}
+
+/// Whether any of the [`TAGS`] slots from `i` on of an array part has an object.
+///
+/// # Safety
+/// It has so many.
+#[inline(always)]
+pub(crate) unsafe fn have_objects(array: *mut u8, i: usize) -> bool {
+    // Sets the upper bit of each byte that is at least the first object's tag; none is above 127.
+    const REACH: u64 = u64::from_ne_bytes([0x80 - tag::STR; TAGS]);
+    const UPPER: u64 = u64::from_ne_bytes([0x80; TAGS]);
+    // SAFETY: the caller's promise.
+    let tags = unsafe { (array.add(i) as *const u64).read_unaligned() };
+    tags.wrapping_add(REACH) & UPPER != 0
 }
 
 /// What a VM's key is to number keys: less than half a word, which fits the header of each table, so that a look-up needs
@@ -343,24 +368,13 @@ impl Table {
     pub(crate) fn array_slot(&self, i: usize) -> Slot {
         debug_assert!(i < self.array_size as usize);
         // SAFETY: `i` is below the array size.
-        unsafe { Slot::new((self.array as *mut u64).sub(1 + i), self.array.add(i)) }
+        unsafe { slot_of(self.array, i) }
     }
     #[inline(always)]
     fn array_tag(&self, i: usize) -> u8 {
         debug_assert!(i < self.array_size as usize);
         // SAFETY: `i` is below the array size.
         unsafe { *self.array.add(i) }
-    }
-    /// Whether any of the [`TAGS`] slots from `i` on has an object.
-    #[inline(always)]
-    pub(crate) fn has_objects_at(&self, i: usize) -> bool {
-        debug_assert!(i + TAGS <= self.array_size as usize);
-        // Sets the upper bit of each byte that is at least the first object's tag; none is above 127.
-        const REACH: u64 = u64::from_ne_bytes([0x80 - tag::STR; TAGS]);
-        const UPPER: u64 = u64::from_ne_bytes([0x80; TAGS]);
-        // SAFETY: these slots are below the array size.
-        let tags = unsafe { (self.array.add(i) as *const u64).read_unaligned() };
-        tags.wrapping_add(REACH) & UPPER != 0
     }
     #[inline(always)]
     fn node_slot(n: *mut Node) -> Slot {
@@ -380,18 +394,24 @@ impl Table {
 
     #[inline]
     fn find_int_node(&self, i: i64) -> Option<Slot> {
+        match self.find_int_here(i) {
+            None if self.header.extra & ASIDE != 0 => self.find_int_aside(i),
+            found => found,
+        }
+    }
+
+    /// The slot of integer key `i`, if it is in the hash part. (A table with a kind of [`ASIDE`] may have the key elsewhere.)
+    #[inline(always)]
+    pub(crate) fn find_int_here(&self, i: i64) -> Option<Slot> {
         let mut n = self.node(hash_int(self.header.aux & SEED, i, self.mask) & self.mask);
         loop {
             // SAFETY: chains stay inside the node array.
             unsafe {
-                if (*n).key_tag == tag::INT && (*n).key == i as u64 {
+                if (*n).key == i as u64 && (*n).key_tag == tag::INT {
                     return Some(Self::node_slot(n));
                 }
                 if (*n).next == 0 {
-                    return match self.header.extra & ASIDE {
-                        0 => None,
-                        _ => self.find_int_aside(i),
-                    };
+                    return None;
                 }
                 n = n.offset((*n).next as isize);
             }
@@ -401,6 +421,15 @@ impl Table {
     /// The slot of an interned string key, if it has one.
     #[inline(always)]
     pub(crate) fn find_interned(&self, s: Gc<Str>) -> Option<Slot> {
+        match self.find_interned_here(s) {
+            None if self.header.extra & ASIDE != 0 => self.find_interned_aside(s),
+            found => found,
+        }
+    }
+
+    /// The slot of an interned string key, if it is in the hash part. (A table with a kind of [`ASIDE`] may have the key elsewhere.)
+    #[inline(always)]
+    pub(crate) fn find_interned_here(&self, s: Gc<Str>) -> Option<Slot> {
         debug_assert!(s.is_interned());
         let mut n = self.node(s.hash & self.mask);
         loop {
@@ -410,10 +439,7 @@ impl Table {
                     return Some(Self::node_slot(n));
                 }
                 if (*n).next == 0 {
-                    return match self.header.extra & ASIDE {
-                        0 => None,
-                        _ => self.find_interned_aside(s),
-                    };
+                    return None;
                 }
                 n = n.offset((*n).next as isize);
             }
@@ -496,15 +522,6 @@ impl Table {
     #[inline(always)]
     pub fn get_int(&self, i: i64) -> Val {
         self.find_int(i).map_or(Val::NIL, Slot::get)
-    }
-
-    /// The value under an integer key that is not in the array part.
-    #[inline(always)]
-    pub(crate) fn get_int_node(&self, i: i64) -> Val {
-        match self.has_nodes() || self.header.extra & ASIDE != 0 {
-            true => self.get_int(i),
-            false => Val::NIL,
-        }
     }
 
     /// The value under an interned string key.
@@ -795,10 +812,10 @@ impl Table {
                 let Some(free) = self.take_free(home) else {
                     return Placed::NoRoom;
                 };
-                let other = self.main_position(hash_key, at);
-                if other != at {
+                if (*at).at_home == 0 {
                     // The colliding node is out of its main position: move it to the free node.
-                    let mut prev = other;
+                    let mut prev = self.main_position(hash_key, at);
+                    debug_assert!(prev != at);
                     while prev.offset((*prev).next as isize) != at {
                         prev = prev.offset((*prev).next as isize);
                     }
@@ -820,6 +837,7 @@ impl Table {
                     at = free;
                 }
             }
+            (*at).at_home = u16::from(at == self.node(home));
             (*at).key = key.payload;
             (*at).key_tag = key.tag;
             (*at).val = val.payload;

@@ -22,9 +22,12 @@
 //! - Moving is a store: a black table's entries are marked when they move.
 
 use super::memory::{copy_slots, free_array, free_nodes, new_nodes, unfilled_array};
-use super::{ASIDE, KIND_SPLIT, MAX_HASH_BITS, MAX_WHOLE_NODES, Node, Placed, Slot, Table, dummy};
-use crate::heap::Gc;
+use super::{
+    ASIDE, KIND_SPLIT, MAX_HASH_BITS, MAX_WHOLE_NODES, Node, Placed, SEED, Slot, Table, dummy,
+    hash_int, slot_of,
+};
 use crate::heap::parts::Parts;
+use crate::heap::{Gc, prefetch};
 use crate::native::Thrown;
 use crate::number::float_to_int;
 use crate::string::Str;
@@ -68,6 +71,23 @@ pub(super) struct Split {
 pub(crate) enum Place {
     Slot(Slot),
     Node(*mut Node),
+}
+
+/// Places of one kind, one after the other.
+pub(crate) enum Run {
+    /// Slots of an array part: from an index to before another.
+    Slots(*mut u8, usize, usize),
+    /// Nodes: the first, and how many.
+    Nodes(*mut Node, usize),
+}
+
+impl Run {
+    fn len(&self) -> usize {
+        match self {
+            Run::Slots(_, from, end) => end - from,
+            Run::Nodes(_, n) => *n,
+        }
+    }
 }
 
 impl Table {
@@ -265,6 +285,21 @@ impl Table {
         }
     }
 
+    /// The places from a traversal position on that are of one kind and in one part, to before `end` at most; there is one. The table is not hidden.
+    #[inline(always)]
+    pub(crate) fn run(&self, at: usize, end: usize) -> Run {
+        debug_assert!(at < end && end <= self.slot_count() && self.hidden().is_none());
+        let run = match self.split() {
+            Some(split) => split.run(self, at, end),
+            None => match at.checked_sub(self.array_size as usize) {
+                None => Run::Slots(self.array, at, end.min(self.array_size as usize)),
+                Some(i) => Run::Nodes(self.node(i as u32), end - at),
+            },
+        };
+        debug_assert!(run.len() > 0);
+        run
+    }
+
     /// Frees what is aside of the table, and makes of its array part what it is.
     pub(super) fn release_split(&mut self, parts: &mut Parts) {
         let p = self.aside::<Split>();
@@ -281,6 +316,31 @@ impl Table {
             self.last_free = split.last_free;
             self.len_hint = split.len_hint;
         }
+    }
+}
+
+/// Asks the caches for what the moves after the next ones will touch: strings for their hashes, then the places of their keys.
+#[inline(always)]
+fn fetch_for_move(t: &Table, old: &OldNodes) {
+    const AHEAD: u32 = 8;
+    let key_at = |distance: u32| {
+        let at = old.left.checked_sub(1 + distance)?;
+        // SAFETY: below the count of these nodes.
+        let n = unsafe { &*old.nodes.add(at as usize) };
+        (n.val_tag != tag::NIL).then(|| n.key())
+    };
+    if let Some(key) = key_at(2 * AHEAD)
+        && key.is_object()
+    {
+        prefetch(key.payload as *const u8);
+    }
+    if let Some(key) = key_at(AHEAD) {
+        let hash = match key.tag {
+            tag::INT => hash_int(t.header.aux & SEED, key.raw_int(), t.mask),
+            tag::STR if key.raw_gc::<Str>().is_interned() => key.raw_gc::<Str>().hash,
+            _ => return,
+        };
+        prefetch(t.node(hash & t.mask));
     }
 }
 
@@ -324,12 +384,7 @@ impl Split {
     fn old_slot(&self, i: usize) -> Slot {
         debug_assert!(i < self.old_slots());
         // SAFETY: below the size of the old array part.
-        unsafe {
-            Slot::new(
-                (self.old_array as *mut u64).sub(1 + i),
-                self.old_array.add(i),
-            )
-        }
+        unsafe { slot_of(self.old_array, i) }
     }
 
     /// Where array index `index` has its slot, if it has one.
@@ -339,7 +394,7 @@ impl Split {
             let moved = i < t.array_size as usize || i >= self.old_slots();
             return Some(match moved {
                 // SAFETY: below the capacity of the table's array part.
-                true => unsafe { Slot::new((t.array as *mut u64).sub(1 + i), t.array.add(i)) },
+                true => unsafe { slot_of(t.array, i) },
                 false => self.old_slot(i),
             });
         }
@@ -368,6 +423,33 @@ impl Split {
             i -= old.mask as usize + 1;
         }
         Place::Slot(self.old_slot(capacity + i))
+    }
+
+    /// As [`Table::run`]: cut where the places are those of another part.
+    fn run(&self, t: &Table, at: usize, end: usize) -> Run {
+        let capacity = self.capacity as usize;
+        if at < capacity {
+            let (moved, old) = (t.array_size as usize, self.old_slots().min(capacity));
+            return match at {
+                _ if at < moved => Run::Slots(t.array, at, end.min(moved)),
+                _ if at < old => Run::Slots(self.old_array, at, end.min(old)),
+                _ => Run::Slots(t.array, at, end.min(capacity)),
+            };
+        }
+        let (mut i, n) = (at - capacity, end - at);
+        if i < t.node_count() {
+            return Run::Nodes(t.node(i as u32), n.min(t.node_count() - i));
+        }
+        i -= t.node_count();
+        for old in self.old() {
+            let count = old.mask as usize + 1;
+            if i < count {
+                // SAFETY: below the count of these nodes.
+                return Run::Nodes(unsafe { old.nodes.add(i) }, n.min(count - i));
+            }
+            i -= count;
+        }
+        Run::Slots(self.old_array, capacity + i, capacity + i + n)
     }
 
     /// The array index of a position that is a slot's.
@@ -545,6 +627,8 @@ impl Vm {
                     continue;
                 }
                 budget -= 1;
+                let first = *first;
+                fetch_for_move(&t, &first);
                 // SAFETY: below the count of these nodes.
                 unsafe {
                     let n = first.nodes.add(first.left as usize - 1);

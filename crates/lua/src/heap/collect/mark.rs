@@ -9,7 +9,7 @@ use super::mark_bits::*;
 use super::{CHUNK, Gray, MARK_WORK, Weakness};
 use crate::function::{LuaClosure, NativeClosure, Proto, UpBox};
 use crate::heap::{Gc, Header, Heap, prefetch};
-use crate::table::{KIND_LAYERED, KIND_SPLIT, Node, Place, TAGS, Table};
+use crate::table::{KIND_LAYERED, Node, Run, TAGS, Table, have_objects, slot_of};
 use crate::thread::frame_flags::SCANNED_BELOW;
 use crate::thread::{Thread, ThreadState};
 use crate::userdata::UserDataObject;
@@ -358,18 +358,20 @@ impl Heap {
         }
         let total = t.slot_count();
         let end = total.min(from + CHUNK);
-        if t.header.extra & KIND_SPLIT != 0 {
-            for i in from..end {
-                match t.place(i) {
-                    Place::Slot(slot) => self.mark(slot.get()),
-                    Place::Node(n) => self.scan_node(n),
+        let mut at = from;
+        while at < end {
+            match t.run(at, end) {
+                Run::Slots(array, first, last) => {
+                    self.scan_array(array, first, last);
+                    at += last - first;
                 }
-            }
-        } else {
-            let array = t.array_size as usize;
-            self.scan_array(t, from, end.min(array));
-            for i in from.max(array)..end {
-                self.scan_node(t.node((i - array) as u32));
+                Run::Nodes(nodes, n) => {
+                    for i in 0..n {
+                        // SAFETY: nodes of the table.
+                        self.scan_node(unsafe { nodes.add(i) });
+                    }
+                    at += n;
+                }
             }
         }
         self.gc.work += end.saturating_sub(from);
@@ -379,16 +381,18 @@ impl Heap {
     }
 
     /// Marks what the slots from `from` to before `end` of an array part refer to.
-    fn scan_array(&mut self, t: Gc<Table>, mut from: usize, end: usize) {
+    fn scan_array(&mut self, array: *mut u8, mut from: usize, end: usize) {
         while from < end {
             // PERF: numbers and booleans are passed over eight at a time, by their tags alone.
-            if from + TAGS <= end && !t.has_objects_at(from) {
+            // SAFETY: slots of the array part, here and below.
+            if from + TAGS <= end && unsafe { !have_objects(array, from) } {
                 from += TAGS;
                 continue;
             }
             let stop = end.min(from + TAGS);
             for i in from..stop {
-                self.mark_soon(t.array_slot(i).get());
+                // SAFETY: as above.
+                self.mark_soon(unsafe { slot_of(array, i) }.get());
             }
             from = stop;
         }

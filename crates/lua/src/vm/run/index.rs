@@ -299,6 +299,16 @@ ops! { (vm, pc, base, i, k, frame)
     #[inline(never)]
     get_by_string => {
         let t: Gc<Table> = (*rb(base, i)).raw_gc();
+        match t.find_interned_here((*rc(base, i)).raw_gc()) {
+            Some(slot) if !slot.get().is_nil() => put(ra(base, i), slot.get()),
+            _ if t.meta.is_null() && t.header.extra == 0 => put(ra(base, i), Val::NIL),
+            _ => return get_by_string_further(vm, pc, base, i, k, frame),
+        }
+    }
+    /// The same where the table does not have it.
+    #[inline(never)]
+    get_by_string_further => {
+        let t: Gc<Table> = (*rb(base, i)).raw_gc();
         match t.find_interned((*rc(base, i)).raw_gc()) {
             Some(slot) if !slot.get().is_nil() => put(ra(base, i), slot.get()),
             _ if t.meta.is_null() => put(ra(base, i), Val::NIL),
@@ -325,8 +335,19 @@ ops! { (vm, pc, base, i, k, frame)
     get_int_node => {
         let t: Gc<Table> = (*rb(base, i)).raw_gc();
         let key = if i.op() == Op::GETI { i.c() as i64 } else { (*rc(base, i)).raw_int() };
+        match t.find_int_here(key) {
+            Some(slot) if !slot.get().is_nil() && t.header.extra == 0 => put(ra(base, i), slot.get()),
+            _ if t.meta.is_null() && t.header.extra == 0 => put(ra(base, i), Val::NIL),
+            _ => return get_int_further(vm, pc, base, i, k, frame),
+        }
+    }
+    /// The same of a table that has entries elsewhere, or a metatable.
+    #[inline(never)]
+    get_int_further => {
+        let t: Gc<Table> = (*rb(base, i)).raw_gc();
+        let key = if i.op() == Op::GETI { i.c() as i64 } else { (*rc(base, i)).raw_int() };
         let v = match t.header.extra & KIND_SPLIT {
-            0 => t.get_int_node(key),
+            0 => t.get_int(key),
             _ => (*vm).get_int_moving(t, key),
         };
         if v.is_nil() && !t.meta.is_null() {
@@ -398,7 +419,7 @@ ops! { (vm, pc, base, i, k, frame)
         let key = rb(base, i);
         if (*key).tag == tag::STR && (*key).raw_gc::<Str>().is_interned() {
             return match (*ra(base, i)).tag {
-                tag::TABLE => set_carefully(vm, pc, base, i, k, frame),
+                tag::TABLE => set_by_string(vm, pc, base, i, k, frame),
                 _ => slow_set(vm, pc, base, i, k, frame),
             };
         }
@@ -406,6 +427,20 @@ ops! { (vm, pc, base, i, k, frame)
             return set_by_float(vm, pc, base, i, k, frame);
         }
         return slow_set(vm, pc, base, i, k, frame);
+    }
+    /// SETTABLE and SETTABLEK of a table with a key that is an interned string.
+    #[inline(never)]
+    set_by_string => {
+        let t: Gc<Table> = (*ra(base, i)).raw_gc();
+        if t.is_plainly_writable()
+            && let Some(slot) = t.find_interned_here((*rb(base, i)).raw_gc())
+            && !slot.get().is_nil()
+        {
+            let value = if i.op() == Op::SETTABLE { rc(base, i) as *const Val } else { kc(k, i) };
+            slot.set(*value);
+            return super::go!(vm, pc, base, k, frame);
+        }
+        return set_carefully(vm, pc, base, i, k, frame);
     }
     /// A write to a table that the collector has done with, to one of a special kind, or under a string that is not where it was last.
     #[inline(never)]
