@@ -11,7 +11,7 @@ use crate::function::ConstantSlot;
 use crate::heap::Gc;
 use crate::op::{Instr, Op};
 use crate::string::Str;
-use crate::table::{KIND_LAYERED, KIND_SPLIT, Slot, Table};
+use crate::table::{KIND_SPLIT, Slot, Table};
 use crate::value::{Type, Val, tag};
 use crate::vm::{Event, Vm};
 
@@ -216,27 +216,36 @@ ops! { (vm, pc, base, i, k, frame)
             _ => *rb(base, i),
         }
         .raw_gc();
+        // PERF: nothing is called in this loop, so nothing has to be saved; tables that need a call take the long way.
         for _ in 0..MAX_LINKS {
-            if let Some(slot) = t.find_interned((*name).raw_gc()) && !slot.get().is_nil() {
+            if t.header.extra != 0 {
+                break;
+            }
+            if let Some(slot) = t.find_interned_here((*name).raw_gc()) && !slot.get().is_nil() {
                 set_hint(name, t, slot);
                 put(ra(base, i), slot.get());
                 return super::go!(vm, pc, base, k, frame);
-            }
-            if t.header.extra & KIND_LAYERED != 0 {
-                break;
             }
             let Some(meta) = Gc::from_nullable(t.meta) else {
                 put(ra(base, i), Val::NIL);
                 return super::go!(vm, pc, base, k, frame);
             };
-            let handler = (*vm).meta_field(meta, Event::Index);
-            match handler.tag {
-                tag::TABLE => t = handler.raw_gc(),
-                tag::NIL => {
+            if meta.header.extra != 0 {
+                break;
+            }
+            let absent = 1 << Event::Index as u8;
+            let next = match meta.header.flags & absent {
+                0 => meta.find_interned_here((*vm).event_name(Event::Index)),
+                _ => None,
+            };
+            match next {
+                Some(slot) if slot.get().tag == tag::TABLE => t = slot.get().raw_gc(),
+                Some(slot) if !slot.get().is_nil() => break,
+                _ => {
+                    (*meta.as_ptr()).header.flags |= absent;
                     put(ra(base, i), Val::NIL);
                     return super::go!(vm, pc, base, k, frame);
                 }
-                _ => break,
             }
             if let Some(slot) = t.find_at(hint(name), (*name).payload) {
                 put(ra(base, i), slot.get());
