@@ -15,7 +15,7 @@ pub(super) unsafe fn is_wrapped(f: *const Val) -> bool {
     // SAFETY: a register of the running function.
     unsafe {
         (*f).tag == tag::NCLOSURE
-            && (*(*((*f).payload as *const NativeClosure)).def).switch == Some(Switch::Wrapped)
+            && (*((*f).payload as *const NativeClosure)).def.switch == Some(Switch::Wrapped)
     }
 }
 
