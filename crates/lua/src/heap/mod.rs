@@ -529,7 +529,7 @@ impl Vm {
         unsafe {
             (*t).initialise();
             if granules > 0 {
-                (*t).initialise_inline(array, nodes);
+                Table::initialise_inline(t, array, nodes);
             }
             Ok(Gc::from_ptr(t))
         }

@@ -61,24 +61,29 @@ impl Table {
     }
 
     /// Makes the parts of a new table, for which [`inline_granules`] found room in its cell.
+    ///
+    /// # Safety
+    /// `t` is the cell, of the size that goes with its `aux`, and the table in it initialised.
     #[inline(always)]
-    pub(crate) fn initialise_inline(&mut self, array: usize, nodes: usize) {
-        debug_assert!(inline_granules(array, nodes) << GRANULES_SHIFT == self.header.aux & INLINE);
+    pub(crate) unsafe fn initialise_inline(t: *mut Table, array: usize, nodes: usize) {
         // SAFETY: the cell has room for the nodes, and behind them for payloads and tags.
         unsafe {
-            let behind = (self as *mut Table).add(1) as *mut u8;
+            debug_assert!(
+                inline_granules(array, nodes) << GRANULES_SHIFT == (*t).header.aux & INLINE
+            );
+            let behind = t.add(1) as *mut u8;
             if nodes > 0 {
-                self.nodes = behind as *mut Node;
-                fill_nodes(self.nodes, nodes);
-                self.mask = nodes as u32 - 1;
-                self.last_free = nodes as u32;
-                self.header.aux |= NODES_INLINE;
+                (*t).nodes = behind as *mut Node;
+                fill_nodes((*t).nodes, nodes);
+                (*t).mask = nodes as u32 - 1;
+                (*t).last_free = nodes as u32;
+                (*t).header.aux |= NODES_INLINE;
             }
             if array > 0 {
-                self.array = behind.add(nodes * size_of::<Node>() + array * 8);
-                std::ptr::write_bytes(self.array, tag::NIL, array);
-                self.array_size = array as u32;
-                self.header.aux |= ARRAY_INLINE;
+                (*t).array = behind.add(nodes * size_of::<Node>() + array * 8);
+                std::ptr::write_bytes((*t).array, tag::NIL, array);
+                (*t).array_size = array as u32;
+                (*t).header.aux |= ARRAY_INLINE;
             }
         }
     }
