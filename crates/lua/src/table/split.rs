@@ -116,11 +116,12 @@ impl Table {
         unsafe { &mut (*self.aside::<Split>()).last_free }
     }
 
-    /// As `take_free`, in a bounded number of steps: some down from the last one found, then some at random. `None` in a hash part that is not
-    /// full has a chance of one in a thousand at nine tenths full, and is no harm: the table grows a little earlier.
+    /// As `take_free`, in a bounded number of steps: some down from the last one found, then (there may be a long stretch without any) some at
+    /// random. `None` in a hash part that is not full has a chance of one in a hundred at 99 of 100 full, and is no harm: the table grows a
+    /// little earlier.
     pub(super) fn take_free_of_many(&mut self, home: u32) -> Option<*mut Node> {
-        const DOWN: u32 = 256;
-        const RANDOM: u32 = 64;
+        const DOWN: u32 = 1024;
+        const RANDOM: u32 = 512;
         let mask = self.mask;
         let mut at = *self.last_free_mut();
         let stop = at.saturating_sub(DOWN);
@@ -133,6 +134,10 @@ impl Table {
             }
         }
         *self.last_free_mut() = at;
+        if at == 0 {
+            // Nothing above is free.
+            return None;
+        }
         let mut at = home;
         for step in 0..RANDOM {
             at = at.wrapping_mul(0x9E37_79B1).wrapping_add(step | 1) & mask;

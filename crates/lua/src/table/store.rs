@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** what is stored goes through the collector's barrier here.
 
-use super::{ASIDE, KIND_SPLIT, Placed, Slot, Table};
+use super::{ASIDE, KIND_SPLIT, MAX_WHOLE_NODES, Placed, Slot, Table};
 use crate::heap::Gc;
 use crate::native::Thrown;
 use crate::number::float_to_int;
@@ -113,8 +113,12 @@ impl Vm {
 
     /// As `table_insert`, for a table whose parts are not being replaced; without barriers for the key and value.
     fn insert_whole(&mut self, mut t: Gc<Table>, key: Val, val: Val) -> Result<(), Thrown> {
+        // The next index of an array part makes it grow, unless that means to go through a hash part many times its size.
+        const MANY: usize = 8;
         let append = key.tag == tag::INT
             && key.raw_int() as u64 == t.array_size as u64 + 1
+            && (t.node_count() <= MAX_WHOLE_NODES
+                || t.node_count() / MANY <= t.array_size as usize)
             && (t.array_size == 0 || t.array_tag(t.array_size as usize - 1) != tag::NIL);
         let placed = if append {
             Placed::NoRoom

@@ -1,6 +1,6 @@
 //! Tables against a model, with parts so small that growth in pieces begins early.
 
-use super::{KIND_SPLIT, Table, hash_float, hash_int};
+use super::{KIND_SPLIT, MAX_WHOLE_NODES, Table, hash_float, hash_int};
 use crate::heap::Gc;
 use crate::host::StdHost;
 use crate::value::{Val, tag};
@@ -313,4 +313,33 @@ fn no_choice_of_numbers_makes_long_chains() {
             );
         }
     }
+}
+
+/// The first indices of an array are no reason to replace a large hash part that has room for them.
+#[test]
+fn a_large_hash_part_is_filled_before_it_is_replaced() {
+    let mut vm = vm();
+    let t = table(&mut vm);
+    let mut n = 0;
+    while t.node_count() < 4 * MAX_WHOLE_NODES || t.header.extra & KIND_SPLIT != 0 {
+        n += 1;
+        vm.table_set_int(t, -n, Val::int(n)).expect("memory");
+    }
+    let nodes = t.node_count();
+    while (n as usize) < nodes * 9 / 10 {
+        n += 1;
+        vm.table_set_int(t, -n, Val::int(n)).expect("memory");
+    }
+    for i in 1..=5 {
+        vm.table_set_int(t, i, Val::int(i)).expect("memory");
+    }
+    assert_eq!(t.node_count(), nodes);
+    // What is an array grows, whatever else the table has.
+    for i in 6..=2 * nodes as i64 {
+        vm.table_set_int(t, i, Val::int(i)).expect("memory");
+    }
+    vm.settle_table(t).expect("memory");
+    assert!(t.array_size as usize >= nodes, "{} slots", t.array_size);
+    assert_eq!(walk(&mut vm, t).len(), n as usize + 2 * nodes);
+    assert_eq!(vm.check_heap(), Vec::<String>::new());
 }
