@@ -19,6 +19,7 @@
 //! - `header.flags` caches metamethod absence when this table is a metatable (bit set: known absent); any store
 //!   that may make a nil field non-nil clears it.
 
+mod hash;
 mod hidden;
 mod memory;
 mod resize;
@@ -30,8 +31,10 @@ mod tests;
 use crate::heap::parts::Parts;
 use crate::heap::{Gc, Header, PIECES, in_register, prefetch};
 use crate::number::float_to_int;
-use crate::string::{Str, fold};
+use crate::string::Str;
 use crate::value::{Val, tag};
+pub(crate) use hash::int_seed;
+use hash::{hash_float, hash_int, hash_word};
 pub(crate) use hidden::clear_place;
 pub(crate) use memory::inline_granules;
 pub(crate) use resize::nodes_for;
@@ -139,9 +142,6 @@ pub(crate) const KIND_SPECIAL: u8 = KIND_LAYERED | KIND_FROZEN;
 /// Kinds of tables that have entries elsewhere than in their two parts.
 const ASIDE: u8 = KIND_SPLIT | KIND_HIDDEN;
 
-/// The bits of a table's `aux` that are the VM's.
-const SEED: u32 = !memory::INLINE;
-
 /// What `Table::place_node` did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Placed {
@@ -216,50 +216,6 @@ pub(crate) unsafe fn have_objects(array: *mut u8, i: usize) -> bool {
     // SAFETY: the caller's promise.
     let tags = unsafe { (array.add(i) as *const u64).read_unaligned() };
     tags.wrapping_add(REACH) & UPPER != 0
-}
-
-/// What a VM's key is to number keys: less than half a word, which fits the header of each table, so that a look-up needs
-/// nothing but the table.
-pub(crate) fn int_seed(hash_key: u64) -> u32 {
-    (fold(hash_key ^ 0x8EBC_6AF0_9C88_C6E3, 0xD6E8_FEB8_6659_FD93) >> 16) as u32 & SEED
-}
-
-/// The hash of an integer key for a hash part of `mask` + 1 nodes: the key itself, moved on by a keyed hash of the bits above those that index
-/// the nodes.
-///
-/// Keys of one range as long as the hash part never collide, and follow one another in it in their own order: rows, identifiers and
-/// steps of any odd width find their nodes without a miss, and a processor that fetches ahead along a stride does so here. Two keys of
-/// different ranges collide as often as any two random numbers, and which do nobody knows without the VM's key.
-///
-/// A plain multiplication would not do: keys that differ in their upper bits only would collide whatever the key of the
-/// VM is, and a script (or a request with numbers in it) could make every look-up walk one long chain.
-#[inline(always)]
-fn hash_int(seed: u32, i: i64, mask: u32) -> u32 {
-    hash_in_range(seed, 0, i, mask)
-}
-
-/// The hash of a float key, which has no integer value: as for integers, by its whole part, the rest (`more`) being hashed with the range.
-#[inline(always)]
-fn hash_float(seed: u32, payload: u64, mask: u32) -> u32 {
-    let f = f64::from_bits(payload);
-    let whole = f as i64; // towards zero, and the nearest there is
-    hash_in_range(seed, (f - whole as f64).to_bits(), whole, mask)
-}
-
-#[inline(always)]
-fn hash_in_range(seed: u32, more: u64, i: i64, mask: u32) -> u32 {
-    const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
-    let range = (i as u64) >> (u32::BITS - mask.leading_zeros()); // at most 30
-    let h = fold(range ^ more ^ (seed as u64).wrapping_mul(SPREAD), SPREAD);
-    ((h ^ h >> 32) as u32).wrapping_add(i as u32)
-}
-
-fn hash_word(hash_key: u64, w: u64) -> u32 {
-    let h = fold(
-        w ^ hash_key,
-        hash_key.rotate_left(32) ^ 0xD6E8_FEB8_6659_FD93,
-    );
-    (h ^ h >> 32) as u32
 }
 
 /// Entries that a traversal looks ahead.
@@ -403,7 +359,7 @@ impl Table {
     /// The slot of integer key `i`, if it is in the hash part. (A table with a kind of [`ASIDE`] may have the key elsewhere.)
     #[inline(always)]
     pub(crate) fn find_int_here(&self, i: i64) -> Option<Slot> {
-        let mut n = self.node(hash_int(self.header.aux & SEED, i, self.mask) & self.mask);
+        let mut n = self.node(hash_int(self.header.aux, i, self.mask) & self.mask);
         loop {
             // SAFETY: chains stay inside the node array.
             unsafe {
@@ -767,8 +723,8 @@ impl Table {
     /// The hash of any key that is not nil (floats that are integers must have been normalised).
     fn hash_of(&self, hash_key: u64, key: Val) -> u32 {
         match key.tag {
-            tag::INT => hash_int(self.header.aux & SEED, key.raw_int(), self.mask),
-            tag::FLOAT => hash_float(self.header.aux & SEED, key.payload, self.mask),
+            tag::INT => hash_int(self.header.aux, key.raw_int(), self.mask),
+            tag::FLOAT => hash_float(self.header.aux, key.payload, self.mask),
             tag::STR => key.raw_gc::<Str>().hash_with(hash_key),
             tag::FALSE => 1,
             tag::TRUE => 2,

@@ -23,8 +23,8 @@
 
 use super::memory::{copy_slots, free_array, free_nodes, new_nodes, unfilled_array};
 use super::{
-    ASIDE, KIND_SPLIT, MAX_HASH_BITS, MAX_WHOLE_NODES, Node, Placed, SEED, Slot, Table, dummy,
-    hash_int, slot_of,
+    ASIDE, KIND_SPLIT, MAX_HASH_BITS, MAX_WHOLE_NODES, Node, Placed, Slot, Table, dummy, hash_int,
+    slot_of,
 };
 use crate::heap::parts::Parts;
 use crate::heap::{Gc, prefetch};
@@ -341,7 +341,7 @@ fn fetch_for_move(t: &Table, old: &OldNodes) {
     }
     if let Some(key) = key_at(AHEAD) {
         let hash = match key.tag {
-            tag::INT => hash_int(t.header.aux & SEED, key.raw_int(), t.mask),
+            tag::INT => hash_int(t.header.aux, key.raw_int(), t.mask),
             tag::STR if key.raw_gc::<Str>().is_interned() => key.raw_gc::<Str>().hash,
             _ => return,
         };
