@@ -19,6 +19,7 @@ const HELPERS: &[&str] = &[
     "natives::resume_some",
     "natives::wrapped_some",
     "natives::pcall",
+    "natives::protect",
     "natives::xpcall",
     "slow_value",
     "arith::concat",

@@ -4,11 +4,14 @@
 
 use super::super::call::{NATIVE_SLOTS, Next};
 use super::super::{Event, NO_NATIVE, Vm};
+use super::put;
 use super::returns::move_values;
 use crate::dialect::Dialect;
 use crate::function::{NativeClosure, NativeDef, Switch};
-use crate::native::{Action, Ctx, Status, Thrown};
+use crate::native::{Action, Cont, Ctx, Status, Thrown};
 use crate::op::Instr;
+use crate::stdlib::base::protected_done;
+use crate::thread::Frame;
 use crate::thread::frame_flags::*;
 use crate::value::{Val, tag};
 
@@ -112,8 +115,84 @@ shortcuts! {
     yield_some(vm, func, nargs, wanted): (*vm).yield_quickly::<false>(func, nargs, wanted);
     resume_some(vm, func, nargs, wanted): (*vm).resume_argument::<false>(func, nargs, wanted);
     wrapped_some(vm, func, nargs, wanted): (*vm).resume_captured::<false>(func, nargs, wanted);
-    pcall(vm, func, nargs, wanted): (*vm).protect_quickly(false, func, nargs, wanted);
+    protect(vm, func, nargs, wanted): (*vm).protect_quickly(false, func, nargs, wanted);
     xpcall(vm, func, nargs, wanted): (*vm).protect_quickly(true, func, nargs, wanted);
+}
+
+/// `pcall`. Of a native: its frame is what the long way would push, and the native is called as from there.
+#[inline(never)]
+unsafe fn pcall(
+    vm: *mut Vm,
+    func: u32,
+    nargs: usize,
+    wanted: i16,
+    pcall: &'static NativeDef,
+) -> bool {
+    // SAFETY: as for `call_native`, which has set the top.
+    unsafe {
+        let th = (*vm).current;
+        let callee = func + 1;
+        let f = (*th).stack.add(callee as usize);
+        let def: &'static NativeDef = match (*f).tag {
+            _ if nargs == 0 => return run_native(vm, func, nargs, wanted, pcall),
+            tag::NATIVE => &*((*f).payload as *const NativeDef),
+            tag::NCLOSURE => (*((*f).payload as *const NativeClosure)).def,
+            _ => return protect(vm, func, nargs, wanted, pcall),
+        };
+        let top = callee as usize + nargs;
+        if def.switch.is_some()
+            || (*th).hook.is_some()
+            || (*vm).strict
+            || (*vm).floats
+            || (*vm).heap.fuel < 0
+            || (*th).frame_count == (*th).frame_capacity
+            || top + NATIVE_SLOTS > (*th).stack_size as usize
+        {
+            return run_native(vm, func, nargs, wanted, pcall);
+        }
+        let frame = (*th).frames.add((*th).frame_count as usize);
+        (*frame).pc = protected_done as Cont as *const Instr;
+        (*frame).func = func;
+        (*frame).base = callee;
+        Frame::set_rest(frame, wanted, NATIVE | CATCH | PASSES_STATUS, nargs as u32);
+        (*th).frame_count += 1;
+        (*vm).native = callee;
+        let mut ctx = Ctx {
+            vm: &mut *vm,
+            func: callee as usize,
+            base: callee as usize + 1,
+            nargs: nargs - 1,
+            results: top,
+            status: Status::Ok,
+        };
+        let action = match (def.run)(&mut ctx) {
+            Ok(action) => action,
+            Err(thrown) => {
+                (*vm).exit = Err(thrown);
+                return false;
+            }
+        };
+        let kept = ctx.nargs as u32;
+        if let Action::Return(n) = action {
+            (*vm).native = NO_NATIVE;
+            let th = (*vm).current;
+            (*th).frame_count -= 1;
+            // The status goes below the results: the callee is there, or something above it.
+            let from = (*th).stack.add(((*th).top - n) as usize - 1);
+            put(from, Val::TRUE);
+            move_values(th, func, from, n as usize + 1, wanted);
+            return true;
+        }
+        (*vm).native_nargs = kept;
+        (*vm).exit = Ok(Next::Acted {
+            action,
+            func: callee,
+            nresults: -1,
+            flags: TO_NATIVE,
+            framed: false,
+        });
+        false
+    }
 }
 
 /// As [`call_definition`], for a native that does not switch at once.
