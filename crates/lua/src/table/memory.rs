@@ -141,6 +141,18 @@ impl Table {
 }
 
 impl Vm {
+    /// A new hash part, which is charged.
+    pub(super) fn charged_nodes(&mut self, count: usize) -> Result<*mut Node, Thrown> {
+        let bytes = count * size_of::<Node>();
+        self.charge_bytes(bytes)?;
+        let nodes = new_nodes(&mut self.heap.parts, count);
+        if nodes.is_null() {
+            self.heap.uncharge(bytes);
+            return Err(self.throw_memory());
+        }
+        Ok(nodes)
+    }
+
     /// Moves what a table has in its cell to parts outside, entry for entry.
     pub(super) fn move_out_of_cell(&mut self, mut t: Gc<Table>) -> Result<(), Thrown> {
         let (slots, count) = (t.array_size as usize, t.node_count());
@@ -156,13 +168,7 @@ impl Vm {
             t.leave_inline_array();
         }
         if t.has_inline_nodes() {
-            let bytes = count * size_of::<Node>();
-            self.charge_bytes(bytes)?;
-            let nodes = new_nodes(&mut self.heap.parts, count);
-            if nodes.is_null() {
-                self.heap.uncharge(bytes);
-                return Err(self.throw_memory());
-            }
+            let nodes = self.charged_nodes(count)?;
             // SAFETY: both have so many nodes; chains are distances.
             unsafe { std::ptr::copy_nonoverlapping(t.nodes, nodes, count) };
             t.nodes = nodes;

@@ -730,13 +730,7 @@ impl Vm {
         if count > 1 << MAX_HASH_BITS || split.old_count as usize == MAX_OLD {
             return Err(self.throw_str("table overflow"));
         }
-        let bytes = count * size_of::<Node>();
-        self.charge_bytes(bytes)?;
-        let nodes = new_nodes(&mut self.heap.parts, count);
-        if nodes.is_null() {
-            self.heap.uncharge(bytes);
-            return Err(self.throw_memory());
-        }
+        let nodes = self.charged_nodes(count)?;
         let now = OldNodes {
             nodes: t.nodes,
             mask: t.mask,

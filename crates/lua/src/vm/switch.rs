@@ -256,22 +256,32 @@ impl Vm {
         for i in given..p.num_params as u32 {
             t.put((callee + 1 + i) as usize, Val::NIL);
         }
-        // SAFETY: there is room for two frames.
+        let caught = CATCH | if handler { HANDLER } else { 0 };
+        self.push_protecting(func, nargs, nresults, caught);
+        let t = self.thread_mut();
+        // SAFETY: there was room for two frames.
         unsafe {
             let frame = t.frames.add(t.frame_count as usize);
-            (*frame).pc = protected_done as Cont as *const Instr;
-            (*frame).func = func;
-            (*frame).base = func + 1;
-            let caught = CATCH | if handler { HANDLER } else { 0 };
-            Frame::set_rest(frame, nresults, NATIVE | caught | PASSES_STATUS, nargs);
-            let frame = frame.add(1);
             (*frame).pc = p.code;
             (*frame).func = callee;
             (*frame).base = callee + 1;
             Frame::set_rest(frame, -1, TO_NATIVE, 0);
         }
-        t.frame_count += 2;
+        t.frame_count += 1;
         true
+    }
+
+    /// Pushes the frame of `pcall` or `xpcall` at `func`, which waits for the call that it protects. There is room for it.
+    #[inline(always)]
+    pub(crate) fn push_protecting(&mut self, func: u32, nargs: u32, nresults: i16, caught: u16) {
+        let waiting = Waiting {
+            func,
+            nresults,
+            flags: caught | PASSES_STATUS,
+            extra: nargs,
+            cont: protected_done,
+        };
+        waiting.push(self.current_gc());
     }
 }
 

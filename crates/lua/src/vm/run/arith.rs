@@ -68,6 +68,17 @@ macro_rules! operand {
     };
 }
 
+/// The end of a handler that computes with floats: of any two numbers; the rest is slow.
+macro_rules! as_floats {
+    ($vm:ident, $pc:ident, $base:ident, $i:ident, $k:ident, $frame:ident, $b:ident, $c:ident, $float:expr, $place:literal) => {
+        if let (Some(x), Some(y)) = (number_of($b), number_of($c)) {
+            put_float(ra($base, $i), $float(x, y));
+            return go!($vm, $pc, $base, $k, $frame, $place);
+        }
+        return slow($vm, $pc, $base, $i, $k, $frame);
+    };
+}
+
 /// Addition, subtraction, multiplication: of integers and of floats, and with a constant of either.
 ///
 /// PERF: an integer and a float in registers have a handler of their own, or the common ones would need more registers than a
@@ -90,12 +101,7 @@ macro_rules! arithmetic {
             #[inline(never)]
             $mixed => {
                 let (b, c) = (operand!($b, base, k, i), operand!($c, base, k, i));
-                if let (Some(x), Some(y)) = (number_of(b), number_of(c)) {
-                    put_float(ra(base, i), $float(x, y));
-                    return go!(vm, pc, base, k, frame, "float2");
-                } else {
-                    return slow(vm, pc, base, i, k, frame);
-                }
+                as_floats!(vm, pc, base, i, k, frame, b, c, $float, "float2");
             }
         )* }
     };
@@ -166,12 +172,8 @@ macro_rules! float_arithmetic {
                 if (*b).tag == tag::FLOAT && (*c).tag == tag::FLOAT {
                     put_float(ra(base, i), $float((*b).raw_float(), (*c).raw_float()));
                     return go!(vm, pc, base, k, frame, "float4");
-                } else if let (Some(x), Some(y)) = (number_of(b), number_of(c)) {
-                    put_float(ra(base, i), $float(x, y));
-                    return go!(vm, pc, base, k, frame, "float5");
-                } else {
-                    return slow(vm, pc, base, i, k, frame);
                 }
+                as_floats!(vm, pc, base, i, k, frame, b, c, $float, "float5");
             }
         )* }
     };
@@ -198,12 +200,7 @@ macro_rules! power {
             #[inline(never)]
             $other => {
                 let (b, c) = (operand!($b, base, k, i), operand!($c, base, k, i));
-                if let (Some(x), Some(y)) = (number_of(b), number_of(c)) {
-                    put_float(ra(base, i), number::float_pow(x, y));
-                    return go!(vm, pc, base, k, frame, "float5");
-                } else {
-                    return slow(vm, pc, base, i, k, frame);
-                }
+                as_floats!(vm, pc, base, i, k, frame, b, c, number::float_pow, "float5");
             }
         )* }
     };

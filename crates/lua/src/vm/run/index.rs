@@ -445,8 +445,7 @@ ops! { (vm, pc, base, i, k, frame)
             && let Some(slot) = t.find_interned_here((*rb(base, i)).raw_gc())
             && !slot.get().is_nil()
         {
-            let value = if i.op() == Op::SETTABLE { rc(base, i) as *const Val } else { kc(k, i) };
-            slot.set(*value);
+            slot.set(written_value(base, k, i));
             return super::go!(vm, pc, base, k, frame);
         }
         return set_carefully(vm, pc, base, i, k, frame);

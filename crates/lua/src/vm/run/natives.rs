@@ -8,10 +8,8 @@ use super::put;
 use super::returns::move_values;
 use crate::dialect::Dialect;
 use crate::function::{NativeClosure, NativeDef, Switch};
-use crate::native::{Action, Cont, Ctx, Status, Thrown};
+use crate::native::{Action, Ctx, Status, Thrown};
 use crate::op::Instr;
-use crate::stdlib::base::protected_done;
-use crate::thread::Frame;
 use crate::thread::frame_flags::*;
 use crate::value::{Val, tag};
 
@@ -132,65 +130,45 @@ unsafe fn pcall(
     unsafe {
         let th = (*vm).current;
         let callee = func + 1;
-        let f = (*th).stack.add(callee as usize);
-        let def: &'static NativeDef = match (*f).tag {
+        let f = *(*th).stack.add(callee as usize);
+        let switches = match f.tag {
             _ if nargs == 0 => return run_native(vm, func, nargs, wanted, pcall),
-            tag::NATIVE => &*((*f).payload as *const NativeDef),
-            tag::NCLOSURE => (*((*f).payload as *const NativeClosure)).def,
+            tag::NATIVE => (*(f.payload as *const NativeDef)).switch.is_some(),
+            tag::NCLOSURE => (*(f.payload as *const NativeClosure)).def.switch.is_some(),
             _ => return protect(vm, func, nargs, wanted, pcall),
         };
-        let top = callee as usize + nargs;
-        if def.switch.is_some()
+        if switches
             || (*th).hook.is_some()
             || (*vm).strict
             || (*vm).floats
             || (*vm).heap.fuel < 0
             || (*th).frame_count == (*th).frame_capacity
-            || top + NATIVE_SLOTS > (*th).stack_size as usize
         {
             return run_native(vm, func, nargs, wanted, pcall);
         }
-        let frame = (*th).frames.add((*th).frame_count as usize);
-        (*frame).pc = protected_done as Cont as *const Instr;
-        (*frame).func = func;
-        (*frame).base = callee;
-        Frame::set_rest(frame, wanted, NATIVE | CATCH | PASSES_STATUS, nargs as u32);
-        (*th).frame_count += 1;
-        (*vm).native = callee;
-        let mut ctx = Ctx {
-            vm: &mut *vm,
-            func: callee as usize,
-            base: callee as usize + 1,
-            nargs: nargs - 1,
-            results: top,
-            status: Status::Ok,
-        };
-        let action = match (def.run)(&mut ctx) {
-            Ok(action) => action,
-            Err(thrown) => {
-                (*vm).exit = Err(thrown);
-                return false;
+        (*vm).push_protecting(func, nargs as u32, wanted, CATCH);
+        match (*vm).run_native(f, callee, nargs as u32 - 1) {
+            Ok(Action::Return(n)) => {
+                (*vm).native = NO_NATIVE;
+                let th = (*vm).current;
+                (*th).frame_count -= 1;
+                // The status goes below the results: the callee is there, or something above it.
+                let from = (*th).stack.add(((*th).top - n) as usize - 1);
+                put(from, Val::TRUE);
+                move_values(th, func, from, n as usize + 1, wanted);
+                return true;
             }
-        };
-        let kept = ctx.nargs as u32;
-        if let Action::Return(n) = action {
-            (*vm).native = NO_NATIVE;
-            let th = (*vm).current;
-            (*th).frame_count -= 1;
-            // The status goes below the results: the callee is there, or something above it.
-            let from = (*th).stack.add(((*th).top - n) as usize - 1);
-            put(from, Val::TRUE);
-            move_values(th, func, from, n as usize + 1, wanted);
-            return true;
+            Ok(action) => {
+                (*vm).exit = Ok(Next::Acted {
+                    action,
+                    func: callee,
+                    nresults: -1,
+                    flags: TO_NATIVE,
+                    framed: false,
+                })
+            }
+            Err(thrown) => (*vm).exit = Err(thrown),
         }
-        (*vm).native_nargs = kept;
-        (*vm).exit = Ok(Next::Acted {
-            action,
-            func: callee,
-            nresults: -1,
-            flags: TO_NATIVE,
-            framed: false,
-        });
         false
     }
 }

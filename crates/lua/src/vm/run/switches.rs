@@ -19,43 +19,32 @@ pub(super) unsafe fn is_wrapped(f: *const Val) -> bool {
     }
 }
 
+/// Calls of the natives: each with the switch that is tried.
+macro_rules! switching_calls {
+    ($($call:ident: $switch:ident;)*) => {
+        ops! { (vm, pc, base, i, k, frame) $(
+            #[inline(never)]
+            $call => {
+                let f = ra(base, i);
+                let nargs = argument_count(vm, f, i);
+                charge_line(vm, pc, frame);
+                save(frame, pc);
+                let func = index_of((*vm).current, f);
+                if !(*vm).$switch::<true>(func, nargs as u32, i.c() as i16 - 1) {
+                    return call_plainly::<false>(vm, pc, base, i, k, frame);
+                }
+                return resume(vm);
+            }
+        )* }
+    };
+}
+switching_calls! {
+    call_yield: yield_quickly;
+    call_resume: resume_argument;
+    call_wrapped: resume_captured;
+}
+
 ops! { (vm, pc, base, i, k, frame)
-    #[inline(never)]
-    call_yield => {
-        let f = ra(base, i);
-        let nargs = argument_count(vm, f, i);
-        charge_line(vm, pc, frame);
-        save(frame, pc);
-        let func = index_of((*vm).current, f);
-        if !(*vm).yield_quickly::<true>(func, nargs as u32, i.c() as i16 - 1) {
-            return call_plainly::<false>(vm, pc, base, i, k, frame);
-        }
-        return resume(vm);
-    }
-    #[inline(never)]
-    call_resume => {
-        let f = ra(base, i);
-        let nargs = argument_count(vm, f, i);
-        charge_line(vm, pc, frame);
-        save(frame, pc);
-        let func = index_of((*vm).current, f);
-        if !(*vm).resume_argument::<true>(func, nargs as u32, i.c() as i16 - 1) {
-            return call_plainly::<false>(vm, pc, base, i, k, frame);
-        }
-        return resume(vm);
-    }
-    #[inline(never)]
-    call_wrapped => {
-        let f = ra(base, i);
-        let nargs = argument_count(vm, f, i);
-        charge_line(vm, pc, frame);
-        save(frame, pc);
-        let func = index_of((*vm).current, f);
-        if !(*vm).resume_captured::<true>(func, nargs as u32, i.c() as i16 - 1) {
-            return call_plainly::<false>(vm, pc, base, i, k, frame);
-        }
-        return resume(vm);
-    }
     /// The iterator of a loop is such a function.
     #[inline(never)]
     next_of_wrapped => {
