@@ -310,15 +310,9 @@ impl Heap {
     /// A piece of the work on objects with finalizers: the dead ones go to the queue, newest first. False when there is nothing left of it.
     fn resurrect_some(&mut self) -> bool {
         const PIECE: usize = CHUNK / 4;
-        if self.gc.gray.is_empty() {
-            self.mark_pending();
-        }
-        if !self.gc.gray.is_empty() {
-            self.scan_one();
-            return true;
-        }
-        self.gc.work += PIECE;
         if self.gc.finalizable_down > 0 {
+            // Nothing is marked before all of them are found: one that another refers to is finalized in the same cycle.
+            self.gc.work += PIECE;
             for _ in 0..PIECE.min(self.gc.finalizable_down) {
                 self.gc.finalizable_down -= 1;
                 let at = self.gc.finalizable_down;
@@ -326,13 +320,23 @@ impl Heap {
                 if self.gc.is_dead(v.header()) {
                     self.gc.finalizable[at] = Val::NIL;
                     self.gc.to_finalize.push_back(v);
-                    self.mark(v);
                 }
             }
             self.recount_lists();
             return true;
         }
+        if self.mark_queued() {
+            return true;
+        }
+        if self.gc.gray.is_empty() {
+            self.mark_pending();
+        }
+        if !self.gc.gray.is_empty() {
+            self.scan_one();
+            return true;
+        }
         // The gaps are closed; what was registered meanwhile is at the end.
+        self.gc.work += PIECE;
         for _ in 0..PIECE {
             let (from, to) = (self.gc.finalizable_read, self.gc.finalizable_write);
             if from == self.gc.finalizable.len() {
@@ -347,6 +351,22 @@ impl Heap {
                 self.gc.finalizable[to] = v;
                 self.gc.finalizable_write += 1;
             }
+        }
+        true
+    }
+
+    /// Marks a chunk of the objects that wait for their finalizers: false when all are marked.
+    fn mark_queued(&mut self) -> bool {
+        let (from, queued) = (self.gc.queue_at, self.gc.to_finalize.len());
+        if from >= queued {
+            return false;
+        }
+        let end = queued.min(from + CHUNK);
+        self.gc.queue_at = end;
+        self.gc.work += end - from;
+        for i in from..end {
+            let v = self.gc.to_finalize[i];
+            self.mark(v);
         }
         true
     }
@@ -413,18 +433,7 @@ impl Vm {
             }
             return true;
         }
-        let (from, queued) = (gc.queue_at, gc.to_finalize.len());
-        if from < queued {
-            let end = queued.min(from + CHUNK);
-            gc.queue_at = end;
-            gc.work += end - from;
-            for i in from..end {
-                let v = self.heap.gc.to_finalize[i];
-                self.heap.mark(v);
-            }
-            return true;
-        }
-        false
+        self.heap.mark_queued()
     }
 
     fn start_cycle(&mut self) {
@@ -512,6 +521,8 @@ impl Vm {
         gc.phase = Phase::Resurrect;
         gc.white ^= WHITES;
         gc.resurrected = RESURRECTED;
+        // What waits already is marked; what comes now is behind it.
+        gc.queue_at = gc.to_finalize.len();
         gc.finalizable_down = gc.finalizable.len();
         gc.finalizable_read = 0;
         gc.finalizable_write = 0;
