@@ -28,7 +28,11 @@ const HELPERS: &[&str] = &[
     "index::assign",
     "index::follow_chain",
     "index::index_slowly",
+    "index::set_by_method",
+    "index::set_name_by_method",
     "jumps::decide",
+    "jumps::order",
+    "jumps::equal_tables",
     "arith::operate",
     "run_lua",
 ];

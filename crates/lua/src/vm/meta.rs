@@ -2,19 +2,18 @@
 //!
 //! **Invariant:** a metamethod is called from *inside* an instruction: its frame has `META`, the instruction is the
 //! one before the caller's saved pc, and [`Vm::finish_instruction`] stores the result where that instruction wants it.
-//! The call is placed above everything live (`Thread::extent`), so no register changes before.
+//! The call is placed above everything live (`Thread::extent`), so no register changes before. Metamethods of tables that are
+//! Lua functions come here only if they are special in some way: `run::methods` has entered the others.
 
 use super::debug::Operand;
 use super::{Event, NO_NATIVE, Vm};
 use crate::dialect::Dialect;
-use crate::function::LuaClosure;
 use crate::heap::Gc;
 use crate::native::{Action, MAX_NUMERAL, Thrown, to_number};
 use crate::number::{self, Number, float_to_int};
 use crate::op::Op;
 use crate::string::Str;
 use crate::table::{KIND_FROZEN, KIND_LAYERED, Table};
-use crate::thread::Frame;
 use crate::thread::frame_flags::META;
 use crate::value::{Val, tag};
 use crate::vm::call::{NATIVE_SLOTS, Next};
@@ -66,54 +65,8 @@ impl Vm {
         })
     }
 
-    /// As [`call_meta`](Self::call_meta), and enters a Lua function at once, where there is room.
-    #[inline]
-    pub(crate) fn call_method<const N: usize>(
-        &mut self,
-        f: Val,
-        args: [Val; N],
-        nresults: i16,
-    ) -> Result<Next, Thrown> {
-        let t = self.thread_mut();
-        if f.tag == tag::LCLOSURE && t.hook.is_none() && !self.floats {
-            let t = self.thread_mut();
-            let at = t.extent();
-            let closure = f.raw_gc::<LuaClosure>();
-            let p = closure.proto();
-            let params = p.num_params as usize;
-            // A function that may take extra arguments has no frame size that fits.
-            if at + N + (p.frame_size as usize) < t.stack_size as usize
-                && t.frame_count < t.frame_capacity
-            {
-                t.put(at, f);
-                for (i, v) in args.iter().enumerate() {
-                    t.put(at + 1 + i, *v);
-                }
-                for i in N..params {
-                    t.put(at + 1 + i, Val::NIL);
-                }
-                // SAFETY: there is room for the frame.
-                unsafe {
-                    let frame = t.frames.add(t.frame_count as usize);
-                    (*frame).pc = p.code;
-                    (*frame).func = at as u32;
-                    (*frame).base = at as u32 + 1;
-                    Frame::set_rest(frame, nresults, META, 0);
-                }
-                t.frame_count += 1;
-                self.native = NO_NATIVE;
-                self.heap.spend(1);
-                return Ok(match self.heap.fuel < 0 {
-                    true => Next::SafePoint,
-                    false => Next::Run,
-                });
-            }
-        }
-        self.call_meta(f, &args, nresults)
-    }
-
     /// The metamethod of a binary operation: that of the first operand, or else of the second; nil if there is none.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn operator_method(&self, event: Event, a: Val, b: Val) -> Val {
         let method = self.meta_of(a, event);
         match method.is_nil() {
@@ -124,20 +77,35 @@ impl Vm {
 
     /// Calls a metamethod that is a native, here and now: most return at once, and the machine need not be left for them. What
     /// such a one wants instead is left to do ([`Next::Acted`]); so is the call when hooks want to see it.
-    pub(crate) fn call_native_meta(
+    pub(crate) fn call_native_meta<const N: usize>(
         &mut self,
         f: Val,
-        args: &[Val],
+        args: [Val; N],
         nresults: i16,
     ) -> Result<Outcome<Val>, Thrown> {
-        let next = self.call_meta(f, args, nresults)?;
-        let Next::Call { func, nargs, .. } = next else {
-            unreachable!("a metamethod is called")
+        let at = self.thread().extent();
+        let t = self.thread_mut();
+        let func = if at + N + 1 + NATIVE_SLOTS < t.stack_size as usize
+            && t.hook.is_none()
+            && !self.floats
+        {
+            let t = self.thread_mut();
+            t.put(at, f);
+            for (i, v) in args.into_iter().enumerate() {
+                t.put(at + 1 + i, v);
+            }
+            at as u32
+        } else {
+            let next = self.call_meta(f, &args, nresults)?;
+            if self.thread().hook.is_some() {
+                return Ok(Outcome::Later(next));
+            }
+            let Next::Call { func, .. } = next else {
+                unreachable!("a metamethod is called")
+            };
+            func
         };
-        if self.thread().hook.is_some() {
-            return Ok(Outcome::Later(next));
-        }
-        let action = self.run_native(f, func, nargs)?;
+        let action = self.run_native(f, func, N as u32)?;
         let Action::Return(n) = action else {
             return Ok(Outcome::Later(Next::Acted {
                 action,
@@ -160,6 +128,23 @@ impl Vm {
         // As when an instruction is finished: the live part ends with the frame's registers again.
         t.top = base;
         Ok(Outcome::Now(result))
+    }
+
+    /// Calls the metamethod of an operation: a native at once.
+    pub(crate) fn call_operator(&mut self, f: Val, args: [Val; 2]) -> Result<Outcome<Val>, Thrown> {
+        if matches!(f.tag, tag::NATIVE | tag::NCLOSURE) {
+            self.heap.spend(1);
+            return self.call_native_meta(f, args, 1);
+        }
+        self.call_meta(f, &args, 1).map(Outcome::Later)
+    }
+
+    /// As [`call_operator`](Self::call_operator), for a condition.
+    fn call_condition(&mut self, f: Val, args: [Val; 2]) -> Result<Outcome<bool>, Thrown> {
+        Ok(match self.call_operator(f, args)? {
+            Outcome::Now(v) => Outcome::Now(v.truthy()),
+            Outcome::Later(next) => Outcome::Later(next),
+        })
     }
 
     /// Stores a metamethod's result where the interrupted instruction wants it. `func`: where the call was.
@@ -289,11 +274,11 @@ impl Vm {
             };
             if matches!(handler.tag, tag::NATIVE | tag::NCLOSURE) {
                 self.heap.spend(1);
-                return self.call_native_meta(handler, &[obj, key], 1);
+                return self.call_native_meta(handler, [obj, key], 1);
             }
             self.heap.spend(1);
             if handler.is_function() {
-                return self.call_method(handler, [obj, key], 1).map(Outcome::Later);
+                return self.call_meta(handler, &[obj, key], 1).map(Outcome::Later);
             }
             obj = handler;
         }
@@ -357,7 +342,7 @@ impl Vm {
             };
             if matches!(handler.tag, tag::NATIVE | tag::NCLOSURE) {
                 self.heap.spend(1);
-                let outcome = self.call_native_meta(handler, &[obj, key, v], 0)?;
+                let outcome = self.call_native_meta(handler, [obj, key, v], 0)?;
                 return Ok(match outcome {
                     Outcome::Now(_) => None,
                     Outcome::Later(next) => Some(next),
@@ -365,7 +350,7 @@ impl Vm {
             }
             self.heap.spend(1);
             if handler.is_function() {
-                return self.call_method(handler, [obj, key, v], 0).map(Some);
+                return self.call_meta(handler, &[obj, key, v], 0).map(Some);
             }
             obj = handler;
         }
@@ -414,7 +399,7 @@ impl Vm {
         if handler.is_nil() {
             return Err(self.arith_error(event, a, b, on));
         }
-        self.call_method(handler, [a, b], 1).map(Outcome::Later)
+        self.call_operator(handler, [a, b])
     }
 
     /// Arithmetic on numbers and strings that are numerals, before 5.4 a thing of the language itself: strings count as
@@ -490,7 +475,7 @@ impl Vm {
             _ => self.meta_of(v, Event::Len),
         };
         if !handler.is_nil() {
-            return self.call_method(handler, [v, v], 1).map(Outcome::Later);
+            return self.call_operator(handler, [v, v]);
         }
         match v.as_table() {
             Some(t) => {
@@ -524,7 +509,7 @@ impl Vm {
         if handler.is_nil() {
             return Ok(Outcome::Now(false));
         }
-        self.call_method(handler, [a, b], 1).map(Outcome::Later)
+        self.call_condition(handler, [a, b])
     }
 
     /// `a < b` (`Event::Lt`) or `a <= b` (`Event::Le`) for anything.
@@ -538,7 +523,7 @@ impl Vm {
             if handler.is_nil() {
                 return Err(self.compare_error(a, b));
             }
-            return self.call_method(handler, [a, b], 1).map(Outcome::Later);
+            return self.call_condition(handler, [a, b]);
         }
         let negated = handler.is_nil();
         let handler = match negated {
@@ -555,7 +540,10 @@ impl Vm {
         t.set(mark, Val::bool(negated));
         t.top = mark as u32 + 1;
         let args = if negated { [b, a] } else { [a, b] };
-        self.call_method(handler, args, 1).map(Outcome::Later)
+        Ok(match self.call_condition(handler, args)? {
+            Outcome::Now(holds) => Outcome::Now(holds != negated),
+            later => later,
+        })
     }
 
     /// The metamethod that orders two values; nil if there is none.
@@ -599,7 +587,12 @@ impl Vm {
         while n > 1 {
             let (a, b) = (self.thread().get(at + n - 2), self.thread().get(at + n - 1));
             if !is_text(a) || !is_text(b) {
-                return self.concat_meta(at, n, a, b);
+                match self.concat_meta(at, n, a, b)? {
+                    Outcome::Later(next) => return Ok(next),
+                    Outcome::Now(v) => self.thread_mut().set(at + n - 2, v),
+                }
+                n -= 1;
+                continue;
             }
             if let Some(next) = self.concat_long(at, n)? {
                 return Ok(next);
@@ -674,7 +667,7 @@ impl Vm {
     }
 
     #[cold]
-    fn concat_meta(&mut self, at: usize, n: usize, a: Val, b: Val) -> Result<Next, Thrown> {
+    fn concat_meta(&mut self, at: usize, n: usize, a: Val, b: Val) -> Result<Outcome<Val>, Thrown> {
         let handler = self.operator_method(Event::Concat, a, b);
         if handler.is_nil() {
             let base = self.frame_base();
@@ -687,7 +680,7 @@ impl Vm {
         let t = self.thread_mut();
         t.set(mark, Val::int(n as i64 - 1));
         t.top = mark as u32 + 1;
-        self.call_method(handler, [a, b], 1)
+        self.call_operator(handler, [a, b])
     }
 
     /// Stack index of the current Lua frame's first register.

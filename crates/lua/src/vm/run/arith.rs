@@ -5,6 +5,7 @@
 use super::super::Event;
 use super::super::Vm;
 use super::super::debug::Operand;
+use super::methods::{enter, operator_method};
 use super::{
     begin, go, kb, kc, leave, ops, put_float, put_int, ra, rb, rc, resume, save, slow_value,
 };
@@ -364,19 +365,28 @@ ops! { (vm, pc, base, i, k, frame)
 
     CONCAT => {
         save(frame, pc);
-        let at = (*frame).base as usize + i.a();
-        if !concat(vm, at, i.b()) {
+        if !concat(vm, base, i) {
             return;
         }
         return resume(vm);
     }
 }
 
-/// Concatenates `n` values from stack index `at`. The result is as for [`begin`].
+/// Concatenates. The result is as for [`begin`].
 #[inline(never)]
-unsafe fn concat(vm: *mut Vm, at: usize, n: usize) -> bool {
+unsafe fn concat(vm: *mut Vm, base: *mut Val, i: Instr) -> bool {
     // SAFETY: the running frame is on top.
     unsafe {
+        let n = i.b();
+        let last = ra(base, i).add(n - 1);
+        let (a, b) = (*last.sub(1), *last);
+        let method = operator_method(vm, Event::Concat, a, b);
+        // Below the call: how many values there are after it.
+        let rest = Some(Val::int(n as i64 - 1));
+        if enter(vm, base, method, [a, b], 1, rest) {
+            return true;
+        }
+        let at = super::calls::index_of((*vm).current, ra(base, i)) as usize;
         match (*vm).concat(at, n) {
             Ok(next) => begin(vm, next),
             Err(thrown) => {
@@ -401,18 +411,11 @@ unsafe fn operate(vm: *mut Vm, base: *mut Val, i: Instr, k: *const Val) -> bool 
             op if op as u8 >= Op::ADD as u8 => (*rb(base, i), *rc(base, i)),
             _ => (*rb(base, i), *kc(k, i)),
         };
-        if b.tag == tag::TABLE || c.tag == tag::TABLE {
-            // No number or text: only a metamethod can do anything.
-            let method = (*vm).operator_method(event, b, c);
-            if method.tag == tag::LCLOSURE {
-                return match (*vm).call_method(method, [b, c], 1) {
-                    Ok(next) => begin(vm, next),
-                    Err(thrown) => {
-                        leave(vm, Err(thrown));
-                        false
-                    }
-                };
-            }
+        // No number or text: only a metamethod can do anything.
+        let method = operator_method(vm, event, b, c);
+        if method.is_function() {
+            return enter(vm, base, method, [b, c], 1, None)
+                || slow_value(vm, i, (*vm).call_operator(method, [b, c]));
         }
         slow_value(vm, i, (*vm).arith(event, b, c, operands(i)))
     }

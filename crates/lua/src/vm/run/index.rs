@@ -4,6 +4,8 @@
 //! instruction again, the last of them `slow_get` and `slow_set`.
 
 use super::super::debug::Operand;
+use super::super::meta::Outcome;
+use super::methods::{enter, index_method, is_absent};
 use super::{
     attempt, begin, kb, kc, leave, ops, put, ra, rb, rc, resume, save, slow_value, upvalue,
 };
@@ -45,7 +47,7 @@ macro_rules! set_name {
                 slot.set(*value);
                 return super::go!($vm, $pc, $base, $k, $frame);
             }
-            return set_carefully($vm, $pc, $base, $i, $k, $frame);
+            return set_name_further($vm, $pc, $base, $i, $k, $frame);
         }
         return slow_set($vm, $pc, $base, $i, $k, $frame);
     }};
@@ -181,6 +183,18 @@ unsafe fn written_value(base: *mut Val, k: *const Val, i: Instr) -> Val {
     unsafe {
         match i.op() {
             Op::SETTABUP | Op::SETTABLE | Op::SETI | Op::SETFIELD => *rc(base, i),
+            _ => *kc(k, i),
+        }
+    }
+}
+
+/// The value that an instruction stores under a name.
+#[inline(always)]
+unsafe fn written_name_value(base: *mut Val, k: *const Val, i: Instr) -> Val {
+    // SAFETY: the operand is in range (the compiler's promise).
+    unsafe {
+        match i.op() {
+            Op::SETTABUP | Op::SETFIELD => *rc(base, i),
             _ => *kc(k, i),
         }
     }
@@ -394,7 +408,7 @@ ops! { (vm, pc, base, i, k, frame)
             Op::GETI => Val::int(i.c() as i64),
             _ => *kc(k, i),
         };
-        if !index_slowly(vm, i, object, key, on) {
+        if !index_slowly(vm, base, i, object, key, on) {
             return;
         }
         return resume(vm);
@@ -404,7 +418,7 @@ ops! { (vm, pc, base, i, k, frame)
     slow_self => {
         save(frame, pc);
         let object = *ra(base, i).add(1);
-        if !index_slowly(vm, i, object, *kc(k, i), Operand::Register(i.b())) {
+        if !index_slowly(vm, base, i, object, *kc(k, i), Operand::Register(i.b())) {
             return;
         }
         return resume(vm);
@@ -450,7 +464,35 @@ ops! { (vm, pc, base, i, k, frame)
         }
         return set_carefully(vm, pc, base, i, k, frame);
     }
-    /// A write to a table that the collector has done with, to one of a special kind, or under a string that is not where it was last.
+    /// A write to a table that the collector has done with, to one of a special kind, or under a name that is not where it was last.
+    #[inline(never)]
+    set_name_further => {
+        let t: Gc<Table> = written_object(base, i).raw_gc();
+        let name = kb(k, i);
+        if t.header.extra != 0 {
+            return slow_set(vm, pc, base, i, k, frame);
+        }
+        if let Some(slot) = t.find_interned_here((*name).raw_gc()) && !slot.get().is_nil() {
+            let value = written_name_value(base, k, i);
+            slot.set(value);
+            (*vm).barrier_table(t, value);
+            set_hint(name, t, slot);
+            return super::go!(vm, pc, base, k, frame);
+        }
+        let method = match Gc::from_nullable(t.meta) {
+            Some(meta) => (*vm).meta_field(meta, Event::NewIndex),
+            None => Val::NIL,
+        };
+        if !method.is_function() {
+            return slow_set(vm, pc, base, i, k, frame);
+        }
+        save(frame, pc);
+        if !set_name_by_method(vm, base, i, k, method) {
+            return;
+        }
+        return resume(vm);
+    }
+    /// The same under another key.
     #[inline(never)]
     set_carefully => {
         let (object, key, value) = (written_object(base, i), written_key(base, k, i), written_value(base, k, i));
@@ -467,12 +509,26 @@ ops! { (vm, pc, base, i, k, frame)
             Some(slot) if !slot.get().is_nil() || t.meta.is_null() && key.tag == tag::INT => {
                 slot.set(value);
                 (*vm).barrier_table(t, value);
-                if matches!(i.op(), Op::SETTABUP | Op::SETTABUPK | Op::SETFIELD | Op::SETFIELDK) {
-                    set_hint(kb(k, i), t, slot);
-                }
             }
-            _ => return slow_set(vm, pc, base, i, k, frame),
+            _ => return set_new(vm, pc, base, i, k, frame),
         }
+    }
+    /// A write to a table, perhaps of a new entry, in which `__newindex` may have a say.
+    #[inline(never)]
+    set_new => {
+        let t: Gc<Table> = written_object(base, i).raw_gc();
+        let method = match Gc::from_nullable(t.meta) {
+            Some(meta) if t.is_ordinary() => (*vm).meta_field(meta, Event::NewIndex),
+            _ => return slow_set(vm, pc, base, i, k, frame),
+        };
+        if !method.is_function() {
+            return slow_set(vm, pc, base, i, k, frame);
+        }
+        save(frame, pc);
+        if !set_by_method(vm, base, i, k, method) {
+            return;
+        }
+        return resume(vm);
     }
     /// Any other write.
     #[inline(never)]
@@ -488,7 +544,10 @@ ops! { (vm, pc, base, i, k, frame)
             let t: Gc<Table> = object.raw_gc();
             let plain = match Gc::from_nullable(t.meta) {
                 None => true,
-                Some(meta) => (*vm).meta_field(meta, Event::NewIndex).is_nil(),
+                Some(meta) => match (*vm).meta_field(meta, Event::NewIndex) {
+                    method if method.is_function() => return set_new(vm, pc, base, i, k, frame),
+                    method => method.is_nil(),
+                },
             };
             if plain && key.tag == tag::INT {
                 attempt!(vm, (*vm).table_set_int(t, key.raw_int(), value));
@@ -523,9 +582,82 @@ unsafe fn follow_chain(vm: *mut Vm, register: *mut Val, t: Gc<Table>, key: Gc<St
 
 /// `R[A] := object[key]` with all that can mean. The result is as for [`begin`].
 #[inline(never)]
-unsafe fn index_slowly(vm: *mut Vm, i: Instr, object: Val, key: Val, on: Operand) -> bool {
+unsafe fn index_slowly(
+    vm: *mut Vm,
+    base: *mut Val,
+    i: Instr,
+    object: Val,
+    key: Val,
+    on: Operand,
+) -> bool {
     // SAFETY: the running frame is on top.
-    unsafe { slow_value(vm, i, (*vm).index(object, key, on)) }
+    unsafe {
+        let method = index_method(vm, object, key);
+        if !method.is_nil() {
+            return enter(vm, base, method, [object, key], 1, None)
+                || slow_value(vm, i, (*vm).call_operator(method, [object, key]));
+        }
+        slow_value(vm, i, (*vm).index(object, key, on))
+    }
+}
+
+/// Any write to a table without peculiarities whose `__newindex` is a function. The result is as for [`begin`].
+#[inline(never)]
+unsafe fn set_by_method(vm: *mut Vm, base: *mut Val, i: Instr, k: *const Val, method: Val) -> bool {
+    // SAFETY: as for handlers.
+    unsafe {
+        let (object, key) = (written_object(base, i), written_key(base, k, i));
+        let value = written_value(base, k, i);
+        match is_absent(vm, object.raw_gc(), key) {
+            true => call_newindex(vm, base, method, [object, key, value]),
+            // A table that has one needs no name in a message.
+            false => assign(vm, object, key, value, Operand::None),
+        }
+    }
+}
+
+/// As [`set_by_method`], under a name that the table does not have.
+#[inline(never)]
+unsafe fn set_name_by_method(
+    vm: *mut Vm,
+    base: *mut Val,
+    i: Instr,
+    k: *const Val,
+    method: Val,
+) -> bool {
+    // SAFETY: as for handlers.
+    unsafe {
+        let args = [
+            written_object(base, i),
+            *kb(k, i),
+            written_name_value(base, k, i),
+        ];
+        call_newindex(vm, base, method, args)
+    }
+}
+
+/// Calls a `__newindex`. The result is as for [`begin`].
+#[inline(always)]
+unsafe fn call_newindex(vm: *mut Vm, base: *mut Val, method: Val, args: [Val; 3]) -> bool {
+    // SAFETY: as for handlers.
+    unsafe {
+        if enter(vm, base, method, args, 0, None) {
+            return true;
+        }
+        (*vm).heap.spend(1);
+        let outcome = match method.tag {
+            tag::LCLOSURE => (*vm).call_meta(method, &args, 0).map(Outcome::Later),
+            _ => (*vm).call_native_meta(method, args, 0),
+        };
+        match outcome {
+            Ok(Outcome::Now(_)) => true,
+            Ok(Outcome::Later(next)) => begin(vm, next),
+            Err(thrown) => {
+                leave(vm, Err(thrown));
+                false
+            }
+        }
+    }
 }
 
 /// `object[key] := value` with all that can mean. The result is as for [`begin`].

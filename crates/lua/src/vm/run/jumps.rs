@@ -5,8 +5,10 @@
 use super::super::Event;
 use super::super::meta::Outcome;
 use super::arith::to_float;
+use super::methods::{enter, operator_method};
 use super::{begin, go, kb, leave, ops, ra, rb, resume, safe_point, save, set};
-use crate::op::Op;
+use crate::dialect::Dialect;
+use crate::op::{Instr, Op};
 use crate::string::Str;
 use crate::value::{Val, tag};
 use crate::vm::Vm;
@@ -225,7 +227,7 @@ ops! { (vm, pc, base, i, k, frame)
             (*vm).charge_equality(a, b);
             jump_if!(a.raw_eq(b) == (i.c() != 0), vm, pc, base, i, k, frame);
         }
-        match decide(vm, (*vm).equals(a, b)) {
+        match equal_tables(vm, base, a, b) {
             Decided::Holds(holds) => jump_if!(holds == (i.c() != 0), vm, pc, base, i, k, frame),
             Decided::Begun => return resume(vm),
             Decided::Left => return,
@@ -235,16 +237,7 @@ ops! { (vm, pc, base, i, k, frame)
     #[inline(never)]
     slow_order => {
         save(frame, pc);
-        let (a, imm) = (*ra(base, i), Val::int(i.sb() as i64));
-        let outcome = match i.op().condition() {
-            Op::LT => (*vm).less(Event::Lt, a, *rb(base, i)),
-            Op::LE => (*vm).less(Event::Le, a, *rb(base, i)),
-            Op::LTI => (*vm).less(Event::Lt, a, imm),
-            Op::LEI => (*vm).less(Event::Le, a, imm),
-            Op::GTI => (*vm).less(Event::Lt, imm, a),
-            _ => (*vm).less(Event::Le, imm, a),
-        };
-        match decide(vm, outcome) {
+        match order(vm, base, i) {
             Decided::Holds(holds) => jump_if!(holds == (i.c() != 0), vm, pc, base, i, k, frame),
             Decided::Begun => return resume(vm),
             Decided::Left => return,
@@ -268,7 +261,56 @@ enum Decided {
     Left,
 }
 
+/// The order of any two values.
 #[inline(never)]
+unsafe fn order(vm: *mut Vm, base: *mut Val, i: Instr) -> Decided {
+    // SAFETY: the instruction is the one before the saved `pc` of the frame on top.
+    unsafe {
+        let (a, imm) = (*ra(base, i), Val::int(i.sb() as i64));
+        let (event, a, b) = match i.op().condition() {
+            Op::LT => (Event::Lt, a, *rb(base, i)),
+            Op::LE => (Event::Le, a, *rb(base, i)),
+            Op::LTI => (Event::Lt, a, imm),
+            Op::LEI => (Event::Le, a, imm),
+            Op::GTI => (Event::Lt, imm, a),
+            _ => (Event::Le, imm, a),
+        };
+        // Before, both must have the same.
+        if (*vm).dialect >= Dialect::Lua52 {
+            // Below the call: that it is not `__lt` which does for `__le`, with the operands swapped.
+            let note = (event == Event::Le && (*vm).dialect.le_by_lt()).then_some(Val::FALSE);
+            let method = operator_method(vm, event, a, b);
+            if enter(vm, base, method, [a, b], 1, note) {
+                return Decided::Begun;
+            }
+        }
+        decide(vm, (*vm).less(event, a, b))
+    }
+}
+
+/// Whether two values are equal that may have `__eq`.
+#[inline(never)]
+unsafe fn equal_tables(vm: *mut Vm, base: *mut Val, a: Val, b: Val) -> Decided {
+    // SAFETY: as above.
+    unsafe {
+        if (*vm).dialect >= Dialect::Lua53
+            && a.tag == b.tag
+            && a.payload != b.payload
+            && enter(
+                vm,
+                base,
+                operator_method(vm, Event::Eq, a, b),
+                [a, b],
+                1,
+                None,
+            )
+        {
+            return Decided::Begun;
+        }
+        decide(vm, (*vm).equals(a, b))
+    }
+}
+
 unsafe fn decide(vm: *mut Vm, outcome: Result<Outcome<bool>, crate::native::Thrown>) -> Decided {
     // SAFETY: `vm` is the running VM.
     unsafe {

@@ -9,6 +9,7 @@
 //! | [`mod@calls`], [`mod@returns`] | calls and returns |
 //! | [`mod@switches`] | calls that go to another coroutine |
 //! | [`mod@natives`] | natives: what calls and returns need that are no handlers |
+//! | [`mod@methods`] | metamethods that are Lua functions, for all the above |
 //! | [`mod@loops`] | `for` loops |
 //! | [`mod@build`] | new tables, closures, extra arguments |
 //!
@@ -33,12 +34,21 @@
 //! PERF: operands are copied field by field (`set`): a 16-byte copy right after an 8-byte and a 1-byte store
 //! would wait for the store buffer.
 
+#![cfg_attr(
+    threaded,
+    allow(
+        clippy::pointers_in_nomem_asm_block,
+        reason = "the block of `go!` passes an address on and looks at nothing"
+    )
+)]
+
 mod arith;
 mod build;
 mod calls;
 mod index;
 mod jumps;
 mod loops;
+mod methods;
 mod moves;
 mod natives;
 mod returns;

@@ -3,10 +3,10 @@
 //! **Invariant:** nothing here is a handler (see the head of `run`): a native's `Ctx` has an address.
 
 use super::super::call::{NATIVE_SLOTS, Next};
-use super::super::{Event, NO_NATIVE, Vm};
+use super::super::{NO_NATIVE, Vm};
+use super::methods::enter_callable;
 use super::put;
 use super::returns::move_values;
-use crate::dialect::Dialect;
 use crate::function::{NativeClosure, NativeDef, Switch};
 use crate::native::{Action, Ctx, Status, Thrown};
 use crate::op::Instr;
@@ -31,21 +31,9 @@ pub(super) unsafe fn run_quick(vm: *mut Vm, f: *const Val, nargs: usize, c: usiz
 pub(super) unsafe fn call_value(vm: *mut Vm, func: u32, nargs: u32, wanted: i16) -> bool {
     // SAFETY: the value at `func` and its arguments are on the stack of the running coroutine.
     unsafe {
-        let value = (*vm).thread().get(func as usize);
-        if (*vm).dialect < Dialect::Lua55
-            && (*vm).meta_of(value, Event::Call).tag == tag::LCLOSURE
-            && (*vm).thread().hook.is_none()
-        {
-            let entered = match (*vm).prepare_call_metamethod(func, nargs) {
-                Ok(nargs) => (*vm).push_lua_frame(func, nargs, wanted, 0),
-                Err(thrown) => Err(thrown),
-            };
-            match entered {
-                Ok(()) if (*vm).heap.fuel < 0 => (*vm).exit = Ok(Next::SafePoint),
-                Ok(()) => return true,
-                Err(thrown) => (*vm).exit = Err(thrown),
-            }
-            return false;
+        let f = (*(*vm).current).stack.add(func as usize);
+        if enter_callable(vm, f, nargs, wanted) {
+            return true;
         }
         (*vm).exit = Ok(Next::Call {
             func,

@@ -75,6 +75,9 @@ ops! { (vm, pc, base, i, k, frame)
             return leave(vm, (*vm).hook_return(i.a(), returned_count(vm, base, i)));
         }
         charge_line(vm, pc, frame);
+        if !HOOKED && (*frame).flags & SLOW_RETURN == META {
+            return return_to_instruction(vm, pc, base, i, k, frame);
+        }
         if (*frame).flags & SLOW_RETURN != 0 {
             return return_specially::<HOOKED>(vm, pc, base, i, k, frame);
         }
@@ -94,9 +97,6 @@ ops! { (vm, pc, base, i, k, frame)
         let th = (*vm).current;
         let from = ra(base, i);
         let (func, nresults, flags) = ((*frame).func, (*frame).nresults, (*frame).flags);
-        if !HOOKED && flags & SLOW_RETURN == META {
-            return return_to_instruction(vm, pc, base, i, k, frame);
-        }
         if !HOOKED && flags & SLOW_RETURN == TO_NATIVE && protects(frame.sub(1)) && (*vm).heap.fuel >= 0 {
             return return_protected(vm, pc, base, i, k, frame);
         }
@@ -128,7 +128,8 @@ ops! { (vm, pc, base, i, k, frame)
         let of = *(*caller).pc.sub(1);
         let ending = ENDINGS[of.op() as usize];
         (*th).frame_count -= 1;
-        if ending == Ending::Other {
+        // How many values are left of a concatenation is noted below the call: as a rule, its own.
+        if ending == Ending::Join && (*(*th).stack.add(func as usize - 1)).raw_int() != 1 {
             save(frame, pc);
             if finish(vm, func, *from) {
                 return resume(vm);
@@ -141,7 +142,7 @@ ops! { (vm, pc, base, i, k, frame)
         base = (*th).stack.add((*frame).base as usize);
         pc = (*frame).pc;
         k = (*(*closure(base)).proto).constants;
-        if ending == Ending::Store {
+        if ending == Ending::Store || ending == Ending::Join {
             set(ra(base, of), from);
         } else if ending != Ending::Drop {
             // Whether it was `__lt` that was called, with the operands swapped, is noted below the call.
@@ -186,8 +187,8 @@ enum Ending {
     Decide,
     /// The same, of "less or equal".
     DecideLess,
-    /// See `Vm::finish_instruction`.
-    Other,
+    /// The result is the last value of a concatenation (`Vm::finish_instruction`); that of the whole goes to `R[A]`.
+    Join,
 }
 
 static ENDINGS: [Ending; Op::COUNT] = {
@@ -196,7 +197,7 @@ static ENDINGS: [Ending; Op::COUNT] = {
     while n < Op::COUNT {
         let op = Op::ALL[n];
         endings[n] = match op.condition() {
-            Op::CONCAT => Ending::Other,
+            Op::CONCAT => Ending::Join,
             Op::EQ | Op::LT | Op::LTI | Op::GTI => Ending::Decide,
             Op::LE | Op::LEI | Op::GEI => Ending::DecideLess,
             _ if op.sets_a() => Ending::Store,
