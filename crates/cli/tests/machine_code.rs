@@ -27,6 +27,7 @@ const HELPERS: &[&str] = &[
     "finish",
     "index::assign",
     "index::follow_chain",
+    "index::index_name",
     "index::index_slowly",
     "index::set_by_method",
     "index::set_name_by_method",

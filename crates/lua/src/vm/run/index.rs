@@ -231,7 +231,7 @@ ops! { (vm, pc, base, i, k, frame)
         }
         .raw_gc();
         // PERF: nothing is called in this loop, so nothing has to be saved; tables that need a call take the long way.
-        for _ in 0..MAX_LINKS {
+        for link in 0..MAX_LINKS {
             if t.header.extra != 0 {
                 break;
             }
@@ -254,6 +254,9 @@ ops! { (vm, pc, base, i, k, frame)
             };
             match next {
                 Some(slot) if slot.get().tag == tag::TABLE => t = slot.get().raw_gc(),
+                Some(slot) if link == 0 && slot.get().is_function() => {
+                    return get_name_by_method(vm, pc, base, i, k, frame);
+                }
                 Some(slot) if !slot.get().is_nil() => break,
                 _ => {
                     (*meta.as_ptr()).header.flags |= absent;
@@ -270,6 +273,15 @@ ops! { (vm, pc, base, i, k, frame)
             Op::SELF => return slow_self(vm, pc, base, i, k, frame),
             _ => return slow_get(vm, pc, base, i, k, frame),
         }
+    }
+    /// A name that a table without peculiarities does not have, whose `__index` is a function.
+    #[inline(never)]
+    get_name_by_method => {
+        save(frame, pc);
+        if !index_name(vm, base, i, k) {
+            return;
+        }
+        return resume(vm);
     }
     /// A method of a string, as a rule: an entry of the table that is the `__index` of all strings.
     #[inline(never)]
@@ -577,6 +589,24 @@ unsafe fn follow_chain(vm: *mut Vm, register: *mut Val, t: Gc<Table>, key: Gc<St
             }
             None => false,
         }
+    }
+}
+
+/// Calls the `__index` of the table that an instruction with a name reads from. The result is as for [`begin`].
+#[inline(never)]
+unsafe fn index_name(vm: *mut Vm, base: *mut Val, i: Instr, k: *const Val) -> bool {
+    // SAFETY: the running frame is on top; the table has a metatable.
+    unsafe {
+        let object = match i.op() {
+            Op::GETTABUP => *upvalue(base, i.b()),
+            Op::SELF => *ra(base, i).add(1),
+            _ => *rb(base, i),
+        };
+        let meta = Gc::from_ptr(object.raw_gc::<Table>().meta);
+        let method = (*vm).meta_field(meta, Event::Index);
+        let args = [object, *kc(k, i)];
+        enter(vm, base, method, args, 1, None)
+            || slow_value(vm, i, (*vm).call_operator(method, args))
     }
 }
 
