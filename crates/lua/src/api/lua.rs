@@ -325,16 +325,12 @@ impl Lua {
 
     /// Stops the collector, except at the memory limit.
     pub fn gc_stop(&self) {
-        let _ = self.enter(|vm| vm.heap.gc.stopped = true);
+        let _ = self.enter(|vm| vm.heap.stop_collector(true));
     }
 
     /// Starts the collector again.
     pub fn gc_restart(&self) {
-        let _ = self.enter(|vm| {
-            vm.heap.gc.stopped = false;
-            vm.heap.gc.threshold = vm.heap.used;
-            vm.heap.update_trigger();
-        });
+        let _ = self.enter(|vm| vm.heap.stop_collector(false));
     }
 
     /// Whether the collector runs.
@@ -365,7 +361,9 @@ impl Lua {
     pub fn set_gc_stress(&self, on: bool) {
         let _ = self.enter(|vm| {
             vm.heap.stress = on;
-            vm.heap.parts.keep_nothing();
+            if on {
+                vm.heap.parts.keep_nothing();
+            }
             vm.heap.update_trigger();
         });
     }
@@ -374,7 +372,9 @@ impl Lua {
     pub fn set_gc_quarantine(&self, on: bool) {
         let _ = self.enter(|vm| {
             vm.heap.quarantine = on;
-            vm.heap.parts.keep_nothing();
+            if on {
+                vm.heap.parts.keep_nothing();
+            }
         });
     }
 

@@ -8,6 +8,9 @@
 //! **Invariants**
 //! - Who owns a part knows its size in bytes; the block is of that size, rounded up for small ones ([`layout`]).
 //! - Parts are charged by their owners; what is kept here is not charged, and bounded.
+//! - A large part that is given back is charged to nobody either while its pages leave piece by piece: with every collection step, with
+//!   every insert into a table that grows, and more of it than [`MAX_LEAVING`] and a share of what the VM uses before a collection cycle ends.
+//!   So it is no more than what was charged when it was in use, and goes faster than the VM can take other memory.
 
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc};
 use std::ptr::null_mut;
@@ -18,9 +21,9 @@ const GRANULE: usize = 16;
 const CLASSES: usize = SMALL / GRANULE + 1;
 /// Parts of this many bytes are pages of their own.
 const MAPPED: usize = 512 * 1024;
-/// Large parts go back to the system in pieces of this many bytes (a multiple of every page size),
+/// Large parts go back to the system in pieces of this many bytes (a multiple of every page size).
 const LEAVING_PIECE: usize = 256 * 1024;
-/// and at once when there are more than this and a share of what the VM uses: they are charged to nobody.
+/// So much may be on its way for longer, and a share of what the VM uses.
 const MAX_LEAVING: usize = 2 * 1024 * 1024;
 const LEAVING_SHARE: usize = 16;
 /// Bytes that a small VM keeps; a large one keeps a share of what it uses ([`Parts::keep_for`]).
@@ -120,10 +123,6 @@ impl Parts {
                 }
                 self.leaving.push((part, bytes));
                 self.leaving_bytes += bytes;
-                // What is not charged any more is not to pile up.
-                while self.leaving_bytes > self.leaving_limit {
-                    self.let_some_go();
-                }
                 return;
             }
             dealloc(part, layout(bytes));
@@ -163,6 +162,12 @@ impl Parts {
             self.release(part, old);
         }
         block
+    }
+
+    /// Whether more is on its way than a VM may have between collections.
+    #[inline(always)]
+    pub(crate) fn has_too_much(&self) -> bool {
+        self.leaving_bytes > self.leaving_limit
     }
 
     /// Gives the system a piece of what is on its way there. Called at collection steps, and at inserts into tables that grow.
@@ -211,9 +216,11 @@ impl Parts {
             }
         }
         self.bytes = 0;
-        while !self.leaving.is_empty() {
-            self.unmap_piece();
+        for (part, bytes) in self.leaving.drain(..) {
+            // SAFETY: a mapping that nobody uses, of this size.
+            unsafe { unmap(part, bytes) };
         }
+        self.leaving_bytes = 0;
     }
 
     /// From now on nothing is kept, so that every use of a part that was given back shows.
@@ -297,5 +304,23 @@ mod tests {
         // SAFETY: as made.
         unsafe { parts.release(first, 48) };
         assert_eq!(parts.bytes, 0);
+    }
+
+    #[test]
+    fn large_ones_leave_in_pieces() {
+        let bytes = MAX_LEAVING + 3 * LEAVING_PIECE + LEAVING_PIECE / 2;
+        let mut parts = Parts::new();
+        let part = parts.allocate(bytes);
+        // SAFETY: as made.
+        unsafe { parts.release(part, bytes) };
+        assert_eq!(parts.leaving_bytes, bytes);
+        let mut pieces = 0;
+        while parts.has_too_much() {
+            parts.let_some_go();
+            pieces += 1;
+        }
+        assert_eq!(pieces, 4);
+        parts.flush();
+        assert_eq!(parts.leaving_bytes, 0);
     }
 }

@@ -109,15 +109,12 @@ fn collectgarbage(ctx: &mut Ctx<'_>) -> NativeResult {
         "stop" => {
             // Without trust in the script it has no effect: the memory of others is at stake too.
             if ctx.vm.full_access() {
-                ctx.vm.heap.gc.stopped = true;
+                ctx.vm.heap.stop_collector(true);
             }
             ctx.ret(Val::int(0))
         }
         "restart" => {
-            ctx.vm.heap.gc.stopped = false;
-            let heap = &mut ctx.vm.heap;
-            heap.gc.threshold = heap.used;
-            heap.update_trigger();
+            ctx.vm.heap.stop_collector(false);
             ctx.ret(Val::int(0))
         }
         "setpause" => {

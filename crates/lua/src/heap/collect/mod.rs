@@ -91,6 +91,8 @@ const LARGE_TABLE: usize = CHUNK;
 const MARK_WORK: usize = 6;
 /// What freeing an object costs.
 const FREE_WORK: usize = 6;
+/// What giving a piece of a large part back to the system costs.
+const LEAVING_WORK: usize = 1024;
 /// The most work of a piece other than the end of marking: each slot of a chunk of nodes marks a key and a value, and each of
 /// these brings as much from the ephemeron map.
 #[cfg(test)]
@@ -403,6 +405,26 @@ impl Heap {
     }
 }
 
+impl Collector {
+    /// What a heap of which so many bytes are alive may grow by until the next cycle ends.
+    fn growth(&self, live: usize) -> usize {
+        (live / 100)
+            .saturating_mul(self.pause_percent)
+            .max(FIRST_THRESHOLD / 2)
+    }
+}
+
+impl Heap {
+    /// Stops the collector, except at the memory limit, or starts it again.
+    pub(crate) fn stop_collector(&mut self, stop: bool) {
+        self.gc.stopped = stop;
+        if !stop {
+            self.gc.threshold = self.used;
+            self.update_trigger();
+        }
+    }
+}
+
 impl Vm {
     /// Roots that are few. The running coroutines are not among them: see `finish_marking`.
     fn mark_roots(&mut self) {
@@ -642,9 +664,7 @@ impl Vm {
         let used = self.heap.used;
         let gc = &mut self.heap.gc;
         let live = gc.used_at_decision.saturating_sub(gc.freed).min(used);
-        let growth = (live / 100)
-            .saturating_mul(gc.pause_percent)
-            .max(FIRST_THRESHOLD / 2);
+        let growth = gc.growth(live);
         gc.goal = live.saturating_add(growth);
         let start = live.saturating_add(growth / 100 * START_PERCENT);
         gc.threshold = start.max(used + FIRST_THRESHOLD / 8);

@@ -1,7 +1,7 @@
 //! Sweeping: what is dead is freed, what is alive becomes white again. Page by page, then the large objects.
 
 use super::mark_bits::*;
-use super::{CHUNK, FREE_WORK, Phase};
+use super::{CHUNK, FREE_WORK, LEAVING_WORK, Phase};
 use crate::function::{ConstantSlot, Proto};
 use crate::heap::{Gc, Header, Heap, object_size};
 use crate::string::Str;
@@ -131,6 +131,10 @@ impl Heap {
 
     /// One piece of sweeping. Ends the cycle when nothing is left.
     pub(super) fn sweep_some(&mut self) {
+        if self.parts.has_too_much() {
+            self.gc.work += LEAVING_WORK;
+            return self.parts.let_some_go();
+        }
         match self.gc.phase {
             Phase::SweepPages if self.gc.sweep_at < self.pages.count() => self.sweep_page(),
             Phase::SweepPages => {
