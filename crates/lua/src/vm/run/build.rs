@@ -221,7 +221,9 @@ impl Vm {
         self.heap.spend(n as i64);
         if start + n > t.array_size as usize {
             let hash = if t.has_nodes() { live_nodes(t) } else { 0 };
-            self.table_first_parts(t, start + n, hash)?;
+            // A long list comes in many pieces: by a share of what there is, so that all of them together cost what the list does.
+            let room = if start < 256 { 0 } else { start / 4 };
+            self.table_first_parts(t, start + n + room, hash)?;
         }
         let black = t.header.mark & mark_bits::BLACK != 0;
         for i in 0..n {
