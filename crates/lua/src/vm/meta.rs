@@ -33,7 +33,8 @@ pub(crate) enum Outcome<T> {
 }
 
 impl Vm {
-    /// Calls a metamethod from inside the current instruction.
+    /// Places the call of a metamethod from inside the current instruction.
+    #[inline(always)]
     pub(crate) fn call_meta(
         &mut self,
         f: Val,
@@ -75,36 +76,22 @@ impl Vm {
         }
     }
 
-    /// Calls a metamethod that is a native, here and now: most return at once, and the machine need not be left for them. What
+    /// Calls a metamethod. A native runs here and now: most return at once, and the machine need not be left for them. What
     /// such a one wants instead is left to do ([`Next::Acted`]); so is the call when hooks want to see it.
-    pub(crate) fn call_native_meta<const N: usize>(
+    pub(crate) fn call_method<const N: usize>(
         &mut self,
         f: Val,
         args: [Val; N],
         nresults: i16,
     ) -> Result<Outcome<Val>, Thrown> {
-        let at = self.thread().extent();
-        let t = self.thread_mut();
-        let func = if at + N + 1 + NATIVE_SLOTS < t.stack_size as usize
-            && t.hook.is_none()
-            && !self.floats
-        {
-            let t = self.thread_mut();
-            t.put(at, f);
-            for (i, v) in args.into_iter().enumerate() {
-                t.put(at + 1 + i, v);
-            }
-            at as u32
-        } else {
-            let next = self.call_meta(f, &args, nresults)?;
-            if self.thread().hook.is_some() {
-                return Ok(Outcome::Later(next));
-            }
-            let Next::Call { func, .. } = next else {
-                unreachable!("a metamethod is called")
-            };
-            func
+        self.heap.spend(1);
+        let next = self.call_meta(f, &args, nresults)?;
+        let Next::Call { func, .. } = next else {
+            unreachable!("a metamethod is called")
         };
+        if !matches!(f.tag, tag::NATIVE | tag::NCLOSURE) || self.thread().hook.is_some() {
+            return Ok(Outcome::Later(next));
+        }
         let action = self.run_native(f, func, N as u32)?;
         let Action::Return(n) = action else {
             return Ok(Outcome::Later(Next::Acted {
@@ -130,18 +117,9 @@ impl Vm {
         Ok(Outcome::Now(result))
     }
 
-    /// Calls the metamethod of an operation: a native at once.
-    pub(crate) fn call_operator(&mut self, f: Val, args: [Val; 2]) -> Result<Outcome<Val>, Thrown> {
-        if matches!(f.tag, tag::NATIVE | tag::NCLOSURE) {
-            self.heap.spend(1);
-            return self.call_native_meta(f, args, 1);
-        }
-        self.call_meta(f, &args, 1).map(Outcome::Later)
-    }
-
-    /// As [`call_operator`](Self::call_operator), for a condition.
+    /// As [`call_method`](Self::call_method), for a condition.
     fn call_condition(&mut self, f: Val, args: [Val; 2]) -> Result<Outcome<bool>, Thrown> {
-        Ok(match self.call_operator(f, args)? {
+        Ok(match self.call_method(f, args, 1)? {
             Outcome::Now(v) => Outcome::Now(v.truthy()),
             Outcome::Later(next) => Outcome::Later(next),
         })
@@ -272,14 +250,10 @@ impl Vm {
                 }
                 h
             };
-            if matches!(handler.tag, tag::NATIVE | tag::NCLOSURE) {
-                self.heap.spend(1);
-                return self.call_native_meta(handler, [obj, key], 1);
+            if handler.is_function() {
+                return self.call_method(handler, [obj, key], 1);
             }
             self.heap.spend(1);
-            if handler.is_function() {
-                return self.call_meta(handler, &[obj, key], 1).map(Outcome::Later);
-            }
             obj = handler;
         }
         Err(self.throw_str(self.chain_message(Event::Index)))
@@ -340,18 +314,14 @@ impl Vm {
                 }
                 h
             };
-            if matches!(handler.tag, tag::NATIVE | tag::NCLOSURE) {
-                self.heap.spend(1);
-                let outcome = self.call_native_meta(handler, [obj, key, v], 0)?;
+            if handler.is_function() {
+                let outcome = self.call_method(handler, [obj, key, v], 0)?;
                 return Ok(match outcome {
                     Outcome::Now(_) => None,
                     Outcome::Later(next) => Some(next),
                 });
             }
             self.heap.spend(1);
-            if handler.is_function() {
-                return self.call_meta(handler, &[obj, key, v], 0).map(Some);
-            }
             obj = handler;
         }
         Err(self.throw_str(self.chain_message(Event::NewIndex)))
@@ -399,7 +369,7 @@ impl Vm {
         if handler.is_nil() {
             return Err(self.arith_error(event, a, b, on));
         }
-        self.call_operator(handler, [a, b])
+        self.call_method(handler, [a, b], 1)
     }
 
     /// Arithmetic on numbers and strings that are numerals, before 5.4 a thing of the language itself: strings count as
@@ -475,7 +445,7 @@ impl Vm {
             _ => self.meta_of(v, Event::Len),
         };
         if !handler.is_nil() {
-            return self.call_operator(handler, [v, v]);
+            return self.call_method(handler, [v, v], 1);
         }
         match v.as_table() {
             Some(t) => {
@@ -680,7 +650,7 @@ impl Vm {
         let t = self.thread_mut();
         t.set(mark, Val::int(n as i64 - 1));
         t.top = mark as u32 + 1;
-        self.call_operator(handler, [a, b])
+        self.call_method(handler, [a, b], 1)
     }
 
     /// Stack index of the current Lua frame's first register.

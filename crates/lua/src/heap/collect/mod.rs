@@ -403,18 +403,7 @@ impl Heap {
         }
         true
     }
-}
 
-impl Collector {
-    /// What a heap of which so many bytes are alive may grow by until the next cycle ends.
-    fn growth(&self, live: usize) -> usize {
-        (live / 100)
-            .saturating_mul(self.pause_percent)
-            .max(FIRST_THRESHOLD / 2)
-    }
-}
-
-impl Heap {
     /// Stops the collector, except at the memory limit, or starts it again.
     pub(crate) fn stop_collector(&mut self, stop: bool) {
         self.gc.stopped = stop;
@@ -664,7 +653,9 @@ impl Vm {
         let used = self.heap.used;
         let gc = &mut self.heap.gc;
         let live = gc.used_at_decision.saturating_sub(gc.freed).min(used);
-        let growth = gc.growth(live);
+        let growth = (live / 100)
+            .saturating_mul(gc.pause_percent)
+            .max(FIRST_THRESHOLD / 2);
         gc.goal = live.saturating_add(growth);
         let start = live.saturating_add(growth / 100 * START_PERCENT);
         gc.threshold = start.max(used + FIRST_THRESHOLD / 8);

@@ -415,7 +415,7 @@ unsafe fn operate(vm: *mut Vm, base: *mut Val, i: Instr, k: *const Val) -> bool 
         let method = operator_method(vm, event, b, c);
         if method.is_function() {
             return enter(vm, base, method, [b, c], 1, None)
-                || slow_value(vm, i, (*vm).call_operator(method, [b, c]));
+                || slow_value(vm, i, (*vm).call_method(method, [b, c], 1));
         }
         slow_value(vm, i, (*vm).arith(event, b, c, operands(i)))
     }

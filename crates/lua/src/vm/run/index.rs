@@ -5,7 +5,7 @@
 
 use super::super::debug::Operand;
 use super::super::meta::Outcome;
-use super::methods::{enter, index_method, is_absent};
+use super::methods::{enter, index_method, is_absent, method_of};
 use super::{
     attempt, begin, kb, kc, leave, ops, put, ra, rb, rc, resume, save, slow_value, upvalue,
 };
@@ -491,10 +491,7 @@ ops! { (vm, pc, base, i, k, frame)
             set_hint(name, t, slot);
             return super::go!(vm, pc, base, k, frame);
         }
-        let method = match Gc::from_nullable(t.meta) {
-            Some(meta) => (*vm).meta_field(meta, Event::NewIndex),
-            None => Val::NIL,
-        };
+        let method = method_of(vm, t, Event::NewIndex);
         if !method.is_function() {
             return slow_set(vm, pc, base, i, k, frame);
         }
@@ -522,25 +519,8 @@ ops! { (vm, pc, base, i, k, frame)
                 slot.set(value);
                 (*vm).barrier_table(t, value);
             }
-            _ => return set_new(vm, pc, base, i, k, frame),
-        }
-    }
-    /// A write to a table, perhaps of a new entry, in which `__newindex` may have a say.
-    #[inline(never)]
-    set_new => {
-        let t: Gc<Table> = written_object(base, i).raw_gc();
-        let method = match Gc::from_nullable(t.meta) {
-            Some(meta) if t.is_ordinary() => (*vm).meta_field(meta, Event::NewIndex),
             _ => return slow_set(vm, pc, base, i, k, frame),
-        };
-        if !method.is_function() {
-            return slow_set(vm, pc, base, i, k, frame);
         }
-        save(frame, pc);
-        if !set_by_method(vm, base, i, k, method) {
-            return;
-        }
-        return resume(vm);
     }
     /// Any other write.
     #[inline(never)]
@@ -554,13 +534,14 @@ ops! { (vm, pc, base, i, k, frame)
         // A new entry of a table that has no say in it.
         if object.tag == tag::TABLE && object.raw_gc::<Table>().is_ordinary() {
             let t: Gc<Table> = object.raw_gc();
-            let plain = match Gc::from_nullable(t.meta) {
-                None => true,
-                Some(meta) => match (*vm).meta_field(meta, Event::NewIndex) {
-                    method if method.is_function() => return set_new(vm, pc, base, i, k, frame),
-                    method => method.is_nil(),
-                },
-            };
+            let method = method_of(vm, t, Event::NewIndex);
+            if method.is_function() {
+                if !set_by_method(vm, base, i, k, method) {
+                    return;
+                }
+                return resume(vm);
+            }
+            let plain = method.is_nil();
             if plain && key.tag == tag::INT {
                 attempt!(vm, (*vm).table_set_int(t, key.raw_int(), value));
                 return super::go!(vm, pc, base, k, frame);
@@ -606,7 +587,7 @@ unsafe fn index_name(vm: *mut Vm, base: *mut Val, i: Instr, k: *const Val) -> bo
         let method = (*vm).meta_field(meta, Event::Index);
         let args = [object, *kc(k, i)];
         enter(vm, base, method, args, 1, None)
-            || slow_value(vm, i, (*vm).call_operator(method, args))
+            || slow_value(vm, i, (*vm).call_method(method, args, 1))
     }
 }
 
@@ -625,7 +606,7 @@ unsafe fn index_slowly(
         let method = index_method(vm, object, key);
         if !method.is_nil() {
             return enter(vm, base, method, [object, key], 1, None)
-                || slow_value(vm, i, (*vm).call_operator(method, [object, key]));
+                || slow_value(vm, i, (*vm).call_method(method, [object, key], 1));
         }
         slow_value(vm, i, (*vm).index(object, key, on))
     }
@@ -674,12 +655,7 @@ unsafe fn call_newindex(vm: *mut Vm, base: *mut Val, method: Val, args: [Val; 3]
         if enter(vm, base, method, args, 0, None) {
             return true;
         }
-        (*vm).heap.spend(1);
-        let outcome = match method.tag {
-            tag::LCLOSURE => (*vm).call_meta(method, &args, 0).map(Outcome::Later),
-            _ => (*vm).call_native_meta(method, args, 0),
-        };
-        match outcome {
+        match (*vm).call_method(method, args, 0) {
             Ok(Outcome::Now(_)) => true,
             Ok(Outcome::Later(next)) => begin(vm, next),
             Err(thrown) => {

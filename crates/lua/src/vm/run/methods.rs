@@ -4,13 +4,48 @@
 
 use super::{clear, closure, not_unrolled, put, set};
 use crate::dialect::Dialect;
-use crate::function::LuaClosure;
+use crate::function::{LuaClosure, Proto};
 use crate::heap::Gc;
+use crate::string::Str;
 use crate::table::Table;
-use crate::thread::Frame;
 use crate::thread::frame_flags::META;
+use crate::thread::{Frame, Thread};
 use crate::value::{Val, tag};
 use crate::vm::{Event, NO_NATIVE, Vm};
+
+/// The metamethod for an event of a table without peculiarities, nil if it has none.
+#[inline(always)]
+pub(super) unsafe fn method_of(vm: *mut Vm, t: Gc<Table>, event: Event) -> Val {
+    // SAFETY: `vm` is the running VM.
+    unsafe {
+        match Gc::from_nullable(t.meta) {
+            Some(meta) if t.is_ordinary() => (*vm).meta_field(meta, event),
+            _ => Val::NIL,
+        }
+    }
+}
+
+/// Pushes the frame of a Lua function whose first register is at stack index `first`. There is room for it.
+#[inline(always)]
+unsafe fn push_frame(
+    vm: *mut Vm,
+    th: *mut Thread,
+    p: *const Proto,
+    first: u32,
+    nresults: i16,
+    flags: u16,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let frame = (*th).frames.add((*th).frame_count as usize);
+        (*frame).pc = (*p).code;
+        (*frame).func = first - 1;
+        (*frame).base = first;
+        Frame::set_rest(frame, nresults, flags, 0);
+        (*th).frame_count += 1;
+        (*vm).native = NO_NATIVE;
+    }
+}
 
 /// Pushes the frame of a metamethod for the instruction before the saved `pc`, if it is a Lua function. `note`: what is to lie
 /// below the call.
@@ -52,13 +87,7 @@ pub(super) unsafe fn enter<const N: usize>(
         }
         clear(at.add(N), at.add((*p).num_params as usize));
         let first = at.offset_from((*th).stack) as u32;
-        let frame = (*th).frames.add((*th).frame_count as usize);
-        (*frame).pc = (*p).code;
-        (*frame).func = first - 1;
-        (*frame).base = first;
-        Frame::set_rest(frame, nresults, META, 0);
-        (*th).frame_count += 1;
-        (*vm).native = NO_NATIVE;
+        push_frame(vm, th, p, first, nresults, META);
         (*vm).heap.spend(1);
         true
     }
@@ -85,15 +114,10 @@ pub(super) unsafe fn index_method(vm: *mut Vm, object: Val, key: Val) -> Val {
             return Val::NIL;
         }
         let t: Gc<Table> = object.raw_gc();
-        match Gc::from_nullable(t.meta) {
-            Some(meta) if t.is_ordinary() => {
-                let method = (*vm).meta_field(meta, Event::Index);
-                match method.is_function() && is_absent(vm, t, key) {
-                    true => method,
-                    false => Val::NIL,
-                }
-            }
-            _ => Val::NIL,
+        let method = method_of(vm, t, Event::Index);
+        match method.is_function() && is_absent(vm, t, key) {
+            true => method,
+            false => Val::NIL,
         }
     }
 }
@@ -108,11 +132,7 @@ pub(super) unsafe fn enter_callable(vm: *mut Vm, f: *mut Val, nargs: u32, nresul
         if (*f).tag != tag::TABLE || (*vm).dialect >= Dialect::Lua55 || (*th).hook.is_some() {
             return false;
         }
-        let t: Gc<Table> = (*f).raw_gc();
-        let method = match Gc::from_nullable(t.meta) {
-            Some(meta) if t.is_ordinary() => (*vm).meta_field(meta, Event::Call),
-            _ => return false,
-        };
+        let method = method_of(vm, (*f).raw_gc(), Event::Call);
         if method.tag != tag::LCLOSURE {
             return false;
         }
@@ -138,13 +158,7 @@ pub(super) unsafe fn enter_callable(vm: *mut Vm, f: *mut Val, nargs: u32, nresul
             f.add(nargs as usize + 2),
             f.add(1 + (*p).num_params as usize),
         );
-        let frame = (*th).frames.add((*th).frame_count as usize);
-        (*frame).pc = (*p).code;
-        (*frame).func = first - 1;
-        (*frame).base = first;
-        Frame::set_rest(frame, nresults, 0, 0);
-        (*th).frame_count += 1;
-        (*vm).native = NO_NATIVE;
+        push_frame(vm, th, p, first, nresults, 0);
         true
     }
 }
@@ -155,9 +169,7 @@ pub(super) unsafe fn is_absent(vm: *mut Vm, t: Gc<Table>, key: Val) -> bool {
     // SAFETY: `vm` is the running VM.
     unsafe {
         match key.tag {
-            tag::STR if key.raw_gc::<crate::string::Str>().is_interned() => {
-                t.get_interned(key.raw_gc()).is_nil()
-            }
+            tag::STR if key.raw_gc::<Str>().is_interned() => t.get_interned(key.raw_gc()).is_nil(),
             // What it costs to look at a long string is charged elsewhere.
             tag::STR => false,
             _ => t.get((*vm).heap.hash_key, key).is_nil(),
