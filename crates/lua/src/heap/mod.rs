@@ -204,6 +204,10 @@ pub struct Heap {
     pub(crate) quarantined: Vec<(*mut Header, usize)>,
 }
 
+/// Bytes of holes that a VM's pages may have besides what is charged: so many, and a share of its limit.
+const MIN_HOLES: usize = 1024 * 1024;
+const HOLES_SHARE: usize = 8;
+
 /// Fuel while an interrupt is pending: so low that any check sees it, so far from the end that charges never wrap.
 const INTERRUPT_FUEL: i64 = i64::MIN / 2;
 
@@ -240,8 +244,16 @@ impl Heap {
         self.trigger = if self.stress || self.fail_in > 0 {
             0
         } else {
-            self.gc.threshold.min(self.limit)
+            self.gc.threshold.min(self.bound())
         };
+    }
+
+    /// Bytes that may be charged: fewer than the limit by what the holes in pages take from the system beyond a share of it. An
+    /// object of a hole's size makes up for it.
+    pub(crate) fn bound(&self) -> usize {
+        let allowed = MIN_HOLES + self.limit / HOLES_SHARE;
+        self.limit
+            .saturating_sub(self.pages.holes().saturating_sub(allowed))
     }
 
     /// Makes the interpreter stop at its next safe point for collection work.
@@ -254,7 +266,7 @@ impl Heap {
         self.trigger = if self.stress || self.fail_in > 0 {
             0
         } else {
-            self.limit
+            self.bound()
         };
     }
 
@@ -334,15 +346,18 @@ impl Vm {
                 return Err(self.throw_memory());
             }
         }
-        if bytes > self.heap.limit || self.heap.used > self.heap.limit - bytes {
+        if bytes > self.heap.bound().saturating_sub(self.heap.used) {
             self.collect_everything();
-            if bytes > self.heap.limit || self.heap.used > self.heap.limit - bytes {
+            if bytes > self.heap.bound().saturating_sub(self.heap.used) {
                 return Err(self.throw_memory());
             }
         }
         self.heap.used += bytes;
         if self.heap.used > self.heap.gc.threshold {
             self.heap.interrupt();
+        } else {
+            // The bound moves.
+            self.heap.update_trigger();
         }
         Ok(())
     }

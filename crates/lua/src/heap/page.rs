@@ -40,6 +40,8 @@ pub(crate) struct Page {
     /// Where its number is in its class's `partial`.
     partial_at: u32,
     free: *mut FreeCell,
+    /// Bytes of the cells on that list.
+    holes: u32,
 }
 
 #[derive(Clone)]
@@ -59,6 +61,8 @@ pub(crate) struct Pages {
     vacant: Vec<u32>,
     /// Bytes of all pages: what the VM takes from the system for small objects.
     pub(crate) reserved: usize,
+    /// Bytes of the cells on the pages' lists.
+    holes: usize,
 }
 
 fn class_of(size: usize) -> usize {
@@ -100,7 +104,14 @@ impl Pages {
             pages: Vec::new(),
             vacant: Vec::new(),
             reserved: 0,
+            holes: 0,
         }
+    }
+
+    /// Bytes of the free cells in pages with objects, which only objects of their sizes can use. Not those of the pages that are
+    /// allocated from: there is one of each size.
+    pub(crate) fn holes(&self) -> usize {
+        self.holes
     }
 
     /// A cell for an object of `size` bytes (at most `MAX_CELL`), not initialised; null when the system has no memory.
@@ -138,6 +149,7 @@ impl Pages {
         if let Some(id) = class.partial.pop() {
             let page = &mut self.pages[id as usize];
             page.partial_at = NO_PLACE;
+            self.holes -= std::mem::take(&mut page.holes) as usize;
             class.free = page.free;
             page.free = null_mut();
             class.current = id;
@@ -173,6 +185,7 @@ impl Pages {
             class: index as u8,
             partial_at: NO_PLACE,
             free: null_mut(),
+            holes: 0,
         };
         class.current = match self.vacant.pop() {
             Some(id) => {
@@ -236,6 +249,9 @@ impl Pages {
             self.release(id);
         } else {
             page.free = list;
+            self.holes -= page.holes as usize;
+            page.holes = (free * cell) as u32;
+            self.holes += page.holes as usize;
             if free > 0 && page.partial_at == NO_PLACE {
                 page.partial_at = class.partial.len() as u32;
                 class.partial.push(id as u32);
@@ -262,6 +278,7 @@ impl Pages {
     fn release(&mut self, id: usize) {
         self.leave_partial(id);
         let page = &mut self.pages[id];
+        self.holes -= std::mem::take(&mut page.holes) as usize;
         // SAFETY: allocated by `add_page` with this layout; no object is left in it.
         unsafe { dealloc(page.memory, page_layout(page.bytes as usize)) };
         self.reserved -= page.bytes as usize;
@@ -307,6 +324,20 @@ mod tests {
         let listed: usize = pages.classes.iter().map(|c| c.partial.len()).sum();
         let placed = pages.pages.iter().filter(|p| p.partial_at != NO_PLACE);
         assert_eq!(placed.count(), listed);
+        let holes = |page: &Page| {
+            let mut cell = page.free;
+            let mut bytes = 0;
+            while !cell.is_null() {
+                // SAFETY: cells on a page's list are free.
+                cell = unsafe { (*cell).next };
+                bytes += page.cell as usize;
+            }
+            bytes
+        };
+        for page in &pages.pages {
+            assert_eq!(page.holes as usize, holes(page));
+        }
+        assert_eq!(pages.holes, pages.pages.iter().map(holes).sum::<usize>());
     }
 
     fn set_kinds(pages: &Pages, id: usize, free: impl Fn(usize) -> bool) {

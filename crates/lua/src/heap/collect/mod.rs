@@ -650,12 +650,14 @@ impl Vm {
     }
 
     fn set_next_cycle(&mut self) {
-        let used = self.heap.used;
+        let (used, bound) = (self.heap.used, self.heap.bound());
         let gc = &mut self.heap.gc;
         let live = gc.used_at_decision.saturating_sub(gc.freed).min(used);
+        // Up to what may be charged at most: to find that in the way would mean a whole collection in one step.
         let growth = (live / 100)
             .saturating_mul(gc.pause_percent)
-            .max(FIRST_THRESHOLD / 2);
+            .max(FIRST_THRESHOLD / 2)
+            .min(bound.saturating_sub(live));
         gc.goal = live.saturating_add(growth);
         let start = live.saturating_add(growth / 100 * START_PERCENT);
         gc.threshold = start.max(used + FIRST_THRESHOLD / 8);
