@@ -245,7 +245,8 @@ impl Lua {
 
     // ---- limits ----
 
-    /// Sets the most bytes the heap may take (0: no limit); returns the former limit.
+    /// Sets the most bytes the heap may take (0: no limit); returns the former limit. Holes that objects have left in pages in use
+    /// count too, beyond an eighth of the limit and 1 MiB.
     pub fn set_memory_limit(&self, bytes: usize) -> Result<usize> {
         self.enter(|vm| {
             let limit = if bytes == 0 { usize::MAX } else { bytes };

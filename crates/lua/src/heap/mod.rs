@@ -17,6 +17,7 @@ pub(crate) mod collect;
 pub(crate) mod intern;
 pub(crate) mod page;
 pub(crate) mod parts;
+mod system;
 
 use crate::chunk::{Constant, FunctionCode};
 use crate::function::{ConstantSlot, LuaClosure, NativeClosure, NativeDef, Proto, UpBox};
@@ -256,6 +257,11 @@ impl Heap {
             .saturating_sub(self.pages.holes().saturating_sub(allowed))
     }
 
+    /// Bytes that may be charged still.
+    pub(crate) fn room(&self) -> usize {
+        self.bound().saturating_sub(self.used)
+    }
+
     /// Makes the interpreter stop at its next safe point for collection work.
     pub(crate) fn interrupt(&mut self) {
         if !self.interrupted {
@@ -346,9 +352,10 @@ impl Vm {
                 return Err(self.throw_memory());
             }
         }
-        if bytes > self.heap.bound().saturating_sub(self.heap.used) {
+        if bytes > self.heap.room() {
             self.collect_everything();
-            if bytes > self.heap.bound().saturating_sub(self.heap.used) {
+            self.heap.let_all_go();
+            if bytes > self.heap.room() {
                 return Err(self.throw_memory());
             }
         }

@@ -5,8 +5,14 @@
 //! - A free cell is on exactly one list: the class's (if its page is the one allocated from) or its page's.
 //! - Cells at or above the bump mark have never been used; only the current page of a class has any.
 //! - A page on its class's list of partial pages knows its place there, so that it leaves the list in one step.
+//!
+//! The first pages are blocks of the system's allocator. Once a VM has [`CHUNK`] bytes of them, full pages come from chunks of address
+//! space of its own. What becomes empty there is kept for the pages to come, as far as the heap is to grow before the next
+//! collection; the memory under the rest goes back to the system, from the middle of a chunk too ([`Pages::discard_one`]). The
+//! system's allocator would keep it below any block that is still in use.
 
 use super::Header;
+use super::system::{discard, map, unmap};
 use std::alloc::{Layout, alloc, dealloc};
 use std::ptr::null_mut;
 
@@ -20,7 +26,10 @@ const COARSE: [usize; 8] = [320, 384, 448, 512, 640, 768, 896, 1024];
 const CLASSES: usize = FINE_CLASSES + COARSE.len();
 /// A class's first page is small, so that an idle VM is; later ones grow to the full size.
 const FIRST_PAGE: usize = 1024;
-const FULL_PAGE: usize = 32 * 1024;
+pub(super) const PAGE_BYTES: usize = 32 * 1024;
+/// Full pages that are taken from the system together, by VMs that have so many bytes of pages.
+const CHUNK_PAGES: usize = 16;
+const CHUNK: usize = CHUNK_PAGES * PAGE_BYTES;
 const NO_PAGE: u32 = u32::MAX;
 /// The place of a page that is not on a list.
 const NO_PLACE: u32 = u32::MAX;
@@ -37,6 +46,8 @@ pub(crate) struct Page {
     bytes: u32,
     cell: u32,
     class: u8,
+    /// It is part of a chunk.
+    chunked: bool,
     /// Where its number is in its class's `partial`.
     partial_at: u32,
     free: *mut FreeCell,
@@ -63,6 +74,10 @@ pub(crate) struct Pages {
     pub(crate) reserved: usize,
     /// Bytes of the cells on the pages' lists.
     holes: usize,
+    chunks: Vec<*mut u8>,
+    /// Full pages without objects: those that have been used, and those that take no memory. There is room on either list for all.
+    spare: Vec<*mut u8>,
+    discarded: Vec<*mut u8>,
 }
 
 fn class_of(size: usize) -> usize {
@@ -105,13 +120,52 @@ impl Pages {
             vacant: Vec::new(),
             reserved: 0,
             holes: 0,
+            chunks: Vec::new(),
+            spare: Vec::new(),
+            discarded: Vec::new(),
         }
+    }
+
+    /// Memory for a full page, from a chunk; null when the system has none.
+    fn take_full(&mut self) -> *mut u8 {
+        if let Some(memory) = self.spare.pop().or_else(|| self.discarded.pop()) {
+            return memory;
+        }
+        let pages = (self.chunks.len() + 1) * CHUNK_PAGES;
+        let room = self.chunks.try_reserve(1).is_ok()
+            && self.spare.try_reserve(pages).is_ok()
+            && self.discarded.try_reserve(pages).is_ok();
+        let chunk = if room { map(CHUNK) } else { null_mut() };
+        if chunk.is_null() {
+            return null_mut();
+        }
+        self.chunks.push(chunk);
+        // The first one last: it is taken next.
+        // SAFETY: pages of the chunk.
+        let rest = (1..CHUNK_PAGES).rev();
+        self.discarded
+            .extend(rest.map(|n| unsafe { chunk.add(n * PAGE_BYTES) }));
+        chunk
     }
 
     /// Bytes of the free cells in pages with objects, which only objects of their sizes can use. Not those of the pages that are
     /// allocated from: there is one of each size.
     pub(crate) fn holes(&self) -> usize {
         self.holes
+    }
+
+    /// Bytes of pages that are kept for what is to come.
+    pub(crate) fn spare_bytes(&self) -> usize {
+        self.spare.len() * PAGE_BYTES
+    }
+
+    /// Gives the memory of a page that is kept back to the system. Its addresses stay.
+    pub(crate) fn discard_one(&mut self) {
+        if let Some(memory) = self.spare.pop() {
+            // SAFETY: a page of a chunk, without objects.
+            unsafe { discard(memory, PAGE_BYTES) };
+            self.discarded.push(memory);
+        }
     }
 
     /// A cell for an object of `size` bytes (at most `MAX_CELL`), not initialised; null when the system has no memory.
@@ -166,16 +220,21 @@ impl Pages {
         let cell = cell_of(index);
         let class = &mut self.classes[index];
         let bytes = (class.next_page as usize / cell).max(2) * cell;
-        class.next_page = (class.next_page * 4).min(FULL_PAGE as u32);
+        class.next_page = (class.next_page * 4).min(PAGE_BYTES as u32);
         if self.vacant.is_empty() && self.pages.try_reserve(1).is_err() {
             return false;
         }
-        // SAFETY: the layout is not empty.
-        let memory = unsafe { alloc(page_layout(bytes)) };
+        let chunked = self.reserved >= CHUNK && bytes + cell > PAGE_BYTES;
+        let memory = match chunked {
+            true => self.take_full(),
+            // SAFETY: the layout is not empty.
+            false => unsafe { alloc(page_layout(bytes)) },
+        };
         if memory.is_null() {
             return false;
         }
         self.reserved += bytes;
+        let class = &mut self.classes[index];
         class.bump = memory;
         class.end = (memory as usize + bytes) as *mut u8;
         let page = Page {
@@ -183,6 +242,7 @@ impl Pages {
             bytes: bytes as u32,
             cell: cell as u32,
             class: index as u8,
+            chunked,
             partial_at: NO_PLACE,
             free: null_mut(),
             holes: 0,
@@ -274,13 +334,16 @@ impl Pages {
         }
     }
 
-    /// Gives a page without objects back to the system.
+    /// Gives a page without objects back: to the system, or to be taken again.
     fn release(&mut self, id: usize) {
         self.leave_partial(id);
         let page = &mut self.pages[id];
         self.holes -= std::mem::take(&mut page.holes) as usize;
-        // SAFETY: allocated by `add_page` with this layout; no object is left in it.
-        unsafe { dealloc(page.memory, page_layout(page.bytes as usize)) };
+        match page.chunked {
+            true => self.spare.push(page.memory),
+            // SAFETY: allocated by `add_page` with this layout; no object is left in it.
+            false => unsafe { dealloc(page.memory, page_layout(page.bytes as usize)) },
+        }
         self.reserved -= page.bytes as usize;
         page.memory = null_mut();
         page.free = null_mut();
@@ -292,10 +355,14 @@ impl Pages {
 impl Drop for Pages {
     fn drop(&mut self) {
         for page in &self.pages {
-            if !page.memory.is_null() {
+            if !page.memory.is_null() && !page.chunked {
                 // SAFETY: allocated by `add_page` with this layout.
                 unsafe { dealloc(page.memory, page_layout(page.bytes as usize)) };
             }
+        }
+        for &chunk in &self.chunks {
+            // SAFETY: made by `take_full` with this size.
+            unsafe { unmap(chunk, CHUNK) };
         }
     }
 }
@@ -326,13 +393,12 @@ mod tests {
         assert_eq!(placed.count(), listed);
         let holes = |page: &Page| {
             let mut cell = page.free;
-            let mut bytes = 0;
-            while !cell.is_null() {
+            let cells = std::iter::from_fn(|| {
+                let this = cell;
                 // SAFETY: cells on a page's list are free.
-                cell = unsafe { (*cell).next };
-                bytes += page.cell as usize;
-            }
-            bytes
+                (!this.is_null()).then(|| cell = unsafe { (*this).next })
+            });
+            cells.count() * page.cell as usize
         };
         for page in &pages.pages {
             assert_eq!(page.holes as usize, holes(page));
@@ -353,6 +419,34 @@ mod tests {
             // SAFETY: a cell of a page, which no object is in.
             unsafe { (memory.add(i * cell) as *mut Header).write(header) };
         }
+    }
+
+    #[test]
+    fn empty_pages_of_chunks_are_kept_and_taken_again() {
+        let mut pages = Pages::new();
+        let fill = |pages: &mut Pages, size: usize| {
+            for _ in 0..4 * CHUNK / size {
+                assert!(!pages.allocate(size).is_null());
+            }
+        };
+        fill(&mut pages, 64);
+        let chunks = pages.chunks.len();
+        assert!(chunks >= 3, "{chunks}");
+        for id in 0..pages.count() {
+            set_kinds(&pages, id, |_| true);
+            pages.relink(id);
+        }
+        let kept = pages.spare_bytes();
+        assert!(kept >= 3 * CHUNK - 2 * PAGE_BYTES && pages.holes() <= FIRST_PAGE);
+        // Whatever they were used for, and whether the system has them back.
+        for _ in 0..CHUNK_PAGES {
+            pages.discard_one();
+        }
+        assert_eq!(pages.spare_bytes(), kept - CHUNK);
+        fill(&mut pages, 96);
+        assert_eq!(pages.spare_bytes(), 0);
+        assert!(pages.chunks.len() <= chunks + 1);
+        check_partial(&pages);
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //!   every insert into a table that grows, and more of it than [`MAX_LEAVING`] and a share of what the VM uses before a collection cycle ends.
 //!   So it is no more than what was charged when it was in use, and goes faster than the VM can take other memory.
 
+use super::system::{SPLITS, map, unmap};
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc};
 use std::ptr::null_mut;
 
@@ -184,7 +185,7 @@ impl Parts {
             return;
         };
         let mut piece = bytes;
-        if bytes > LEAVING_PIECE {
+        if SPLITS && bytes > LEAVING_PIECE {
             // The end of it; its length counts in whole pages.
             let rest = (bytes - LEAVING_PIECE).next_multiple_of(LEAVING_PIECE);
             piece = bytes - rest;
@@ -228,52 +229,6 @@ impl Parts {
         self.limit = 0;
         self.flush();
     }
-}
-
-/// Zeroed memory of its own; null when the system has none.
-#[cfg(all(unix, not(miri)))]
-fn map(bytes: usize) -> *mut u8 {
-    // SAFETY: a new private mapping that no file is behind.
-    let p = unsafe {
-        libc::mmap(
-            null_mut(),
-            bytes,
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_PRIVATE | libc::MAP_ANON,
-            -1,
-            0,
-        )
-    };
-    if p == libc::MAP_FAILED {
-        null_mut()
-    } else {
-        p as *mut u8
-    }
-}
-
-/// Gives it back.
-///
-/// # Safety
-/// Made by [`map`] with so many bytes, and not used any more.
-#[cfg(all(unix, not(miri)))]
-unsafe fn unmap(part: *mut u8, bytes: usize) {
-    // SAFETY: the caller's promise.
-    let done = unsafe { libc::munmap(part as *mut libc::c_void, bytes) };
-    debug_assert_eq!(done, 0);
-}
-
-#[cfg(not(all(unix, not(miri))))]
-fn map(bytes: usize) -> *mut u8 {
-    // SAFETY: the layout is not empty.
-    unsafe { alloc_zeroed(layout(bytes)) }
-}
-
-/// # Safety
-/// As above.
-#[cfg(not(all(unix, not(miri))))]
-unsafe fn unmap(part: *mut u8, bytes: usize) {
-    // SAFETY: the caller's promise.
-    unsafe { dealloc(part, layout(bytes)) }
 }
 
 impl Drop for Parts {

@@ -40,6 +40,8 @@ mod sweep;
 mod tests;
 mod weak;
 
+use super::page::PAGE_BYTES;
+use super::system::trim;
 use super::{Header, Heap, PIECES};
 use crate::native::Thrown;
 use crate::string::Str;
@@ -93,6 +95,8 @@ const MARK_WORK: usize = 6;
 const FREE_WORK: usize = 6;
 /// What giving a piece of a large part back to the system costs.
 const LEAVING_WORK: usize = 1024;
+/// What giving an empty page back costs.
+const DISCARD_WORK: usize = 128;
 /// The most work of a piece other than the end of marking: each slot of a chunk of nodes marks a key and a value, and each of
 /// these brings as much from the ephemeron map.
 #[cfg(test)]
@@ -414,6 +418,36 @@ impl Heap {
     }
 }
 
+impl Collector {
+    /// What a heap of which so many bytes are alive may grow by until the next cycle ends.
+    fn growth(&self, live: usize) -> usize {
+        (live / 100)
+            .saturating_mul(self.pause_percent)
+            .max(FIRST_THRESHOLD / 2)
+    }
+}
+
+impl Heap {
+    /// Gives the system some of what is kept without being charged: near the limit no less than what is taken between two steps.
+    fn let_some_go(&mut self) {
+        self.parts.let_some_go();
+        for _ in 0..MAX_STEP_BYTES.div_ceil(PAGE_BYTES) {
+            if self.pages.spare_bytes() > self.room() {
+                self.pages.discard_one();
+            }
+        }
+    }
+
+    /// The memory limit has been met: nothing is kept.
+    pub(crate) fn let_all_go(&mut self) {
+        self.parts.flush();
+        while self.pages.spare_bytes() > 0 {
+            self.pages.discard_one();
+        }
+        trim();
+    }
+}
+
 impl Vm {
     /// Roots that are few. The running coroutines are not among them: see `finish_marking`.
     fn mark_roots(&mut self) {
@@ -575,7 +609,7 @@ impl Vm {
         }
         self.heap.gc.busy = true;
         self.heap.gc.live_end = self.live_end(true);
-        self.heap.parts.let_some_go();
+        self.heap.let_some_go();
         let cycles = self.heap.gc.cycles;
         let start = self.heap.gc.work;
         let mut allowed = budget;
@@ -654,10 +688,7 @@ impl Vm {
         let gc = &mut self.heap.gc;
         let live = gc.used_at_decision.saturating_sub(gc.freed).min(used);
         // Up to what may be charged at most: to find that in the way would mean a whole collection in one step.
-        let growth = (live / 100)
-            .saturating_mul(gc.pause_percent)
-            .max(FIRST_THRESHOLD / 2)
-            .min(bound.saturating_sub(live));
+        let growth = gc.growth(live).min(bound.saturating_sub(live));
         gc.goal = live.saturating_add(growth);
         let start = live.saturating_add(growth / 100 * START_PERCENT);
         gc.threshold = start.max(used + FIRST_THRESHOLD / 8);

@@ -1,7 +1,7 @@
 //! Sweeping: what is dead is freed, what is alive becomes white again. Page by page, then the large objects.
 
 use super::mark_bits::*;
-use super::{CHUNK, FREE_WORK, LEAVING_WORK, Phase};
+use super::{CHUNK, DISCARD_WORK, FREE_WORK, LEAVING_WORK, Phase};
 use crate::function::{ConstantSlot, Proto};
 use crate::heap::{Gc, Header, Heap, object_size};
 use crate::string::Str;
@@ -129,6 +129,11 @@ impl Heap {
         self.gc.work += 2;
     }
 
+    /// Whether more empty pages are kept than the heap will need before it is collected again.
+    fn has_spare_pages(&self) -> bool {
+        self.pages.spare_bytes() > self.gc.growth(self.used).min(self.room())
+    }
+
     /// One piece of sweeping. Ends the cycle when nothing is left.
     pub(super) fn sweep_some(&mut self) {
         if self.parts.has_too_much() {
@@ -142,6 +147,10 @@ impl Heap {
                 self.gc.sweep_at = 0;
             }
             Phase::SweepLarge if self.gc.sweep_at < self.large.len() => self.sweep_large_one(),
+            Phase::SweepLarge if self.has_spare_pages() => {
+                self.gc.work += DISCARD_WORK;
+                self.pages.discard_one();
+            }
             Phase::SweepLarge => {
                 self.gc.phase = Phase::Pause;
                 self.gc.cycles += 1;
