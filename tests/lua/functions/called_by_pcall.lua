@@ -1,4 +1,5 @@
 -- Functions give the same whether the interpreter calls them, which has short ways for many, or pcall.
+-- timeout: 60 s
 local calls, different, failed = 0, 0, 0
 local pack = table.pack
 local function equal(a, b)
@@ -130,5 +131,5 @@ print(pcall(function() local n = math.random(-3) return n end))
 --> true	true	0
 --> 0.93081217803957	2	0	-7059243630996204619	-9046270629122405825	3
 --> 6
---> false	functions/called_by_pcall.lua:128: bad argument #1 to 'random' (interval is empty)
 --> false	functions/called_by_pcall.lua:129: bad argument #1 to 'random' (interval is empty)
+--> false	functions/called_by_pcall.lua:130: bad argument #1 to 'random' (interval is empty)

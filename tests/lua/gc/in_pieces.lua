@@ -1,5 +1,6 @@
 -- What a program may rely on at any moment of a collection, which goes on in pieces while it runs: what is alive is in all weak
 -- tables or in none, finalizers see their objects whole, stacks and captured variables keep what they hold.
+-- timeout: 60 s
 local ROUNDS = ROUNDS or 60000
 local random = 1
 local function below(n)

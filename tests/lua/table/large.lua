@@ -1,4 +1,5 @@
 -- Tables of many entries, which grow in pieces: what is found, walked over and removed while they do.
+-- timeout: 60 s
 local N = 150000
 
 local function count(t)

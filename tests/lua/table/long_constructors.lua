@@ -1,4 +1,5 @@
 -- Constructors of more entries than one instruction stores: what they hold, how they go on, and that their cost is that of the list.
+-- stress: skip, the collections count against its limit
 -- flags: --max-instructions 60000000
 local function made(n)
   local p = {} for i = 1, n do p[i] = i end

@@ -127,6 +127,9 @@ impl Vm {
 
     /// Stores a metamethod's result where the interrupted instruction wants it. `func`: where the call was.
     pub(crate) fn finish_instruction(&mut self, func: u32, result: Val) -> Result<Next, Thrown> {
+        // The metamethod, a native perhaps, is done: what allocates from here on does so for the frame on top, all of whose registers
+        // the collector is to keep.
+        self.native = NO_NATIVE;
         let le_by_lt = self.dialect.le_by_lt();
         let t = self.thread_mut();
         let Some(f) = t.top_frame() else {
