@@ -19,6 +19,7 @@ pub(crate) mod table;
 pub(crate) mod utf8;
 pub(crate) mod versions;
 
+use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::heap::Gc;
 use crate::native::{Action, Ctx, NativeResult, Status, Thrown};
@@ -66,17 +67,15 @@ fn finalizer_done(ctx: &mut Ctx<'_>) -> NativeResult {
     Ok(Action::Return(0))
 }
 
-/// Whether the reference can yield while this native waits for a call: those that it wrote with continuations.
-pub(crate) fn lets_yield(def: &'static NativeDef) -> bool {
-    let natives = [
-        &base::PCALL,
-        &base::XPCALL,
-        &base::PAIRS,
-        &load::DOFILE,
-        &coroutine::YIELD,
-        &entry::HOST_ENTRY,
-    ];
-    def.cost == Cost::Host || natives.iter().any(|n| std::ptr::eq(*n, def))
+/// Whether the reference can yield while this native waits for a call: those that it wrote with continuations, from 5.2 on.
+pub(crate) fn lets_yield(def: &'static NativeDef, dialect: Dialect) -> bool {
+    let switches = [&coroutine::YIELD, &entry::HOST_ENTRY];
+    let continued = [&base::PCALL, &base::XPCALL, &base::PAIRS, &load::DOFILE];
+    let natives: &[&NativeDef] = match dialect {
+        Dialect::Lua51 => &[],
+        _ => &continued,
+    };
+    def.cost == Cost::Host || (switches.iter().chain(natives)).any(|n| std::ptr::eq(*n, def))
 }
 
 /// Opens all libraries. In a sandbox, what reaches the host or could forge code is left out.

@@ -138,7 +138,7 @@ impl Vm {
                 .thread()
                 .get(frame.func as usize)
                 .as_native()
-                .is_some_and(|def| !crate::stdlib::lets_yield(def))
+                .is_some_and(|def| !crate::stdlib::lets_yield(def, self.dialect))
     }
 
     /// Strict mode: natives wait inside one another only as deep as the reference's C stack allows.
