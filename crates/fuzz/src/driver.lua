@@ -105,6 +105,17 @@ local function environment(write)
   return env
 end
 
+-- What programs share that run in one process: the metatable of strings, and the functions in it.
+local shared = {}
+for _, t in next, { getmeta(""), getmeta("").__index } do shared[t] = copy(t) end
+
+local function restore()
+  for t, content in next, shared do
+    for k in next, t do if content[k] == nil then t[k] = nil end end
+    for k, v in next, content do if t[k] ~= v then t[k] = v end end
+  end
+end
+
 -- mode: "run"; "dump": through string.dump and back first; "load": compile only.
 return function(source, mode)
   local lines, size = {}, 0
@@ -123,6 +134,7 @@ return function(source, mode)
     if not f then return "undump " .. show(message, 0) end
   end
   local results = pack(pcall(f))
+  restore()
   for i = 1, results.n do results[i] = show(results[i], 0) end
   write("-> " .. concat(results, " "))
   return concat(lines, "\n")

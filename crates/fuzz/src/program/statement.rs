@@ -63,11 +63,7 @@ impl Generator<'_, '_> {
             33 => self.compared(),
             34 | 35 => self.statement_of_version(nested),
             _ => {
-                // Only ours yields across `pcall` in 5.1.
-                let can_yield = self.function.can_yield;
-                self.function.can_yield &= self.dialect > Dialect::Lua51;
-                let (x, y) = (self.scalar(3), self.expression(3));
-                self.function.can_yield = can_yield;
+                let (x, y) = self.called_by_a_native(|g| (g.scalar(3), g.expression(3)));
                 self.line(&format!("out(pcall(function() return {x}, {y} end))"));
             }
         }

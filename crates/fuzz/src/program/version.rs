@@ -22,6 +22,14 @@ impl Generator<'_, '_> {
         self.input
             .pick(&["1", "2", "0", "-1", "3", "7", "-64", "\"2\"", "1.0", "2.5"])
     }
+    /// Makes something that a native is going to call: in 5.1 only ours yields across those, `pcall` included.
+    pub fn called_by_a_native<R>(&mut self, make: impl FnOnce(&mut Self) -> R) -> R {
+        let can_yield = self.function.can_yield;
+        self.function.can_yield &= self.dialect > Dialect::Lua51;
+        let made = make(self);
+        self.function.can_yield = can_yield;
+        made
+    }
 
     pub fn function_without_yields(&self) -> Function {
         Function {
@@ -196,7 +204,7 @@ impl Generator<'_, '_> {
     }
 
     fn statement_of_51(&mut self, nested: bool) {
-        let (x, y) = (self.fresh(), self.expression(2));
+        let (x, y) = (self.fresh(), self.called_by_a_native(|g| g.expression(2)));
         match self.input.below(8) {
             0 => self.line(&format!(
                 "out(pcall(table.foreachi, {{4, 5, 6}}, function(i, v) tick(1) out(i, v) if v == {y} then return i end end))"

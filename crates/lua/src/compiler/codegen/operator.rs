@@ -232,14 +232,11 @@ impl Generator<'_, '_, '_> {
         Ok(Kind::Jump(jump).into())
     }
 
-    /// Puts both operands in registers; one whose instruction was the last goes first.
+    /// Puts both operands in registers. The right one, which may be pending in the last instruction or a jump, goes first: if the left one
+    /// has no register yet it is a constant.
     fn two_registers(&mut self, left: &mut Exp, right: &mut Exp) -> Result<(Reg, Reg), Fail> {
-        if matches!(right.kind, Kind::Reloc(_)) {
-            let b = self.put_in_any(right)?;
-            return Ok((self.put_in_any(left)?, b));
-        }
-        let a = self.put_in_any(left)?;
-        Ok((a, self.put_in_any(right)?))
+        let b = self.put_in_any(right)?;
+        Ok((self.put_in_any(left)?, b))
     }
 
     fn equal(&mut self, left: Exp, right: Exp, when: bool) -> Result<Exp, Fail> {
