@@ -278,6 +278,90 @@ fn malformed_requests_are_400_and_logged() {
 }
 
 #[test]
+fn what_could_hide_a_request_is_refused() {
+    let app = app(&[(
+        "index.lua",
+        "return function(r) return r.method .. ' ' .. r.body end",
+    )]);
+    let hidden = "GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n";
+    for fields in [
+        "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n",
+        "Content-Length: 4\r\nContent-Length: 4\r\n",
+        "Content-Length: +4\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
+        "Transfer-Encoding : chunked\r\n",
+        "X: y\nTransfer-Encoding: chunked\r\n",
+        "Host: y\r\n",
+    ] {
+        let request = format!("POST / HTTP/1.1\r\nHost: x\r\n{fields}\r\n0\r\n\r\n{hidden}");
+        let mut connection = Connection::open(app.address()).unwrap();
+        connection.send(request.as_bytes()).unwrap();
+        let status = connection.receive().unwrap().status;
+        assert!(matches!(status, 400 | 501), "{status} for {fields:?}");
+        assert!(connection.at_end().unwrap(), "{fields:?}");
+    }
+    // A malformed chunk ends the connection too: where the next request begins is not known.
+    let mut connection = Connection::open(app.address()).unwrap();
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4\nabcd\r\n0\r\n\r\n{hidden}"
+    );
+    connection.send(request.as_bytes()).unwrap();
+    assert_eq!(connection.receive().unwrap().status, 400);
+    assert!(connection.at_end().unwrap());
+}
+
+#[test]
+fn bodies_are_framed_as_they_say() {
+    let app = app(&[
+        ("index.lua", "return function(r) return r.body end"),
+        ("ignores.lua", "return function() return 'ignored' end"),
+    ]);
+    let mut connection = Connection::open(app.address()).unwrap();
+    // Chunks in pieces, with an extension and a trailer; the next request is right behind.
+    for piece in [
+        "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Enc",
+        "oding: chunked\r\n\r\n3;a=b\r",
+        "\nabc\r\n2\r\nd",
+        "e\r\n0\r\nT: u\r\n\r\nPOST /ignores HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n12345POST / HTTP/1.1\r\n",
+        "Host: x\r\nContent-Length: 2\r\n\r\nfg",
+    ] {
+        connection.send(piece.as_bytes()).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    for expected in ["abcde", "ignored", "fg"] {
+        assert_eq!(connection.receive().unwrap().text(), expected);
+    }
+    // A client that waits to be asked for its body.
+    let mut connection = Connection::open(app.address()).unwrap();
+    connection
+        .send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
+        .unwrap();
+    assert_eq!(connection.receive_interim().unwrap(), 100);
+    connection.send(b"hij").unwrap();
+    assert_eq!(connection.receive().unwrap().text(), "hij");
+    // Nobody asks: the connection ends, for the body may or may not come.
+    connection
+        .send(b"POST /ignores HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
+        .unwrap();
+    let response = connection.receive().unwrap();
+    assert_eq!(response.text(), "ignored");
+    assert_eq!(response.header("connection"), Some("close"));
+    assert!(connection.at_end().unwrap());
+    // HTTP/1.0 ends with the connection unless it asks otherwise.
+    let mut connection = Connection::open(app.address()).unwrap();
+    connection
+        .send(
+            b"GET /ignores HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /ignores HTTP/1.0\r\n\r\n",
+        )
+        .unwrap();
+    let response = connection.receive().unwrap();
+    assert_eq!(response.header("connection"), Some("keep-alive"));
+    assert_eq!(connection.receive().unwrap().text(), "ignored");
+    assert!(connection.at_end().unwrap());
+}
+
+#[test]
 fn keep_alive_and_pipelining() {
     let app = app(&[
         ("index.lua", "return function(r) return r.query.n end"),

@@ -142,33 +142,22 @@ fn install_request(tools: &Tools<'_>, json: &Rc<Json>, worker: u64) -> Result<()
 
 /// A field that needs no waiting; nil for those that do and for those there are not.
 fn read_field(lua: &Lua, exchange: &Exchange, name: &[u8], worker: u64) -> Result<Value> {
-    let uri = &exchange.parts.uri;
+    let head = &exchange.head;
     let text = |bytes: &[u8]| lua.create_string(bytes).map(Value::String);
     match name {
-        b"method" => text(exchange.parts.method.as_str().as_bytes()),
-        b"path" => text(&percent_decode(uri.path().as_bytes())),
-        b"uri" => text(
-            uri.path_and_query()
-                .map_or("/", |uri| uri.as_str())
-                .as_bytes(),
-        ),
-        b"querystring" => text(uri.query().unwrap_or("").as_bytes()),
-        b"query" => fields_table(lua, forms::urlencoded(uri.query().unwrap_or("").as_bytes())),
+        b"method" => text(head.method.as_str().as_bytes()),
+        b"path" => text(&percent_decode(head.path())),
+        b"uri" => text(head.target()),
+        b"querystring" => text(head.query().unwrap_or_default()),
+        b"query" => fields_table(lua, forms::urlencoded(head.query().unwrap_or_default())),
         b"scheme" => text(b"http"),
-        b"host" => {
-            text(crate::hosts::strip_port(crate::service::host_of(&exchange.parts)).as_bytes())
-        }
+        b"host" => text(crate::hosts::strip_port(head.authority()).as_bytes()),
         b"port" => Ok(Value::Integer(i64::from(exchange.port))),
         b"params" => params(lua, exchange),
         b"headers" => headers(lua, exchange),
         b"cookies" => {
-            let cookies = exchange.parts.headers.get_all(COOKIE).iter();
-            fields_table(
-                lua,
-                cookies
-                    .flat_map(|header| forms::cookies(header.as_bytes()))
-                    .collect(),
-            )
+            let cookies = head.all(&COOKIE).flat_map(forms::cookies);
+            fields_table(lua, cookies.collect())
         }
         b"remote_addr" => text(exchange.peer.ip().to_canonical().to_string().as_bytes()),
         b"remote_port" => Ok(Value::Integer(i64::from(exchange.peer.port()))),
@@ -206,23 +195,24 @@ fn params(lua: &Lua, exchange: &Exchange) -> Result<Value> {
 /// By lower-case name; those that came more than once are joined, as HTTP has it.
 fn headers(lua: &Lua, exchange: &Exchange) -> Result<Value> {
     let table = lua.create_table()?;
-    for name in exchange.parts.headers.keys() {
-        let values: Vec<&[u8]> = exchange
-            .parts
-            .headers
-            .get_all(name)
-            .iter()
-            .map(|value| value.as_bytes())
-            .collect();
-        let joined = match values.as_slice() {
-            [one] => lua.create_string(one)?,
-            many => lua.create_string(many.join(if name == COOKIE {
-                &b"; "[..]
-            } else {
-                &b", "[..]
-            }))?,
+    let mut joined: Vec<(String, Vec<u8>)> = Vec::new();
+    for (name, value) in exchange.head.fields() {
+        let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+        let between: &[u8] = if name == COOKIE.as_str() {
+            b"; "
+        } else {
+            b", "
         };
-        table.raw_set(name.as_str(), joined)?;
+        match joined.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, values)) => {
+                values.extend_from_slice(between);
+                values.extend_from_slice(value);
+            }
+            None => joined.push((name, value.to_vec())),
+        }
+    }
+    for (name, values) in joined {
+        table.raw_set(name, lua.create_string(values)?)?;
     }
     Ok(Value::Table(table))
 }
@@ -278,11 +268,7 @@ async fn read_some(lua: &Lua, exchange: &Exchange, count: Option<i64>) -> Result
 
 /// The form in a body, urlencoded or multipart; an empty table for anything else.
 fn form(lua: &Lua, exchange: &Exchange, body: &[u8]) -> Result<Value> {
-    let content_type = exchange
-        .parts
-        .headers
-        .get(CONTENT_TYPE)
-        .map_or(&b""[..], |value| value.as_bytes());
+    let content_type = exchange.head.first(&CONTENT_TYPE).unwrap_or_default();
     let kind = content_type
         .split(|byte| *byte == b';')
         .next()

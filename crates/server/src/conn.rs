@@ -1,4 +1,4 @@
-//! A connection's socket as hyper wants it, and a watch over connections that do not move.
+//! What a connection is doing, and a watch over connections that do not move.
 //!
 //! **Invariants.** Every connection is in one [`Phase`] and the instant it entered it (or last made
 //! progress in it) is known to within a [`TICK`]. The worker's [`Watch`] closes those that stay too
@@ -10,27 +10,13 @@
 //!  (keep-alive)         (slow headers)           (write stalls; a script's own time is its `wall`)
 //! ```
 
-use hyper::rt::ReadBufCursor;
 use std::cell::{Cell, RefCell};
-use std::io;
-use std::pin::Pin;
 use std::rc::{Rc, Weak};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 /// How often connections are looked at.
 pub const TICK: Duration = Duration::from_millis(500);
-
-/// Bytes read at once.
-const READ_BYTES: usize = 16 << 10;
-
-thread_local! {
-    /// hyper's buffer can only be filled from an initialised one without unsafe code; this one is
-    /// initialised once per worker.
-    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into());
-}
 
 /// How long a connection may stay in each phase.
 #[derive(Debug, Clone, Copy)]
@@ -108,7 +94,25 @@ impl Conn {
         }
     }
 
-    fn waits(&self, cx: &Context<'_>) {
+    /// Whether it has been closed for being overdue.
+    pub fn has_expired(&self) -> bool {
+        self.expired.get()
+    }
+
+    /// The peer takes nothing of what there is to write.
+    pub fn stalls(&self) {
+        if self.stalled.get().is_none() {
+            self.stalled.set(Some(self.clock.get()));
+        }
+    }
+
+    /// The peer has taken something.
+    pub fn moves(&self) {
+        self.stalled.set(None);
+    }
+
+    /// Its task waits for the socket.
+    pub fn waits(&self, cx: &Context<'_>) {
         let mut task = self.task.borrow_mut();
         if !task
             .as_ref()
@@ -178,92 +182,5 @@ impl Watch {
                 !overdue
             });
         }
-    }
-}
-
-/// A socket that tells its [`Conn`] what happens on it.
-pub struct Io {
-    stream: TcpStream,
-    conn: Rc<Conn>,
-}
-
-impl Io {
-    /// Wraps an accepted socket.
-    pub fn new(stream: TcpStream, conn: Rc<Conn>) -> Io {
-        Io { stream, conn }
-    }
-
-    fn wrote<T>(&self, cx: &Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if self.conn.expired.get() {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
-        match &result {
-            Poll::Pending => {
-                self.conn.waits(cx);
-                if self.conn.stalled.get().is_none() {
-                    self.conn.stalled.set(Some(self.conn.clock.get()));
-                }
-            }
-            Poll::Ready(_) => self.conn.stalled.set(None),
-        }
-        result
-    }
-}
-
-impl hyper::rt::Read for Io {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        mut buf: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.conn.expired.get() {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
-        SCRATCH.with_borrow_mut(|scratch| {
-            let room = buf.remaining().min(scratch.len());
-            let mut read = ReadBuf::new(&mut scratch[..room]);
-            let polled = Pin::new(&mut self.stream).poll_read(cx, &mut read);
-            if polled.is_pending() {
-                self.conn.waits(cx);
-            }
-            ready!(polled)?;
-            if !read.filled().is_empty() && self.conn.phase.get() == Phase::Idle {
-                self.conn.enter(Phase::Head);
-            }
-            buf.put_slice(read.filled());
-            Poll::Ready(Ok(()))
-        })
-    }
-}
-
-impl hyper::rt::Write for Io {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.wrote(cx, result)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.wrote(cx, result)
     }
 }

@@ -4,20 +4,15 @@
 //! did not ask for was never built: `fields` is made on first use, the body is read when it is first
 //! read. Once the head has gone out (`committed`) status and headers no longer change.
 
-use crate::body::{Cut, Guard, Piece, ResponseBody};
-use crate::conn::Conn;
+use crate::body::{Cut, Piece, ResponseBody};
+use crate::http1::{Body, Head, WireError};
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
-use http::request::Parts;
 use http::{HeaderMap, Method, Response, StatusCode};
-use http_body::Body;
-use hyper::body::Incoming;
 use rille_lua::{Error, Result, Table};
 use rille_runtime::vm::Context;
 use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -61,16 +56,6 @@ impl BodyError {
     }
 }
 
-/// Where the body of the request is.
-pub enum BodySource {
-    /// On its way.
-    Incoming(Incoming),
-    /// Somebody is reading it.
-    Taken,
-    /// At its end.
-    Finished,
-}
-
 /// Bytes of bodies that the requests of one app hold outside of its VM, on one worker.
 ///
 /// **Invariant:** `used` is the sum of what the app's live exchanges have taken, at most `limit`.
@@ -104,8 +89,8 @@ pub struct Outgoing {
 
 /// A request and its response.
 pub struct Exchange {
-    /// Method, URI, version and headers.
-    pub parts: Parts,
+    /// Method, target, version and fields.
+    pub head: Head,
     /// The client.
     pub peer: SocketAddr,
     /// The port that was connected to.
@@ -117,7 +102,9 @@ pub struct Exchange {
     /// When the head had been read.
     pub started: Instant,
     /// The body.
-    pub body: RefCell<BodySource>,
+    pub body: Body,
+    /// Whether a coroutine of the request is reading it.
+    pub reading: Cell<bool>,
     /// Bytes of the body that were received and not yet given out by `read`.
     pub buffered: RefCell<Vec<u8>>,
     /// Bytes of the body received so far.
@@ -133,13 +120,11 @@ pub struct Exchange {
     /// The response.
     pub out: RefCell<Outgoing>,
     /// The head of a streamed response, until the connection takes it.
-    pub head: RefCell<Option<Response<ResponseBody>>>,
+    pub started_response: RefCell<Option<Response<ResponseBody>>>,
     /// Whoever waits for that head.
     pub head_waker: RefCell<Option<Waker>>,
     /// What scripts set on `request`, and what was built for them.
     pub fields: RefCell<Option<Table>>,
-    /// The connection.
-    pub conn: Rc<Conn>,
     /// Processor time used for the request.
     pub cpu: Cell<Duration>,
 }
@@ -232,7 +217,7 @@ impl Exchange {
             let mut out = self.out.borrow_mut();
             let piece = std::mem::take(&mut out.written);
             self.release(piece.len() as u64);
-            if self.parts.method == Method::HEAD {
+            if self.head.method == Method::HEAD {
                 return Ok(());
             }
             let sender = match &out.stream {
@@ -250,17 +235,14 @@ impl Exchange {
     /// Hands the head to the connection.
     fn commit(&self, out: &mut Outgoing) -> mpsc::Sender<Piece> {
         let (sender, receiver) = mpsc::channel(1);
-        let mut response = Response::new(ResponseBody::Stream {
-            pieces: receiver,
-            _busy: Guard(self.conn.clone()),
-        });
+        let mut response = Response::new(ResponseBody::Stream(receiver));
         *response.status_mut() = out.status.unwrap_or(StatusCode::OK);
         *response.headers_mut() = std::mem::take(&mut out.headers);
         response
             .headers_mut()
             .entry(http::header::CONTENT_TYPE)
             .or_insert(crate::pages::TEXT);
-        *self.head.borrow_mut() = Some(response);
+        *self.started_response.borrow_mut() = Some(response);
         if let Some(waker) = self.head_waker.borrow_mut().take() {
             waker.wake();
         }
@@ -284,37 +266,24 @@ impl Exchange {
         if let Some(error) = self.body_error.get() {
             return Err(error);
         }
-        loop {
-            let source = std::mem::replace(&mut *self.body.borrow_mut(), BodySource::Taken);
-            let mut incoming = match source {
-                BodySource::Incoming(incoming) => incoming,
-                // Another coroutine of the same request is reading: it gets what comes.
-                BodySource::Taken => return Err(self.fail(BodyError::Broken)),
-                BodySource::Finished => {
-                    *self.body.borrow_mut() = BodySource::Finished;
-                    return Ok(None);
-                }
-            };
-            let frame = poll_fn(|cx| Pin::new(&mut incoming).poll_frame(cx));
-            let frame = match tokio::time::timeout(BODY_GAP, frame).await {
-                Err(_) => return Err(self.fail(BodyError::TooSlow)),
-                Ok(Some(Err(_))) => return Err(self.fail(BodyError::Broken)),
-                Ok(Some(Ok(frame))) => frame,
-                Ok(None) => {
-                    *self.body.borrow_mut() = BodySource::Finished;
-                    return Ok(None);
-                }
-            };
-            *self.body.borrow_mut() = BodySource::Incoming(incoming);
-            // Trailers are of no use here.
-            let Ok(data) = frame.into_data() else {
-                continue;
-            };
-            self.received.set(self.received.get() + data.len() as u64);
-            if self.received.get() > self.body_limit {
-                return Err(self.fail(BodyError::TooLarge));
+        // Another coroutine of the same request is reading: it gets what comes.
+        if self.reading.replace(true) {
+            return Err(self.fail(BodyError::Broken));
+        }
+        let read = tokio::time::timeout(BODY_GAP, self.body.next()).await;
+        self.reading.set(false);
+        let data = match read {
+            Err(_) => return Err(self.fail(BodyError::TooSlow)),
+            Ok(Err(WireError::Gone | WireError::Refused(_))) => {
+                return Err(self.fail(BodyError::Broken));
             }
-            return Ok(Some(data));
+            Ok(Ok(data)) => data,
+        };
+        let length = data.as_ref().map_or(0, |data| data.len() as u64);
+        self.received.set(self.received.get() + length);
+        match self.received.get() > self.body_limit {
+            true => Err(self.fail(BodyError::TooLarge)),
+            false => Ok(data),
         }
     }
 
@@ -325,8 +294,11 @@ impl Exchange {
 
     /// `GET /path`, for the log.
     pub fn describe(&self) -> String {
-        let path: String = self.parts.uri.path().chars().take(200).collect();
-        format!("{} {path}", self.parts.method)
+        let path: String = String::from_utf8_lossy(self.head.path())
+            .chars()
+            .take(200)
+            .collect();
+        format!("{} {path}", self.head.method)
     }
 }
 

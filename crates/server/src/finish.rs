@@ -119,7 +119,7 @@ pub async fn end_stream(
     let last = match result {
         Ok(response) => match response.into_body() {
             ResponseBody::Full(bytes) => Ok(bytes),
-            ResponseBody::Stream { .. } => Ok(Bytes::new()),
+            ResponseBody::Stream(_) => Ok(Bytes::new()),
         },
         Err(failure) => {
             log_failure(served, exchange, target, &failure);

@@ -135,7 +135,7 @@ impl Served {
                 )))
             }
             Some(Value::Table(table)) if stage.kind != Kind::Method => {
-                match reply::methods_of(table, exchange.parts.method.as_str())? {
+                match reply::methods_of(table, exchange.head.method.as_str())? {
                     Some(ByMethod::Call(function)) => Ok(Next::Stage(self.stage(
                         function,
                         stage.globals.clone(),

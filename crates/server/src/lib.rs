@@ -14,6 +14,8 @@ mod finish;
 pub mod forms;
 mod handler;
 mod hosts;
+#[doc(hidden)]
+pub mod http1;
 mod listener;
 mod pages;
 mod reply;

@@ -12,23 +12,19 @@
 //! the app. What a connection remembers of its last request is only which app its host meant.
 
 use crate::body::ResponseBody;
-use crate::conn::{Conn, Phase};
-use crate::exchange::{BodySource, Exchange, Outgoing};
+use crate::exchange::{Exchange, Outgoing};
 use crate::finish::{end_stream, finish, inner_failure};
 use crate::handler::{Next, Stage, begin};
 use crate::hosts::AppIndex;
+use crate::http1::{Body, Head};
 use crate::pages;
 use crate::statics;
 use crate::worker::{Served, Slot, Worker};
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST};
-use http::request::Parts;
-use http::{Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
+use http::{Method, Response, StatusCode};
 use rille_runtime::coroutine::{End, Started};
 use rille_runtime::route::{FileId, Match};
 use std::cell::RefCell;
-use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -36,12 +32,10 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-/// What hyper calls for each request of a connection.
+/// What answers the requests of a connection.
 pub struct ConnectionService {
     /// The worker.
     pub worker: Rc<Worker>,
-    /// The connection.
-    pub conn: Rc<Conn>,
     /// Its client.
     pub peer: SocketAddr,
     /// The last host and what it meant: a connection hardly ever changes it.
@@ -51,49 +45,41 @@ pub struct ConnectionService {
 /// A response, now or later.
 pub enum Answer {
     /// Now.
-    Ready(Option<Response<ResponseBody>>, Rc<Conn>),
+    Ready(Option<Response<ResponseBody>>),
     /// Later.
     Waiting(Waiting),
 }
 
 /// A request that has not ended yet.
 pub struct Waiting {
-    conn: Rc<Conn>,
     /// None for what no script answers.
     exchange: Option<Rc<Exchange>>,
     work: Option<Pin<Box<dyn Future<Output = Response<ResponseBody>>>>>,
 }
 
-impl hyper::service::Service<Request<Incoming>> for ConnectionService {
-    type Response = Response<ResponseBody>;
-    type Error = Infallible;
-    type Future = Answer;
-
-    fn call(&self, request: Request<Incoming>) -> Answer {
-        self.conn.enter(Phase::Busy);
-        let (parts, body) = request.into_parts();
-        match self.answer(parts, body) {
+impl ConnectionService {
+    /// Answers a request.
+    pub fn call(&self, head: Head, body: Body) -> Answer {
+        match self.answer(head, body) {
             Ok(answer) => answer,
-            Err(response) => Answer::Ready(Some(*response), self.conn.clone()),
+            Err(response) => Answer::Ready(Some(*response)),
         }
     }
-}
 
-impl ConnectionService {
     /// `Err` is a response of the server's own.
     fn answer(
         &self,
-        parts: Parts,
-        body: Incoming,
+        head: Head,
+        body: Body,
     ) -> std::result::Result<Answer, Box<Response<ResponseBody>>> {
-        let host = host_of(&parts);
+        let host = head.authority();
         let Some(app) = self.app_of(host) else {
             let names = self.worker.app_names();
             return Err(Box::new(pages::no_app(
                 host,
                 self.peer,
                 self.worker.port,
-                parts.uri.path(),
+                head.path(),
                 &names,
             )));
         };
@@ -110,10 +96,7 @@ impl ConnectionService {
         };
         let app = served.vm.app().clone();
         let limits = &app.manifest.limits;
-        let (target, params) = match app
-            .router
-            .find(parts.method.as_str(), parts.uri.path().as_bytes())
-        {
+        let (target, params) = match app.router.find(head.method.as_str(), head.path()) {
             Match::Found(target, params) => (
                 target,
                 params
@@ -124,9 +107,12 @@ impl ConnectionService {
             Match::MethodNotAllowed(allowed) => {
                 return Err(Box::new(pages::method_not_allowed(allowed)));
             }
-            Match::NotFound => return self.static_file(&served, &parts),
+            Match::NotFound => return self.static_file(&served, &head),
         };
-        if declared_length(&parts).is_some_and(|length| length > limits.body) {
+        if head
+            .declared_length()
+            .is_some_and(|length| length > limits.body)
+        {
             let why = format!(
                 "the body is over the limit of {}",
                 rille_runtime::units::show_size(limits.body)
@@ -134,13 +120,14 @@ impl ConnectionService {
             return Err(Box::new(pages::error(StatusCode::PAYLOAD_TOO_LARGE, &why)));
         }
         let exchange = Rc::new(Exchange {
-            parts,
+            head,
             peer: self.peer,
             port: self.worker.port,
             params,
             number: self.worker.next_number(),
             started: Instant::now(),
-            body: RefCell::new(BodySource::Incoming(body)),
+            body,
+            reading: Default::default(),
             buffered: RefCell::default(),
             received: Default::default(),
             body_limit: limits.body,
@@ -148,10 +135,9 @@ impl ConnectionService {
             held: Default::default(),
             body_error: Default::default(),
             out: RefCell::new(Outgoing::default()),
-            head: RefCell::default(),
+            started_response: RefCell::default(),
             head_waker: RefCell::default(),
             fields: RefCell::default(),
-            conn: self.conn.clone(),
             cpu: Default::default(),
         });
         Ok(self.run(served, exchange, target))
@@ -169,7 +155,7 @@ impl ConnectionService {
     fn static_file(
         &self,
         served: &Served,
-        parts: &Parts,
+        head: &Head,
     ) -> std::result::Result<Answer, Box<Response<ResponseBody>>> {
         let app = served.vm.app();
         let nothing = pages::error(
@@ -177,23 +163,21 @@ impl ConnectionService {
             &format!(
                 "app '{}' has nothing at {}",
                 app.name(),
-                parts.uri.path().escape_default()
+                head.path().escape_ascii()
             ),
         );
-        if !matches!(parts.method, Method::GET | Method::HEAD) {
+        if !matches!(head.method, Method::GET | Method::HEAD) {
             return Err(Box::new(nothing));
         }
         let Some(file) = app
             .public
             .as_ref()
-            .and_then(|public| statics::path_of(public, parts.uri.path()))
+            .and_then(|public| statics::path_of(public, head.path()))
         else {
             return Err(Box::new(nothing));
         };
-        let conn = self.conn.clone();
-        let work = statics::serve(file, conn.clone(), nothing);
+        let work = statics::serve(file, nothing);
         Ok(Answer::Waiting(Waiting {
-            conn,
             exchange: None,
             work: Some(Box::pin(work)),
         }))
@@ -201,7 +185,7 @@ impl ConnectionService {
 
     /// Starts the handler. When it ends in its first slice the response is ready.
     fn run(&self, served: Rc<Served>, exchange: Rc<Exchange>, target: FileId) -> Answer {
-        let ready = |response| Answer::Ready(Some(response), self.conn.clone());
+        let ready = |response| Answer::Ready(Some(response));
         let mut next = served.first_stage(target).map(Next::Stage);
         loop {
             let stage = match next {
@@ -225,9 +209,7 @@ impl ConnectionService {
                 }
                 Ok(started) => {
                     let work = serve(served, exchange.clone(), target, stage, started);
-                    let conn = self.conn.clone();
                     return Answer::Waiting(Waiting {
-                        conn,
                         exchange: Some(exchange),
                         work: Some(Box::pin(work)),
                     });
@@ -270,18 +252,17 @@ async fn serve(
 }
 
 impl Future for Answer {
-    type Output = std::result::Result<Response<ResponseBody>, Infallible>;
+    type Output = Response<ResponseBody>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut *self {
-            Answer::Ready(response, conn) => {
-                conn.enter(Phase::Idle);
+            Answer::Ready(response) => {
                 let response = response.take();
-                Poll::Ready(Ok(
-                    response.unwrap_or_else(|| Response::new(ResponseBody::Full(Bytes::new())))
-                ))
+                Poll::Ready(
+                    response.unwrap_or_else(|| Response::new(ResponseBody::Full(Bytes::new()))),
+                )
             }
-            Answer::Waiting(waiting) => waiting.poll(cx).map(Ok),
+            Answer::Waiting(waiting) => waiting.poll(cx),
         }
     }
 }
@@ -296,15 +277,10 @@ impl Waiting {
         let head = self
             .exchange
             .as_ref()
-            .and_then(|exchange| exchange.head.borrow_mut().take());
+            .and_then(|exchange| exchange.started_response.borrow_mut().take());
         match (polled, head) {
             (Poll::Ready(_), Some(head)) => Poll::Ready(head),
-            (Poll::Ready(response), None) => {
-                if matches!(response.body(), ResponseBody::Full(_)) {
-                    self.conn.enter(Phase::Idle);
-                }
-                Poll::Ready(response)
-            }
+            (Poll::Ready(response), None) => Poll::Ready(response),
             (Poll::Pending, Some(head)) => {
                 // The script goes on by itself; it ends early if the client leaves.
                 let stream = self
@@ -329,26 +305,4 @@ impl Waiting {
             }
         }
     }
-}
-
-/// The host a request names: the `Host` header, or an absolute URI's.
-pub fn host_of(parts: &Parts) -> &str {
-    match parts.uri.authority() {
-        Some(authority) => authority.as_str(),
-        None => parts
-            .headers
-            .get(HOST)
-            .and_then(|host| host.to_str().ok())
-            .unwrap_or(""),
-    }
-}
-
-fn declared_length(parts: &Parts) -> Option<u64> {
-    parts
-        .headers
-        .get(CONTENT_LENGTH)?
-        .to_str()
-        .ok()?
-        .parse()
-        .ok()
 }

@@ -4,8 +4,7 @@
 //! sent. A file is read off the worker's thread, and a large one piece by piece, as fast as
 //! the client takes it.
 
-use crate::body::{Cut, Guard, Piece, ResponseBody};
-use crate::conn::Conn;
+use crate::body::{Cut, Piece, ResponseBody};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue, LAST_MODIFIED};
 use http::{Response, StatusCode};
@@ -13,7 +12,6 @@ use rille_runtime::route::percent_decode;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 use tokio::sync::mpsc;
 
 /// Read and sent at once.
@@ -26,8 +24,8 @@ pub struct Candidate {
 }
 
 /// The file a URL path means; `None` if it cannot be the name of one that may be sent.
-pub fn path_of(public: &Path, path: &str) -> Option<Candidate> {
-    let decoded = percent_decode(path.as_bytes());
+pub fn path_of(public: &Path, path: &[u8]) -> Option<Candidate> {
+    let decoded = percent_decode(path);
     let decoded = std::str::from_utf8(&decoded).ok()?;
     let mut file = public.to_owned();
     let mut last = "";
@@ -52,11 +50,7 @@ pub fn path_of(public: &Path, path: &str) -> Option<Candidate> {
 }
 
 /// The file's content, or `otherwise` if there is none.
-pub async fn serve(
-    file: Candidate,
-    conn: Rc<Conn>,
-    otherwise: Response<ResponseBody>,
-) -> Response<ResponseBody> {
+pub async fn serve(file: Candidate, otherwise: Response<ResponseBody>) -> Response<ResponseBody> {
     let kind = content_type(&file.path);
     let opened = tokio::task::spawn_blocking(move || open(&file)).await;
     let Ok(Ok((mut file, length, modified))) = opened else {
@@ -91,10 +85,7 @@ pub async fn serve(
             }
         }
     });
-    *response.body_mut() = ResponseBody::Stream {
-        pieces: receiver,
-        _busy: Guard(conn),
-    };
+    *response.body_mut() = ResponseBody::Stream(receiver);
     response
 }
 
@@ -162,7 +153,8 @@ mod tests {
     use super::*;
 
     fn path(url: &str) -> Option<String> {
-        path_of(Path::new("/p"), url).map(|candidate| candidate.path.display().to_string())
+        path_of(Path::new("/p"), url.as_bytes())
+            .map(|candidate| candidate.path.display().to_string())
     }
 
     #[test]
@@ -194,8 +186,8 @@ mod tests {
         std::fs::write(dir.path().join("secret"), "s").unwrap();
         std::fs::write(public.join("open.txt"), "o").unwrap();
         std::os::unix::fs::symlink(dir.path().join("secret"), public.join("link.txt")).unwrap();
-        assert!(open(&path_of(&public, "/open.txt").unwrap()).is_ok());
-        assert!(open(&path_of(&public, "/link.txt").unwrap()).is_err());
-        assert!(open(&path_of(&public, "/missing").unwrap()).is_err());
+        assert!(open(&path_of(&public, b"/open.txt").unwrap()).is_ok());
+        assert!(open(&path_of(&public, b"/link.txt").unwrap()).is_err());
+        assert!(open(&path_of(&public, b"/missing").unwrap()).is_err());
     }
 }

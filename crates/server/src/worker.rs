@@ -5,11 +5,11 @@
 //! order: no new connections, idle ones closed, running requests until the deadline, the rest cut.
 
 use crate::bindings;
-use crate::conn::{Io, Timeouts, Watch};
+use crate::conn::{Timeouts, Watch};
 use crate::exchange::Room;
 use crate::hosts::{AppIndex, Hosts};
+use crate::http1::{self, Wire};
 use crate::service::ConnectionService;
-use hyper::server::conn::http1;
 use rille_lua::{Function, Table, Value};
 use rille_runtime::app::App;
 use rille_runtime::log::Log;
@@ -17,9 +17,7 @@ use rille_runtime::problem::Problem;
 use rille_runtime::scheduler::Scheduler;
 use rille_runtime::vm::AppVm;
 use std::cell::{Cell, RefCell};
-use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -27,10 +25,6 @@ use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// The largest head of a request, and hyper's buffer.
-const HEAD_BYTES: usize = 64 << 10;
-/// The most headers of a request.
-const MAX_HEADERS: usize = 100;
 /// Lines about misbehaving clients a second.
 const CLIENT_LINES: u32 = 10;
 
@@ -304,31 +298,19 @@ async fn connection(worker: Rc<Worker>, watch: Rc<Watch>, stream: TcpStream, pee
     let _counted = Counted::new(&worker);
     // A response is written whole; waiting for more to send with it gains nothing.
     let _ = stream.set_nodelay(true);
-    let conn = watch.add();
     let service = ConnectionService {
         worker: worker.clone(),
-        conn: conn.clone(),
         peer,
         last_host: RefCell::new(("".into(), None)),
     };
-    let serving = http1::Builder::new()
-        .max_buf_size(HEAD_BYTES)
-        .max_headers(MAX_HEADERS)
-        .serve_connection(Io::new(stream, conn), service);
-    let mut serving = pin!(serving);
-    let mut told = false;
-    let result = poll_fn(|cx| {
-        if worker.stopping.get() && !told {
-            told = true;
-            serving.as_mut().graceful_shutdown();
-        }
-        serving.as_mut().poll(cx)
-    })
-    .await;
-    if let Err(error) = result
-        && error.is_parse()
-    {
-        worker.client_line(peer, &format!("malformed request ({error}); refused"));
+    let wire = Wire::new(stream, watch.add());
+    let stopping = || worker.stopping.get();
+    let answer = |head, body| service.call(head, body);
+    if let Err(refused) = http1::serve(&wire, stopping, answer).await {
+        worker.client_line(
+            peer,
+            &format!("malformed request ({}); refused", refused.why),
+        );
     }
 }
 

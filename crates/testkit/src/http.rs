@@ -79,6 +79,11 @@ impl Connection {
         }
     }
 
+    /// Reads an interim response (1xx): its status.
+    pub fn receive_interim(&mut self) -> io::Result<u16> {
+        self.head().map(|response| response.status)
+    }
+
     /// Whether the peer has closed its side and nothing is left to read.
     pub fn at_end(&mut self) -> io::Result<bool> {
         Ok(self.stream.fill_buf()?.is_empty())

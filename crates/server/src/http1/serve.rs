@@ -1,0 +1,203 @@
+//! The driver: requests of a connection, one after the other.
+
+use super::Refused;
+use super::encode::{self, Body as Encoded};
+use super::head::Head;
+use super::wire::{Body, Wire, WireError};
+use crate::body::{Piece, ResponseBody};
+use crate::pages;
+use bytes::Bytes;
+use http::header::CONNECTION;
+use http::{HeaderMap, Method, Response, StatusCode, Version};
+use std::future::{Future, poll_fn};
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Poll;
+use tokio::sync::mpsc;
+
+/// A body up to this size goes out in one piece with its head.
+const JOINED: usize = 16 << 10;
+
+/// What the driver has to know of a request to answer it.
+struct Asked {
+    version: Version,
+    keep_alive: bool,
+    is_head: bool,
+}
+
+/// Serves a connection to its end. `answer` is called for each request; dropping what it gives ends the request. The error is
+/// a request that was refused (and told so).
+pub async fn serve<F>(
+    wire: &Rc<Wire>,
+    stopping: impl Fn() -> bool,
+    answer: impl Fn(Head, Body) -> F,
+) -> Result<(), Refused>
+where
+    F: Future<Output = Response<ResponseBody>> + Unpin,
+{
+    loop {
+        let head = match wire.next_head(&stopping).await {
+            Ok(Some(head)) => head,
+            Ok(None) | Err(WireError::Gone) => return Ok(()),
+            Err(WireError::Refused(refused)) => {
+                refuse(wire, refused).await;
+                return Err(refused);
+            }
+        };
+        let mut asked = Asked {
+            version: if head.is_1_1 {
+                Version::HTTP_11
+            } else {
+                Version::HTTP_10
+            },
+            keep_alive: head.keep_alive,
+            is_head: head.method == Method::HEAD,
+        };
+        let body = wire.begin(&head);
+        let mut answer = answer(head, body);
+        let response = poll_fn(|cx| match Pin::new(&mut answer).poll(cx) {
+            Poll::Ready(response) => Poll::Ready(Some(response)),
+            Poll::Pending => wire.poll_gone(cx).map(|()| None),
+        });
+        let Some(response) = response.await else {
+            return Ok(());
+        };
+        drop(answer);
+        asked.keep_alive &= !stopping() && wire.may_pass_over();
+        match respond(wire, &mut asked, response).await {
+            Ok(true) if asked.keep_alive && wire.pass_over().await => {}
+            Ok(true) => {
+                wire.close().await;
+                return Ok(());
+            }
+            // The script failed after its response had begun, or the client has gone: cut off.
+            Ok(false) | Err(_) => return Ok(()),
+        }
+    }
+}
+
+async fn refuse(wire: &Wire, refused: Refused) {
+    let mut asked = Asked {
+        version: Version::HTTP_11,
+        keep_alive: false,
+        is_head: false,
+    };
+    let page = pages::error(refused.status, refused.why);
+    if respond(wire, &mut asked, page).await.is_ok() {
+        wire.close().await;
+    }
+}
+
+/// Writes a response; false if its body was cut short.
+async fn respond(
+    wire: &Wire,
+    asked: &mut Asked,
+    response: Response<ResponseBody>,
+) -> io::Result<bool> {
+    let (parts, body) = response.into_parts();
+    if parts
+        .headers
+        .get(CONNECTION)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"))
+    {
+        asked.keep_alive = false;
+    }
+    match body {
+        ResponseBody::Full(bytes) => {
+            whole(wire, asked, parts.status, &parts.headers, bytes).await?;
+            Ok(true)
+        }
+        ResponseBody::Stream(pieces) => {
+            stream(wire, asked, parts.status, &parts.headers, pieces).await
+        }
+    }
+}
+
+async fn whole(
+    wire: &Wire,
+    asked: &Asked,
+    status: StatusCode,
+    headers: &HeaderMap,
+    bytes: Bytes,
+) -> io::Result<()> {
+    let framing = match status {
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => Encoded::None,
+        _ => Encoded::Length(bytes.len()),
+    };
+    let bytes = match asked.is_head || framing == Encoded::None {
+        true => Bytes::new(),
+        false => bytes,
+    };
+    let joined = if bytes.len() <= JOINED {
+        bytes.len()
+    } else {
+        0
+    };
+    let mut out = Vec::with_capacity(256 + joined);
+    encode::head(
+        &mut out,
+        status,
+        headers,
+        framing,
+        asked.version,
+        asked.keep_alive,
+    );
+    out.extend_from_slice(&bytes[..joined]);
+    wire.write(&mut [IoSlice::new(&out), IoSlice::new(&bytes[joined..])])
+        .await
+}
+
+async fn stream(
+    wire: &Wire,
+    asked: &mut Asked,
+    status: StatusCode,
+    headers: &HeaderMap,
+    mut pieces: mpsc::Receiver<Piece>,
+) -> io::Result<bool> {
+    let chunked = asked.version == Version::HTTP_11;
+    asked.keep_alive &= chunked;
+    let framing = if chunked {
+        Encoded::Chunked
+    } else {
+        Encoded::ToTheEnd
+    };
+    let mut out = Vec::with_capacity(256);
+    encode::head(
+        &mut out,
+        status,
+        headers,
+        framing,
+        asked.version,
+        asked.keep_alive,
+    );
+    // What has been flushed already goes out with the head.
+    let mut data = match pieces.try_recv() {
+        Ok(Ok(data)) => data,
+        Ok(Err(_)) => return Ok(false),
+        Err(_) => Bytes::new(),
+    };
+    loop {
+        let mut end: &[u8] = b"";
+        if chunked && !data.is_empty() {
+            encode::chunk(&mut out, data.len());
+            end = b"\r\n";
+        }
+        wire.write(&mut [IoSlice::new(&out), IoSlice::new(&data), IoSlice::new(end)])
+            .await?;
+        out.clear();
+        let next = poll_fn(|cx| match pieces.poll_recv(cx) {
+            Poll::Ready(piece) => Poll::Ready(Some(piece)),
+            Poll::Pending => wire.poll_gone(cx).map(|()| None),
+        });
+        data = match next.await {
+            Some(Some(Ok(data))) => data,
+            Some(None) => break,
+            Some(Some(Err(_))) | None => return Ok(false),
+        };
+    }
+    if chunked {
+        wire.write(&mut [IoSlice::new(b"0\r\n\r\n")]).await?;
+    }
+    Ok(true)
+}

@@ -1,0 +1,338 @@
+//! A connection's socket, what has been read from it and not used yet, and the body of the request being served.
+//!
+//! **Invariants.** One reader at a time: the driver between requests and once a body has ended, the request's script before that. Bytes behind a
+//! body are never given out as part of it. A body belongs to one request: whoever reads it after the next has begun gets an error.
+
+use super::Refused;
+use super::chunked::Decoder;
+use super::head::{self, Framing, HEAD_BYTES, Head};
+use crate::conn::{Conn, Phase};
+use bytes::Bytes;
+use http::StatusCode;
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// Bytes read at once.
+const READ_BYTES: usize = 16 << 10;
+/// What a connection keeps for its next head while it waits.
+const KEPT_BYTES: usize = 1 << 10;
+/// What a client may still send, and for how long, before a connection with an unread rest is closed: so that it gets to see the
+/// response.
+const LINGER_BYTES: usize = 256 << 10;
+const LINGER: Duration = Duration::from_secs(2);
+
+thread_local! {
+    /// Reading into a slice needs one that is initialised: this one is, once per worker.
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into());
+}
+
+/// Why nothing more can be read.
+#[derive(Debug)]
+pub enum WireError {
+    /// The peer has gone, or nothing came in time.
+    Gone,
+    /// It sent what is not served.
+    Refused(Refused),
+}
+
+impl From<io::Error> for WireError {
+    fn from(_: io::Error) -> WireError {
+        WireError::Gone
+    }
+}
+
+impl From<Refused> for WireError {
+    fn from(refused: Refused) -> WireError {
+        WireError::Refused(refused)
+    }
+}
+
+/// What is left of a body.
+enum Rest {
+    Length(u64),
+    Chunked(Decoder),
+    /// It could not be read to its end.
+    Broken,
+}
+
+/// A connection.
+pub struct Wire {
+    socket: RefCell<TcpStream>,
+    conn: Rc<Conn>,
+    /// Read and not used.
+    inbox: RefCell<Vec<u8>>,
+    rest: RefCell<Rest>,
+    /// The client waits for "100 Continue".
+    owes_continue: Cell<bool>,
+    /// Counts requests.
+    request: Cell<u64>,
+}
+
+/// The body of one request.
+pub struct Body {
+    wire: Rc<Wire>,
+    request: u64,
+}
+
+impl Wire {
+    /// A connection that has been accepted.
+    pub fn new(socket: TcpStream, conn: Rc<Conn>) -> Rc<Wire> {
+        Rc::new(Wire {
+            socket: RefCell::new(socket),
+            conn,
+            inbox: RefCell::default(),
+            rest: RefCell::new(Rest::Length(0)),
+            owes_continue: Cell::new(false),
+            request: Cell::new(0),
+        })
+    }
+
+    /// Reads once, to the inbox; 0 at the end of what the peer sends.
+    fn poll_fill(&self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.conn.has_expired() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut read = ReadBuf::new(scratch);
+            let polled = Pin::new(&mut *self.socket.borrow_mut()).poll_read(cx, &mut read);
+            if polled.is_pending() {
+                self.conn.waits(cx);
+            }
+            ready!(polled)?;
+            self.inbox.borrow_mut().extend_from_slice(read.filled());
+            Poll::Ready(Ok(read.filled().len()))
+        })
+    }
+
+    /// The head of the next request; `None`: there will be none.
+    pub async fn next_head(&self, stopping: impl Fn() -> bool) -> Result<Option<Head>, WireError> {
+        let mut seen = 0;
+        loop {
+            if let Some(head) = self.take_head(&mut seen)? {
+                return Ok(Some(head));
+            }
+            let empty = self.inbox.borrow().is_empty();
+            if empty {
+                self.conn.enter(Phase::Idle);
+                self.inbox.borrow_mut().shrink_to(KEPT_BYTES);
+            }
+            let read = poll_fn(|cx| match self.poll_fill(cx) {
+                Poll::Pending if empty && stopping() => Poll::Ready(Ok(0)),
+                polled => polled,
+            });
+            match read.await {
+                Ok(0) if empty => return Ok(None),
+                Ok(0) => return Err(WireError::Gone),
+                Ok(_) if empty => self.conn.enter(Phase::Head),
+                Ok(_) => {}
+                // A connection that nothing was asked on ends without a word.
+                Err(_) if empty => return Ok(None),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Takes a head out of the inbox. `seen`: how much of the inbox has been looked at.
+    fn take_head(&self, seen: &mut usize) -> Result<Option<Head>, Refused> {
+        let mut inbox = self.inbox.borrow_mut();
+        let skipped = head::leading_lines(&inbox);
+        inbox.drain(..skipped);
+        *seen = seen.saturating_sub(skipped);
+        let Some(end) = head::find_end(&inbox, *seen) else {
+            *seen = inbox.len();
+            return match inbox.len() > HEAD_BYTES {
+                true => Err(too_large()),
+                false => Ok(None),
+            };
+        };
+        if end > HEAD_BYTES {
+            return Err(too_large());
+        }
+        let head = head::parse(&inbox[..end])?;
+        inbox.drain(..end);
+        Ok(Some(head))
+    }
+
+    /// A request begins: its body is what comes next.
+    pub fn begin(self: &Rc<Self>, head: &Head) -> Body {
+        self.conn.enter(Phase::Busy);
+        self.request.set(self.request.get() + 1);
+        *self.rest.borrow_mut() = match head.framing {
+            Framing::Length(length) => Rest::Length(length),
+            Framing::Chunked => Rest::Chunked(Decoder::default()),
+        };
+        self.owes_continue
+            .set(head.expects_continue && head.framing != Framing::Length(0));
+        Body {
+            wire: self.clone(),
+            request: self.request.get(),
+        }
+    }
+
+    fn body_has_ended(&self) -> bool {
+        matches!(*self.rest.borrow(), Rest::Length(0))
+    }
+
+    /// Some of the body out of the inbox; `None`: more has to be read.
+    fn take_body(&self) -> Result<Option<Bytes>, WireError> {
+        let mut inbox = self.inbox.borrow_mut();
+        let mut rest = self.rest.borrow_mut();
+        let (used, data) = match &mut *rest {
+            Rest::Broken => return Err(WireError::Gone),
+            Rest::Length(left) => {
+                let count = (*left).min(inbox.len() as u64) as usize;
+                *left -= count as u64;
+                (count, 0..count)
+            }
+            Rest::Chunked(decoder) => match decoder.decode(&inbox) {
+                Ok(step) => {
+                    if step.ended {
+                        *rest = Rest::Length(0);
+                    }
+                    (step.used, step.data)
+                }
+                Err(refused) => {
+                    *rest = Rest::Broken;
+                    return Err(refused.into());
+                }
+            },
+        };
+        let data = Bytes::copy_from_slice(&inbox[data]);
+        inbox.drain(..used);
+        Ok((!data.is_empty()).then_some(data))
+    }
+
+    async fn next_piece(&self) -> Result<Option<Bytes>, WireError> {
+        loop {
+            if self.body_has_ended() {
+                return Ok(None);
+            }
+            if let Some(data) = self.take_body()? {
+                return Ok(Some(data));
+            }
+            if self.body_has_ended() {
+                return Ok(None);
+            }
+            if self.owes_continue.replace(false) {
+                self.write(&mut [IoSlice::new(b"HTTP/1.1 100 Continue\r\n\r\n")])
+                    .await?;
+            }
+            let read = poll_fn(|cx| self.poll_fill(cx)).await;
+            if !matches!(read, Ok(1..)) {
+                *self.rest.borrow_mut() = Rest::Broken;
+                return Err(WireError::Gone);
+            }
+        }
+    }
+
+    /// Whether the peer is known to have gone while its request is served. What it sends in the meantime is kept, up to a head's
+    /// limit; while the body is being read nothing is known.
+    pub fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.body_has_ended() && self.inbox.borrow().len() < HEAD_BYTES {
+            if !matches!(ready!(self.poll_fill(cx)), Ok(1..)) {
+                return Poll::Ready(());
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Writes all of some bytes.
+    pub async fn write(&self, parts: &mut [IoSlice<'_>]) -> io::Result<()> {
+        let mut parts = parts;
+        IoSlice::advance_slices(&mut parts, 0);
+        while !parts.is_empty() {
+            let count = poll_fn(|cx| self.poll_write(cx, parts)).await?;
+            if count == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            IoSlice::advance_slices(&mut parts, count);
+        }
+        Ok(())
+    }
+
+    fn poll_write(&self, cx: &mut Context<'_>, parts: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        if self.conn.has_expired() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        let polled = Pin::new(&mut *self.socket.borrow_mut()).poll_write_vectored(cx, parts);
+        match polled.is_pending() {
+            true => {
+                self.conn.waits(cx);
+                self.conn.stalls();
+            }
+            false => self.conn.moves(),
+        }
+        polled
+    }
+
+    /// Whether what is left of a body is little enough to be passed over, and is sure to come.
+    pub fn may_pass_over(&self) -> bool {
+        match *self.rest.borrow() {
+            Rest::Length(left) => {
+                left == 0 || (left <= LINGER_BYTES as u64 && !self.owes_continue.get())
+            }
+            Rest::Chunked(_) => !self.owes_continue.get(),
+            Rest::Broken => false,
+        }
+    }
+
+    /// Passes over what is left of the body; false if there is too much of it, or it does not come.
+    pub async fn pass_over(&self) -> bool {
+        let mut passed = 0;
+        let work = async {
+            while passed <= LINGER_BYTES {
+                match self.next_piece().await {
+                    Ok(Some(data)) => passed += data.len(),
+                    Ok(None) => return true,
+                    Err(_) => return false,
+                }
+            }
+            false
+        };
+        self.body_has_ended() || matches!(tokio::time::timeout(LINGER, work).await, Ok(true))
+    }
+
+    /// Ends the connection so that a client that still sends gets to see the response.
+    pub async fn close(&self) {
+        let unread = !self.inbox.borrow().is_empty() || !self.body_has_ended();
+        let shut = poll_fn(|cx| Pin::new(&mut *self.socket.borrow_mut()).poll_shutdown(cx)).await;
+        if shut.is_err() || !unread {
+            return;
+        }
+        let mut read = 0;
+        let rest = async {
+            while read <= LINGER_BYTES {
+                self.inbox.borrow_mut().clear();
+                match poll_fn(|cx| self.poll_fill(cx)).await {
+                    Ok(count @ 1..) => read += count,
+                    _ => break,
+                }
+            }
+        };
+        let _ = tokio::time::timeout(LINGER, rest).await;
+    }
+}
+
+impl Body {
+    /// The next bytes; `None` at the end.
+    pub async fn next(&self) -> Result<Option<Bytes>, WireError> {
+        match self.request == self.wire.request.get() {
+            true => self.wire.next_piece().await,
+            false => Err(WireError::Gone),
+        }
+    }
+}
+
+fn too_large() -> Refused {
+    Refused::new(
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        "the head is over 64 KiB",
+    )
+}
