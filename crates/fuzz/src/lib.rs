@@ -16,6 +16,7 @@ mod compare;
 pub mod compile;
 pub mod format;
 pub mod gc;
+pub mod http1;
 pub mod inputs;
 pub mod machine;
 pub mod pattern;
@@ -37,7 +38,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 14] = [
     target("compile", compile::target, 1500),
     target("undump", undump::target, 800),
     target("program", program::target, 700),
@@ -50,6 +51,8 @@ pub const TARGETS: [Target; 12] = [
     target("routes", texts::routes, 3000),
     target("forms", texts::forms, 3000),
     target("units", texts::units, 3000),
+    target("head", http1::head, 3000),
+    target("chunked", http1::chunked, 3000),
 ];
 
 const fn target(name: &'static str, run: fn(&[u8]), seeds: u64) -> Target {

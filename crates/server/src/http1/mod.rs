@@ -11,9 +11,9 @@
 //! socket. A response is framed by this driver alone. When what comes next cannot be told for certain, the connection ends behind
 //! the response.
 
-mod chunked;
+pub mod chunked;
 mod encode;
-mod head;
+pub mod head;
 mod serve;
 mod wire;
 
