@@ -551,7 +551,8 @@ fn finalizers_run_at_the_end() -> Result<()> {
     lua.gc_collect()?;
     assert_eq!(*log.borrow(), ["collected"]);
     lua.load(
-        "for _, n in ipairs {'a', 'b'} do setmetatable({}, {__gc = function() note(n) end}) end",
+        // Kept, so that no collection comes first.
+        "kept = {} for _, n in ipairs {'a', 'b'} do kept[n] = setmetatable({}, {__gc = function() note(n) end}) end",
     )
     .exec()?;
     drop(lua);
