@@ -311,9 +311,9 @@ impl<'a> Ctx<'a> {
     /// "bad argument #i to 'name' (invalid option 'option')".
     #[cold]
     pub(crate) fn invalid_option(&mut self, i: usize, option: &[u8]) -> Thrown {
-        // As a C string, and its bytes as they are.
-        let shown = option.split(|&byte| byte == 0).next().unwrap_or_default();
-        let shown = &shown[..shown.len().min(MAX_SHOWN)];
+        // As a C string, and its bytes as they are; a long one is not looked through.
+        let shown = &option[..option.len().min(MAX_SHOWN)];
+        let shown = shown.split(|&byte| byte == 0).next().unwrap_or_default();
         let message = [b"invalid option '", shown, b"'"].concat();
         self.vm.arg_error(i, &message)
     }

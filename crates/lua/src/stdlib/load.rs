@@ -119,7 +119,8 @@ fn finish(ctx: &mut Ctx<'_>, source: &[u8], name: &[u8], env: Option<Val>) -> Na
     let mode = ctx.opt_str(slot::MODE)?;
     let mode = mode.as_ref().map_or(BOTH_MODES, |s| s.as_bytes());
     // The reference takes the name as a C string.
-    let end = name.iter().position(|&b| b == 0).unwrap_or(name.len());
+    ctx.charge(name.len() / 256);
+    let end = memchr::memchr(0, name).unwrap_or(name.len());
     let name = &name[..end];
     match ctx.vm.load_any(source, name, mode) {
         Ok(closure) => {
