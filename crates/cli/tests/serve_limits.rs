@@ -362,6 +362,51 @@ fn bodies_are_framed_as_they_say() {
 }
 
 #[test]
+fn nothing_is_between_a_response_and_the_next() {
+    let large = "0123456789".repeat(40_000);
+    let app = app(&[
+        ("index.lua", "return 'next'"),
+        ("public/large.txt", &large),
+        (
+            "none.lua",
+            "response.status = 204 response:write('x') response:flush()",
+        ),
+        (
+            "early.lua",
+            "response:write('early ') response:flush() response:write(request.body)",
+        ),
+    ]);
+    let next = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    // Streamed bodies are not sent where there is none.
+    for (method, target, status) in [("HEAD", "/large.txt", 200), ("GET", "/none", 204)] {
+        let mut connection = Connection::open(app.address()).unwrap();
+        let request = format!("{method} {target} HTTP/1.1\r\nHost: x\r\n\r\n{next}");
+        connection.send(request.as_bytes()).unwrap();
+        let response = connection.receive_to(method).unwrap();
+        assert_eq!((response.status, response.text()), (status, String::new()));
+        assert_eq!(connection.receive().unwrap().text(), "next", "{target}");
+    }
+    // A client is not asked for its body once the response has begun.
+    let mut connection = Connection::open(app.address()).unwrap();
+    connection
+        .send(
+            b"POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n",
+        )
+        .unwrap();
+    assert_eq!(connection.receive_interim().unwrap(), 200);
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    connection.send(b"late").unwrap();
+    let mut rest = Vec::new();
+    while !rest.ends_with(b"0\r\n\r\n") {
+        rest.extend(connection.receive_bytes().unwrap());
+    }
+    assert_eq!(
+        String::from_utf8_lossy(&rest),
+        "6\r\nearly \r\n4\r\nlate\r\n0\r\n\r\n"
+    );
+}
+
+#[test]
 fn keep_alive_and_pipelining() {
     let app = app(&[
         ("index.lua", "return function(r) return r.query.n end"),

@@ -84,6 +84,13 @@ impl Connection {
         self.head().map(|response| response.status)
     }
 
+    /// Reads bytes as they are: at least one, unless the peer has closed its side.
+    pub fn receive_bytes(&mut self) -> io::Result<Vec<u8>> {
+        let bytes = self.stream.fill_buf()?.to_vec();
+        self.stream.consume(bytes.len());
+        Ok(bytes)
+    }
+
     /// Whether the peer has closed its side and nothing is left to read.
     pub fn at_end(&mut self) -> io::Result<bool> {
         Ok(self.stream.fill_buf()?.is_empty())

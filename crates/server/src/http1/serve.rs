@@ -7,8 +7,9 @@ use super::wire::{Body, Wire, WireError};
 use crate::body::{Piece, ResponseBody};
 use crate::pages;
 use bytes::Bytes;
-use http::header::CONNECTION;
-use http::{HeaderMap, Method, Response, StatusCode, Version};
+use http::header::{CONNECTION, HeaderValue};
+use http::response::Parts;
+use http::{Method, Response, StatusCode, Version};
 use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -65,6 +66,7 @@ where
         };
         drop(answer);
         asked.keep_alive &= !stopping() && wire.may_pass_over();
+        wire.forgo_continue();
         match respond(wire, &mut asked, response).await {
             Ok(true) if asked.keep_alive && wire.pass_over().await => {}
             Ok(true) => {
@@ -96,36 +98,43 @@ async fn respond(
     response: Response<ResponseBody>,
 ) -> io::Result<bool> {
     let (parts, body) = response.into_parts();
-    if parts
-        .headers
-        .get(CONNECTION)
-        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"))
-    {
+    let close = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"close");
+    if parts.headers.get(CONNECTION).is_some_and(close) {
         asked.keep_alive = false;
     }
     match body {
-        ResponseBody::Full(bytes) => {
-            whole(wire, asked, parts.status, &parts.headers, bytes).await?;
-            Ok(true)
-        }
-        ResponseBody::Stream(pieces) => {
-            stream(wire, asked, parts.status, &parts.headers, pieces).await
-        }
+        ResponseBody::Full(bytes) => whole(wire, asked, &parts, bytes).await,
+        ResponseBody::Stream(pieces) => stream(wire, asked, &parts, pieces).await,
     }
 }
 
-async fn whole(
-    wire: &Wire,
-    asked: &Asked,
-    status: StatusCode,
-    headers: &HeaderMap,
-    bytes: Bytes,
-) -> io::Result<()> {
-    let framing = match status {
-        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => Encoded::None,
-        _ => Encoded::Length(bytes.len()),
+/// Whether a status says that there is no body.
+fn is_bodiless(status: StatusCode) -> bool {
+    matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+}
+
+/// The head as bytes, with room for so many more.
+fn head_of(asked: &Asked, parts: &Parts, framing: Encoded, room: usize) -> Vec<u8> {
+    let framing = match is_bodiless(parts.status) {
+        true => Encoded::None,
+        false => framing,
     };
-    let bytes = match asked.is_head || framing == Encoded::None {
+    let mut out = Vec::with_capacity(256 + room);
+    let (version, keep_alive) = (asked.version, asked.keep_alive);
+    encode::head(
+        &mut out,
+        parts.status,
+        &parts.headers,
+        framing,
+        version,
+        keep_alive,
+    );
+    out
+}
+
+async fn whole(wire: &Wire, asked: &Asked, parts: &Parts, bytes: Bytes) -> io::Result<bool> {
+    let framing = Encoded::Length(bytes.len());
+    let bytes = match asked.is_head || is_bodiless(parts.status) {
         true => Bytes::new(),
         false => bytes,
     };
@@ -134,25 +143,17 @@ async fn whole(
     } else {
         0
     };
-    let mut out = Vec::with_capacity(256 + joined);
-    encode::head(
-        &mut out,
-        status,
-        headers,
-        framing,
-        asked.version,
-        asked.keep_alive,
-    );
+    let mut out = head_of(asked, parts, framing, joined);
     out.extend_from_slice(&bytes[..joined]);
     wire.write(&mut [IoSlice::new(&out), IoSlice::new(&bytes[joined..])])
-        .await
+        .await?;
+    Ok(true)
 }
 
 async fn stream(
     wire: &Wire,
     asked: &mut Asked,
-    status: StatusCode,
-    headers: &HeaderMap,
+    parts: &Parts,
     mut pieces: mpsc::Receiver<Piece>,
 ) -> io::Result<bool> {
     let chunked = asked.version == Version::HTTP_11;
@@ -162,15 +163,11 @@ async fn stream(
     } else {
         Encoded::ToTheEnd
     };
-    let mut out = Vec::with_capacity(256);
-    encode::head(
-        &mut out,
-        status,
-        headers,
-        framing,
-        asked.version,
-        asked.keep_alive,
-    );
+    let mut out = head_of(asked, parts, framing, 0);
+    if asked.is_head || is_bodiless(parts.status) {
+        wire.write(&mut [IoSlice::new(&out)]).await?;
+        return Ok(true);
+    }
     // What has been flushed already goes out with the head.
     let mut data = match pieces.try_recv() {
         Ok(Ok(data)) => data,

@@ -184,29 +184,41 @@ impl Wire {
     fn take_body(&self) -> Result<Option<Bytes>, WireError> {
         let mut inbox = self.inbox.borrow_mut();
         let mut rest = self.rest.borrow_mut();
-        let (used, data) = match &mut *rest {
+        let mut used = 0;
+        let mut data = Vec::new();
+        match &mut *rest {
             Rest::Broken => return Err(WireError::Gone),
             Rest::Length(left) => {
-                let count = (*left).min(inbox.len() as u64) as usize;
-                *left -= count as u64;
-                (count, 0..count)
+                used = (*left).min(inbox.len() as u64) as usize;
+                *left -= used as u64;
+                data.extend_from_slice(&inbox[..used]);
             }
-            Rest::Chunked(decoder) => match decoder.decode(&inbox) {
-                Ok(step) => {
-                    if step.ended {
-                        *rest = Rest::Length(0);
+            // All chunks that are there: each on its own would move what is behind it.
+            Rest::Chunked(decoder) => loop {
+                let input = &inbox[used..];
+                match decoder.decode(input) {
+                    Ok(step) => {
+                        data.extend_from_slice(&input[step.data]);
+                        used += step.used;
+                        if step.ended {
+                            *rest = Rest::Length(0);
+                        } else if used < inbox.len() {
+                            continue;
+                        }
                     }
-                    (step.used, step.data)
+                    // What came before it is given out first.
+                    Err(refused) => {
+                        *rest = Rest::Broken;
+                        if data.is_empty() {
+                            return Err(refused.into());
+                        }
+                    }
                 }
-                Err(refused) => {
-                    *rest = Rest::Broken;
-                    return Err(refused.into());
-                }
+                break;
             },
-        };
-        let data = Bytes::copy_from_slice(&inbox[data]);
+        }
         inbox.drain(..used);
-        Ok((!data.is_empty()).then_some(data))
+        Ok((!data.is_empty()).then(|| data.into()))
     }
 
     async fn next_piece(&self) -> Result<Option<Bytes>, WireError> {
@@ -270,6 +282,11 @@ impl Wire {
             false => self.conn.moves(),
         }
         polled
+    }
+
+    /// A response begins: nothing is to be written between its bytes, so the client is not asked for the body any more.
+    pub fn forgo_continue(&self) {
+        self.owes_continue.set(false);
     }
 
     /// Whether what is left of a body is little enough to be passed over, and is sure to come.
