@@ -23,7 +23,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::ops::RangeInclusive;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
@@ -335,10 +334,17 @@ impl Suite {
     }
 }
 
+/// The file that is run is written by another process: a descriptor of ours, open for writing, could be inherited by what another
+/// thread starts in the meantime, and a file that anybody has open for writing cannot be run.
 fn write_named_lua(at: &Path, program: &Path) -> io::Result<()> {
     let program = fs::canonicalize(program)?.display().to_string();
-    fs::write(at, NAMED_LUA.replace("PROGRAM", &program))?;
-    fs::set_permissions(at, fs::Permissions::from_mode(0o755))
+    let text = at.with_extension("template");
+    fs::write(&text, NAMED_LUA.replace("PROGRAM", &program))?;
+    let mut install = Command::new("install");
+    match install.arg("-m755").arg(&text).arg(at).status()?.success() {
+        true => fs::remove_file(&text),
+        false => Err(io::Error::other(format!("cannot write {}", at.display()))),
+    }
 }
 
 fn list_files(folder: &Path) -> io::Result<Vec<String>> {
