@@ -19,7 +19,7 @@
 pub use crate::buffer::Buffer;
 use crate::heap::Gc;
 use crate::number::{self, Number};
-use crate::string::Str;
+use crate::string::{Str, as_c_string};
 use crate::table::Table;
 use crate::userdata::UserDataObject;
 use crate::value::{Type, Val, tag};
@@ -312,8 +312,7 @@ impl<'a> Ctx<'a> {
     #[cold]
     pub(crate) fn invalid_option(&mut self, i: usize, option: &[u8]) -> Thrown {
         // As a C string, and its bytes as they are; a long one is not looked through.
-        let shown = &option[..option.len().min(MAX_SHOWN)];
-        let shown = shown.split(|&byte| byte == 0).next().unwrap_or_default();
+        let shown = as_c_string(&option[..option.len().min(MAX_SHOWN)]);
         let message = [b"invalid option '", shown, b"'"].concat();
         self.vm.arg_error(i, &message)
     }

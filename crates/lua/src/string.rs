@@ -12,6 +12,11 @@ pub const MAX_INTERNED: usize = 40;
 /// The longest string there can be, in bytes.
 pub const MAX_LEN: usize = (i32::MAX - 1) as usize;
 
+/// What C makes of bytes: those before the first zero byte.
+pub(crate) fn as_c_string(bytes: &[u8]) -> &[u8] {
+    &bytes[..memchr::memchr(0, bytes).unwrap_or(bytes.len())]
+}
+
 const INTERNED: u8 = 1;
 const HASHED: u8 = 2;
 

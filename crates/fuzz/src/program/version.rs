@@ -22,6 +22,7 @@ impl Generator<'_, '_> {
         self.input
             .pick(&["1", "2", "0", "-1", "3", "7", "-64", "\"2\"", "1.0", "2.5"])
     }
+
     /// Makes something that a native is going to call: in 5.1 only ours yields across those, `pcall` included.
     pub fn called_by_a_native<R>(&mut self, make: impl FnOnce(&mut Self) -> R) -> R {
         let can_yield = self.function.can_yield;

@@ -31,6 +31,7 @@ pub use parser::HOST_CHUNK;
 
 use crate::chunk::Chunk;
 use crate::dialect::Dialect;
+use crate::string::as_c_string;
 use std::sync::Arc;
 
 /// How deep statements and expressions may nest; the reference's limit on C levels.
@@ -172,8 +173,7 @@ pub(crate) fn chunk_id_in(dialect: Dialect, chunk_name: &[u8], syntax: bool) -> 
         return chunk_id(chunk_name);
     }
     let buffer = if syntax { BUFFER_OF_LEXER } else { BUFFER };
-    let end = chunk_name.iter().position(|&b| b == 0);
-    match &chunk_name[..end.unwrap_or(chunk_name.len())] {
+    match as_c_string(chunk_name) {
         [b'=', name @ ..] => name[..name.len().min(buffer - 1)].to_vec(),
         [b'@', file @ ..] => match file.len().checked_sub(buffer - b" '...' \0".len()) {
             None | Some(0) => file.to_vec(),
@@ -194,10 +194,7 @@ pub(crate) fn chunk_id_in(dialect: Dialect, chunk_name: &[u8], syntax: bool) -> 
 /// [`MAX_CHUNK_ID`] bytes (a file keeps its end); anything else is source text, shown as `[string "first line..."]`.
 pub fn chunk_id(chunk_name: &[u8]) -> Vec<u8> {
     // Messages are C strings in the reference: what follows a zero byte is not shown.
-    let visible = |text: &[u8]| {
-        let end = text.iter().position(|&b| b == 0).unwrap_or(text.len());
-        text[..end].to_vec()
-    };
+    let visible = |text: &[u8]| as_c_string(text).to_vec();
     match chunk_name {
         [b'=', name @ ..] => visible(&name[..name.len().min(MAX_CHUNK_ID)]),
         [b'@', file @ ..] if file.len() <= MAX_CHUNK_ID => visible(file),

@@ -7,6 +7,7 @@
 use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::native::{Action, Buffer, Ctx, NativeResult, Status, Thrown};
+use crate::string::as_c_string;
 use crate::value::Val;
 use crate::vm::load::LoadError;
 
@@ -120,8 +121,7 @@ fn finish(ctx: &mut Ctx<'_>, source: &[u8], name: &[u8], env: Option<Val>) -> Na
     let mode = mode.as_ref().map_or(BOTH_MODES, |s| s.as_bytes());
     // The reference takes the name as a C string.
     ctx.charge(name.len() / 256);
-    let end = memchr::memchr(0, name).unwrap_or(name.len());
-    let name = &name[..end];
+    let name = as_c_string(name);
     match ctx.vm.load_any(source, name, mode) {
         Ok(closure) => {
             ctx.push(Val::lua_closure(closure));

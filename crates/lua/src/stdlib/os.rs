@@ -12,6 +12,7 @@ use crate::dialect::Dialect;
 use crate::function::{Cost, NativeDef};
 use crate::heap::Gc;
 use crate::native::{Buffer, Ctx, NativeResult, Thrown, to_integer};
+use crate::string::as_c_string;
 use crate::table::Table;
 use crate::value::{Val, tag};
 use crate::vm::{Event, Vm};
@@ -313,10 +314,7 @@ fn execute(ctx: &mut Ctx<'_>) -> NativeResult {
 /// A program run by the shell.
 pub(crate) fn shell(command: &[u8]) -> std::io::Result<Command> {
     let mut sh = Command::new("/bin/sh");
-    // A zero byte ends a C string.
-    let end = command.iter().position(|b| *b == 0);
-    sh.arg("-c")
-        .arg(os_str(&command[..end.unwrap_or(command.len())])?);
+    sh.arg("-c").arg(os_str(as_c_string(command))?);
     Ok(sh)
 }
 

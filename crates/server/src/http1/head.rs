@@ -99,10 +99,7 @@ pub fn parse(bytes: &[u8]) -> Result<Head, Refused> {
     let target = Target::of(&method, target.as_bytes())?;
     let is_1_1 = version == 1;
     let facts = Facts::of(request.headers, is_1_1)?;
-    let authority = match (target.authority, facts.host) {
-        (Some(authority), _) => Some(authority),
-        (None, host) => host,
-    };
+    let authority = target.authority.or(facts.host);
     if is_1_1 && facts.host.is_none() {
         return malformed("the Host field is missing");
     }

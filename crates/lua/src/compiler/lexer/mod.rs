@@ -12,6 +12,7 @@ use super::strings::{STRING_OVERHEAD, StrId, Strings};
 use super::{Budget, Fail, chunk_id_in};
 use crate::dialect::Dialect;
 use crate::number::{self, Number};
+use crate::string::as_c_string;
 
 /// Reads tokens off a source text.
 pub(crate) struct Lexer<'s, 'b, 'm> {
@@ -393,9 +394,8 @@ impl<'s, 'b, 'm> Lexer<'s, 'b, 'm> {
 
 /// Appends a text in quotes, up to its first zero byte: the reference formats it as a C string.
 fn quote_visible(out: &mut Vec<u8>, text: &[u8]) {
-    let end = text.iter().position(|&b| b == 0).unwrap_or(text.len());
     out.push(b'\'');
-    out.extend_from_slice(&text[..end]);
+    out.extend_from_slice(as_c_string(text));
     out.push(b'\'');
 }
 

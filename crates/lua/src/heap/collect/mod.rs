@@ -299,6 +299,13 @@ impl Collector {
     pub(crate) fn has_finalizers(&self) -> bool {
         !self.to_finalize.is_empty() && self.phase != Phase::Resurrect
     }
+
+    /// What a heap of which so many bytes are alive may grow by until the next cycle ends.
+    fn growth(&self, live: usize) -> usize {
+        (live / 100)
+            .saturating_mul(self.pause_percent)
+            .max(FIRST_THRESHOLD / 2)
+    }
 }
 
 /// Bit of a thread's `header.flags`: it is on `open_threads`.
@@ -416,18 +423,7 @@ impl Heap {
             self.update_trigger();
         }
     }
-}
 
-impl Collector {
-    /// What a heap of which so many bytes are alive may grow by until the next cycle ends.
-    fn growth(&self, live: usize) -> usize {
-        (live / 100)
-            .saturating_mul(self.pause_percent)
-            .max(FIRST_THRESHOLD / 2)
-    }
-}
-
-impl Heap {
     /// Gives the system some of what is kept without being charged: near the limit no less than what is taken between two steps.
     fn let_some_go(&mut self) {
         self.parts.let_some_go();

@@ -11,6 +11,7 @@ use crate::chunk::{Constant, FunctionCode};
 use crate::compiler::HIDDEN_ENVIRONMENT;
 use crate::dialect::Dialect;
 use crate::op::{Instr, Op};
+use crate::string::as_c_string;
 
 /// What a message says about a value or a function: a kind such as `local` or `method`, and a name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -206,7 +207,7 @@ fn access_kind(table: Option<&[u8]>) -> &'static str {
 /// The string constant `n`, up to its first zero byte: names are C strings in the reference.
 fn constant_name(code: &FunctionCode, n: usize) -> Option<&[u8]> {
     match code.constants.get(n) {
-        Some(Constant::Str(name)) => name.split(|&byte| byte == 0).next(),
+        Some(Constant::Str(name)) => Some(as_c_string(name)),
         _ => None,
     }
 }

@@ -1,0 +1,18 @@
+-- For errors/constant_before_condition.lua and its like of 5.1.
+local m = setmetatable({}, { __mod = function(a, b) return type(a) .. type(b) end, __lt = function() return true end })
+local function try(f) print(pcall(f)) end
+debug.setmetatable(true, { __mod = function(a, b) return tostring(a) .. tostring(b) end })
+try(function() return 5 % ("a" < "b") end)
+try(function() return 5 % (m == m) end)
+try(function() return m % ("a" < "b") end)
+try(function() return 5 % (("a" < "b") and 3 or 4) end)
+debug.setmetatable(true, nil)
+try(function() return 5 % ("a" < "b") end)
+try(function() return "x" < ("a" < "b") end)
+try(function() return "x" < (m == m) end)
+try(function() return 5 <= ("a" < "b") end)
+try(function() return (m == m) > 1.5 end)
+try(function() return 2.5 > (m ~= m) end)
+try(function() return 2.5 > (m.x or "y") end)
+try(function() return "a" .. "b" < (m.x or 7) end)
+try(function() return 1 == ("a" < "b"), (m < m) == 1, "x" ~= (m < m) end)
