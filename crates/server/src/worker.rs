@@ -234,6 +234,7 @@ async fn start_app(
     let request =
         bindings::install(vm.lua(), vm.current(), vm.json(), worker as u64).map_err(failed)?;
     let encode = vm.json().encode_function(vm.lua()).map_err(failed)?;
+    rille_modules::install(&vm).map_err(failed)?;
     vm.init().await?;
     let handlers = RefCell::new(app.files.iter().map(|_| None).collect());
     Ok(Served {

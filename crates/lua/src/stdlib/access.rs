@@ -192,6 +192,8 @@ pub(crate) fn plain_text(ctx: &mut Ctx<'_>, v: Val) -> Result<Option<Gc<Str>>, T
         tag::NIL => "nil".to_owned(),
         tag::FALSE => "false".to_owned(),
         tag::TRUE => "true".to_owned(),
+        // As LuaJIT has it: programs look for it. `printf` of other systems says "(nil)" or "0x0".
+        tag::LIGHT if v.payload == 0 => "userdata: NULL".to_owned(),
         _ => {
             // `__name` counts only here; messages name light userdata differently.
             let name = match v.tag {

@@ -1,0 +1,36 @@
+//! What scripts require, beyond what the runtime gives every app: `ngx` and the natives of OpenResty's libraries.
+//!
+//! ```text
+//!  install        once per VM, before init.lua: the globals, and package.preload for what is made when it is required
+//!  ngx/           the parts of `ngx` that need no request (the server adds those that do)
+//!  resty/         what OpenResty's libraries do through its C parts or the FFI, natively
+//! ```
+//!
+//! **Invariant:** what is installed here is one per VM and keeps no request's data.
+#![forbid(unsafe_code)]
+
+pub mod ngx;
+mod resty;
+
+use rille_lua::{Lua, Result, Table, Value};
+use rille_runtime::vm::AppVm;
+use std::rc::Rc;
+
+/// Makes a module when it is first required.
+pub(crate) type Maker = fn(&Lua) -> Result<Value>;
+
+/// Installs the modules in a new VM.
+pub fn install(vm: &Rc<AppVm>) -> Result<()> {
+    let lua = vm.lua();
+    lua.globals().raw_set("ngx", ngx::table(vm)?)?;
+    let package: Table = lua.globals().raw_get("package")?;
+    let preload: Table = package.raw_get("preload")?;
+    for (name, maker) in resty::MODULES {
+        add(lua, &preload, name, *maker)?;
+    }
+    Ok(())
+}
+
+fn add(lua: &Lua, preload: &Table, name: &str, maker: Maker) -> Result<()> {
+    preload.raw_set(name, lua.create_function(move |lua, ()| maker(lua))?)
+}
