@@ -6,9 +6,10 @@
 use rille_lua::{LuaString, MultiValue, Table, Value, Variadic};
 use rille_runtime::app::App;
 use rille_runtime::coroutine::{Budget, End};
+use rille_runtime::light::end_of_all;
 use rille_runtime::log::Log;
 use rille_runtime::scheduler::Scheduler;
-use rille_runtime::vm::AppVm;
+use rille_runtime::vm::{AppVm, Background, Context as Owner};
 use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -90,13 +91,13 @@ fn run(app: &Arc<App>, file: &str) -> Vec<String> {
         let wall = Duration::from_secs(300);
         let budget = Budget {
             cpu: wall,
+            per_minute: false,
             deadline: Instant::now() + wall,
             wall,
         };
-        let end = vm
-            .start(thread, MultiValue::new(), None, budget)
-            .end()
-            .await;
+        let context: Rc<dyn Owner> = Background::new(budget, "timer");
+        let started = vm.start(thread, MultiValue::new(), Some(context.clone()), budget);
+        let end = end_of_all(&context, started).await;
         if let End::Failed(failure) = end {
             let lines = format!("error: {failure}");
             printed.borrow_mut().extend(lines.lines().map(String::from));

@@ -29,15 +29,36 @@ use std::time::{Duration, Instant};
 /// Fuel for the `<close>` handlers of a coroutine that is stopped, all together.
 pub const CLOSING_FUEL: u64 = 200_000;
 
+/// How many coroutines may be started each inside the one before; others wait for their turn.
+const MAX_INSIDE: u32 = 8;
+
 /// What a coroutine may use.
 #[derive(Debug, Clone, Copy)]
 pub struct Budget {
     /// Processor time.
     pub cpu: Duration,
+    /// Whether that is for each minute, not for all its life.
+    pub per_minute: bool,
     /// When it must have ended.
     pub deadline: Instant,
     /// How long that was from its start; for messages.
     pub wall: Duration,
+}
+
+/// What is as good as no limit of wall time.
+const FOREVER: Duration = Duration::from_secs(10 * 365 * 86_400);
+const MINUTE: Duration = Duration::from_secs(60);
+
+impl Budget {
+    /// That of what runs for no request: so much processor time a minute, for as long as it takes.
+    pub fn of_background(vm: &AppVm) -> Budget {
+        Budget {
+            cpu: vm.app().manifest.limits.cpu_per_minute,
+            per_minute: true,
+            deadline: Instant::now() + FOREVER,
+            wall: FOREVER,
+        }
+    }
 }
 
 /// How a coroutine ended.
@@ -45,6 +66,8 @@ pub struct Budget {
 pub enum End {
     /// It returned.
     Done(MultiValue),
+    /// It, or another coroutine of its context, asked for the end of all of them ([`Owner::has_exited`]).
+    Exited,
     /// It did not.
     Failed(Failure),
 }
@@ -90,6 +113,18 @@ impl fmt::Display for Position {
     }
 }
 
+impl Failure {
+    /// The failure, with the stack if there is one.
+    pub fn with_traceback(&self) -> String {
+        match self {
+            Failure::Script { traceback, .. } if !traceback.is_empty() => {
+                format!("{self}\n{traceback}")
+            }
+            _ => self.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -127,8 +162,12 @@ pub(crate) struct Coroutine {
     /// What the host functions it calls find as the current context.
     context: Option<Rc<dyn Owner>>,
     budget: Budget,
+    /// Whether nobody has its Lua object: it can be used again.
+    is_hidden: bool,
     /// Processor time, when there is no context to count it for.
     own_cpu: Cell<Duration>,
+    /// When the minute began that its processor time is counted for.
+    minute: Cell<Instant>,
     input: RefCell<Option<Input>>,
     stop: Cell<Option<StopReason>>,
     news: RefCell<Option<News>>,
@@ -175,6 +214,10 @@ impl Coroutine {
             .map_or(&self.own_cpu, |context| context.cpu())
     }
 
+    fn has_exited(&self) -> bool {
+        (self.context.as_ref()).is_some_and(|context| context.has_exited())
+    }
+
     fn spend(&self, elapsed: Duration) {
         self.cpu().set(self.cpu().get() + elapsed);
     }
@@ -193,6 +236,10 @@ impl Coroutine {
                 self.wake();
                 return false;
             }
+            Outcome::Pending(_) if self.has_exited() => {
+                self.thread.terminate(StopReason::Killed, CLOSING_FUEL);
+                News::Ended(End::Exited)
+            }
             Outcome::Pending(future) => News::Waits(future),
             Outcome::Done(values) => News::Ended(End::Done(values)),
             Outcome::Error(error) => News::Ended(End::Failed(self.vm.failure(&error))),
@@ -205,6 +252,30 @@ impl Coroutine {
         false
     }
 
+    /// What follows a first slice that did not end with its return.
+    fn go_on(self: Rc<Self>, outcome: Outcome, now: Instant, elapsed: Duration) -> Started {
+        if self.take(outcome, now) {
+            if !elapsed.is_zero() {
+                self.vm.tenant().used_up(elapsed);
+            }
+            self.queued.set(true);
+            self.vm
+                .scheduler()
+                .preempted(self.vm.tenant(), self.clone());
+        }
+        let ended = match self.news.borrow_mut().take() {
+            Some(News::Ended(end)) => Ok(end),
+            news => Err(news),
+        };
+        match ended {
+            Ok(end) => Started::Ended(end),
+            Err(news) => {
+                *self.news.borrow_mut() = news;
+                Started::Running(Running::new(self))
+            }
+        }
+    }
+
     fn tell(&self, news: News) {
         self.ended.set(matches!(news, News::Ended(_)));
         *self.news.borrow_mut() = Some(news);
@@ -214,6 +285,10 @@ impl Coroutine {
     }
 
     fn check_budget(&self, now: Instant) {
+        if self.budget.per_minute && now.duration_since(self.minute.get()) >= MINUTE {
+            self.minute.set(now);
+            self.cpu().set(Duration::ZERO);
+        }
         if self.cpu().get() >= self.budget.cpu {
             self.stop.set(Some(StopReason::CpuTime));
         } else if now >= self.budget.deadline {
@@ -233,7 +308,15 @@ impl Coroutine {
 
     fn stopped(&self, reason: StopReason, at: Position) -> Failure {
         let limit = match reason {
-            StopReason::CpuTime => format!("cpu limit of {}", show_duration(self.budget.cpu)),
+            StopReason::CpuTime => format!(
+                "cpu limit of {}{}",
+                show_duration(self.budget.cpu),
+                if self.budget.per_minute {
+                    " a minute"
+                } else {
+                    ""
+                }
+            ),
             StopReason::WallTime => format!("wall limit of {}", show_duration(self.budget.wall)),
             StopReason::Memory => {
                 return Failure::Memory {
@@ -294,7 +377,7 @@ impl AppVm {
         budget: Budget,
     ) -> Started {
         if !self.scheduler().may_run_now(self.tenant()) {
-            let coroutine = self.coroutine(thread, context, budget);
+            let coroutine = self.coroutine(thread, context, budget, true);
             *coroutine.input.borrow_mut() = Some(Input::Resume(arguments));
             coroutine.wake();
             return Started::Running(Running::new(coroutine));
@@ -316,15 +399,38 @@ impl AppVm {
             }
             Outcome::Error(error) => Started::Ended(End::Failed(self.failure(&error))),
             outcome => {
-                let coroutine = self.coroutine(thread, context, budget);
+                let coroutine = self.coroutine(thread, context, budget, true);
                 coroutine.own_cpu.set(now - start);
-                if coroutine.take(outcome, now) {
-                    self.tenant().used_up(now - start);
-                    coroutine.queued.set(true);
-                    self.scheduler().preempted(self.tenant(), coroutine.clone());
-                }
-                Started::Running(Running::new(coroutine))
+                coroutine.go_on(outcome, now, now - start)
             }
+        }
+    }
+
+    /// Starts a coroutine from inside another one of the same context (a light thread): it runs here and now, on what is left of that
+    /// one's slice, unless it is inside of too many already.
+    pub fn start_inside(
+        self: &Rc<Self>,
+        thread: Thread,
+        arguments: MultiValue,
+        context: Rc<dyn Owner>,
+        budget: Budget,
+    ) -> Started {
+        let depth = self.depth().get();
+        let coroutine = self.coroutine(thread, Some(context), budget, false);
+        if depth >= MAX_INSIDE {
+            *coroutine.input.borrow_mut() = Some(Input::Resume(arguments));
+            coroutine.wake();
+            return Started::Running(Running::new(coroutine));
+        }
+        self.depth().set(depth + 1);
+        let fuel = self.tenant().fuel();
+        let outcome = coroutine.thread.resume_with_fuel(arguments, fuel);
+        self.depth().set(depth);
+        let now = Instant::now();
+        match outcome {
+            Outcome::Done(values) => Started::Ended(End::Done(values)),
+            // The time is part of the slice of the one outside.
+            outcome => coroutine.go_on(outcome, now, Duration::ZERO),
         }
     }
 
@@ -333,13 +439,16 @@ impl AppVm {
         thread: Thread,
         context: Option<Rc<dyn Owner>>,
         budget: Budget,
+        is_hidden: bool,
     ) -> Rc<Coroutine> {
         Rc::new(Coroutine {
             vm: self.clone(),
             thread,
             context,
             budget,
+            is_hidden,
             own_cpu: Cell::default(),
+            minute: Cell::new(Instant::now()),
             input: RefCell::default(),
             stop: Cell::new(None),
             news: RefCell::default(),
@@ -418,7 +527,7 @@ impl Future for Running {
             let news = this.coroutine.news.borrow_mut().take();
             match news {
                 Some(News::Ended(end)) => {
-                    if matches!(end, End::Done(_)) {
+                    if matches!(end, End::Done(_)) && this.coroutine.is_hidden {
                         this.coroutine.vm.recycle(this.coroutine.thread.clone());
                     }
                     return Poll::Ready(end);

@@ -9,6 +9,7 @@ pub mod app;
 pub mod coroutine;
 mod host;
 pub mod kv;
+pub mod light;
 pub mod log;
 pub mod manifest;
 pub mod modules;

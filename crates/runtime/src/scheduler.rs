@@ -25,7 +25,8 @@
 //!   and every slice is charged with what it took on the monotonic clock (two readings of 24 ns). A
 //!   tenant with a thousand busy requests gets what a tenant with one gets.
 //! - `preempt = "vm"`: a preempted coroutine is the next of its VM to run, before fresh ones, so
-//!   that code between two waits is atomic within an app. `"coroutine"`: it goes to the back.
+//!   that code between two waits is atomic within an app. `"coroutine"`: it goes to the back. (There is more than one such
+//!   coroutine only where a light thread uses up the very slice in which it was spawned: it and its spawner take turns.)
 //! - I/O is polled between slices: the driver yields to tokio's driver whenever [`POLL`] has
 //!   been spent since the last poll. Requests that run at once, outside the driver, add to the same
 //!   count and stop doing so at [`INLINE`], so a burst cannot hide the sockets either.
@@ -93,8 +94,8 @@ pub struct Tenant {
     in_ring: Cell<bool>,
     /// Whether it stands at the head of the ring and has had its round's quantum.
     at_head: Cell<bool>,
-    /// The coroutine that was preempted and must be the next of this VM (`preempt = "vm"`).
-    current: RefCell<Option<Rc<dyn Job>>>,
+    /// The coroutines that were preempted and must be the next of this VM (`preempt = "vm"`).
+    current: RefCell<VecDeque<Rc<dyn Job>>>,
     queue: RefCell<VecDeque<Rc<dyn Job>>>,
     /// Processor time used since the worker started.
     used: Cell<Duration>,
@@ -141,13 +142,13 @@ impl Tenant {
     }
 
     fn has_work(&self) -> bool {
-        self.current.borrow().is_some() || !self.queue.borrow().is_empty()
+        !self.current.borrow().is_empty() || !self.queue.borrow().is_empty()
     }
 
     fn take_work(&self) -> Option<Rc<dyn Job>> {
         self.current
             .borrow_mut()
-            .take()
+            .pop_front()
             .or_else(|| self.queue.borrow_mut().pop_front())
     }
 
@@ -220,11 +221,7 @@ impl Scheduler {
     /// Queues a coroutine whose slice was used up.
     pub fn preempted(&self, tenant: &Rc<Tenant>, job: Rc<dyn Job>) {
         match tenant.preempt {
-            Preempt::Vm => {
-                let displaced = tenant.current.borrow_mut().replace(job);
-                debug_assert!(displaced.is_none(), "two coroutines of one VM ran at once");
-                tenant.queue.borrow_mut().extend(displaced);
-            }
+            Preempt::Vm => tenant.current.borrow_mut().push_back(job),
             Preempt::Coroutine => tenant.queue.borrow_mut().push_back(job),
         }
         self.enter_ring(tenant);
@@ -287,7 +284,7 @@ impl Scheduler {
         loop {
             let (tenant, job) = self.fresh.borrow_mut().pop_front()?;
             tenant.fill_up(self.round.get());
-            let blocked = tenant.current.borrow().is_some();
+            let blocked = !tenant.current.borrow().is_empty();
             if !blocked && tenant.balance.get() > 0 {
                 return Some((tenant, job));
             }

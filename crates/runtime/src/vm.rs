@@ -9,6 +9,7 @@
 use crate::app::{App, INIT};
 use crate::coroutine::{Budget, End, Failure, Started};
 use crate::host::SandboxHost;
+use crate::light::Threads;
 use crate::log::{AppLog, Log};
 use crate::modules::{self, json::Json};
 use crate::problem::Problem;
@@ -20,6 +21,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// Processor time `init.lua` may use.
 pub const INIT_CPU: Duration = Duration::from_secs(5);
@@ -28,10 +30,62 @@ pub const INIT_WALL: Duration = Duration::from_secs(30);
 /// Finished coroutines kept for reuse.
 const POOL: usize = 64;
 
-/// What a coroutine runs for: a request, later a task.
+/// What a coroutine runs for: a request, a timer, a task.
 pub trait Context: Any {
     /// Processor time used so far, by all coroutines that ran for it.
     fn cpu(&self) -> &Cell<Duration>;
+
+    /// Its light threads.
+    fn threads(&self) -> &Threads;
+
+    /// What a further coroutine of it may use.
+    fn budget(&self) -> Budget;
+
+    /// What of its life it is in, in OpenResty's words: `content`, `timer`, ...
+    fn phase(&self) -> &'static str;
+
+    /// Whether one of its coroutines has asked for the end of all (`ngx.exit`): whoever has waits for nothing.
+    fn has_exited(&self) -> bool {
+        false
+    }
+}
+
+/// What `init.lua` and timers run for.
+pub struct Background {
+    cpu: Cell<Duration>,
+    threads: Threads,
+    budget: Budget,
+    phase: &'static str,
+}
+
+impl Background {
+    /// A context of its own, with this budget.
+    pub fn new(budget: Budget, phase: &'static str) -> Rc<Background> {
+        Rc::new(Background {
+            phase,
+            cpu: Cell::default(),
+            threads: Threads::default(),
+            budget,
+        })
+    }
+}
+
+impl Context for Background {
+    fn cpu(&self) -> &Cell<Duration> {
+        &self.cpu
+    }
+
+    fn threads(&self) -> &Threads {
+        &self.threads
+    }
+
+    fn budget(&self) -> Budget {
+        self.budget
+    }
+
+    fn phase(&self) -> &'static str {
+        self.phase
+    }
 }
 
 /// The context of the coroutine that runs now.
@@ -39,6 +93,11 @@ pub trait Context: Any {
 pub struct Current(RefCell<Option<Rc<dyn Context>>>);
 
 impl Current {
+    /// The context.
+    pub fn context(&self) -> Option<Rc<dyn Context>> {
+        self.0.borrow().clone()
+    }
+
     /// The context, if it is a `T`.
     pub fn get<T: 'static>(&self) -> Option<Rc<T>> {
         let context: Rc<dyn Any> = self.0.borrow().clone()?;
@@ -78,6 +137,20 @@ pub struct AppVm {
     /// Main functions of the app's files, made when first needed.
     mains: RefCell<Vec<Option<Function>>>,
     pool: RefCell<Vec<Thread>>,
+    /// How many coroutines run inside of one another now.
+    depth: Cell<u32>,
+    stopping: watch::Sender<bool>,
+    /// What runs for no request.
+    background: Cell<usize>,
+}
+
+/// Something runs for no request, for as long as this lives.
+pub struct InBackground(Rc<AppVm>);
+
+impl Drop for InBackground {
+    fn drop(&mut self) {
+        self.0.background.set(self.0.background.get() - 1);
+    }
 }
 
 impl AppVm {
@@ -103,6 +176,9 @@ impl AppVm {
             current: Rc::default(),
             mains: RefCell::new(vec![None; app.files.len()]),
             pool: RefCell::default(),
+            depth: Cell::new(0),
+            stopping: watch::Sender::new(false),
+            background: Cell::new(0),
             app,
         }))
     }
@@ -128,15 +204,18 @@ impl AppVm {
         let thread = started.map_err(|error| Problem::new(&file, error.to_string()))?;
         let budget = Budget {
             cpu: INIT_CPU,
+            per_minute: false,
             deadline: Instant::now() + INIT_WALL,
             wall: INIT_WALL,
         };
-        match self
-            .start(thread, MultiValue::new(), None, budget)
+        let context = Background::new(budget, "init_worker");
+        let end = self
+            .start(thread, MultiValue::new(), Some(context.clone()), budget)
             .end()
-            .await
-        {
-            End::Done(_) => Ok(()),
+            .await;
+        context.threads().all_ended().await;
+        match end {
+            End::Done(_) | End::Exited => Ok(()),
             End::Failed(failure) => Err(failed(failure)),
         }
     }
@@ -164,6 +243,36 @@ impl AppVm {
     /// Where host functions find the request they are called for.
     pub fn current(&self) -> &Rc<Current> {
         &self.current
+    }
+
+    /// Becomes true when the server is about to stop, or this version of the app is.
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.subscribe()
+    }
+
+    /// Whether it is about to stop.
+    pub fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
+    /// The end is near: what waits for its time runs now.
+    pub fn stop(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    /// Something begins to run for no request: it is waited for at the end.
+    pub fn in_background(self: &Rc<Self>) -> InBackground {
+        self.background.set(self.background.get() + 1);
+        InBackground(self.clone())
+    }
+
+    /// How much runs for no request.
+    pub fn background(&self) -> usize {
+        self.background.get()
+    }
+
+    pub(crate) fn depth(&self) -> &Cell<u32> {
+        &self.depth
     }
 
     /// The worker's scheduler.

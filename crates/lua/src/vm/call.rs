@@ -134,7 +134,7 @@ impl Vm {
                 },
                 Next::Continue { results, status } if self.heap.fuel_left() < -OVERDRAFT => {
                     // A long way up through natives passes no safe point: stop here, before the next one goes on.
-                    if self.run_depth > 1 {
+                    if self.is_nested_call() {
                         return Err(Thrown::Stopped);
                     }
                     self.thread_mut().paused = Some((results, status));
@@ -428,7 +428,8 @@ impl Vm {
             Action::Yield(n) => self.yield_values(n),
             Action::CloseThread => self.begin_close_thread().map(Ok),
             Action::Await => {
-                if self.run_depth > 1 || self.base_thread == self.main {
+                // A coroutine that a host function resumed waits by itself; what a host function called cannot.
+                if self.base_is_call || self.base_thread == self.main {
                     self.drop_native_frame();
                     self.next_future = None;
                     return Err(

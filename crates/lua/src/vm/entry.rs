@@ -106,6 +106,11 @@ impl Vm {
         Ok(exit)
     }
 
+    /// Whether the host function that runs this has to have its result now: it cannot go on another time.
+    pub(super) fn is_nested_call(&self) -> bool {
+        self.base_is_call && self.run_depth > 1
+    }
+
     /// A nested run ended in the middle: kills the coroutines it had resumed and drops what it left on `thread`.
     fn abandon(&mut self, thread: *mut Thread, func: u32) {
         while self.current != thread && !self.current.is_null() {

@@ -19,7 +19,7 @@ impl Vm {
         }
         // (There may be another interrupt already.)
         if self.heap.fuel_left() < 0 {
-            if self.run_depth > 1 {
+            if self.is_nested_call() {
                 return Err(Thrown::Stopped);
             }
             // The next slice begins here again, so finalizers that wait are not forgotten.

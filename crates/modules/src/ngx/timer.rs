@@ -1,0 +1,187 @@
+//! `ngx.timer`: functions that run later, for no request.
+//!
+//! ```lua
+//! ngx.timer.at(delay, f, ...)     --> true, or nil and why not; f(premature, ...) runs after so many seconds
+//! ngx.timer.every(delay, f, ...)  --> the same, again and again
+//! ngx.timer.running_count(), ngx.timer.pending_count()
+//! ```
+//!
+//! **Invariants.** At most [`MAX_PENDING`] of a VM wait and [`MAX_RUNNING`] run. When the server stops, those that wait run at once, with
+//! `premature` true, and none can be made any more.
+
+use rille_lua::{Error, Function, Lua, MultiValue, Result, Table, Value};
+use rille_runtime::coroutine::{Budget, End, Failure};
+use rille_runtime::light::end_of_all;
+use rille_runtime::vm::{AppVm, Background, Context as Owner};
+use std::cell::Cell;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+/// The most timers that wait.
+pub const MAX_PENDING: usize = 1024;
+/// The most timers that run.
+pub const MAX_RUNNING: usize = 256;
+/// The longest delay, in seconds: what fits into 32 bits of milliseconds, as there.
+const MAX_DELAY: f64 = 2_147_483.647;
+
+#[derive(Default)]
+struct Timers {
+    pending: Rc<Cell<usize>>,
+    running: Rc<Cell<usize>>,
+}
+
+/// Counts for as long as it lives.
+struct Counted(Rc<Cell<usize>>);
+
+impl Counted {
+    fn new(count: &Rc<Cell<usize>>) -> Counted {
+        count.set(count.get() + 1);
+        Counted(count.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+/// One timer.
+struct Timer {
+    vm: Weak<AppVm>,
+    timers: Rc<Timers>,
+    delay: Duration,
+    is_repeated: bool,
+    function: Function,
+    arguments: MultiValue,
+}
+
+/// The table.
+pub(super) fn table(vm: &Rc<AppVm>) -> Result<Table> {
+    let lua = vm.lua();
+    let table = lua.create_table()?;
+    let timers: Rc<Timers> = Rc::default();
+    for (name, is_repeated) in [("at", false), ("every", true)] {
+        let (weak, timers) = (Rc::downgrade(vm), timers.clone());
+        let add = move |lua: &Lua, (delay, function, arguments): (f64, Function, MultiValue)| {
+            let delay = delay_of(name, delay, is_repeated)?;
+            let vm = weak.upgrade().ok_or(Error::MismatchedLua)?;
+            let refuse = |why: &str| {
+                let why = Value::String(lua.create_string(why)?);
+                Ok(MultiValue::from_vec(vec![Value::Nil, why]))
+            };
+            if vm.is_stopping() && !(delay.is_zero() && !is_repeated) {
+                return refuse("process exiting");
+            }
+            if timers.pending.get() >= MAX_PENDING {
+                return refuse("too many pending timers");
+            }
+            let timer = Timer {
+                vm: weak.clone(),
+                timers: timers.clone(),
+                delay,
+                is_repeated,
+                function,
+                arguments,
+            };
+            let pending = Counted::new(&timers.pending);
+            tokio::task::spawn_local(timer.run(pending));
+            Ok(MultiValue::from_vec(vec![Value::Integer(1)]))
+        };
+        table.raw_set(name, lua.create_function(add)?)?;
+    }
+    let counts = timers.clone();
+    let pending = move |_: &Lua, ()| Ok(counts.pending.get() as i64);
+    table.raw_set("pending_count", lua.create_function(pending)?)?;
+    let running = move |_: &Lua, ()| Ok(timers.running.get() as i64);
+    table.raw_set("running_count", lua.create_function(running)?)?;
+    Ok(table)
+}
+
+fn delay_of(name: &str, delay: f64, is_repeated: bool) -> Result<Duration> {
+    let least = if is_repeated { 0.001 } else { 0.0 };
+    if !(least..=MAX_DELAY).contains(&delay) {
+        let wrong = match is_repeated && delay == 0.0 {
+            true => "delay cannot be zero",
+            false => "invalid delay",
+        };
+        return Err(Error::runtime(format!(
+            "bad argument #1 to '{name}' ({wrong})"
+        )));
+    }
+    Ok(Duration::from_secs_f64(delay))
+}
+
+impl Timer {
+    async fn run(self, pending: Counted) {
+        let mut pending = Some(pending);
+        loop {
+            let Some(vm) = self.vm.upgrade() else { return };
+            let mut stopping = vm.stopping();
+            drop(vm);
+            let premature = {
+                let _pending = (pending.take())
+                    .unwrap_or_else(|| Counted::new(&self.timers.pending));
+                tokio::select! {
+                    () = tokio::time::sleep(self.delay) => false,
+                    _ = stopping.wait_for(|stopping| *stopping) => true,
+                }
+            };
+            let Some(vm) = self.vm.upgrade() else { return };
+            if self.timers.running.get() >= MAX_RUNNING {
+                vm.log().server(format_args!(
+                    "{MAX_RUNNING} timers run already: one was left out"
+                ));
+            } else if self.is_repeated && !premature {
+                // The next one is not late for this one's sake.
+                let (timers, function) = (self.timers.clone(), self.function.clone());
+                let arguments = self.arguments.clone();
+                tokio::task::spawn_local(fire(vm, timers, function, arguments, premature));
+            } else {
+                fire(
+                    vm,
+                    self.timers.clone(),
+                    self.function.clone(),
+                    self.arguments.clone(),
+                    premature,
+                )
+                .await;
+            }
+            if premature || !self.is_repeated {
+                return;
+            }
+        }
+    }
+}
+
+async fn fire(
+    vm: Rc<AppVm>,
+    timers: Rc<Timers>,
+    function: Function,
+    arguments: MultiValue,
+    premature: bool,
+) {
+    let _running = Counted::new(&timers.running);
+    let _background = vm.in_background();
+    let context: Rc<dyn Owner> = Background::new(Budget::of_background(&vm), "timer");
+    let started = vm.lua().create_table().and_then(|globals| {
+        let thread = vm.lua().create_thread(function)?;
+        thread.set_globals(Some(globals))?;
+        let mut given = vec![Value::Boolean(premature)];
+        given.extend(arguments.into_vec());
+        let given = MultiValue::from_vec(given);
+        Ok(vm.start(thread, given, Some(context.clone()), context.budget()))
+    });
+    let failure = match started {
+        Ok(started) => match end_of_all(&context, started).await {
+            End::Done(_) | End::Exited => return,
+            End::Failed(failure) => failure,
+        },
+        Err(error) => Failure::Script {
+            message: error.message(),
+            traceback: String::new(),
+        },
+    };
+    vm.log()
+        .server(format_args!("in a timer: {}", failure.with_traceback()));
+}
