@@ -3,4 +3,4 @@
 use crate::Maker;
 
 /// By the name they are required by.
-pub(crate) const MODULES: &[(&str, Maker)] = &[];
+pub(crate) const MODULES: &[(&str, Maker)] = &[("ngx.base64", crate::ngx::base64::module)];
