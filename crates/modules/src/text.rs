@@ -79,7 +79,8 @@ pub(crate) fn bad_argument(pos: usize, why: impl Display) -> Error {
     at_argument(pos, Error::runtime(why))
 }
 
-fn at_argument(pos: usize, cause: Error) -> Error {
+/// An error as that of an argument, counted from 1; one of a limit stays what it is.
+pub(crate) fn at_argument(pos: usize, cause: Error) -> Error {
     if cause.is_limit() {
         return cause;
     }
@@ -96,6 +97,9 @@ pub(crate) fn argument<T: FromLua>(lua: &Lua, all: &MultiValue, pos: usize) -> R
     let value = all.get(pos - 1).cloned().unwrap_or_default();
     T::from_lua(value, lua).map_err(|cause| at_argument(pos, cause))
 }
+
+/// A result, or nil and why there is none.
+pub(crate) type Answer<T> = std::result::Result<T, &'static str>;
 
 /// The type of a value, in the words of `type`.
 pub(crate) fn type_name(value: &Value) -> &'static str {

@@ -10,7 +10,7 @@
 
 use super::escape::{Kind, escape_into, escaped_len, unescape};
 use crate::text::{MAX_TEXT, Text, argument, charge_text, too_long, type_name};
-use rille_lua::{Error, Lua, LuaString, MultiValue, Result, Table, Value};
+use rille_lua::{Error, IntoLuaMulti, Lua, LuaString, MultiValue, Result, Table, Value};
 
 /// How many pairs are read when nobody says how many.
 pub const DEFAULT_PAIRS: usize = 100;
@@ -251,7 +251,7 @@ fn encode_args(lua: &Lua, arguments: MultiValue) -> Result<LuaString> {
     lua.create_string(encoded)
 }
 
-fn decode_args(lua: &Lua, arguments: MultiValue) -> Result<(Table, Option<&'static str>)> {
+fn decode_args(lua: &Lua, arguments: MultiValue) -> Result<MultiValue> {
     let count = arguments.len();
     if !(1..=2).contains(&count) {
         return Err(Error::runtime(format_args!(
@@ -267,7 +267,10 @@ fn decode_args(lua: &Lua, arguments: MultiValue) -> Result<(Table, Option<&'stat
     charge_text(lua, text.len());
     let table = lua.create_table()?;
     let truncated = walk(&text.as_bytes(), max, |pair| add(lua, &table, pair))?;
-    Ok((table, truncated.then_some(TRUNCATED)))
+    match truncated {
+        true => (table, TRUNCATED).into_lua_multi(lua),
+        false => table.into_lua_multi(lua),
+    }
 }
 
 #[cfg(test)]

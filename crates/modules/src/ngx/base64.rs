@@ -12,7 +12,7 @@
 //!
 //! **Invariant:** decoding a text that was encoded gives the bytes back, and no text makes it panic.
 
-use crate::text::{Loose, Text, charge_text, type_name};
+use crate::text::{Answer, Loose, Text, charge_text, type_name};
 use base64::Engine;
 use base64::alphabet::{Alphabet, STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -106,8 +106,6 @@ fn decoded(
     bytes.map(|bytes| lua.create_string(bytes)).transpose()
 }
 
-type Answer = (Option<LuaString>, Option<&'static str>);
-
 /// `ngx.base64`.
 pub(crate) fn module(lua: &Lua) -> Result<Value> {
     let module = lua.create_table()?;
@@ -116,23 +114,22 @@ pub(crate) fn module(lua: &Lua) -> Result<Value> {
     Ok(Value::Table(module))
 }
 
-fn encode_base64url(lua: &Lua, text: Value) -> Result<Answer> {
+fn encode_base64url(lua: &Lua, text: Value) -> Result<Answer<LuaString>> {
     if !text.is_string() {
-        return Ok((None, Some("must provide a string")));
+        return Ok(Err("must provide a string"));
     }
     let text: Text = lua.unpack(text)?;
     charge_text(lua, text.len());
     let encoded = encode_url(&text.as_bytes());
-    Ok((Some(lua.create_string(encoded)?), None))
+    lua.create_string(encoded).map(Ok)
 }
 
-fn decode_base64url(lua: &Lua, text: Value) -> Result<Answer> {
+fn decode_base64url(lua: &Lua, text: Value) -> Result<Answer<LuaString>> {
     if !text.is_string() {
-        return Ok((None, Some("must provide a string")));
+        return Ok(Err("must provide a string"));
     }
     let bytes = decoded(lua, lua.unpack(text)?, decode_url)?;
-    let why = bytes.is_none().then_some("invalid input");
-    Ok((bytes, why))
+    Ok(bytes.ok_or("invalid input"))
 }
 
 #[cfg(test)]
@@ -162,7 +159,7 @@ mod tests {
             match alphabet.iter().position(|digit| digit == byte) {
                 None if skips => continue,
                 None => return None,
-                Some(value) => bits = (bits << 6 | value as u32) & 0xfff,
+                Some(value) => bits = ((bits << 6) | value as u32) & 0xfff,
             }
             digits += 1;
             count += 6;

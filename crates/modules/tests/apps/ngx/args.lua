@@ -47,6 +47,7 @@ t, err = ngx.decode_args(table.concat(many, "&"), -1)
 print(t.k101, err)
 t, err = ngx.decode_args(("a&"):rep(100001), 0)
 print(#t.a, err)
+print(select("#", ngx.decode_args("a")), select("#", require("ngx.base64").decode_base64url("")))
 print(pcall(ngx.decode_args))
 print(pcall(function() return ngx.decode_args("a", 1, 2) end))
 print(pcall(function() return ngx.decode_args(nil) end))
@@ -91,10 +92,11 @@ print(pcall(function() return ngx.encode_args({ [("n"):rep(1024 * 1024)] = { 1, 
 --> true	true	nil
 --> true	nil
 --> 100000	truncated
+--> 1	1
 --> false	expecting 1 or 2 arguments but seen 0
---> false	args.lua:51: expecting 1 or 2 arguments but seen 3
---> false	args.lua:52: bad argument #1 to 'decode_args' (string expected, got nil)
---> false	args.lua:53: bad argument #2 to 'decode_args' (number expected, got string)
+--> false	args.lua:52: expecting 1 or 2 arguments but seen 3
+--> false	args.lua:53: bad argument #1 to 'decode_args' (string expected, got nil)
+--> false	args.lua:54: bad argument #2 to 'decode_args' (number expected, got string)
 --> 12 -> boolean:true	nil
 --> foo=3	b%20r=hello%20world	foo
 --> foo=bar&foo=baz&foo&foo=7.5
@@ -102,14 +104,14 @@ print(pcall(function() return ngx.encode_args({ [("n"):rep(1024 * 1024)] = { 1, 
 --> %C3%BC=5&a=1&b=%26&c&e=1&e=2
 --> x=1	4
 --> false	expecting 1 argument but seen 0
---> false	args.lua:62: bad argument #1 to 'encode_args' (table expected, got string)
---> false	args.lua:63: expecting 1 argument but seen 2
---> false	args.lua:64: attempt to use a non-string key in the "args" option table
---> false	args.lua:65: attempt to use function as query arg value
---> false	args.lua:66: attempt to use userdata as query arg value
---> false	args.lua:67: attempt to use table as query arg value
---> false	args.lua:68: attempt to use function as query arg value
+--> false	args.lua:63: bad argument #1 to 'encode_args' (table expected, got string)
+--> false	args.lua:64: expecting 1 argument but seen 2
+--> false	args.lua:65: attempt to use a non-string key in the "args" option table
+--> false	args.lua:66: attempt to use function as query arg value
+--> false	args.lua:67: attempt to use userdata as query arg value
+--> false	args.lua:68: attempt to use table as query arg value
+--> false	args.lua:69: attempt to use function as query arg value
 --> true
 --> 788885
---> false	args.lua:79: more than 100000 query args
---> false	args.lua:80: string longer than 16 MiB
+--> false	args.lua:80: more than 100000 query args
+--> false	args.lua:81: string longer than 16 MiB

@@ -32,7 +32,7 @@ print(base64.decode_base64url(nil))
 --> hello	hello	nil
 --> false	string argument only
 --> -_8	aGVsbG8	true
---> \xfb\xff	\xfb\xff	hello	nil
+--> \xfb\xff	\xfb\xff	hello
 --> nil	invalid input
 --> nil	invalid input
 --> nil	must provide a string
