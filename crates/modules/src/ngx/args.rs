@@ -59,6 +59,14 @@ impl Iterator for Pieces<'_> {
     }
 }
 
+impl Pieces<'_> {
+    /// How many there are, as far as that matters.
+    fn count(text: &[u8]) -> usize {
+        let ends = text.iter().filter(|byte| **byte == b'&');
+        ends.take(MAX_PAIRS).count() + 1
+    }
+}
+
 fn limit(max: usize) -> usize {
     match max {
         0 => MAX_PAIRS,
@@ -79,7 +87,8 @@ fn walk(text: &[u8], max: usize, mut take: impl FnMut(Pair) -> Result<()>) -> Re
     Ok(pieces.0.is_some())
 }
 
-/// The pairs of a body or of a text, as `ngx.req.get_post_args` and `ngx.decode_args` count them.
+/// The pairs of a body or of a text, as `ngx.req.get_post_args` and `ngx.decode_args` count them: `max` (0: [`MAX_PAIRS`]), with those
+/// that have no name; truncated if there is text behind the last.
 pub fn decode(text: &[u8], max: usize) -> Decoded {
     let mut pairs = Vec::new();
     let walked = walk(text, max, |pair| {
@@ -92,12 +101,11 @@ pub fn decode(text: &[u8], max: usize) -> Decoded {
     }
 }
 
-/// The pairs of a query, as `ngx.req.get_uri_args` counts them: of those that have a name, `max`; truncated if there are more pieces,
-/// named or not.
+/// The pairs of a query, as `ngx.req.get_uri_args` counts them: of those that have a name, `max` (0: [`MAX_PAIRS`]); truncated if there are
+/// more pieces, named or not.
 pub fn decode_query(text: &[u8], max: usize) -> Decoded {
     let max = limit(max);
-    let count = |byte: &&u8| **byte == b'&';
-    let pieces = text.iter().filter(count).take(MAX_PAIRS).count() + 1;
+    let pieces = Pieces::count(text);
     let named = Pieces(Some(text))
         .take(MAX_PAIRS)
         .filter(|(name, _)| !name.is_empty());

@@ -1,8 +1,8 @@
 //! Objects of OpenResty's libraries whose state is the host's: a table, with the module's functions behind it, whose `_ctx` is the
 //! state.
 //!
-//! **Invariant:** what the host holds for an object is charged to the VM, as room in that table; so there cannot be more of them than
-//! the app's memory allows.
+//! **Invariant:** an object takes at least as much of the VM's memory, as room in that table, as the host holds for it; so what the host
+//! holds for all of them is below the app's memory limit.
 
 use crate::text::bad_argument;
 use rille_lua::{FromLua, Function, Lua, Result, Table, UserData, UserDataRefMut, Value};
