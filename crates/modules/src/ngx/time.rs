@@ -106,7 +106,8 @@ pub fn utc(unix_s: i64) -> String {
 }
 
 /// Seconds since 1970 of a date as HTTP has them, in one of its three forms; leniently, as nginx does: names of days are not looked
-/// at, those of months by the letters in which they differ, and what is behind the time not at all.
+/// at, those of months by the letters in which they differ, and what is behind the time not at all. (In January and February of the
+/// year 0 nginx is some hours off.)
 ///
 /// ```text
 /// Sun, 06 Nov 1994 08:49:37 GMT
