@@ -30,9 +30,13 @@ const PIECES: usize = 8;
 /// What was removed, to be dropped by the caller.
 #[derive(Default)]
 pub(super) struct Garbage {
+    #[allow(
+        clippy::vec_box,
+        reason = "taking it out of its box would free the box under the lock"
+    )]
     entries: Vec<Box<Entry>>,
     data: Vec<Arc<[u8]>>,
-    lists: Vec<Box<List>>,
+    lists: Vec<List>,
     pieces: Vec<Chunk>,
 }
 
@@ -53,7 +57,7 @@ pub(super) struct Store {
     /// How often everything was flushed: an entry written before the last time has expired.
     epoch: u64,
     /// Removed lists that are too long to be dropped at once. Not charged.
-    graves: Vec<Box<List>>,
+    graves: Vec<List>,
 }
 
 impl Store {
@@ -480,7 +484,7 @@ impl Store {
         self.used -= old.bytes();
         garbage.data.push(old.data);
         if let Stored::List(list) = old.value {
-            self.bury(list, garbage);
+            self.bury(*list, garbage);
         }
         self.link_newest(at);
     }
@@ -492,13 +496,13 @@ impl Store {
         if entry.list().is_some_and(|list| list.len() > LONG_LIST)
             && let Stored::List(list) = std::mem::replace(&mut entry.value, Stored::String)
         {
-            self.graves.push(list);
+            self.graves.push(*list);
         }
         garbage.entries.push(entry);
     }
 
     /// A list that was written over.
-    fn bury(&mut self, list: Box<List>, garbage: &mut Garbage) {
+    fn bury(&mut self, list: List, garbage: &mut Garbage) {
         if list.len() > LONG_LIST {
             self.graves.push(list);
         } else {
@@ -550,7 +554,7 @@ impl Store {
     /// Items of lists that were removed and are still here.
     #[cfg(test)]
     pub(super) fn graves(&self) -> usize {
-        self.graves.iter().map(|list| list.len()).sum()
+        self.graves.iter().map(List::len).sum()
     }
 
     /// Panics unless the invariants hold. For tests.

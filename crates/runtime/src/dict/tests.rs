@@ -211,7 +211,7 @@ fn a_store_evicts_thirty_times_and_then_gives_up() {
     assert_eq!(dict.len(), 170);
     let beyond = vec![0; dict.capacity() as usize];
     let mut tries = 0;
-    while dict.len() > 0 {
+    while !dict.is_empty() {
         let refused = dict.store(Mode::Set, b"large", Given::Bytes(&beyond), 0, 0, 1000);
         assert_eq!(refused, (Err(DictError::NoMemory), true));
         tries += 1;
