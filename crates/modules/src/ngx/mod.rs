@@ -3,14 +3,21 @@
 //! | file | what |
 //! |---|---|
 //! | `constants` | statuses, methods, log levels, results |
+//! | `semaphore` | what light threads wait for each other with |
+//! | `shared` | dictionaries that all workers share |
 //! | `thread` | light threads |
 //! | `timer` | functions that run later |
 //!
 //! **Invariant:** names, defaults and messages are those of lua-nginx-module 0.10; what differs is in COMPATIBILITY.md.
 
 mod constants;
+mod semaphore;
+mod shared;
 mod thread;
 mod timer;
+
+pub(crate) use semaphore::module as semaphore;
+pub(crate) use shared::{Key, Zone, millis};
 
 use rille_lua::{Lua, Result, Table, Value};
 use rille_runtime::vm::AppVm;
@@ -22,6 +29,7 @@ pub fn table(vm: &Rc<AppVm>) -> Result<Table> {
     let ngx = lua.create_table()?;
     constants::install(&ngx)?;
     ngx.raw_set("sleep", lua.globals().raw_get::<Value>("sleep")?)?;
+    ngx.raw_set("shared", shared::table(vm)?)?;
     ngx.raw_set("thread", thread::table(vm)?)?;
     ngx.raw_set("timer", timer::table(vm)?)?;
     Ok(ngx)

@@ -198,12 +198,18 @@ impl Dict {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn hash(&self, key: &[u8]) -> Result<u32, DictError> {
+    /// Whether these bytes can be a key.
+    pub fn check_key(key: &[u8]) -> Result<(), DictError> {
         match key.len() {
             0 => Err(DictError::EmptyKey),
-            1..=MAX_KEY => Ok(self.hasher.hash_one(key) as u32),
+            1..=MAX_KEY => Ok(()),
             _ => Err(DictError::KeyTooLong),
         }
+    }
+
+    fn hash(&self, key: &[u8]) -> Result<u32, DictError> {
+        Dict::check_key(key)?;
+        Ok(self.hasher.hash_one(key) as u32)
     }
 
     /// The value of a key, unless it has expired.
