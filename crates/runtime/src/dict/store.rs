@@ -115,7 +115,8 @@ impl Store {
         let entry = self.index.entry(self.index.find(hash, key)?);
         Some(match self.expires(entry) {
             0 => 0,
-            at => at.wrapping_sub(now) as i64,
+            at if at >= now => i64::try_from(at - now).unwrap_or(i64::MAX),
+            at => -i64::try_from(now - at).unwrap_or(i64::MAX),
         })
     }
 

@@ -124,6 +124,7 @@ fn a_value_expires_at_its_millisecond() {
     assert_eq!(dict.ttl(b"none", 1070), Err(DictError::NotFound));
     set(&dict, "far", NUMBER, u64::MAX, 1000);
     assert!(get(&dict, "far", 1 << 60).is_some());
+    assert_eq!(dict.ttl(b"far", 1000), Ok(i64::MAX));
 }
 
 #[test]
