@@ -1,4 +1,6 @@
 local d = ngx.shared.cache
+-- The other files of this app have used it too.
+d:flush_all() d:flush_expired()
 print(d:incr("n", 1))
 print(d:incr("n", 1, 10))
 print(d:incr("n", 2))

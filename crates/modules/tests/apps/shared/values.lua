@@ -1,5 +1,7 @@
 -- Values, flags, keys: what goes in comes out.
 local d = ngx.shared.cache
+-- The other files of this app have used it too.
+d:flush_all() d:flush_expired()
 print(type(ngx.shared), type(d), ngx.shared.none)
 print(d:set("s", "text"), d:get("s"))
 print(d:set("n", 12.5), d:get("n"))
