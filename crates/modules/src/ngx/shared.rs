@@ -20,6 +20,7 @@
 
 use rille_lua::{
     Error, FromLua, Lua, LuaString, MultiValue, Result, Table, UserData, UserDataRef, Value,
+    Variadic,
 };
 use rille_runtime::dict::{
     Amount, Dict, DictError, DictValue, Given, Item, Mode, Record, SharedBytes, Side, now_ms,
@@ -111,19 +112,25 @@ fn add_sweeps(lua: &Lua, methods: &Table) -> Result<()> {
 
 // ---- reading and writing ----
 
-fn get(lua: &Lua, (zone, key): (Value, Value)) -> Result<MultiValue> {
+/// The first result and the others: what has no others costs no list of them.
+type Results = (Value, Variadic<Value>);
+
+fn get(lua: &Lua, (zone, key): (Value, Value)) -> Result<Results> {
     let zone = borrow(&zone)?;
-    let Some(key) = Key::of(lua, key)? else {
-        return refuse(lua, "nil key");
+    let found = match Key::of(lua, key)? {
+        Some(key) => zone.0.get(&key.bytes(), now_ms()),
+        None => return Ok((Value::Nil, vec![text(lua, "nil key")?].into())),
     };
-    match zone.0.get(&key.bytes(), now_ms()) {
-        Ok(None) => Ok(one(Value::Nil)),
-        Ok(Some(record)) if record.flags == 0 => Ok(one(to_lua(lua, &record.value)?)),
-        Ok(Some(record)) => Ok(values([
-            to_lua(lua, &record.value)?,
-            Value::Integer(record.flags.into()),
-        ])),
-        Err(error) => refuse(lua, error),
+    match found {
+        Ok(None) => Ok((Value::Nil, Variadic::new())),
+        Ok(Some(record)) => {
+            let flags = match record.flags {
+                0 => Variadic::new(),
+                flags => vec![Value::Integer(flags.into())].into(),
+            };
+            Ok((to_lua(lua, &record.value)?, flags))
+        }
+        Err(error) => Ok((Value::Nil, vec![text(lua, error)?].into())),
     }
 }
 

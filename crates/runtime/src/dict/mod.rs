@@ -19,6 +19,7 @@
 mod entry;
 mod index;
 mod list;
+#[doc(hidden)]
 pub mod model;
 mod store;
 #[cfg(test)]
@@ -300,6 +301,8 @@ impl Dict {
     ) -> Result<usize, DictError> {
         let hash = self.hash(key)?;
         let mut garbage = Garbage::default();
+        // If it is refused, its bytes are freed when the lock is gone.
+        let _kept = item.clone();
         self.lock()
             .push(hash, key, side, item, now_ms, &mut garbage)
     }
