@@ -5,6 +5,8 @@
 //! | `aes` | `resty.aes` |
 //! | `digest` | `resty.md5`, `resty.sha1`, `resty.sha224` and so on |
 //! | `hmac` | `resty.hmac` |
+//! | `lock` | `resty.lock` |
+//! | `lrucache` | `resty.lrucache` and its `pureffi` |
 //! | `object` | what objects of these are |
 //! | `random` | `resty.random` |
 //! | `string` | `resty.string` |
@@ -12,6 +14,8 @@
 mod aes;
 mod digest;
 mod hmac;
+mod lock;
+mod lrucache;
 mod object;
 mod random;
 mod string;
@@ -33,4 +37,8 @@ pub(crate) const MODULES: &[(&str, Maker)] = &[
     ("resty.sha384", |lua| digest::module(lua, Algorithm::Sha384)),
     ("resty.sha512", |lua| digest::module(lua, Algorithm::Sha512)),
     ("resty.string", string::module),
+    ("ngx.semaphore", crate::ngx::semaphore),
+    ("resty.lock", lock::module),
+    ("resty.lrucache", lrucache::tables),
+    ("resty.lrucache.pureffi", lrucache::pureffi),
 ];
