@@ -15,7 +15,7 @@ use crate::modules::{self, json::Json};
 use crate::problem::Problem;
 use crate::route::FileId;
 use crate::scheduler::{Scheduler, Tenant};
-use rille_lua::{Function, Lua, LuaOptions, MultiValue, Profile, Result, Thread};
+use rille_lua::{Function, Lua, LuaOptions, MultiValue, Profile, Result, Table, Thread};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -56,6 +56,8 @@ pub struct Background {
     threads: Threads,
     budget: Budget,
     phase: &'static str,
+    ctx: RefCell<Option<Table>>,
+    exited: Cell<bool>,
 }
 
 impl Background {
@@ -63,6 +65,8 @@ impl Background {
     pub fn new(budget: Budget, phase: &'static str) -> Rc<Background> {
         Rc::new(Background {
             phase,
+            ctx: RefCell::default(),
+            exited: Cell::new(false),
             cpu: Cell::default(),
             threads: Threads::default(),
             budget,
@@ -70,7 +74,34 @@ impl Background {
     }
 }
 
+impl Background {
+    /// What its coroutines keep for each other (`ngx.ctx`).
+    pub fn ctx(&self, lua: &Lua) -> Result<Table> {
+        if let Some(ctx) = &*self.ctx.borrow() {
+            return Ok(ctx.clone());
+        }
+        let ctx = lua.create_table()?;
+        self.set_ctx(ctx.clone());
+        Ok(ctx)
+    }
+
+    /// Puts another table in its place.
+    pub fn set_ctx(&self, ctx: Table) {
+        *self.ctx.borrow_mut() = Some(ctx);
+    }
+
+    /// Ends all its coroutines: whoever asks for it waits for nothing from now on.
+    pub fn exit(&self) {
+        self.exited.set(true);
+        self.threads.wake_driver();
+    }
+}
+
 impl Context for Background {
+    fn has_exited(&self) -> bool {
+        self.exited.get()
+    }
+
     fn cpu(&self) -> &Cell<Duration> {
         &self.cpu
     }

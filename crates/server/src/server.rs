@@ -145,9 +145,11 @@ impl Server {
             drain: config.drain,
             problems: Vec::new(),
         };
+        let workers = listeners.len();
         for (number, listener) in listeners.into_iter().enumerate() {
             let setup = Setup {
                 number,
+                workers,
                 listener,
                 entries: entries.clone(),
                 hosts: hosts.clone(),
