@@ -1,0 +1,433 @@
+//! The parser of PCRE's syntax, in one pass with a stack of open groups of its own.
+//!
+//! Where versions of PCRE differ it does as PCRE 8 does, whose messages and offsets it has; of what came later it knows `(?n)`
+//! and `(?^)`. Not supported, and said so: recursion and subroutine calls, the verbs but `(*FAIL)`, callouts, `\X`, and `\C` with UTF-8.
+//!
+//! **Invariants:** at most [`MAX_PATTERN`] bytes and [`MAX_NESTING`] open parentheses; nothing recurses.
+
+mod bracket;
+mod escape;
+mod group;
+
+use super::ast::{
+    Around, Condition, Conditional, Kind, Look, MAX_DEPTH, Mode, Node, Pattern, UNLIMITED,
+};
+use super::class::{self, Class};
+use super::options::Options;
+use std::borrow::Cow;
+
+/// Bytes a pattern can have.
+pub(super) const MAX_PATTERN: usize = 64 << 10;
+/// Parentheses inside one another.
+const MAX_NESTING: usize = 250;
+/// The largest number in a quantifier.
+const MAX_REPEAT: u32 = 65_535;
+/// Groups that capture.
+const MAX_GROUPS: u32 = 65_535;
+
+/// What is wrong with a pattern, and where.
+#[derive(Debug)]
+pub(super) struct Bad {
+    pub message: Cow<'static, str>,
+    pub offset: usize,
+}
+
+type Parsed<T> = Result<T, Bad>;
+
+fn bad<T>(message: &'static str, offset: usize) -> Parsed<T> {
+    Err(Bad {
+        message: Cow::Borrowed(message),
+        offset,
+    })
+}
+
+const MISSING_PARENTHESIS: &str = "missing )";
+const NO_SUCH_GROUP: &str = "reference to non-existent subpattern";
+const NOTHING_TO_REPEAT: &str = "nothing to repeat";
+
+/// What `(?...)` changes.
+#[derive(Clone, Copy, Default)]
+struct Flags {
+    caseless: bool,
+    multi_line: bool,
+    dot_all: bool,
+    extended: bool,
+    ungreedy: bool,
+    duplicate_names: bool,
+    extra: bool,
+    no_captures: bool,
+}
+
+/// What kind of group is open.
+enum Opening {
+    Plain,
+    Capture(u32),
+    Atomic,
+    Around { behind: bool, negative: bool },
+    /// The condition is still to come if it is `None`.
+    Conditional(Option<Condition>),
+    /// `(?|`: the groups before it, and the most that an alternative came to.
+    Reset { before: u32, most: u32 },
+}
+
+struct Frame {
+    opening: Opening,
+    /// Those outside.
+    flags: Flags,
+    alternatives: Vec<Node>,
+    sequence: Vec<Node>,
+}
+
+impl Frame {
+    fn new(opening: Opening, flags: Flags) -> Frame {
+        Frame {
+            opening,
+            flags,
+            alternatives: Vec::new(),
+            sequence: Vec::new(),
+        }
+    }
+}
+
+/// The group that something refers to.
+enum Target {
+    Number(u32, usize),
+    Name(Box<[u8]>, usize),
+}
+
+struct Parser<'a> {
+    text: &'a [u8],
+    at: usize,
+    flags: Flags,
+    utf8: bool,
+    javascript: bool,
+    frames: Vec<Frame>,
+    /// The group whose parts are being read: the last of `frames`, or the pattern itself.
+    open: Frame,
+    /// Whether a quantifier may follow.
+    repeatable: bool,
+    quoting: bool,
+    groups: u32,
+    most_groups: u32,
+    names: Vec<(Box<[u8]>, u32)>,
+    targets: Vec<Target>,
+    needs_backtracking: bool,
+    minds_last_newline: bool,
+}
+
+/// Understands a pattern.
+pub(super) fn parse(text: &[u8], options: Options) -> Parsed<Pattern> {
+    if text.len() > MAX_PATTERN {
+        return bad("regular expression is too large", text.len());
+    }
+    let flags = Flags {
+        caseless: options.caseless,
+        multi_line: options.multi_line,
+        dot_all: options.dot_all,
+        extended: options.extended,
+        duplicate_names: options.duplicate_names,
+        ..Flags::default()
+    };
+    let mut parser = Parser {
+        text,
+        at: 0,
+        flags,
+        utf8: options.utf8,
+        javascript: options.javascript,
+        frames: Vec::new(),
+        open: Frame::new(Opening::Plain, flags),
+        repeatable: false,
+        quoting: false,
+        groups: 0,
+        most_groups: 0,
+        names: Vec::new(),
+        targets: Vec::new(),
+        needs_backtracking: false,
+        minds_last_newline: false,
+    };
+    parser.leading_verbs()?;
+    if parser.utf8
+        && let Err(error) = std::str::from_utf8(text)
+    {
+        return bad("invalid UTF-8 string", error.valid_up_to());
+    }
+    parser.items()?;
+    parser.finish()
+}
+
+impl Parser<'_> {
+    fn items(&mut self) -> Parsed<()> {
+        while let Some(c) = self.next_char() {
+            let start = self.at - self.length(c);
+            if self.quoting {
+                if c == u32::from(b'\\') && self.eat(b"E") {
+                    self.quoting = false;
+                } else {
+                    self.literal(c);
+                }
+                continue;
+            }
+            match u8::try_from(c).unwrap_or(b'a') {
+                b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r' if self.flags.extended => {}
+                b'#' if self.flags.extended => self.skip_line(),
+                b'\\' => self.escape_item()?,
+                b'[' => self.bracket_item(start)?,
+                b'(' => self.open_group(start)?,
+                b')' => self.close_group(start)?,
+                b'|' => self.next_alternative(),
+                b'^' if self.flags.multi_line => self.look(Look::LineStart),
+                b'^' => self.look(Look::Start),
+                b'$' if self.flags.multi_line => self.look(Look::LineEnd),
+                b'$' => self.look(Look::EndOrNewline),
+                b'.' if self.flags.dot_all => self.class(class::any(self.utf8)),
+                b'.' => self.class(class::of(self.utf8, class::NEWLINE, true)),
+                b'*' => self.quantifier(0, UNLIMITED, start)?,
+                b'+' => self.quantifier(1, UNLIMITED, start)?,
+                b'?' => self.quantifier(0, 1, start)?,
+                b'{' if self.is_counted() => self.counted()?,
+                b']' if self.javascript => {
+                    return bad(
+                        "] is an invalid data character in JavaScript compatibility mode",
+                        start,
+                    );
+                }
+                _ => self.literal(c),
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Parsed<Pattern> {
+        if !self.frames.is_empty() {
+            return bad(MISSING_PARENTHESIS, self.text.len());
+        }
+        self.next_alternative();
+        let root = Node::alternate(std::mem::take(&mut self.open.alternatives));
+        if root.depth > MAX_DEPTH {
+            return bad("parentheses are too deeply nested", self.text.len());
+        }
+        self.names.sort();
+        let references = self.resolve()?;
+        Ok(Pattern {
+            root,
+            groups: self.most_groups,
+            names: self.names,
+            references,
+            utf8: self.utf8,
+            needs_backtracking: self.needs_backtracking,
+            minds_last_newline: self.minds_last_newline,
+            unset_is_empty: self.javascript,
+        })
+    }
+
+    fn resolve(&self) -> Parsed<Vec<Vec<u32>>> {
+        let resolve = |target: &Target| match target {
+            Target::Number(number, _) if (1..=self.most_groups).contains(number) => {
+                Ok(vec![*number])
+            }
+            Target::Number(_, offset) => bad(NO_SUCH_GROUP, *offset),
+            Target::Name(name, offset) => {
+                let named = self.names.iter().filter(|(other, _)| other == name);
+                let numbers: Vec<u32> = named.map(|(_, number)| *number).collect();
+                if numbers.is_empty() {
+                    return bad(NO_SUCH_GROUP, *offset);
+                }
+                Ok(numbers)
+            }
+        };
+        // One that is wrong by its name is found before those by number.
+        let (named, numbered): (Vec<&Target>, Vec<&Target>) =
+            (self.targets.iter()).partition(|target| matches!(target, Target::Name(..)));
+        for target in named.into_iter().chain(numbered) {
+            resolve(target)?;
+        }
+        self.targets.iter().map(resolve).collect()
+    }
+
+    // ---- reading ----
+
+    fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    fn rest(&self) -> &[u8] {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn eat(&mut self, what: &[u8]) -> bool {
+        let there = self.rest().starts_with(what);
+        if there {
+            self.at += what.len();
+        }
+        there
+    }
+
+    /// The next character, or byte.
+    fn next_char(&mut self) -> Option<u32> {
+        let first = self.peek()?;
+        if !self.utf8 || first < 0x80 {
+            self.at += 1;
+            return Some(first.into());
+        }
+        let rest = self.rest();
+        let piece = rest.get(..rest.len().min(4))?;
+        let valid = match std::str::from_utf8(piece) {
+            Ok(text) => text,
+            Err(error) => std::str::from_utf8(piece.get(..error.valid_up_to())?).ok()?,
+        };
+        let c = valid.chars().next()?;
+        self.at += c.len_utf8();
+        Some(c.into())
+    }
+
+    fn length(&self, c: u32) -> usize {
+        match char::from_u32(c) {
+            Some(c) if self.utf8 => c.len_utf8(),
+            _ => 1,
+        }
+    }
+
+    fn skip_line(&mut self) {
+        while let Some(byte) = self.peek() {
+            self.at += 1;
+            if byte == b'\n' {
+                break;
+            }
+        }
+    }
+
+    /// A decimal number; `None` if there is no digit. Numbers too large stay too large.
+    fn number(&mut self) -> Option<u32> {
+        let mut number = None;
+        while let Some(digit @ b'0'..=b'9') = self.peek() {
+            self.at += 1;
+            let former = number.unwrap_or(0u32);
+            number = Some(former.saturating_mul(10).saturating_add((digit - b'0').into()));
+        }
+        number
+    }
+
+    // ---- parts ----
+
+    fn push(&mut self, node: Node) {
+        self.open.sequence.push(node);
+        self.repeatable = true;
+    }
+
+    fn literal(&mut self, c: u32) {
+        let node = self.char_node(c);
+        self.push(node);
+    }
+
+    fn char_node(&self, c: u32) -> Node {
+        if self.flags.caseless {
+            let class = class::folded(self.utf8, c);
+            if class.single().is_none() {
+                return Node::class(class);
+            }
+        }
+        Node::char(c)
+    }
+
+    fn class(&mut self, class: Class) {
+        self.push(Node::class(class));
+    }
+
+    fn look(&mut self, look: Look) {
+        match look {
+            Look::EndOrNewline | Look::LineStart => self.minds_last_newline = true,
+            Look::SearchStart => self.needs_backtracking = true,
+            _ => {}
+        }
+        self.push(Node::look(look));
+        self.repeatable = false;
+    }
+
+    fn next_alternative(&mut self) {
+        let sequence = std::mem::take(&mut self.open.sequence);
+        self.open.alternatives.push(Node::concat(sequence));
+        self.repeatable = false;
+        if let Opening::Reset { before, most } = &mut self.open.opening {
+            *most = self.groups.max(*most);
+            self.groups = *before;
+        }
+    }
+
+    // ---- quantifiers ----
+
+    /// Whether what follows a `{` makes it a quantifier.
+    fn is_counted(&self) -> bool {
+        let rest = self.rest();
+        let digits = |text: &[u8]| text.iter().take_while(|b| b.is_ascii_digit()).count();
+        let first = digits(rest);
+        let after = rest.get(first..).unwrap_or_default();
+        match after {
+            _ if first == 0 => false,
+            [b'}', ..] => true,
+            [b',', more @ ..] => more.get(digits(more)) == Some(&b'}'),
+            _ => false,
+        }
+    }
+
+    fn counted(&mut self) -> Parsed<()> {
+        let min = self.repeat_number()?;
+        let mut max = min;
+        if self.eat(b",") {
+            max = match self.peek() {
+                Some(b'}') => UNLIMITED,
+                _ => self.repeat_number()?,
+            };
+        }
+        if max < min {
+            return bad("numbers out of order in {} quantifier", self.at);
+        }
+        let end = self.at;
+        self.at += 1;
+        self.quantifier(min, max, end)
+    }
+
+    fn repeat_number(&mut self) -> Parsed<u32> {
+        let start = self.at;
+        let number = self.number().unwrap_or(0);
+        if number <= MAX_REPEAT {
+            return Ok(number);
+        }
+        let mut value = 0;
+        for (at, digit) in self.text.iter().enumerate().skip(start) {
+            value = value * 10 + u32::from(digit.saturating_sub(b'0'));
+            if value > MAX_REPEAT {
+                return bad("number too big in {} quantifier", at + 1);
+            }
+        }
+        bad("number too big in {} quantifier", self.at)
+    }
+
+    /// Repeats the last part; `end` is where the quantifier's last byte is.
+    fn quantifier(&mut self, min: u32, max: u32, end: usize) -> Parsed<()> {
+        let Some(node) = self.open.sequence.pop().filter(|_| self.repeatable) else {
+            return bad(NOTHING_TO_REPEAT, end);
+        };
+        let mode = match self.peek() {
+            Some(b'?') if self.flags.ungreedy => Mode::Greedy,
+            Some(b'?') => Mode::Lazy,
+            Some(b'+') => Mode::Possessive,
+            _ if self.flags.ungreedy => Mode::Lazy,
+            _ => Mode::Greedy,
+        };
+        if matches!(self.peek(), Some(b'?' | b'+')) {
+            self.at += 1;
+        }
+        let node = if matches!(node.kind, Kind::Around(_)) {
+            // More than once is as once.
+            Node::repeat(node, min.min(1), max.min(1), Mode::Greedy)
+        } else {
+            if mode == Mode::Possessive || (node.nullable && max > 1) {
+                self.needs_backtracking = true;
+            }
+            Node::repeat(node, min, max, mode)
+        };
+        self.push(node);
+        self.repeatable = false;
+        Ok(())
+    }
+}
