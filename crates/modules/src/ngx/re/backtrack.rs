@@ -189,7 +189,11 @@ impl Search {
             return rest.first().is_some_and(can_begin);
         }
         let some = (budget.saturating_mul(4)).min(rest.len() as u64) as usize;
-        let skipped = rest.get(..some).unwrap_or_default().iter().position(can_begin);
+        let skipped = rest
+            .get(..some)
+            .unwrap_or_default()
+            .iter()
+            .position(can_begin);
         let steps = skipped.unwrap_or(some);
         *budget = budget.saturating_sub(steps as u64 / 4);
         self.start += steps;
@@ -459,12 +463,7 @@ impl Attempt<'_> {
                     return true;
                 }
                 Entry::Greedy { pc, at, least } => {
-                    let at = previous(
-                        self.program.utf8,
-                        self.subject,
-                        at as usize,
-                        least as usize,
-                    );
+                    let at = previous(self.program.utf8, self.subject, at as usize, least as usize);
                     if at > least as usize {
                         let at = at as u32;
                         self.search.stack.push(Entry::Greedy { pc, at, least });
@@ -568,7 +567,9 @@ impl Attempt<'_> {
         let newline = |at: usize| self.subject.get(at) == Some(&b'\n');
         let after_newline = at.checked_sub(1).is_some_and(newline);
         let boundary = || {
-            let before = at.checked_sub(1).and_then(|before| self.subject.get(before));
+            let before = at
+                .checked_sub(1)
+                .and_then(|before| self.subject.get(before));
             is_word(before) != is_word(self.subject.get(at))
         };
         match look {

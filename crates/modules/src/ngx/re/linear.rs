@@ -90,7 +90,11 @@ impl Linear {
         let cache = cache.get_or_insert_with(|| self.regex.create_cache());
         slots.clear();
         slots.resize(places.len() * 2, None);
-        let anchored = if anchored { Anchored::Yes } else { Anchored::No };
+        let anchored = if anchored {
+            Anchored::Yes
+        } else {
+            Anchored::No
+        };
         let input = Input::new(subject)
             .span(at..subject.len())
             .anchored(anchored);

@@ -80,13 +80,22 @@ pub(super) fn table(vm: &Rc<AppVm>) -> Result<Table> {
         tools.raw_set(name, library.raw_get::<Value>(name)?)?;
     }
     let its = state.clone();
-    tools.raw_set("exec", lua.create_function(move |lua, args| its.exec(lua, args))?)?;
+    tools.raw_set(
+        "exec",
+        lua.create_function(move |lua, args| its.exec(lua, args))?,
+    )?;
     let its = state.clone();
-    tools.raw_set("search", lua.create_function(move |lua, args| its.search(lua, args))?)?;
+    tools.raw_set(
+        "search",
+        lua.create_function(move |lua, args| its.search(lua, args))?,
+    )?;
     let its = state.clone();
     let substitute = lua.create_function(move |lua, args| its.substitute(lua, args))?;
     tools.raw_set("substitute", substitute)?;
-    tools.raw_set("check", lua.create_function(move |lua, args| state.check(lua, args))?)?;
+    tools.raw_set(
+        "check",
+        lua.create_function(move |lua, args| state.check(lua, args))?,
+    )?;
     let (functions, module): (Table, Table) = lua
         .load(PRELUDE)
         .set_name("=[rille]")
@@ -466,7 +475,9 @@ impl Substitution<'_> {
         self.template.expand(self.subject, places, &mut self.out);
         let steps = (length + between.len()) / 16 + self.template.parts() + 4;
         self.budget = self.budget.saturating_sub(steps as u64);
-        progress.next = self.compiled.next(self.subject, progress.next, (start, end));
+        progress.next = self
+            .compiled
+            .next(self.subject, progress.next, (start, end));
         progress.copied = progress.copied.max(end);
         progress.count += 1;
         Ok(())

@@ -99,6 +99,11 @@ fn answers_are_those_of_pcre() {
         Ok(path) => check_corpus(&std::fs::read_to_string(path).unwrap()),
         Err(_) => check_corpus(CORPUS),
     };
-    assert!(wrong.is_empty(), "{} of {count} are wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {count} are wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
     assert!(count > 0);
 }

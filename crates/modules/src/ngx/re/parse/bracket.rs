@@ -144,7 +144,11 @@ impl Parser<'_> {
             Escape::Special(b'E') => Ok(None),
             Escape::Special(b'b') => Ok(Some(Part::Char(8))),
             Escape::Special(letter) if self.flags.extra => Err(Bad {
-                message: format!("invalid escape sequence in character class: \\{}", char::from(letter)).into(),
+                message: format!(
+                    "invalid escape sequence in character class: \\{}",
+                    char::from(letter)
+                )
+                .into(),
                 offset: self.at - 1,
             }),
             Escape::Special(letter) => Ok(Some(Part::Char(letter.into()))),
@@ -155,7 +159,10 @@ impl Parser<'_> {
         if kind != b':' {
             return bad("POSIX collating elements are not supported", open);
         }
-        let mut name = self.text.get(open + 2..open + length - 2).unwrap_or_default();
+        let mut name = self
+            .text
+            .get(open + 2..open + length - 2)
+            .unwrap_or_default();
         let negated = name.first() == Some(&b'^');
         let at = open + 2 + usize::from(negated);
         if negated {
@@ -201,9 +208,14 @@ impl Parser<'_> {
         }
         let mut set = Builder::new(self.utf8);
         loop {
+            let start = self.at;
             match self.member(&mut set)? {
                 None => {}
-                Some(Part::Set) => return bad("invalid range in character class", self.at - 1),
+                Some(Part::Set) => {
+                    let posix = self.text.get(start) == Some(&b'[');
+                    let offset = if posix { start } else { self.at - 1 };
+                    return bad("invalid range in character class", offset);
+                }
                 Some(Part::Char(high)) if high < low => {
                     return bad("range out of order in character class", self.at - 1);
                 }

@@ -48,10 +48,7 @@ impl Parser<'_> {
                 self.needs_backtracking = true;
                 let both = vec![Node::char(13), Node::char(10)];
                 let any = Node::class(class::of(self.utf8, class::VERTICAL, false));
-                self.push(Node::atomic(Node::alternate(vec![
-                    Node::concat(both),
-                    any,
-                ])));
+                self.push(Node::atomic(Node::alternate(vec![Node::concat(both), any])));
             }
             b'N' => self.class(class::of(self.utf8, class::NEWLINE, true)),
             b'C' if !self.utf8 => self.class(class::any(false)),
@@ -89,9 +86,7 @@ impl Parser<'_> {
             return bad("recursion and subroutine calls are not supported", self.at);
         }
         let braced = self.eat(b"{");
-        if braced
-            && !matches!(self.peek(), Some(b'-' | b'+' | b'0'..=b'9'))
-        {
+        if braced && !matches!(self.peek(), Some(b'-' | b'+' | b'0'..=b'9')) {
             return self.named_reference(b"}");
         }
         let negative = self.eat(b"-");
@@ -105,7 +100,9 @@ impl Parser<'_> {
             return bad("a numbered reference must not be zero", self.at);
         }
         let number = match negative {
-            true if number > self.groups => return bad(NO_SUCH_GROUP, self.at),
+            true if number > self.groups => {
+                return bad(NO_SUCH_GROUP, self.at - usize::from(braced));
+            }
             true => self.groups + 1 - number,
             false => number,
         };
@@ -145,7 +142,9 @@ impl Parser<'_> {
                 self.octal(3)
             }
             b'1'..=b'9' => self.digits(in_class),
-            b'u' if self.javascript => Ok(Escape::Char(self.exactly_hexadecimal(4).unwrap_or(c.into()))),
+            b'u' if self.javascript => Ok(Escape::Char(
+                self.exactly_hexadecimal(4).unwrap_or(c.into()),
+            )),
             b'U' if self.javascript => Ok(Escape::Char(c.into())),
             b'N' if !in_class && self.peek() == Some(b'{') && !self.is_counted_after_brace() => {
                 bad(NO_PERL, start)

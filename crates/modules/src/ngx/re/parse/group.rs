@@ -334,7 +334,13 @@ impl Parser<'_> {
             Some(name) => {
                 let verb = name.split(|byte| *byte == b':').next().unwrap_or_default();
                 let known = [
-                    &b"ACCEPT"[..], b"COMMIT", b"PRUNE", b"SKIP", b"THEN", b"MARK", b"",
+                    &b"ACCEPT"[..],
+                    b"COMMIT",
+                    b"PRUNE",
+                    b"SKIP",
+                    b"THEN",
+                    b"MARK",
+                    b"",
                 ];
                 let end = self.at + 1 + name.iter().take_while(|b| b.is_ascii_alphabetic()).count();
                 if known.contains(&verb) && !name.is_empty() {
@@ -351,7 +357,7 @@ impl Parser<'_> {
         let Some(outer) = self.frames.pop() else {
             return bad("unmatched parentheses", end);
         };
-        self.next_alternative();
+        self.next_alternative(end);
         let Frame {
             opening,
             flags,
@@ -375,9 +381,6 @@ impl Parser<'_> {
             }
             Opening::Around { behind, negative } => {
                 self.needs_backtracking = true;
-                if behind && alternatives.iter().any(|node| node.fixed.is_none()) {
-                    return bad("lookbehind assertion is not fixed length", end);
-                }
                 let node = Node::alternate(alternatives);
                 let around = Around {
                     node,

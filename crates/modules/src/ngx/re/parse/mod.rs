@@ -63,11 +63,17 @@ enum Opening {
     Plain,
     Capture(u32),
     Atomic,
-    Around { behind: bool, negative: bool },
+    Around {
+        behind: bool,
+        negative: bool,
+    },
     /// The condition is still to come if it is `None`.
     Conditional(Option<Condition>),
     /// `(?|`: the groups before it, and the most that an alternative came to.
-    Reset { before: u32, most: u32 },
+    Reset {
+        before: u32,
+        most: u32,
+    },
 }
 
 struct Frame {
@@ -113,6 +119,8 @@ struct Parser<'a> {
     targets: Vec<Target>,
     needs_backtracking: bool,
     minds_last_newline: bool,
+    /// Where the first alternative of a lookbehind ends that has no length. PCRE says so last.
+    not_fixed: Option<usize>,
 }
 
 /// Understands a pattern.
@@ -144,6 +152,7 @@ pub(super) fn parse(text: &[u8], options: Options) -> Parsed<Pattern> {
         targets: Vec::new(),
         needs_backtracking: false,
         minds_last_newline: false,
+        not_fixed: None,
     };
     parser.leading_verbs()?;
     if parser.utf8
@@ -174,7 +183,7 @@ impl Parser<'_> {
                 b'[' => self.bracket_item(start)?,
                 b'(' => self.open_group(start)?,
                 b')' => self.close_group(start)?,
-                b'|' => self.next_alternative(),
+                b'|' => self.next_alternative(start),
                 b'^' if self.flags.multi_line => self.look(Look::LineStart),
                 b'^' => self.look(Look::Start),
                 b'$' if self.flags.multi_line => self.look(Look::LineEnd),
@@ -201,7 +210,7 @@ impl Parser<'_> {
         if !self.frames.is_empty() {
             return bad(MISSING_PARENTHESIS, self.text.len());
         }
-        self.next_alternative();
+        self.next_alternative(self.text.len());
         let root = Node::alternate(std::mem::take(&mut self.open.alternatives));
         if root.depth > MAX_DEPTH {
             return bad("parentheses are too deeply nested", self.text.len());
@@ -220,6 +229,7 @@ impl Parser<'_> {
         })
     }
 
+    /// The groups that are referred to. A name that is not there is an error before a lookbehind without a length, and a number after.
     fn resolve(&self) -> Parsed<Vec<Vec<u32>>> {
         let resolve = |target: &Target| match target {
             Target::Number(number, _) if (1..=self.most_groups).contains(number) => {
@@ -235,11 +245,13 @@ impl Parser<'_> {
                 Ok(numbers)
             }
         };
-        // One that is wrong by its name is found before those by number.
-        let (named, numbered): (Vec<&Target>, Vec<&Target>) =
-            (self.targets.iter()).partition(|target| matches!(target, Target::Name(..)));
-        for target in named.into_iter().chain(numbered) {
-            resolve(target)?;
+        for target in &self.targets {
+            if let Target::Name(..) = target {
+                resolve(target)?;
+            }
+        }
+        if let Some(end) = self.not_fixed {
+            return bad("lookbehind assertion is not fixed length", end);
         }
         self.targets.iter().map(resolve).collect()
     }
@@ -296,13 +308,28 @@ impl Parser<'_> {
         }
     }
 
+    /// In extended mode: what means nothing.
+    fn skip_space(&mut self) {
+        while self.flags.extended {
+            match self.peek() {
+                Some(b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r') => self.at += 1,
+                Some(b'#') => self.skip_line(),
+                _ => break,
+            }
+        }
+    }
+
     /// A decimal number; `None` if there is no digit. Numbers too large stay too large.
     fn number(&mut self) -> Option<u32> {
         let mut number = None;
         while let Some(digit @ b'0'..=b'9') = self.peek() {
             self.at += 1;
             let former = number.unwrap_or(0u32);
-            number = Some(former.saturating_mul(10).saturating_add((digit - b'0').into()));
+            number = Some(
+                former
+                    .saturating_mul(10)
+                    .saturating_add((digit - b'0').into()),
+            );
         }
         number
     }
@@ -343,9 +370,14 @@ impl Parser<'_> {
         self.repeatable = false;
     }
 
-    fn next_alternative(&mut self) {
-        let sequence = std::mem::take(&mut self.open.sequence);
-        self.open.alternatives.push(Node::concat(sequence));
+    /// The alternative that is read ends at `end`.
+    fn next_alternative(&mut self, end: usize) {
+        let node = Node::concat(std::mem::take(&mut self.open.sequence));
+        let behind = matches!(self.open.opening, Opening::Around { behind: true, .. });
+        if behind && node.fixed.is_none() && self.not_fixed.is_none() {
+            self.not_fixed = Some(end);
+        }
+        self.open.alternatives.push(node);
         self.repeatable = false;
         if let Opening::Reset { before, most } = &mut self.open.opening {
             *most = self.groups.max(*most);
@@ -404,9 +436,11 @@ impl Parser<'_> {
 
     /// Repeats the last part; `end` is where the quantifier's last byte is.
     fn quantifier(&mut self, min: u32, max: u32, end: usize) -> Parsed<()> {
-        let Some(node) = self.open.sequence.pop().filter(|_| self.repeatable) else {
+        if !self.repeatable {
             return bad(NOTHING_TO_REPEAT, end);
-        };
+        }
+        let node = self.open.sequence.pop().unwrap_or_else(Node::empty);
+        self.skip_space();
         let mode = match self.peek() {
             Some(b'?') if self.flags.ungreedy => Mode::Greedy,
             Some(b'?') => Mode::Lazy,
