@@ -5,6 +5,7 @@
 //! class.
 
 use super::class::Class;
+use std::rc::Rc;
 
 /// Levels of a tree: 250 parentheses in one another, as in PCRE, each with an alternative, a sequence and a quantifier.
 pub(super) const MAX_DEPTH: u16 = 1100;
@@ -27,7 +28,7 @@ pub(super) enum Kind {
     Fail,
     /// A code point, or a byte.
     Char(u32),
-    Class(Class),
+    Class(Rc<Class>),
     Look(Look),
     /// `\K`
     Keep,
@@ -119,6 +120,8 @@ pub(super) struct Pattern {
     pub needs_backtracking: bool,
     /// Has a `$`, `\Z` or multi-line `^`: a newline at the end of the subject is special.
     pub minds_last_newline: bool,
+    /// Ranges of all classes, each as often as it is there.
+    pub class_ranges: usize,
     /// A back reference to a group that has not matched matches the empty text.
     pub unset_is_empty: bool,
 }
@@ -145,7 +148,8 @@ impl Node {
         Node::new(Kind::Char(c), false, Some(1), 0)
     }
 
-    pub fn class(class: Class) -> Node {
+    pub fn class(class: impl Into<Rc<Class>>) -> Node {
+        let class = class.into();
         Node::new(Kind::Class(class), false, Some(1), 0)
     }
 

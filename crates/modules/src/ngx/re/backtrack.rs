@@ -16,8 +16,8 @@ use super::program::{Inst, KEEP, Program, group_register};
 
 /// Steps of an attempt at one place, as PCRE's default.
 pub(super) const MATCH_LIMIT: u64 = 10_000_000;
-/// Entries of the stack: 16 MiB.
-pub(super) const MAX_STACK: usize = 1 << 20;
+/// Entries of the stack: 8 MiB.
+pub(super) const MAX_STACK: usize = 1 << 19;
 /// A register that is not set.
 const UNSET: u32 = u32::MAX;
 
@@ -43,6 +43,15 @@ pub(super) enum Outcome {
     Paused,
 }
 
+/// A run of characters of a set, up to a place.
+#[derive(Clone, Copy)]
+struct RunSoFar {
+    at: usize,
+    count: u32,
+    /// The least it can be cut back to.
+    least: usize,
+}
+
 /// A search that is under way.
 pub(super) struct Search {
     stack: Vec<Entry>,
@@ -58,6 +67,8 @@ pub(super) struct Search {
     best: Option<usize>,
     /// Whether an attempt is under way.
     trying: bool,
+    /// How far a long run has come that was interrupted.
+    run: Option<RunSoFar>,
     steps: u64,
 }
 
@@ -75,6 +86,7 @@ impl Search {
             longest,
             best: None,
             trying: false,
+            run: None,
             steps: 0,
         }
     }
@@ -92,6 +104,7 @@ impl Search {
             longest: false,
             best: None,
             trying: false,
+            run: None,
             steps: 0,
         }
     }
@@ -138,6 +151,7 @@ impl Search {
                 if *budget == 0 {
                     return Outcome::Paused;
                 }
+                *budget = budget.saturating_sub(self.registers.len() as u64 / 16);
                 self.begin();
             }
             let before = *budget;
@@ -173,6 +187,7 @@ impl Search {
         self.registers.fill(UNSET);
         self.at = self.start;
         self.pc = 0;
+        self.run = None;
         self.steps = 0;
     }
 
@@ -524,26 +539,39 @@ impl Attempt<'_> {
 
     fn run_of(&mut self, set: u32, min: u32, max: u32, mode: Mode) -> bool {
         let start = self.search.at;
-        let (mut at, mut count) = (start, 0);
+        let mut run = self.search.run.take().unwrap_or(RunSoFar {
+            at: start,
+            count: 0,
+            least: start,
+        });
         let wanted = if mode == Mode::Lazy { min } else { max };
-        let mut least = start;
-        while count < wanted {
-            if count == min {
-                least = at;
+        let begun = run.at;
+        let pause = begun.saturating_add((*self.budget as usize).saturating_mul(4));
+        while run.count < wanted {
+            if run.count == min {
+                run.least = run.at;
             }
-            match self.member(set, at) {
-                Some(length) => at += length,
+            if run.at >= pause {
+                // The same instruction goes on with it.
+                self.search.run = Some(run);
+                self.search.pc -= 1;
+                *self.budget = 0;
+                return true;
+            }
+            match self.member(set, run.at) {
+                Some(length) => run.at += length,
                 None => break,
             }
-            count += 1;
+            run.count += 1;
         }
-        self.count((at - start) / 4);
-        if count < min {
+        self.count((run.at - begun) / 4);
+        if run.count < min {
             return false;
         }
-        if count == min {
-            least = at;
+        if run.count == min {
+            run.least = run.at;
         }
+        let (at, least) = (run.at, run.least);
         self.search.at = at;
         let pc = self.search.pc as u32;
         match mode {
@@ -605,8 +633,9 @@ impl Attempt<'_> {
     }
 
     /// Where the first group of a reference that has matched is.
-    fn group(&self, reference: u32) -> Option<(usize, usize)> {
+    fn group(&mut self, reference: u32) -> Option<(usize, usize)> {
         let groups = self.program.references.get(reference as usize)?;
+        *self.budget = self.budget.saturating_sub(groups.len() as u64 / 16);
         groups.iter().find_map(|group| {
             let first = group_register(*group);
             match (self.search.register(first), self.search.register(first + 1)) {

@@ -61,6 +61,8 @@ pub(super) fn largest(utf8: bool) -> u32 {
 pub(super) struct Builder {
     utf8: bool,
     ranges: Vec<(u32, u32)>,
+    /// Those to which what differs by case only is still to be added.
+    caseless: Vec<(u32, u32)>,
 }
 
 impl Builder {
@@ -68,6 +70,7 @@ impl Builder {
         Builder {
             utf8,
             ranges: Vec::new(),
+            caseless: Vec::new(),
         }
     }
 
@@ -77,20 +80,20 @@ impl Builder {
 
     /// A range and, with `caseless`, what differs from its members by case only.
     pub fn add_folded(&mut self, low: u32, high: u32, caseless: bool) {
-        if !caseless {
-            return self.add(low, high);
+        if caseless {
+            self.caseless.push((low, high));
+        } else {
+            self.add(low, high);
         }
-        match finish(self.utf8, &[(low, high)]) {
-            Class::Bytes(mut class) => {
-                class.case_fold_simple();
-                self.add_class(&Class::Bytes(class));
-            }
-            Class::Chars(mut class) => {
-                // It cannot fail: the tables are built in.
-                let _ = class.try_case_fold_simple();
-                self.add_class(&Class::Chars(class));
-            }
-        }
+    }
+
+    /// About how much work it is to finish it: the time is linear in the ranges, and in the characters of those that are folded.
+    pub fn work(&self) -> usize {
+        let folded = self.caseless.iter().map(|(low, high)| match high {
+            ..=0x7f => 1,
+            _ => 2 + (high - low) as usize / 8,
+        });
+        self.ranges.len() + folded.sum::<usize>()
     }
 
     pub fn add_all(&mut self, ranges: Ranges, negated: bool) {
@@ -107,7 +110,12 @@ impl Builder {
         class.for_each(|low, high| self.ranges.push((low, high)));
     }
 
-    pub fn finish(self, negated: bool) -> Class {
+    pub fn finish(mut self, negated: bool) -> Class {
+        if !self.caseless.is_empty() {
+            let mut class = finish(self.utf8, &self.caseless);
+            class.fold();
+            self.add_class(&class);
+        }
         let mut class = finish(self.utf8, &self.ranges);
         if negated {
             class.negate();
@@ -193,6 +201,24 @@ impl Class {
         match self {
             Class::Bytes(class) => class.negate(),
             Class::Chars(class) => class.negate(),
+        }
+    }
+
+    fn fold(&mut self) {
+        match self {
+            Class::Bytes(class) => class.case_fold_simple(),
+            // It cannot fail: the tables are built in.
+            Class::Chars(class) => {
+                let _ = class.try_case_fold_simple();
+            }
+        }
+    }
+
+    /// How many ranges it has.
+    pub fn ranges(&self) -> usize {
+        match self {
+            Class::Bytes(class) => class.ranges().len(),
+            Class::Chars(class) => class.ranges().len(),
         }
     }
 

@@ -1,10 +1,10 @@
 //! A compiled pattern: which engine a search takes, and what it finds.
 //!
-//! **Invariant:** what one call of [`Compiled::search`] does is bounded: by the states of the linear engine times the bytes of the
-//! subject, or by the budget of the other one, which pauses when it is used up.
+//! **Invariant:** what one call of [`Compiled::search`] does is bounded: by what the linear engine does at once, or by the
+//! budget of the other one, which pauses when it is used up.
 
 use super::backtrack::{Outcome, Search, character_length};
-use super::linear::Linear;
+use super::linear::{Linear, Searched};
 use super::options::Options;
 use super::parse;
 use super::program::Program;
@@ -83,6 +83,13 @@ impl Compiled {
         self
     }
 
+    /// The same with the linear engine's way of searching long subjects.
+    #[cfg(test)]
+    pub fn as_if_long(mut self) -> Compiled {
+        self.linear = self.linear.map(Linear::always_long);
+        self
+    }
+
     #[cfg(test)]
     pub fn is_linear(&self) -> bool {
         self.linear.is_some()
@@ -121,8 +128,10 @@ impl Compiled {
         if self.options.longest && self.program.has_back_references {
             return Found::Failed(UNSUITED_TO_LONGEST);
         }
-        if let Some(linear) = self.linear_for(subject, from) {
-            return self.search_linear(linear, subject, from, budget, places);
+        if let Some(linear) = self.linear_for(subject)
+            && let Some(found) = self.search_linear(linear, subject, from, budget, places)
+        {
+            return found;
         }
         let Options {
             anchored, longest, ..
@@ -131,13 +140,13 @@ impl Compiled {
         self.resume(search, subject, budget, places)
     }
 
-    /// The linear engine, if it does this search.
-    fn linear_for(&self, subject: &[u8], from: usize) -> Option<&Linear> {
-        let linear = self.linear.as_ref()?;
+    /// The linear engine, if it is right for this subject.
+    fn linear_for(&self, subject: &[u8]) -> Option<&Linear> {
         let special = self.minds_last_newline && subject.last() == Some(&b'\n');
-        (!special && linear.is_quick(subject.len() - from)).then_some(linear)
+        self.linear.as_ref().filter(|_| !special)
     }
 
+    /// `None` if it would take too long.
     fn search_linear(
         &self,
         linear: &Linear,
@@ -145,15 +154,19 @@ impl Compiled {
         from: usize,
         budget: &mut u64,
         places: &mut Vec<Place>,
-    ) -> Found {
+    ) -> Option<Found> {
         places.resize(self.groups + 1, None);
-        let found = linear.search(subject, from, self.options.anchored, places);
+        let searched = linear.search(subject, from, self.options.anchored, places);
         let end = match places.first() {
             Some(Some((_, end))) => *end,
             _ => subject.len(),
         };
-        *budget = budget.saturating_sub((end.saturating_sub(from) / 16) as u64 + 8);
-        if found { Found::Yes } else { Found::No }
+        *budget = budget.saturating_sub((end.saturating_sub(from) / 8) as u64 + 8);
+        match searched {
+            Searched::Found => Some(Found::Yes),
+            Searched::NotFound => Some(Found::No),
+            Searched::TooMuch => None,
+        }
     }
 
     /// Goes on with a search of the same subject.

@@ -5,6 +5,8 @@
 
 use super::ast::{Around, Condition, Kind, Look, Mode, Node, Pattern, UNLIMITED};
 use super::class::{Class, Set};
+use std::collections::HashMap;
+use std::rc::Rc;
 
 /// An instruction. Places in the program are indices.
 #[derive(Clone, Copy)]
@@ -93,6 +95,8 @@ pub(super) fn group_register(group: u32) -> u32 {
 struct Builder<'a> {
     program: Program,
     pattern: &'a Pattern,
+    /// The sets of classes that are shared.
+    known: HashMap<*const Class, u32>,
 }
 
 impl Program {
@@ -111,7 +115,11 @@ impl Program {
             first: consumes.then_some(first),
             has_back_references: false,
         };
-        let mut builder = Builder { program, pattern };
+        let mut builder = Builder {
+            program,
+            pattern,
+            known: HashMap::new(),
+        };
         builder.node(&pattern.root);
         builder.emit(Inst::Match);
         builder.program
@@ -151,6 +159,16 @@ impl Builder<'_> {
         first
     }
 
+    fn shared_set(&mut self, class: &Rc<Class>) -> u32 {
+        let address = Rc::as_ptr(class);
+        if let Some(known) = self.known.get(&address) {
+            return *known;
+        }
+        let set = self.set(class);
+        self.known.insert(address, set);
+        set
+    }
+
     fn set(&mut self, class: &Class) -> u32 {
         let set = Set::new(class);
         let sets = &mut self.program.sets;
@@ -185,7 +203,7 @@ impl Builder<'_> {
             }
             Kind::Char(c) => self.char(*c),
             Kind::Class(class) => {
-                let set = self.set(class);
+                let set = self.shared_set(class);
                 self.emit(Inst::Set(set));
             }
             Kind::Look(look) => {
@@ -248,8 +266,7 @@ impl Builder<'_> {
         if max == 0 {
             return;
         }
-        if let Some(class) = self.one_character(node) {
-            let set = self.set(&class);
+        if let Some(set) = self.one_character(node) {
             self.emit(Inst::Run {
                 set,
                 min,
@@ -275,14 +292,14 @@ impl Builder<'_> {
         }
     }
 
-    /// What matches one character only, as a class.
-    fn one_character(&self, node: &Node) -> Option<Class> {
+    /// The set of what matches one character only.
+    fn one_character(&mut self, node: &Node) -> Option<u32> {
         match &node.kind {
-            Kind::Class(class) => Some(class.clone()),
+            Kind::Class(class) => Some(self.shared_set(class)),
             Kind::Char(c) => {
                 let mut class = super::class::Builder::new(self.pattern.utf8);
                 class.add(*c, *c);
-                Some(class.finish(false))
+                Some(self.set(&class.finish(false)))
             }
             _ => None,
         }

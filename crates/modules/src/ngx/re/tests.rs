@@ -3,7 +3,6 @@
 //! `corpus.txt` has a case a line, by tabs: options, place to begin at, pattern, subject, answer. The answers are those of PCRE 8.39,
 //! and where something matched or not, of PCRE2 10.42 as well: cases on which they differ are not in it. Both engines must give them.
 
-use super::backtrack::MATCH_LIMIT;
 use super::compiled::{Compiled, Found, Place};
 use super::options::Options;
 use super::{fuzz_compile, parse};
@@ -61,17 +60,18 @@ fn shown((found, places): (Found, Vec<Place>)) -> String {
     }
 }
 
-/// The answers of both engines.
-fn answers(letters: &str, from: usize, pattern: &[u8], subject: &[u8]) -> [String; 2] {
+/// The answers of both engines, of the linear one in both of its ways.
+fn answers(letters: &str, from: usize, pattern: &[u8], subject: &[u8]) -> [String; 3] {
     let options = Options::parse(letters.replace('-', "").as_bytes()).unwrap();
     if let Err(bad) = parse::parse(pattern, options) {
         let answer = format!("error {} @{}", bad.message, bad.offset);
-        return [answer.clone(), answer];
+        return [answer.clone(), answer.clone(), answer];
     }
     let compile = || Compiled::new(pattern, options).unwrap_or_else(|_| unreachable!());
     let either = shown(search_all(&compile(), subject, from));
     let other = shown(search_all(&compile().only_backtracking(), subject, from));
-    [either, other]
+    let long = shown(search_all(&compile().as_if_long(), subject, from));
+    [either, other, long]
 }
 
 fn check_corpus(corpus: &str) -> (usize, Vec<String>) {
@@ -86,7 +86,7 @@ fn check_corpus(corpus: &str) -> (usize, Vec<String>) {
         count += 1;
         let from = from.parse().unwrap();
         let given = answers(letters, from, &unescape(pattern), &unescape(subject));
-        if given != [answer, answer] {
+        if given != [answer; 3] {
             wrong.push(format!("line {number}: {line}: got {given:?}"));
         }
     }
@@ -106,4 +106,83 @@ fn answers_are_those_of_pcre() {
         wrong.join("\n")
     );
     assert!(count > 0);
+}
+
+/// What one call costs on long subjects; to be run by hand.
+#[test]
+#[ignore = "a measurement"]
+fn the_longest_call() {
+    let mut random = 1u64;
+    let mut noise = |letters: &[u8], n: usize| -> Vec<u8> {
+        (0..n)
+            .map(|_| {
+                random = random
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                letters[(random >> 33) as usize % letters.len()]
+            })
+            .collect()
+    };
+    let subjects = [
+        ("ab", noise(b"ab", 1 << 20)),
+        ("a", vec![b'a'; 1 << 20]),
+        ("words", noise(b"abcdefgh  \n", 1 << 20)),
+    ];
+    let patterns = [
+        "[ab]*a[ab]{10}c",
+        "[ab]*a[ab]{20}c",
+        "(?:[ab]*a[ab]{12}|b)*c",
+        "(a|b|ab|ba)*c",
+        "(a+a+)+b",
+        "x",
+        "[^a-z]x",
+        "(\\w+) (\\w+) x",
+        "\\bq\\b",
+        "(.*?,){3}x",
+        "(?=[^x]*x)(a)\\1",
+        "(a+)\\1x",
+        "(?:a|b)*+c",
+        "(?<!b)(?:(a)|b){5,}c",
+        "a.*b.*c.*d$",
+        "(([ab])*a([ab]){10})c",
+        "(a*)(a*)(a*)(a*)(a*)(a*)b",
+        "((((a|b)*)c)*)d",
+    ];
+    for pattern in patterns {
+        for (name, subject) in &subjects {
+            let begun = std::time::Instant::now();
+            let options = Options::parse(b"").unwrap();
+            let Ok(compiled) = Compiled::new(pattern.as_bytes(), options) else {
+                unreachable!()
+            };
+            let compiling = begun.elapsed();
+            let mut places = Vec::new();
+            let mut longest = std::time::Duration::ZERO;
+            let begun = std::time::Instant::now();
+            let mut calls = 1;
+            let mut budget = super::SLICE;
+            let mut found = compiled.search(subject, 0, false, &mut budget, &mut places);
+            longest = longest.max(begun.elapsed());
+            while let Found::Paused(search) = found {
+                if begun.elapsed().as_secs() > 5 {
+                    found = Found::Failed(0);
+                    break;
+                }
+                let slice = std::time::Instant::now();
+                budget = super::SLICE;
+                found = compiled.resume(search, subject, &mut budget, &mut places);
+                longest = longest.max(slice.elapsed());
+                calls += 1;
+            }
+            println!(
+                "{pattern:28} {name:6} linear {:5} compiled in {compiling:8.1?}, {calls:6} calls in {:9.1?}, longest {longest:9.1?} {}, {} KiB",
+                compiled.is_linear(),
+                begun.elapsed(),
+                shown((found, places))
+                    .get(..20.min(usize::MAX))
+                    .unwrap_or("-"),
+                compiled.size() >> 10
+            );
+        }
+    }
 }

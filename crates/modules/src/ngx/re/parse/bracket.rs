@@ -95,6 +95,7 @@ impl Parser<'_> {
         let mut first = true;
         loop {
             if !self.quoting && !first && self.eat(b"]") {
+                self.class_work(class.work())?;
                 return Ok(class.finish(negated));
             }
             let Some(part) = self.member(&mut class)? else {

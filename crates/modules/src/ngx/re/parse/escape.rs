@@ -5,7 +5,7 @@ use super::*;
 /// What an escape sequence is, in a class or outside.
 pub(super) enum Escape {
     Char(u32),
-    Class(Class),
+    Class(Rc<Class>),
     /// What is different in a class and outside: the letter.
     Special(u8),
 }
@@ -14,6 +14,9 @@ const NO_PERL: &str = "PCRE does not support \\L, \\l, \\N{name}, \\U, or \\u";
 const TOO_LARGE: &str = "character value in \\x{} or \\o{} is too large";
 const BAD_G: &str =
     "\\g is not followed by a braced, angle-bracketed, or quoted name/number or by a plain number";
+
+/// What a look-up of a property counts as.
+const PROPERTY_WORK: usize = 1000;
 
 impl Parser<'_> {
     /// After a backslash, outside of a class.
@@ -73,8 +76,8 @@ impl Parser<'_> {
             // The digits of a reference are still to be read.
             _ => {
                 let number = self.number().unwrap_or(0);
-                let target = Target::Number(number, self.text.len());
-                self.back_reference(target);
+                let end = self.text.len();
+                self.back_reference(Target::Number(number), end);
             }
         }
         Ok(())
@@ -106,8 +109,8 @@ impl Parser<'_> {
             true => self.groups + 1 - number,
             false => number,
         };
-        let target = Target::Number(number, self.text.len());
-        self.back_reference(target);
+        let end = self.text.len();
+        self.back_reference(Target::Number(number), end);
         Ok(())
     }
 
@@ -120,7 +123,7 @@ impl Parser<'_> {
         let Ok(c @ ..=0x7f) = u8::try_from(c) else {
             return Ok(Escape::Char(c));
         };
-        let set = |ranges, negated| Ok(Escape::Class(class::of(self.utf8, ranges, negated)));
+        let set = |ranges, negated| Ok(Escape::Class(class::of(self.utf8, ranges, negated).into()));
         match c {
             b'd' | b'D' => set(class::DIGIT, c == b'D'),
             b's' | b'S' => set(class::SPACE, c == b'S'),
@@ -310,9 +313,15 @@ impl Parser<'_> {
         } else {
             char::from(first).to_string()
         };
-        match class::property(self.utf8, &name, negated) {
-            Some(class) => Ok(Escape::Class(class)),
-            None => bad("unknown property name after \\P or \\p", self.at - 1),
+        if let Some(class) = self.properties.get(&(name.clone(), negated)) {
+            return Ok(Escape::Class(class.clone()));
         }
+        self.class_work(PROPERTY_WORK)?;
+        let Some(class) = class::property(self.utf8, &name, negated) else {
+            return bad("unknown property name after \\P or \\p", self.at - 1);
+        };
+        let class = Rc::new(class);
+        self.properties.insert((name, negated), class.clone());
+        Ok(Escape::Class(class))
     }
 }

@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// Named groups.
+const MAX_NAMES: usize = 10_000;
+
 impl Parser<'_> {
     /// What may stand at the very beginning: `(*UTF8)` and the like.
     pub(super) fn leading_verbs(&mut self) -> Parsed<()> {
@@ -197,26 +200,27 @@ impl Parser<'_> {
     fn named_group(&mut self, end: u8) -> Parsed<()> {
         let name = self.name(&[end])?;
         let number = self.groups + 1;
-        let mut known = false;
-        for (other, its) in &self.names {
-            if *other == name {
-                if *its == number {
-                    known = true;
-                } else if !self.flags.duplicate_names {
-                    return bad("two named subpatterns have the same name", self.at);
-                }
-            } else if *its == number {
+        match self.name_of.get(&number) {
+            Some(other) if *other == name => {
+                self.at += 1;
+                return self.open_capture();
+            }
+            Some(_) => {
                 return bad(
                     "different names for subpatterns of the same number are not allowed",
                     self.at,
                 );
             }
+            None => {}
         }
-        if !known {
-            if self.names.len() >= 10_000 {
-                return bad("too many named subpatterns (maximum 10000)", self.at);
-            }
-            self.names.push((name, number));
+        let numbers = self.names.entry(name.clone()).or_default();
+        if !numbers.is_empty() && !self.flags.duplicate_names {
+            return bad("two named subpatterns have the same name", self.at);
+        }
+        numbers.push(number);
+        self.name_of.insert(number, name);
+        if self.name_of.len() > MAX_NAMES {
+            return bad("too many named subpatterns (maximum 10000)", self.at);
         }
         self.at += 1;
         self.open_capture()
@@ -240,19 +244,24 @@ impl Parser<'_> {
     /// After the `(?P=` or `\k<` of a reference.
     pub(super) fn named_reference(&mut self, end: &[u8]) -> Parsed<()> {
         let name = self.name(end)?;
-        let target = Target::Name(name, self.at);
+        let at = self.at;
         self.at += end.len();
-        self.back_reference(target);
+        self.back_reference(Target::Name(name), at);
         Ok(())
     }
 
-    pub(super) fn target(&mut self, target: Target) -> usize {
-        self.targets.push(target);
-        self.targets.len() - 1
+    /// Where in the references a target is, which was first mentioned at `offset`.
+    fn target(&mut self, target: Target, offset: usize) -> usize {
+        let next = self.targets.len();
+        let id = *self.target_ids.entry(target.clone()).or_insert(next);
+        if id == next {
+            self.targets.push((target, offset));
+        }
+        id
     }
 
-    pub(super) fn back_reference(&mut self, target: Target) {
-        let reference = self.target(target);
+    pub(super) fn back_reference(&mut self, target: Target, offset: usize) {
+        let reference = self.target(target, offset);
         self.needs_backtracking = true;
         self.push(Node::back_reference(reference, self.flags.caseless));
     }
@@ -292,8 +301,10 @@ impl Parser<'_> {
                 Some(_) => self.groups.saturating_add(number),
                 None => number,
             };
-            let target = Target::Number(number, self.at + 1);
-            return Ok(Condition::Group(self.target(target)));
+            let offset = self.at + 1;
+            return Ok(Condition::Group(
+                self.target(Target::Number(number), offset),
+            ));
         }
         let name = match self.peek() {
             Some(b'<') => {
@@ -313,11 +324,11 @@ impl Parser<'_> {
             }
             _ => self.name(b")")?,
         };
-        if *name == *b"DEFINE" && !self.names.iter().any(|(other, _)| *other == name) {
+        if *name == *b"DEFINE" && !self.names.contains_key(&name) {
             return Ok(Condition::Never);
         }
-        let target = Target::Name(name, self.at + 1);
-        Ok(Condition::Group(self.target(target)))
+        let offset = self.at + 1;
+        Ok(Condition::Group(self.target(Target::Name(name), offset)))
     }
 
     fn verb(&mut self) -> Parsed<()> {

@@ -15,6 +15,8 @@ use super::ast::{
 use super::class::{self, Class};
 use super::options::Options;
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::rc::Rc;
 
 /// Bytes a pattern can have.
 pub(super) const MAX_PATTERN: usize = 64 << 10;
@@ -24,6 +26,9 @@ const MAX_NESTING: usize = 250;
 const MAX_REPEAT: u32 = 65_535;
 /// Groups that capture.
 const MAX_GROUPS: u32 = 65_535;
+
+/// What the classes of a pattern may be, in ranges, before it is too large.
+const MAX_CLASS_WORK: usize = 500_000;
 
 /// What is wrong with a pattern, and where.
 #[derive(Debug)]
@@ -96,9 +101,10 @@ impl Frame {
 }
 
 /// The group that something refers to.
+#[derive(Clone, PartialEq, Eq, Hash)]
 enum Target {
-    Number(u32, usize),
-    Name(Box<[u8]>, usize),
+    Number(u32),
+    Name(Box<[u8]>),
 }
 
 struct Parser<'a> {
@@ -115,8 +121,15 @@ struct Parser<'a> {
     quoting: bool,
     groups: u32,
     most_groups: u32,
-    names: Vec<(Box<[u8]>, u32)>,
-    targets: Vec<Target>,
+    /// The groups of a name, and the name of a group.
+    names: HashMap<Box<[u8]>, Vec<u32>>,
+    name_of: HashMap<u32, Box<[u8]>>,
+    /// What is referred to, each once, with where it was first.
+    targets: Vec<(Target, usize)>,
+    target_ids: HashMap<Target, usize>,
+    properties: HashMap<(String, bool), Rc<Class>>,
+    class_work: usize,
+    class_ranges: usize,
     needs_backtracking: bool,
     minds_last_newline: bool,
     /// Where the first alternative of a lookbehind ends that has no length. PCRE says so last.
@@ -148,8 +161,13 @@ pub(super) fn parse(text: &[u8], options: Options) -> Parsed<Pattern> {
         quoting: false,
         groups: 0,
         most_groups: 0,
-        names: Vec::new(),
+        names: HashMap::new(),
+        name_of: HashMap::new(),
         targets: Vec::new(),
+        target_ids: HashMap::new(),
+        properties: HashMap::new(),
+        class_work: 0,
+        class_ranges: 0,
         needs_backtracking: false,
         minds_last_newline: false,
         not_fixed: None,
@@ -215,45 +233,49 @@ impl Parser<'_> {
         if root.depth > MAX_DEPTH {
             return bad("parentheses are too deeply nested", self.text.len());
         }
-        self.names.sort();
         let references = self.resolve()?;
+        let mut names: Vec<(Box<[u8]>, u32)> = (self.name_of.into_iter())
+            .map(|(number, name)| (name, number))
+            .collect();
+        names.sort();
         Ok(Pattern {
             root,
             groups: self.most_groups,
-            names: self.names,
+            names,
             references,
             utf8: self.utf8,
             needs_backtracking: self.needs_backtracking,
             minds_last_newline: self.minds_last_newline,
+            class_ranges: self.class_ranges,
             unset_is_empty: self.javascript,
         })
     }
 
     /// The groups that are referred to. A name that is not there is an error before a lookbehind without a length, and a number after.
     fn resolve(&self) -> Parsed<Vec<Vec<u32>>> {
-        let resolve = |target: &Target| match target {
-            Target::Number(number, _) if (1..=self.most_groups).contains(number) => {
-                Ok(vec![*number])
-            }
-            Target::Number(_, offset) => bad(NO_SUCH_GROUP, *offset),
-            Target::Name(name, offset) => {
-                let named = self.names.iter().filter(|(other, _)| other == name);
-                let numbers: Vec<u32> = named.map(|(_, number)| *number).collect();
-                if numbers.is_empty() {
-                    return bad(NO_SUCH_GROUP, *offset);
+        let mut references = Vec::new();
+        let mut no_number = None;
+        for (target, offset) in &self.targets {
+            references.push(match target {
+                Target::Name(name) => match self.names.get(name) {
+                    Some(numbers) => numbers.clone(),
+                    None => return bad(NO_SUCH_GROUP, *offset),
+                },
+                Target::Number(number) => {
+                    if !(1..=self.most_groups).contains(number) {
+                        no_number = no_number.or(Some(*offset));
+                    }
+                    vec![*number]
                 }
-                Ok(numbers)
-            }
-        };
-        for target in &self.targets {
-            if let Target::Name(..) = target {
-                resolve(target)?;
-            }
+            });
         }
         if let Some(end) = self.not_fixed {
             return bad("lookbehind assertion is not fixed length", end);
         }
-        self.targets.iter().map(resolve).collect()
+        match no_number {
+            Some(offset) => bad(NO_SUCH_GROUP, offset),
+            None => Ok(references),
+        }
     }
 
     // ---- reading ----
@@ -356,8 +378,19 @@ impl Parser<'_> {
         Node::char(c)
     }
 
-    fn class(&mut self, class: Class) {
+    fn class(&mut self, class: impl Into<Rc<Class>>) {
+        let class = class.into();
+        self.class_ranges = self.class_ranges.saturating_add(class.ranges());
         self.push(Node::class(class));
+    }
+
+    /// Counts work on classes.
+    fn class_work(&mut self, work: usize) -> Parsed<()> {
+        self.class_work = self.class_work.saturating_add(work);
+        if self.class_work > MAX_CLASS_WORK {
+            return bad("regular expression is too large", self.at);
+        }
+        Ok(())
     }
 
     fn look(&mut self, look: Look) {
