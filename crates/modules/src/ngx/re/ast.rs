@@ -94,7 +94,8 @@ pub(super) struct Around {
 pub(super) struct Conditional {
     pub condition: Condition,
     pub yes: Node,
-    pub no: Node,
+    /// Empty if there is none.
+    pub no: Option<Node>,
 }
 
 pub(super) enum Condition {
@@ -238,14 +239,19 @@ impl Node {
     }
 
     pub fn conditional(conditional: Conditional) -> Node {
-        let (yes, no) = (&conditional.yes, &conditional.no);
-        let nullable = yes.nullable || no.nullable;
-        let fixed = yes.fixed.filter(|_| yes.fixed == no.fixed);
+        let yes = &conditional.yes;
+        // What PCRE takes for the length where the other branch is missing is that of the one.
+        let (no_nullable, no_fixed, no_depth) = match &conditional.no {
+            Some(no) => (no.nullable, no.fixed, no.depth),
+            None => (true, yes.fixed, 0),
+        };
+        let nullable = yes.nullable || no_nullable;
+        let fixed = yes.fixed.filter(|_| yes.fixed == no_fixed);
         let condition = match &conditional.condition {
             Condition::Around(around) => around.node.depth,
             Condition::Group(_) | Condition::Never => 0,
         };
-        let below = yes.depth.max(no.depth).max(condition);
+        let below = yes.depth.max(no_depth).max(condition);
         Node::new(
             Kind::Conditional(Box::new(conditional)),
             nullable,

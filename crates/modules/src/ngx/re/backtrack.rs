@@ -11,11 +11,12 @@
 //! The stack has at most [`MAX_STACK`] entries; an attempt at one place takes at most [`MATCH_LIMIT`] steps. Nothing here depends
 //! on the subject being the same, or UTF-8, from one `run` to the next.
 
-use super::ast::{Look, Mode};
+use super::ast::{Look, Mode, UNLIMITED};
 use super::program::{Inst, KEEP, Program, group_register};
+use super::text::{character_length, decode, previous, same_but_case};
 
-/// Steps of an attempt at one place, as PCRE's default.
-pub(super) const MATCH_LIMIT: u64 = 10_000_000;
+/// Steps of an attempt at one place: some five are what PCRE counts as one, of which its default is 10 million.
+pub(super) const MATCH_LIMIT: u64 = 50_000_000;
 /// Entries of the stack: 8 MiB.
 pub(super) const MAX_STACK: usize = 1 << 19;
 /// A register that is not set.
@@ -40,8 +41,14 @@ pub(super) enum Outcome {
     Matched,
     NoMatch,
     LimitReached,
+    /// Something that there is not when the longest match is looked for, with PCRE's number.
+    Unsuited(i32),
     Paused,
 }
+
+/// PCRE's numbers for a back reference and for a condition.
+const UNSUITED_REFERENCE: i32 = -16;
+const UNSUITED_CONDITION: i32 = -17;
 
 /// A run of characters of a set, up to a place.
 #[derive(Clone, Copy)]
@@ -278,49 +285,6 @@ impl Search {
     }
 }
 
-/// The length of the character at a place, at least 1.
-pub(super) fn character_length(utf8: bool, subject: &[u8], at: usize) -> usize {
-    if !utf8 {
-        return 1;
-    }
-    decode(subject, at).map_or(1, |(_, length)| length)
-}
-
-/// The character at a place and its length. A byte that begins none is one of its own, above all characters.
-fn decode(subject: &[u8], at: usize) -> Option<(u32, usize)> {
-    let rest = subject.get(at..)?;
-    let first = *rest.first()?;
-    if first < 0x80 {
-        return Some((first.into(), 1));
-    }
-    let length = match first {
-        0xc2..=0xdf => 2,
-        0xe0..=0xef => 3,
-        0xf0..=0xf4 => 4,
-        _ => 0,
-    };
-    let c = rest
-        .get(..length)
-        .and_then(|bytes| std::str::from_utf8(bytes).ok())
-        .and_then(|text| text.chars().next());
-    match c {
-        Some(c) => Some((c.into(), length)),
-        None => Some((0x11_0000 + u32::from(first), 1)),
-    }
-}
-
-/// The place of the character before a place, not before `least`.
-fn previous(utf8: bool, subject: &[u8], at: usize, least: usize) -> usize {
-    let mut before = at.saturating_sub(1);
-    if utf8 {
-        let limit = at.saturating_sub(4).max(least);
-        while before > limit && subject.get(before).is_some_and(|byte| byte & 0xc0 == 0x80) {
-            before -= 1;
-        }
-    }
-    before.max(least)
-}
-
 fn is_word(byte: Option<&u8>) -> bool {
     byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
 }
@@ -349,6 +313,13 @@ impl Attempt<'_> {
                 }
                 let at = self.search.at;
                 self.search.best = Some(self.search.best.map_or(at, |best| best.max(at)));
+            }
+            if self.search.longest {
+                match inst {
+                    Inst::BackReference { .. } => return Outcome::Unsuited(UNSUITED_REFERENCE),
+                    Inst::UnlessGroup(..) => return Outcome::Unsuited(UNSUITED_CONDITION),
+                    _ => {}
+                }
             }
             self.search.pc += 1;
             let goes_on = !matches!(inst, Inst::Match) && self.step(inst);
@@ -703,8 +674,8 @@ impl Attempt<'_> {
             }
             _ => {
                 let is_empty = search.register(its.register + 1) as usize == search.at;
-                // An iteration that took nothing is the last.
-                let next = if is_empty && count >= its.min {
+                // An iteration that took nothing is the last, where there is no other end.
+                let next = if is_empty && count >= its.min && its.max == UNLIMITED {
                     its.exit
                 } else {
                     its.head
@@ -713,30 +684,5 @@ impl Attempt<'_> {
             }
         }
         true
-    }
-}
-
-/// The length of what begins `rest` and is `text` but for case.
-fn same_but_case(text: &[u8], rest: &[u8]) -> Option<usize> {
-    let (mut of_text, mut of_rest) = (0, 0);
-    while let Some((wanted, length)) = decode(text, of_text) {
-        let (found, its) = decode(rest, of_rest)?;
-        if wanted != found && fold(wanted) != fold(found) {
-            return None;
-        }
-        of_text += length;
-        of_rest += its;
-    }
-    Some(of_rest)
-}
-
-fn fold(c: u32) -> u32 {
-    let Some(c) = char::from_u32(c) else {
-        return c;
-    };
-    let mut lower = c.to_lowercase();
-    match (lower.next(), lower.next()) {
-        (Some(lower), None) => lower.into(),
-        _ => c.into(),
     }
 }

@@ -3,11 +3,12 @@
 //! **Invariant:** what one call of [`Compiled::search`] does is bounded: by what the linear engine does at once, or by the
 //! budget of the other one, which pauses when it is used up.
 
-use super::backtrack::{Outcome, Search, character_length};
+use super::backtrack::{Outcome, Search};
 use super::linear::{Linear, Searched};
 use super::options::Options;
 use super::parse;
 use super::program::Program;
+use super::text::character_length;
 
 /// Where something was found, from 0 on, the end not in it.
 pub(super) type Place = Option<(usize, usize)>;
@@ -18,8 +19,6 @@ pub(super) const MATCH_LIMIT_REACHED: i32 = -8;
 pub(super) const BAD_UTF8: i32 = -10;
 /// A place in the middle of a character.
 pub(super) const BAD_UTF8_OFFSET: i32 = -11;
-/// A back reference when the longest match is looked for.
-pub(super) const UNSUITED_TO_LONGEST: i32 = -16;
 /// A place behind the end.
 pub(super) const BAD_OFFSET: i32 = -24;
 
@@ -125,9 +124,6 @@ impl Compiled {
                 return Found::Failed(BAD_UTF8_OFFSET);
             }
         }
-        if self.options.longest && self.program.has_back_references {
-            return Found::Failed(UNSUITED_TO_LONGEST);
-        }
         if let Some(linear) = self.linear_for(subject)
             && let Some(found) = self.search_linear(linear, subject, from, budget, places)
         {
@@ -184,6 +180,7 @@ impl Compiled {
                 Found::Yes
             }
             Outcome::NoMatch => Found::No,
+            Outcome::Unsuited(code) => Found::Failed(code),
             Outcome::LimitReached => Found::Failed(MATCH_LIMIT_REACHED),
             Outcome::Paused => Found::Paused(search),
         }

@@ -1,6 +1,6 @@
 //! The linear engine: what has an equal in `regex_automata` runs there, in time linear in the subject.
 //!
-//! Not here: back references, lookaround, atomic groups, `\K`, `\G`, conditions, groups of the same number, and repeated parts that can match nothing
+//! Not here: back references, lookaround, atomic groups, `\K`, `\G`, conditions, groups of the same number, and parts that can match nothing repeated without end
 //! (whose iterations PCRE counts differently). `$` and multi-line `^` are those of `regex_automata`, which do not mind a newline at the
 //! end: with such a subject the other engine is taken.
 //!

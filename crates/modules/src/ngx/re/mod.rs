@@ -11,7 +11,7 @@
 //! | file | what |
 //! |---|---|
 //! | `options`, `parse/`, `class`, `ast` | a pattern, understood |
-//! | `linear`, `program`, `backtrack` | the two engines |
+//! | `linear`, `program`, `backtrack`, `text` | the two engines |
 //! | `compiled` | a compiled pattern: which engine a search takes |
 //! | `cache` | those of a VM |
 //! | `template` | replacement templates |
@@ -33,6 +33,7 @@ mod program;
 mod template;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use backtrack::Search;
 use cache::Cache;

@@ -81,7 +81,6 @@ pub(super) struct Program {
     pub anchored: bool,
     /// The bytes a match can begin with; `None` if it can be empty.
     pub first: Option<[u64; 4]>,
-    pub has_back_references: bool,
 }
 
 /// Registers come in this order: where `\K` was; for each group from 1 on, where it began and ended last and where it was opened.
@@ -113,7 +112,6 @@ impl Program {
             unset_is_empty: pattern.unset_is_empty,
             anchored: is_anchored(&pattern.root),
             first: consumes.then_some(first),
-            has_back_references: false,
         };
         let mut builder = Builder {
             program,
@@ -231,14 +229,14 @@ impl Builder<'_> {
                 reference,
                 caseless,
             } => {
-                self.program.has_back_references = true;
                 self.emit(Inst::BackReference {
                     reference: *reference as u32,
                     caseless: *caseless,
                 });
             }
             Kind::Conditional(conditional) => {
-                self.condition(&conditional.condition, &conditional.yes, &conditional.no);
+                let no = conditional.no.as_ref();
+                self.condition(&conditional.condition, &conditional.yes, no);
             }
         }
     }
@@ -395,9 +393,13 @@ impl Builder<'_> {
         self.patch(split, Inst::Split(after));
     }
 
-    fn condition(&mut self, condition: &Condition, yes: &Node, no: &Node) {
+    fn condition(&mut self, condition: &Condition, yes: &Node, no: Option<&Node>) {
         match condition {
-            Condition::Never => self.node(no),
+            Condition::Never => {
+                if let Some(no) = no {
+                    self.node(no);
+                }
+            }
             Condition::Group(reference) => {
                 let test = self.emit(Inst::Fail);
                 let other = self.both(yes, no);
@@ -424,11 +426,13 @@ impl Builder<'_> {
     }
 
     /// The one and, where the result says, the other.
-    fn both(&mut self, yes: &Node, no: &Node) -> u32 {
+    fn both(&mut self, yes: &Node, no: Option<&Node>) -> u32 {
         self.node(yes);
         let jump = self.emit(Inst::Fail);
         let other = self.here();
-        self.node(no);
+        if let Some(no) = no {
+            self.node(no);
+        }
         let end = self.here();
         self.patch(jump, Inst::Jump(end));
         other
@@ -458,7 +462,9 @@ fn first_bytes(node: &Node, utf8: bool, first: &mut [u64; 4]) -> bool {
         Kind::BackReference { .. } => *first = [u64::MAX; 4],
         Kind::Conditional(conditional) => {
             first_bytes(&conditional.yes, utf8, first);
-            first_bytes(&conditional.no, utf8, first);
+            if let Some(no) = &conditional.no {
+                first_bytes(no, utf8, first);
+            }
         }
         Kind::Empty
         | Kind::Fail

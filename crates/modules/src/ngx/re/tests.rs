@@ -1,8 +1,10 @@
 //! Patterns against PCRE's own answers, and against limits.
 //!
 //! `corpus.txt` has a case a line, by tabs: options, place to begin at, pattern, subject, answer. The answers are those of PCRE 8.39,
-//! and where something matched or not, of PCRE2 10.42 as well: cases on which they differ are not in it. Both engines must give them.
+//! and where something matched or not, of PCRE2 10.42 as well: cases on which they differ are not in it, nor is what is not supported.
+//! Both engines must give them. `RILLE_RE_CORPUS` names another file to be checked in its place.
 
+use super::backtrack::MATCH_LIMIT;
 use super::compiled::{Compiled, Found, Place};
 use super::options::Options;
 use super::{fuzz_compile, parse};
@@ -106,6 +108,274 @@ fn answers_are_those_of_pcre() {
         wrong.join("\n")
     );
     assert!(count > 0);
+}
+
+#[test]
+fn what_is_not_supported_is_said() {
+    let check = |letters: &str, pattern: &str, expected: &str| {
+        let options = Options::parse(letters.as_bytes()).unwrap();
+        let error = Compiled::new(pattern.as_bytes(), options).err().unwrap();
+        let error = String::from_utf8_lossy(&error).into_owned();
+        assert_eq!(error, format!("pcre_compile() failed: {expected}"));
+    };
+    let recursion = "recursion and subroutine calls are not supported in ";
+    check("", "(?R)", &format!("{recursion}\"(?R)\" at \")\""));
+    check("", "a(?1)", &format!("{recursion}\"a(?1)\" at \")\""));
+    check("", "a(?-1)", &format!("{recursion}\"a(?-1)\" at \"-1)\""));
+    check("", "(?&n)", &format!("{recursion}\"(?&n)\" at \"n)\""));
+    check("", "(?P>n)", &format!("{recursion}\"(?P>n)\" at \">n)\""));
+    check("", "\\g<1>", &format!("{recursion}\"\\g<1>\" at \"<1>\""));
+    check(
+        "",
+        "(?(R)a)",
+        &format!("{recursion}\"(?(R)a)\" at \"R)a)\""),
+    );
+    check(
+        "",
+        "(?C1)",
+        "callouts are not supported in \"(?C1)\" at \"1)\"",
+    );
+    check("", "\\X", "\\X is not supported in \"\\X\" at \"X\"");
+    check(
+        "u",
+        "\\C",
+        "\\C is not supported in UTF-8 mode in \"\\C\" at \"C\"",
+    );
+    let verbs = "backtracking control verbs are not supported in ";
+    check("", "(*COMMIT)", &format!("{verbs}\"(*COMMIT)\" at \")\""));
+    check(
+        "",
+        "(*UCP)a",
+        "(*UCP) is not supported in \"(*UCP)a\" at \"(*UCP)a\"",
+    );
+}
+
+fn compile(letters: &str, pattern: &str) -> Result<Compiled, String> {
+    let options = Options::parse(letters.as_bytes()).unwrap();
+    Compiled::new(pattern.as_bytes(), options)
+        .map_err(|error| String::from_utf8_lossy(&error).into_owned())
+}
+
+#[test]
+fn patterns_have_limits() {
+    let fails = |pattern: &str, why: &str| {
+        let error = compile("u", pattern).err().unwrap();
+        assert!(error.contains(why), "{error}");
+    };
+    assert!(compile("", &"a".repeat(parse::MAX_PATTERN)).is_ok());
+    fails(
+        &"a".repeat(parse::MAX_PATTERN + 1),
+        "regular expression is too large",
+    );
+    let nested = |n: usize| "(?:a|(?=".repeat(n / 2) + "b" + &")+)?".repeat(n / 2);
+    assert!(compile("", &nested(250)).is_ok());
+    fails(&nested(252), "parentheses are too deeply nested");
+    fails(&"a|[^\\pL]".repeat(2000), "regular expression is too large");
+    fails("a{65536}", "number too big in {} quantifier");
+    let names: String = (0..7000).map(|n| format!("(?<n{n}>)")).collect();
+    let named = compile("", &names).err().unwrap_or_default();
+    assert!(named.contains("too large") || named.is_empty());
+    // Larger than the linear engine may be: the other one counts.
+    for pattern in ["(?:a{1000}b){1000}", "\\pL{500}", "(?:(?:a{9}){9}){9}{2}x"] {
+        if let Ok(compiled) = compile("u", pattern) {
+            assert!(
+                !compiled.is_linear() && compiled.size() < 64 << 10,
+                "{pattern}"
+            );
+        }
+    }
+    // Many classes that are the same are one.
+    let same = compile("u", &"\\pL".repeat(20_000)).unwrap();
+    assert!(!same.is_linear() && same.size() < 1 << 20);
+}
+
+#[test]
+fn an_attempt_has_limits() {
+    // Too many steps.
+    let compiled = compile("", "^(a+)+\\1?$").unwrap();
+    let subject = [&[b'a'; 40][..], b"b"].concat();
+    let mut places = Vec::new();
+    let mut slices = 0;
+    let mut budget = 1 << 16;
+    let mut found = compiled.search(&subject, 0, false, &mut budget, &mut places);
+    while let Found::Paused(search) = found {
+        budget = 1 << 16;
+        slices += 1;
+        found = compiled.resume(search, &subject, &mut budget, &mut places);
+    }
+    assert_eq!(shown((found, places)), "fail -8");
+    assert!(slices as u64 >= MATCH_LIMIT >> 16);
+    // Too much to go back to.
+    let compiled = compile("", "(?:(a)|b)*\\1c").unwrap();
+    let found = search_all(&compiled, &vec![b'a'; 1 << 20], 0);
+    assert_eq!(shown(found), "fail -8");
+}
+
+#[test]
+fn the_linear_engine_does_not_backtrack() {
+    for pattern in ["^(a+)+$", "(a|aa)+$", "(x+x+)+y", "(.*)*.*=.*"] {
+        let Ok(compiled) = compile("", pattern) else {
+            unreachable!()
+        };
+        let subject = [&[b'a'; 4000][..], b"b"].concat();
+        let mut budget = 1000;
+        let found = compiled.search(&subject, 0, false, &mut budget, &mut Vec::new());
+        if compiled.is_linear() {
+            assert!(matches!(found, Found::No), "{pattern}");
+        }
+    }
+    assert!(compile("", "^(a+)+$").unwrap().is_linear());
+    assert!(!compile("", "(a*)*b").unwrap().is_linear());
+}
+
+#[test]
+fn subjects_that_are_not_utf8() {
+    let check = |letters: &str, from, pattern: &[u8], subject: &[u8], expected: &str| {
+        assert_eq!(answers(letters, from, pattern, subject), [expected; 3]);
+    };
+    check("u", 0, b".", b"\xff", "fail -10");
+    check("u", 0, b".", b"a\xc3", "fail -10");
+    check("u", 1, b".", "é".as_bytes(), "fail -11");
+    check("u", 3, b".", "é".as_bytes(), "fail -24");
+    check("U", 0, b"a", b"\xffa\xff", "1,2");
+    check("U", 0, b"(a)\\1", b"\xffaa\xff", "1,3 1,2");
+    check("U", 0, b"(?<=b)a", b"\x80b\xffba\xff", "4,5");
+}
+
+/// A generator of numbers that is the same everywhere.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) as usize) % n
+    }
+
+    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+        from[self.below(from.len())]
+    }
+}
+
+const PIECES: &[&str] = &[
+    "a",
+    "b",
+    "c",
+    "é",
+    "\u{10ffff}",
+    "(",
+    "(",
+    ")",
+    ")",
+    "(?:",
+    "(?>",
+    "(?=",
+    "(?!",
+    "(?<=",
+    "(?<!",
+    "(?<n>",
+    "(?'m'",
+    "(?P<k>",
+    "(?|",
+    "(?i)",
+    "(?^x",
+    "(?x)",
+    "(?(1)",
+    "(?(<n>)",
+    "(?(?=a)",
+    "(?(DEFINE)",
+    "|",
+    "|",
+    "*",
+    "+",
+    "?",
+    "*?",
+    "++",
+    "{2}",
+    "{0,3}",
+    "{2,}",
+    "{65535}",
+    "{0}",
+    "[",
+    "]",
+    "[^",
+    "[a-z]",
+    "[[:alpha:]]",
+    "[:",
+    "-",
+    "\\",
+    "\\Q",
+    "\\E",
+    "\\1",
+    "\\2",
+    "\\g{-1}",
+    "\\k<n>",
+    "\\d",
+    "\\W",
+    "\\b",
+    "\\K",
+    "\\G",
+    "\\R",
+    "\\A",
+    "\\Z",
+    "^",
+    "$",
+    ".",
+    "\\x{",
+    "\\x41",
+    "\\p{L}",
+    "\\PN",
+    "\\c",
+    "\\o{7}",
+    "\\0",
+    "\\777",
+    "#",
+    " ",
+    "\n",
+    "(*F)",
+    "(*UTF8)",
+    "(?#",
+    ")",
+    "\0",
+    "{",
+    "}",
+    ",",
+    "\\N",
+    "\\h",
+];
+
+#[test]
+fn whatever_the_pattern_nothing_panics() {
+    let mut random = Random(42);
+    let mut good = 0;
+    for _ in 0..30_000 {
+        let mut pattern = Vec::new();
+        for _ in 0..random.below(12) + 1 {
+            match random.below(40) {
+                0 => pattern.push(random.below(256) as u8),
+                _ => pattern.extend_from_slice(random.pick(PIECES).as_bytes()),
+            }
+        }
+        let letters = [
+            random.pick(&["", "u", "U", "i", "iu"]),
+            random.pick(&["", "x", "m", "s", "D", "J", "a", "d"]),
+        ]
+        .concat();
+        let subject: Vec<u8> = (0..random.below(30))
+            .flat_map(|_| {
+                random
+                    .pick(&["a", "b", "c", "é", "\n", "\u{ff}", "A", "1"])
+                    .bytes()
+            })
+            .collect();
+        let cut = random.below(subject.len() + 1);
+        good += usize::from(compile(&letters, &String::from_utf8_lossy(&pattern)).is_ok());
+        fuzz_compile(&pattern, letters.as_bytes(), &subject);
+        fuzz_compile(&pattern, letters.as_bytes(), &subject[cut..]);
+    }
+    assert!(good > 3000, "{good}");
 }
 
 /// What one call costs on long subjects; to be run by hand.

@@ -76,18 +76,18 @@ impl Parser<'_> {
     fn posix_name(&self, open: usize) -> Option<(u8, usize)> {
         let text = self.text.get(open + 1..)?;
         let kind = *text.first().filter(|byte| b":.=".contains(byte))?;
-        for (at, byte) in text.iter().enumerate().skip(1) {
-            match byte {
+        let mut at = 1;
+        loop {
+            let next = text.get(at + 1);
+            match text.get(at)? {
+                b'\\' if matches!(next, Some(b']' | b'\\')) => at += 1,
                 b']' => return None,
-                b'\\' if matches!(text.get(at + 1), Some(b']' | b'\\')) => return None,
-                b'[' if text.get(at + 1) == Some(&kind) => return None,
-                _ if *byte == kind && text.get(at + 1) == Some(&b']') => {
-                    return Some((kind, at + 3));
-                }
+                b'[' if next == Some(&kind) => return None,
+                byte if *byte == kind && next == Some(&b']') => return Some((kind, at + 3)),
                 _ => {}
             }
+            at += 1;
         }
-        None
     }
 
     fn members(&mut self, negated: bool) -> Parsed<Class> {

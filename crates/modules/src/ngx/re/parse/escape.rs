@@ -12,6 +12,7 @@ pub(super) enum Escape {
 
 const NO_PERL: &str = "PCRE does not support \\L, \\l, \\N{name}, \\U, or \\u";
 const TOO_LARGE: &str = "character value in \\x{} or \\o{} is too large";
+const ZERO_REFERENCE: &str = "a numbered reference must not be zero";
 const BAD_G: &str =
     "\\g is not followed by a braced, angle-bracketed, or quoted name/number or by a plain number";
 
@@ -94,13 +95,16 @@ impl Parser<'_> {
         }
         let negative = self.eat(b"-");
         let Some(number) = self.number() else {
-            return bad(BAD_G, self.at);
+            return match braced {
+                true => bad(BAD_G, self.at),
+                false => bad(ZERO_REFERENCE, self.at - 1),
+            };
         };
         if braced && !self.eat(b"}") {
             return bad(BAD_G, self.at);
         }
         if number == 0 {
-            return bad("a numbered reference must not be zero", self.at);
+            return bad(ZERO_REFERENCE, self.at);
         }
         let number = match negative {
             true if number > self.groups => {

@@ -413,8 +413,8 @@ impl Parser<'_> {
                     return bad("DEFINE group contains more than one branch", end);
                 }
                 let no = match alternatives.len() {
-                    2 => alternatives.pop().unwrap_or_else(Node::empty),
-                    _ => Node::empty(),
+                    2 => alternatives.pop(),
+                    _ => None,
                 };
                 let yes = alternatives.pop().unwrap_or_else(Node::empty);
                 Node::conditional(Conditional {

@@ -488,7 +488,7 @@ impl Parser<'_> {
             // More than once is as once.
             Node::repeat(node, min.min(1), max.min(1), Mode::Greedy)
         } else {
-            if mode == Mode::Possessive || (node.nullable && max > 1) {
+            if mode == Mode::Possessive || (node.nullable && max == UNLIMITED) {
                 self.needs_backtracking = true;
             }
             Node::repeat(node, min, max, mode)
