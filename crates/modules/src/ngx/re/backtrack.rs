@@ -258,7 +258,7 @@ impl Search {
         let Some(above) = self.stack.get(height..) else {
             return 0;
         };
-        let looked_at = above.len();
+        let mut looked_at = above.len();
         let mut kept = height;
         for at in height..self.stack.len() {
             if let Some(entry @ Entry::Register { .. }) = self.stack.get(at).copied() {
@@ -269,7 +269,27 @@ impl Search {
             }
         }
         self.stack.truncate(kept);
+        if kept - height > 64 + 2 * self.registers.len() {
+            looked_at += self.keep_first_values(height);
+        }
         looked_at
+    }
+
+    /// Of what is to be put back above `height`, the first value of each register is the one that counts; how many entries there were.
+    fn keep_first_values(&mut self, height: usize) -> usize {
+        let mut seen = vec![false; self.registers.len()];
+        let above = self.stack.split_off(height.min(self.stack.len()));
+        let entries = above.len();
+        self.stack.extend(above.into_iter().filter(|entry| {
+            let Entry::Register { index, .. } = entry else {
+                return true;
+            };
+            match seen.get_mut(*index as usize) {
+                Some(seen) => !std::mem::replace(seen, true),
+                None => false,
+            }
+        }));
+        entries
     }
 
     /// Puts everything back that was changed above `height`; how many entries that were.

@@ -84,7 +84,7 @@ impl Compiled {
 
     /// The same with the linear engine's way of searching long subjects.
     #[cfg(test)]
-    pub fn as_if_long(mut self) -> Compiled {
+    pub fn always_long(mut self) -> Compiled {
         self.linear = self.linear.map(Linear::always_long);
         self
     }

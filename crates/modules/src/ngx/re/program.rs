@@ -218,6 +218,12 @@ impl Builder<'_> {
                 self.emit(Inst::Close(*group));
             }
             Kind::Repeat(repeat) => self.repeat(&repeat.node, repeat.min, repeat.max, repeat.mode),
+            // The same as a possessive quantifier.
+            Kind::Atomic(node) if matches!(&node.kind, Kind::Repeat(repeat) if repeat.mode == Mode::Greedy) => {
+                if let Kind::Repeat(repeat) = &node.kind {
+                    self.repeat(&repeat.node, repeat.min, repeat.max, Mode::Possessive);
+                }
+            }
             Kind::Atomic(node) => {
                 let mark = self.registers(2);
                 self.emit(Inst::Mark(mark));
@@ -272,6 +278,9 @@ impl Builder<'_> {
                 mode,
             });
             return;
+        }
+        if mode == Mode::Possessive && !node.nullable && max == UNLIMITED && min <= 1 {
+            return self.possessive_loop(node, min);
         }
         if mode == Mode::Possessive {
             let mark = self.registers(2);
@@ -336,6 +345,25 @@ impl Builder<'_> {
         self.emit(Inst::Jump(split as u32));
         let end = self.here();
         self.patch_split(split, end, lazy);
+    }
+
+    /// A loop that forgets how to go back after each iteration, so that it can be long.
+    fn possessive_loop(&mut self, node: &Node, min: u32) {
+        let mark = self.registers(2);
+        self.emit(Inst::Mark(mark));
+        if min == 1 {
+            let head = self.here();
+            self.node(node);
+            self.emit(Inst::Cut(mark));
+            self.emit(Inst::SplitBack(head));
+            return;
+        }
+        let split = self.split();
+        self.node(node);
+        self.emit(Inst::Cut(mark));
+        self.emit(Inst::Jump(split as u32));
+        let end = self.here();
+        self.patch(split, Inst::Split(end));
     }
 
     fn counted_loop(&mut self, node: &Node, min: u32, max: u32, lazy: bool) {
