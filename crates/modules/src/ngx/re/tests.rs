@@ -4,10 +4,13 @@
 //! and where something matched or not, of PCRE2 10.42 as well: cases on which they differ are not in it, nor is what is not supported.
 //! Both engines must give them. `RILLE_RE_CORPUS` names another file to be checked in its place.
 
-use super::backtrack::MATCH_LIMIT;
+use super::backtrack::{MATCH_LIMIT, Search};
 use super::compiled::{Compiled, Found, Place};
 use super::options::Options;
-use super::{fuzz_compile, parse};
+use super::{MAX_PAUSED, State, fuzz_compile, parse};
+use rille_runtime::log::{AppLog, Log};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 const CORPUS: &str = include_str!("corpus.txt");
 
@@ -172,9 +175,23 @@ fn patterns_have_limits() {
     fails(&nested(252), "parentheses are too deeply nested");
     fails(&"a|[^\\pL]".repeat(2000), "regular expression is too large");
     fails("a{65536}", "number too big in {} quantifier");
-    let names: String = (0..7000).map(|n| format!("(?<n{n}>)")).collect();
-    let named = compile("", &names).err().unwrap_or_default();
-    assert!(named.contains("too large") || named.is_empty());
+    let long = "n".repeat(32);
+    assert!(compile("", &format!("(?<{long}>)")).is_ok());
+    fails(
+        &format!("(?<{long}n>)"),
+        "subpattern name is too long (maximum 32 characters)",
+    );
+    // As many groups and names as there is room for.
+    let groups = compile("", &"()".repeat(32_000)).unwrap();
+    assert_eq!(
+        shown(search_all(&groups, b"", 0)).split(' ').count(),
+        32_001
+    );
+    let names: String = (0..6500).map(|n| format!("(?<n{n}>)")).collect();
+    assert_eq!(compile("", &names).unwrap().names.len(), 6500);
+    let same = "(?<n>)".repeat(5000) + &"\\k<n>".repeat(5000);
+    assert!(compile("D", &same).unwrap().size() < 2 << 20);
+    assert!(!compile("", &nested(250)).unwrap().is_linear());
     // Larger than the linear engine may be: the other one counts.
     for pattern in ["(?:a{1000}b){1000}", "\\pL{500}", "(?:(?:a{9}){9}){9}{2}x"] {
         if let Ok(compiled) = compile("u", pattern) {
@@ -226,6 +243,44 @@ fn the_linear_engine_does_not_backtrack() {
     }
     assert!(compile("", "^(a+)+$").unwrap().is_linear());
     assert!(!compile("", "(a*)*b").unwrap().is_linear());
+}
+
+#[test]
+fn a_very_long_subject_is_searched_in_slices() {
+    let compiled = compile("", "[^a]b|xyz").unwrap();
+    let mut subject = vec![b'a'; (4 << 20) + 1];
+    let search = |subject: &[u8]| {
+        let mut budget = super::SLICE;
+        let found = compiled.search(subject, 0, false, &mut budget, &mut Vec::new());
+        matches!(found, Found::Paused(_))
+    };
+    assert!(search(&subject));
+    subject.pop();
+    assert!(!search(&subject));
+}
+
+#[test]
+fn searches_that_wait_have_a_limit() {
+    let lua = rille_lua::Lua::new();
+    let state = State {
+        cache: RefCell::default(),
+        places: RefCell::default(),
+        paused: Rc::new(Cell::new(MAX_PAUSED - 1000)),
+        log: Rc::new(AppLog::new(Log::memory(), "re", 1)),
+    };
+    let first = state.pause(&lua, Search::none()).unwrap();
+    assert!(first.is_some() && state.paused.get() > MAX_PAUSED - 1000);
+    let large = compile("", &"()".repeat(100)).unwrap();
+    let Found::Paused(search) =
+        large
+            .only_backtracking()
+            .search(b"", 0, false, &mut 3, &mut Vec::new())
+    else {
+        unreachable!()
+    };
+    assert!(state.pause(&lua, search).unwrap().is_none());
+    drop(first);
+    assert_eq!(state.paused.get(), MAX_PAUSED - 1000);
 }
 
 #[test]
@@ -491,5 +546,62 @@ fn a_short_search() {
             "{name:14} look-up {looking_up:?}, search {searching:?}, size {:?}",
             begun.elapsed() / n
         );
+    }
+}
+
+/// What compiling costs at most; to be run by hand.
+#[test]
+#[ignore = "a measurement"]
+fn the_longest_compilation() {
+    let size = parse::MAX_PATTERN;
+    let pieces = [
+        "a",
+        "[a-z]",
+        "[é-я]",
+        "[^é]",
+        "é",
+        "\\pL",
+        "[\\pL]",
+        "\\pL{9}",
+        "a{999}",
+        "(a)",
+        "(a|b)",
+        "(?<n>)",
+        "\\k<n>",
+        "a|",
+        "[ab]|",
+        "(?:a*b)*",
+        "\\R",
+        "\\b",
+        "[\\x{0}-\\x{10ffff}]",
+        "[à-\\x{ffff}]",
+        "\\W",
+        ".",
+        "(?i)k",
+        "(|a)*",
+        "(?>a+)",
+        "a{0}",
+        "\\w{9}",
+        "(?=a)",
+        ".*a",
+    ];
+    for letters in ["", "iu", "Du"] {
+        for piece in pieces {
+            let mut worst = (std::time::Duration::ZERO, 0);
+            for n in [1, 10, 100, 1000, size / piece.len() - 10] {
+                let pattern = format!("(?<n>x){}", piece.repeat(n));
+                let begun = std::time::Instant::now();
+                let compiled = compile(letters, &pattern);
+                let took = begun.elapsed();
+                let _ = std::hint::black_box(compiled);
+                worst = worst.max((took, n));
+            }
+            if worst.0.as_millis() >= 5 {
+                println!(
+                    "{letters:3} {piece:22} {:9.1?} for {} times",
+                    worst.0, worst.1
+                );
+            }
+        }
     }
 }

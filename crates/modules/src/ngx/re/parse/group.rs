@@ -2,9 +2,6 @@
 
 use super::*;
 
-/// Named groups.
-const MAX_NAMES: usize = 10_000;
-
 impl Parser<'_> {
     /// What may stand at the very beginning: `(*UTF8)` and the like.
     pub(super) fn leading_verbs(&mut self) -> Parsed<()> {
@@ -48,9 +45,6 @@ impl Parser<'_> {
     }
 
     fn open_capture(&mut self) -> Parsed<()> {
-        if self.groups >= MAX_GROUPS {
-            return bad("too many capturing groups (maximum 65535)", self.at);
-        }
         self.groups += 1;
         if self.groups <= self.most_groups {
             // (?| gives a number twice.
@@ -219,9 +213,6 @@ impl Parser<'_> {
         }
         numbers.push(number);
         self.name_of.insert(number, name);
-        if self.name_of.len() > MAX_NAMES {
-            return bad("too many named subpatterns (maximum 10000)", self.at);
-        }
         self.at += 1;
         self.open_capture()
     }

@@ -24,11 +24,9 @@ pub(super) const MAX_PATTERN: usize = 64 << 10;
 const MAX_NESTING: usize = 250;
 /// The largest number in a quantifier.
 const MAX_REPEAT: u32 = 65_535;
-/// Groups that capture.
-const MAX_GROUPS: u32 = 65_535;
 
 /// What the classes of a pattern may be, in ranges, before it is too large.
-const MAX_CLASS_WORK: usize = 500_000;
+const MAX_CLASS_WORK: usize = 150_000;
 
 /// What is wrong with a pattern, and where.
 #[derive(Debug)]
