@@ -19,7 +19,8 @@
 //!
 //! Limits: a pattern has 64 KiB and 250 open parentheses; a VM keeps 1024 compiled ones, which take 8 MiB; an attempt of the backtracking engine takes 50
 //! million steps and 8 MiB of stack ("pcre_exec() failed: -8"); one replacement has 16 MiB. Subjects are not limited. The longest calls of the host
-//! on a subject of 1 MiB took 2 to 5 ms when they were measured (`tests::the_longest_call`, on a debug build), the longest compilation 30 ms.
+//! on a subject of 1 MiB took 2 to 5 ms when they were measured (`tests::the_longest_call`, on a debug build), the longest compilation, which cannot be
+//! interrupted, 40 ms.
 //!
 //! **Invariants.** A call of a function here does about [`SLICE`] steps, or one search of the linear engine; what takes longer is continued by
 //! the prelude, between whose calls a script can be preempted and stopped. What is kept outside the VM is bounded: the cache, and
@@ -44,7 +45,7 @@ use cache::Cache;
 use compiled::{Compiled, Found, MATCH_LIMIT_REACHED, Place};
 use options::Options;
 use rille_lua::{AnyUserData, Error, Lua, LuaString, Result, Table, Value};
-use rille_runtime::log::AppLog;
+use rille_runtime::log::{AppLog, Level};
 use rille_runtime::vm::AppVm;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -356,7 +357,7 @@ impl State {
         let template = match Template::new(&replace) {
             Ok(template) => template,
             Err(why) => {
-                self.log.server(why);
+                self.log.script(Level::Error, &why);
                 return refuse(Value::Nil, b"failed to compile the replacement template");
             }
         };

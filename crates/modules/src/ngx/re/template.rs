@@ -4,6 +4,9 @@
 
 use super::compiled::Place;
 
+/// Bytes of a template that a message shows.
+const MAX_SHOWN: usize = 256;
+
 /// A part of a template.
 #[derive(Debug, PartialEq, Eq)]
 enum Part {
@@ -59,10 +62,10 @@ impl<'a> Template<'a> {
         };
         let length = rest.iter().take_while(|byte| belongs(byte)).count();
         let name = rest.get(..length).unwrap_or_default();
+        let shown = String::from_utf8_lossy(name.get(..MAX_SHOWN).unwrap_or(name));
         if braced && rest.get(length) != Some(&b'}') {
             return Err(format!(
-                "the closing bracket in \"{}\" variable is missing",
-                String::from_utf8_lossy(name)
+                "the closing bracket in \"{shown}\" variable is missing"
             ));
         }
         if name.is_empty() {
@@ -70,8 +73,7 @@ impl<'a> Template<'a> {
         }
         if !is_number {
             return Err(format!(
-                "attempt to use named capturing variable \"{}\" (named captures not supported yet)",
-                String::from_utf8_lossy(name)
+                "attempt to use named capturing variable \"{shown}\" (named captures not supported yet)"
             ));
         }
         let number = name.iter().fold(0usize, |number, digit| {
@@ -82,7 +84,7 @@ impl<'a> Template<'a> {
     }
 
     fn invalid(&self) -> String {
-        let shown = self.source.get(..256).unwrap_or(self.source);
+        let shown = self.source.get(..MAX_SHOWN).unwrap_or(self.source);
         format!(
             "lua script: invalid capturing variable name found in \"{}\"",
             String::from_utf8_lossy(shown)
