@@ -7,6 +7,7 @@
 //! | `constants` | statuses, methods, log levels, results |
 //! | `escape` | escapes of URIs and SQL |
 //! | `hash` | digests and checksums |
+//! | `re` | regular expressions |
 //! | `semaphore` | what light threads wait for each other with |
 //! | `shared` | dictionaries that all workers share |
 //! | `thread` | light threads |
@@ -20,6 +21,7 @@ pub mod base64;
 mod constants;
 pub mod escape;
 pub mod hash;
+pub mod re;
 mod semaphore;
 mod shared;
 mod thread;
@@ -44,6 +46,7 @@ pub fn table(vm: &Rc<AppVm>) -> Result<Table> {
     hash::install(lua, &ngx)?;
     time::install(lua, &ngx)?;
     ngx.raw_set("sleep", lua.globals().raw_get::<Value>("sleep")?)?;
+    ngx.raw_set("re", re::table(vm)?)?;
     ngx.raw_set("shared", shared::table(vm)?)?;
     ngx.raw_set("thread", thread::table(vm)?)?;
     ngx.raw_set("timer", timer::table(vm)?)?;

@@ -26,6 +26,7 @@ use digest::Algorithm;
 /// By the name they are required by.
 pub(crate) const MODULES: &[(&str, Maker)] = &[
     ("ngx.base64", crate::ngx::base64::module),
+    ("ngx.re", crate::ngx::re::module),
     ("resty.aes", aes::module),
     ("resty.hmac", hmac::module),
     ("resty.md5", |lua| digest::module(lua, Algorithm::Md5)),
