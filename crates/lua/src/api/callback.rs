@@ -270,7 +270,10 @@ impl Lua {
     {
         let f: PromptHostFn = Rc::new(move |lua, args| {
             let mut future = into_host_future(lua, f(lua, A::from_args(args, 0)?)?);
-            match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            match future
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()))
+            {
                 Poll::Ready(values) => values?.push_all(lua).map(Prompt::Ready),
                 Poll::Pending => Ok(Prompt::Waits(future)),
             }

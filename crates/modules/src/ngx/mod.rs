@@ -3,12 +3,14 @@
 //! | file | what |
 //! |---|---|
 //! | `constants` | statuses, methods, log levels, results |
+//! | `socket` | TCP, unix and datagram sockets |
 //! | `thread` | light threads |
 //! | `timer` | functions that run later |
 //!
 //! **Invariant:** names, defaults and messages are those of lua-nginx-module 0.10; what differs is in COMPATIBILITY.md.
 
 mod constants;
+mod socket;
 mod thread;
 mod timer;
 
@@ -22,6 +24,7 @@ pub fn table(vm: &Rc<AppVm>) -> Result<Table> {
     let ngx = lua.create_table()?;
     constants::install(&ngx)?;
     ngx.raw_set("sleep", lua.globals().raw_get::<Value>("sleep")?)?;
+    ngx.raw_set("socket", socket::table(vm)?)?;
     ngx.raw_set("thread", thread::table(vm)?)?;
     ngx.raw_set("timer", timer::table(vm)?)?;
     Ok(ngx)

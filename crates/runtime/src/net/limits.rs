@@ -34,6 +34,11 @@ impl SocketLimit {
         Ok(SocketPermit(self.clone()))
     }
 
+    /// Whether there can be no more.
+    pub fn is_full(&self) -> bool {
+        self.open.get() >= self.limit
+    }
+
     /// How many are open.
     pub fn open(&self) -> usize {
         self.open.get()
