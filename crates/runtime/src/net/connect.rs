@@ -32,6 +32,7 @@ impl Target {
     pub fn parse(host: &[u8], port: u16) -> Result<Target, NetError> {
         let text = String::from_utf8_lossy(host);
         match strip_unix(&text) {
+            None if text.is_empty() => Err(NetError::Host(text.into_owned(), "no host")),
             None => Ok(Target::Tcp(text.into_owned(), port)),
             Some("") => Err(NetError::Host(
                 text.into_owned(),

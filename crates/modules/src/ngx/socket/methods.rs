@@ -20,9 +20,9 @@ use super::arguments::{Arguments, answer, bad, no, type_name, wrong, yes};
 use super::data::Data;
 use super::tcp::{Connection, Operation, Tcp, TcpObject, Timeouts};
 use super::{POOL_SIZE, TIMEOUT, maker};
-use rille_lua::{Error, Lua, MultiValue, Result, Table, UserData, Value};
+use rille_lua::{Error, Function, Lua, MultiValue, Result, Table, UserData, Value};
 use rille_runtime::net::connect::strip_unix;
-use rille_runtime::net::pattern::Until;
+use rille_runtime::net::pattern::{MAX_TEXT, Until};
 use rille_runtime::net::pool::{Acquired, MAX_NAME, Pool};
 use rille_runtime::net::resolve::literal;
 use rille_runtime::net::tls::{Identity, Options};
@@ -72,7 +72,6 @@ pub(super) fn install(lua: &Lua, net: &Rc<Net>, tools: &Table) -> Result<()> {
     }
     tools.raw_set("tcp", maker(lua, net, &methods, TcpObject::new)?)?;
     tools.raw_set("tcp_methods", methods)?;
-    tools.raw_set("check_until", lua.create_function(check_until)?)?;
     tools.raw_set("read_until", lua.create_prompt_function(read_until)?)
 }
 
@@ -263,7 +262,7 @@ fn bind(lua: &Lua, given: MultiValue) -> Result<MultiValue> {
             let name = type_name(value);
             return no(
                 lua,
-                &format!("expecting port to be a number but got type: {name}"),
+                &format!("expecting port to be anumber but got type: {name}"),
             );
         };
         if !(0.0..65536.0).contains(&number) {
@@ -612,8 +611,8 @@ impl Begun {
     }
 }
 
-/// `(socket, text, options)` of `receiveuntil`: the text and whether it is wanted too, or nil and why it cannot be looked for.
-fn check_until(lua: &Lua, given: MultiValue) -> Result<MultiValue> {
+/// `receiveuntil(self, text, options)`; `make(socket, text, inclusive)` makes an iterator.
+pub(super) fn receive_until(lua: &Lua, make: &Function, given: MultiValue) -> Result<MultiValue> {
     const COMPLAINT: &str = "expecting 2 or 3 arguments (including the object), but got";
     let arguments = Arguments::new(given, 2, 3, COMPLAINT)?;
     let mut inclusive = false;
@@ -637,11 +636,10 @@ fn check_until(lua: &Lua, given: MultiValue) -> Result<MultiValue> {
     if text.is_empty() {
         return no(lua, "pattern is empty");
     }
-    if Until::new(&text, inclusive).is_none() {
+    if text.len() > MAX_TEXT {
         return no(lua, "failed to compile pattern");
     }
-    let text = Value::String(lua.create_string(text)?);
-    Ok(MultiValue::from_vec(vec![text, Value::Boolean(inclusive)]))
+    make.call((arguments.get(1), lua.create_string(text)?, inclusive))
 }
 
 /// The state of an iterator that has given its last piece: the next call says so.

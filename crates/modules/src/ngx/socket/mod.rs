@@ -21,7 +21,7 @@ mod methods;
 mod tcp;
 mod udp;
 
-use rille_lua::{AnyUserData, Lua, MultiValue, Result, Table, Value};
+use rille_lua::{AnyUserData, Function, Lua, MultiValue, Result, Table, Value};
 use rille_runtime::net::Net;
 use rille_runtime::vm::AppVm;
 use std::rc::Rc;
@@ -42,14 +42,17 @@ pub(super) fn table(vm: &Rc<AppVm>) -> Result<Table> {
     methods::install(lua, net, &tools)?;
     udp::install(lua, net, &tools)?;
     let globals = lua.globals();
-    for name in ["select", "error"] {
+    for name in ["select", "error", "tonumber", "type"] {
         tools.raw_set(name, globals.raw_get::<Value>(name)?)?;
     }
-    let socket: Table = (lua.load(PRELUDE).set_name("=[rille]"))
+    let (socket, make): (Table, Function) = (lua.load(PRELUDE).set_name("=[rille]"))
         .into_function()?
         .call(&tools)?;
+    let until = move |lua: &Lua, given| methods::receive_until(lua, &make, given);
+    let tcp_methods: Table = tools.raw_get("tcp_methods")?;
+    tcp_methods.raw_set("receiveuntil", lua.create_function(until)?)?;
     // All requests share the methods; what one of them wants changed it changes in its own object.
-    tools.raw_get::<Table>("tcp_methods")?.freeze()?;
+    tcp_methods.freeze()?;
     tools.raw_get::<Table>("udp_methods")?.freeze()?;
     Ok(socket)
 }
@@ -60,7 +63,7 @@ fn maker<T: rille_lua::UserData>(
     net: &Rc<Net>,
     methods: &Table,
     make: fn(&Rc<Net>) -> T,
-) -> Result<rille_lua::Function> {
+) -> Result<Function> {
     let meta = lua.create_table()?;
     meta.raw_set("__index", methods)?;
     meta.freeze()?;

@@ -1,14 +1,11 @@
 -- ngx.socket: what is made of the native functions. The state of an iterator, how much of its text it has seen, is in the iterator.
 local tools = ...
-local select, error = tools.select, tools.error
-local check_until, read_until = tools.check_until, tools.read_until
+local select, error, tonumber, type = tools.select, tools.error, tools.tonumber, tools.type
+local read_until = tools.read_until
 local tcp, udp, methods = tools.tcp, tools.udp, tools.tcp_methods
 
-function methods.receiveuntil(self, ...)
-  local text, inclusive = check_until(self, ...)
-  if not text then
-    return nil, inclusive
-  end
+-- The iterator of receiveuntil.
+local function make_iterator(sock, text, inclusive)
   local state = 0
 
   local function finish(new_state, ...)
@@ -21,7 +18,10 @@ function methods.receiveuntil(self, ...)
     if count > 1 then
       error("expecting 0 or 1 argument, but seen " .. count, 2)
     end
-    return finish(read_until(self, text, inclusive, state, ...))
+    if count == 1 and not tonumber((...)) then
+      error("bad argument #1 to 'receiveuntil' (number expected, got " .. type((...)) .. ")", 2)
+    end
+    return finish(read_until(sock, text, inclusive, state, ...))
   end
 end
 
@@ -39,4 +39,4 @@ return {
   stream = tcp,
   udp = udp,
   connect = connect,
-}
+}, make_iterator
