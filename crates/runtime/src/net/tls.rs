@@ -286,13 +286,7 @@ pub fn handshake_error(error: &io::Error) -> NetError {
     let inner = error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<Error>());
-    let Some(inner) = inner else {
-        return match error.kind() {
-            io::ErrorKind::UnexpectedEof => NetError::Tls("handshake failed"),
-            _ => NetError::of_system(error),
-        };
-    };
-    let Error::InvalidCertificate(wrong) = inner else {
+    let Some(Error::InvalidCertificate(wrong)) = inner else {
         return NetError::Tls("handshake failed");
     };
     NetError::Tls(match wrong {
