@@ -92,6 +92,11 @@ impl MemoryLimit {
 }
 
 impl Held {
+    /// How many more there may be.
+    pub fn room(&self) -> usize {
+        self.limit.limit - self.limit.used.get()
+    }
+
     /// So many bytes more.
     pub fn grow(&mut self, more: usize) -> Result<(), NetError> {
         let used = self.limit.used.get().checked_add(more);

@@ -112,11 +112,12 @@ impl Pattern {
     pub fn rest(&self) -> usize {
         match &self.0 {
             Kind::Bytes { rest } => *rest,
+            Kind::All => usize::MAX,
             _ => 0,
         }
     }
 
-    /// So many bytes have gone straight to where they belong: at most [`Pattern::rest`].
+    /// So many bytes have gone straight to where they belong, at most [`Pattern::rest`]; whether the pattern is complete.
     pub fn took(&mut self, count: usize) -> bool {
         match &mut self.0 {
             Kind::Bytes { rest } => {

@@ -342,3 +342,145 @@ impl Drop for Waiting<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Net;
+    use crate::net::connect::Target;
+    use std::future::Future;
+    use tokio::net::{TcpListener, TcpStream};
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn run(test: impl Future<Output = ()>) {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build_local(Default::default())
+            .unwrap()
+            .block_on(test);
+    }
+
+    /// Accepts and keeps.
+    async fn server() -> (Target, Rc<RefCell<Vec<TcpStream>>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let kept: Rc<RefCell<Vec<TcpStream>>> = Rc::default();
+        let keeping = kept.clone();
+        tokio::task::spawn_local(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                keeping.borrow_mut().push(stream);
+            }
+        });
+        (Target::Tcp("127.0.0.1".to_owned(), port), kept)
+    }
+
+    async fn stream(net: &Net, target: &Target) -> Rc<Stream> {
+        Rc::new(net.connect(target, None, LONG).await.unwrap())
+    }
+
+    fn put(net: &Net, name: &[u8], stream: Rc<Stream>) {
+        net.pools().put(name, (stream, 0, None), Some(LONG), 10);
+    }
+
+    #[test]
+    fn what_has_been_idle_longest_makes_room() {
+        run(async {
+            let net = Net::new(3, 1 << 20);
+            let (target, _kept) = server().await;
+            let (a, b, c) = (
+                stream(&net, &target).await,
+                stream(&net, &target).await,
+                stream(&net, &target).await,
+            );
+            put(&net, b"b", b.clone());
+            put(&net, b"a", a.clone());
+            put(&net, b"b", c.clone());
+            assert_eq!((net.pools().idle(), net.sockets().open()), (3, 3));
+            let _d = stream(&net, &target).await;
+            assert!(!b.is_open() && a.is_open() && c.is_open());
+            let _e = stream(&net, &target).await;
+            assert!(!a.is_open() && net.pools().find(b"a").is_none());
+            let _f = stream(&net, &target).await;
+            assert!(net.connect(&target, None, LONG).await.is_err());
+            assert_eq!(net.sockets().open(), 3);
+        });
+    }
+
+    #[test]
+    fn an_idle_connection_goes_when_its_peer_does_or_its_time_is_over() {
+        run(async {
+            let net = Net::new(3, 1 << 20);
+            let (target, kept) = server().await;
+            put(&net, b"x", stream(&net, &target).await);
+            while kept.borrow().len() < 1 {
+                tokio::task::yield_now().await;
+            }
+            kept.borrow_mut().clear();
+            let short = Some(Duration::from_millis(1));
+            let other = stream(&net, &target).await;
+            net.pools().put(b"y", (other, 0, None), short, 10);
+            put(&net, b"z", stream(&net, &target).await);
+            let mut turns = 0;
+            while net.pools().idle() > 1 {
+                turns += 1;
+                assert!(turns < 1000);
+                tokio::time::sleep(SWEEP / 10).await;
+            }
+            assert_eq!(net.sockets().open(), 1);
+            assert!(net.pools().find(b"z").is_some() && net.pools().find(b"x").is_none());
+        });
+    }
+
+    #[test]
+    fn idle_connections_go_with_their_vm() {
+        run(async {
+            let net = Net::new(3, 1 << 20);
+            let (target, kept) = server().await;
+            put(&net, b"x", stream(&net, &target).await);
+            while kept.borrow().is_empty() {
+                tokio::task::yield_now().await;
+            }
+            drop(net);
+            let peer = kept.borrow_mut().pop().unwrap();
+            peer.readable().await.unwrap();
+            assert_eq!(peer.try_read(&mut [0]).unwrap(), 0);
+        });
+    }
+
+    #[test]
+    fn a_backlog_is_served_in_order_and_gaps_are_closed() {
+        run(async {
+            let net = Net::new(8, 1 << 20);
+            let pool = net.pools().open(b"p", 1, Some(2));
+            let Ok(Acquired::Slot(held)) = pool.acquire(LONG).await else {
+                panic!("the first has a slot");
+            };
+            let order: Rc<RefCell<Vec<u32>>> = Rc::default();
+            let waits = |number: u32| {
+                let (pool, order) = (pool.clone(), order.clone());
+                tokio::task::spawn_local(async move {
+                    let slot = pool.acquire(LONG).await;
+                    order.borrow_mut().push(number);
+                    slot.is_ok()
+                })
+            };
+            let (first, second) = (waits(1), waits(2));
+            tokio::task::yield_now().await;
+            assert_eq!(
+                pool.acquire(LONG).await.err(),
+                Some(NetError::TooManyWaiting)
+            );
+            // One that gives up leaves the queue.
+            first.abort();
+            assert!(first.await.is_err());
+            let third = waits(3);
+            tokio::task::yield_now().await;
+            drop(held);
+            assert!(second.await.unwrap() && third.await.unwrap());
+            assert_eq!(*order.borrow(), [2, 3]);
+            assert_eq!(pool.connections.get(), 0);
+            assert!(net.pools().find(b"p").is_none());
+        });
+    }
+}

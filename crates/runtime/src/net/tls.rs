@@ -3,7 +3,7 @@
 //! **Invariants.** The system's roots are read once in the process, on a thread that may wait for the disk, when somebody first wants to verify. A configuration
 //! is one VM's: sessions are resumed with what the same VM has verified in the same way.
 
-use super::NetError;
+use super::{Held, MemoryLimit, NetError};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring};
@@ -54,11 +54,18 @@ impl Default for Options {
 pub struct Identity {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
+    _held: Held,
 }
 
 impl Identity {
-    /// From PEM texts.
-    pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Identity, NetError> {
+    /// From PEM texts, charged to `limit`.
+    pub fn from_pem(
+        chain: &[u8],
+        key: &[u8],
+        limit: &Rc<MemoryLimit>,
+    ) -> Result<Identity, NetError> {
+        let mut held = limit.hold();
+        held.grow(chain.len().saturating_add(key.len()))?;
         let chain = certificates(chain);
         if chain.is_empty() {
             return Err(NetError::Tls("invalid client certificate chain"));
@@ -68,7 +75,11 @@ impl Identity {
         }
         let key = PrivateKeyDer::from_pem_slice(key)
             .map_err(|_| NetError::Tls("ssl set client private key failed"))?;
-        Ok(Identity { chain, key })
+        Ok(Identity {
+            chain,
+            key,
+            _held: held,
+        })
     }
 }
 

@@ -135,7 +135,7 @@ impl Pieces<'_> {
         let text = text.as_bytes();
         let (len, capacity) = (self.bytes.len(), self.bytes.capacity());
         if capacity - len < text.len() {
-            let new = (len + text.len()).max(capacity * 2);
+            let new = (len + text.len()).max(capacity + capacity.min(self.held.room()));
             (self.held.grow(new - capacity)).map_err(|why| bad(self.position, why))?;
             self.bytes.reserve_exact(new - len);
         }

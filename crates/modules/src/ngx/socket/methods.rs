@@ -18,8 +18,8 @@
 
 use super::arguments::{Arguments, answer, bad, no, type_name, wrong, yes};
 use super::data::Data;
-use super::tcp::{Connection, Operation, Tcp, TcpObject, Timeouts};
-use super::{POOL_SIZE, TIMEOUT, maker};
+use super::tcp::{Connection, Operation, Tcp, TcpObject, Timeouts, time};
+use super::{POOL_SIZE, maker};
 use rille_lua::{Error, Function, Lua, MultiValue, Result, Table, UserData, Value};
 use rille_runtime::net::connect::strip_unix;
 use rille_runtime::net::pattern::{MAX_TEXT, Until};
@@ -130,7 +130,7 @@ fn make_room(lua: &Lua, net: &Net) -> Result<()> {
 
 impl Tcp {
     async fn connect(&self, connect: Connect) -> std::result::Result<(), NetError> {
-        let limit = self.timeouts.get().connect;
+        let limit = time(self.timeouts.get().connect);
         let pools = self.net.pools();
         let pool: Option<Rc<Pool>> = match connect.pool_size {
             Some(size) => Some(pools.open(&connect.pool_name, size, connect.backlog)),
@@ -298,7 +298,7 @@ fn set_client_cert(lua: &Lua, given: MultiValue) -> Result<MultiValue> {
     let identity = match (arguments.get(2), arguments.get(3)) {
         (chain, key) if !is_set(chain) && !is_set(key) => None,
         (Value::String(chain), Value::String(key)) => {
-            match Identity::from_pem(&chain.as_bytes(), &key.as_bytes()) {
+            match Identity::from_pem(&chain.as_bytes(), &key.as_bytes(), tcp.net.memory()) {
                 Ok(identity) => Some(Rc::new(identity)),
                 Err(why) => return no(lua, &why.to_string()),
             }
@@ -357,7 +357,7 @@ fn handshake(
             Ok(prepared) => prepared,
             Err(why) => return no(&lua, why),
         };
-        let limit = tcp.timeouts.get().connect;
+        let limit = time(tcp.timeouts.get().connect);
         let done = (connection.stream)
             .handshake(tcp.net.tls(), &options, limit)
             .await;
@@ -419,7 +419,7 @@ fn send(lua: &Lua, given: MultiValue) -> Result<impl Future<Output = Result<Mult
             Ok(prepared) => prepared,
             Err(why) => return no(&lua, why),
         };
-        let limit = tcp.timeouts.get().send;
+        let limit = time(tcp.timeouts.get().send);
         let done = match &data {
             _ if data.len() == 0 => Ok(()),
             Data::Whole(text) => connection.stream.write_all(&text.as_bytes(), limit).await,
@@ -461,7 +461,10 @@ fn shutdown(
             Ok(prepared) => prepared,
             Err(why) => return no(&lua, why),
         };
-        let done = connection.stream.shutdown(tcp.timeouts.get().send).await;
+        let done = connection
+            .stream
+            .shutdown(time(tcp.timeouts.get().send))
+            .await;
         busy.over();
         tcp.write_failed(&connection);
         answer(&lua, done)
@@ -587,7 +590,7 @@ impl Reading {
 impl Begun {
     /// What the method returns, and the pattern as it is then.
     async fn run(mut self, lua: &Lua) -> (Result<MultiValue>, Pattern) {
-        let limit = self.tcp.timeouts.get().read;
+        let limit = time(self.tcp.timeouts.get().read);
         let done = (self.connection.stream)
             .read(&mut self.pattern, &mut self.received, limit)
             .await;
@@ -898,12 +901,11 @@ impl SocketOption {
     }
 }
 
-/// The time that an argument says, in milliseconds; 0 and what is no number mean the default.
-pub(super) fn timeout(lua: &Lua, value: &Value) -> Result<Duration> {
+/// The milliseconds that an argument says; 0, which means the default, for what is no number.
+pub(super) fn timeout(lua: &Lua, value: &Value) -> Result<u32> {
     let number = lua.coerce_number(value.clone())?.unwrap_or(0.0) as i64;
-    match number {
-        0 => Ok(TIMEOUT),
-        1..=0x7fff_ffff => Ok(Duration::from_millis(number as u64)),
+    match u32::try_from(number) {
+        Ok(number) if number <= 0x7fff_ffff => Ok(number),
         _ => Err(Error::runtime("bad timeout value")),
     }
 }
@@ -912,11 +914,11 @@ fn set_timeout(lua: &Lua, given: MultiValue) -> Result<()> {
     const COMPLAINT: &str =
         "ngx.socket settimeout: expecting 2 arguments (including the object) but seen";
     let arguments = Arguments::new(given, 2, 2, COMPLAINT)?;
-    let time = timeout(lua, arguments.get(2))?;
+    let each = timeout(lua, arguments.get(2))?;
     tcp(&arguments)?.timeouts.set(Timeouts {
-        connect: time,
-        send: time,
-        read: time,
+        connect: each,
+        send: each,
+        read: each,
     });
     Ok(())
 }

@@ -45,21 +45,19 @@ impl Drop for TcpObject {
     }
 }
 
-/// How long things may take.
-#[derive(Clone, Copy)]
+/// How long things may take, in milliseconds; 0: the default.
+#[derive(Clone, Copy, Default)]
 pub(super) struct Timeouts {
-    pub(super) connect: Duration,
-    pub(super) send: Duration,
-    pub(super) read: Duration,
+    pub(super) connect: u32,
+    pub(super) send: u32,
+    pub(super) read: u32,
 }
 
-impl Default for Timeouts {
-    fn default() -> Timeouts {
-        Timeouts {
-            connect: super::TIMEOUT,
-            send: super::TIMEOUT,
-            read: super::TIMEOUT,
-        }
+/// The time that so many milliseconds of [`Timeouts`] mean.
+pub(super) fn time(milliseconds: u32) -> Duration {
+    match milliseconds {
+        0 => super::TIMEOUT,
+        some => Duration::from_millis(some.into()),
     }
 }
 

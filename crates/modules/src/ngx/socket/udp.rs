@@ -11,7 +11,8 @@
 
 use super::arguments::{Arguments, answer, no, yes};
 use super::data::Data;
-use super::{TIMEOUT, maker};
+use super::maker;
+use super::tcp::time;
 use rille_lua::{Lua, MultiValue, Result, Table, UserData, Value};
 use rille_runtime::net::connect::Target;
 use rille_runtime::net::udp::{Datagram, MAX_DATAGRAM};
@@ -20,7 +21,6 @@ use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::Duration;
 
 const CLOSED: &str = "closed";
 const BUSY: &str = "socket busy";
@@ -32,7 +32,7 @@ impl UserData for UdpObject {}
 struct Udp {
     net: Rc<Net>,
     local: Cell<Option<SocketAddr>>,
-    timeout: Cell<Duration>,
+    timeout: Cell<u32>,
     datagram: RefCell<Option<Rc<Datagram>>>,
     is_busy: Cell<bool>,
 }
@@ -79,7 +79,7 @@ pub(super) fn install(lua: &Lua, net: &Rc<Net>, tools: &Table) -> Result<()> {
         UdpObject(Rc::new(Udp {
             net: net.clone(),
             local: Cell::new(None),
-            timeout: Cell::new(TIMEOUT),
+            timeout: Cell::new(0),
             datagram: RefCell::default(),
             is_busy: Cell::new(false),
         }))
@@ -145,7 +145,7 @@ fn set_peer_name(
             Err(why) => return no(&lua, &why),
         };
         let made = (udp.net)
-            .datagram(&target, udp.local.get(), udp.timeout.get())
+            .datagram(&target, udp.local.get(), time(udp.timeout.get()))
             .await;
         busy.over();
         let done = made.map(|datagram| {
@@ -172,7 +172,7 @@ fn send(lua: &Lua, given: MultiValue) -> Result<impl Future<Output = Result<Mult
             Ok(prepared) => prepared,
             Err(why) => return no(&lua, why),
         };
-        let limit = udp.timeout.get();
+        let limit = time(udp.timeout.get());
         let done = match &data {
             Data::Whole(text) => datagram.send(&text.as_bytes(), limit).await,
             Data::Copied(bytes, _) => datagram.send(bytes, limit).await,
@@ -202,7 +202,7 @@ fn receive(
         };
         let mut bytes = vec![0; size];
         let received: std::result::Result<usize, NetError> =
-            datagram.receive(&mut bytes, udp.timeout.get()).await;
+            datagram.receive(&mut bytes, time(udp.timeout.get())).await;
         busy.over();
         match received {
             Ok(length) => {
@@ -232,7 +232,7 @@ fn set_timeout(lua: &Lua, given: MultiValue) -> Result<()> {
     const COMPLAINT: &str =
         "ngx.socket settimeout: expecting at least 2 arguments (including the object) but seen";
     let arguments = Arguments::new(given, 2, usize::MAX, COMPLAINT)?;
-    let time = super::methods::timeout(lua, arguments.get(2))?;
-    udp(&arguments)?.timeout.set(time);
+    let milliseconds = super::methods::timeout(lua, arguments.get(2))?;
+    udp(&arguments)?.timeout.set(milliseconds);
     Ok(())
 }

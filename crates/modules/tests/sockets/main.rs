@@ -4,12 +4,13 @@
 //! hit, and generous ones that nothing must.
 
 mod support;
+mod tls;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream, UdpSocket};
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::thread;
-use support::{Script, run, serve};
+use support::{Script, serve};
 
 /// Sends back what it gets.
 fn echo(mut stream: TcpStream) {
@@ -145,7 +146,8 @@ print(sock:send("still"), sock:receive(5))
 
 #[test]
 fn arguments_of_connect_and_receive() {
-    let printed = run(r#"
+    let printed = Script::new(
+        r#"
 local sock = ngx.socket.tcp()
 print(sock:connect("127.0.0.1"))
 print(sock:connect("127.0.0.1", 65536))
@@ -191,7 +193,9 @@ print(sock:receiveuntil("x")())
 print(pcall(sock:receiveuntil("x"), 1, 2))
 sock.field = 1
 print(sock.field, pcall(function() getmetatable(sock).__index.send = 1 end))
-"#);
+"#,
+    )
+    .run();
     assert_eq!(
         printed,
         [

@@ -1,7 +1,6 @@
 //! TLS of `ngx.socket`, with an authority made for the test.
 
-mod support;
-
+use crate::support::{Script, serve};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rille_runtime::net::tls::trust;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -10,7 +9,6 @@ use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, OnceLock};
-use support::{Script, serve};
 
 /// An authority that this process trusts.
 fn authority() -> &'static CertifiedIssuer<'static, KeyPair> {

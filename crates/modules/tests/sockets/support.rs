@@ -35,11 +35,6 @@ pub struct Script {
     at: Vec<(String, String)>,
 }
 
-/// Runs a script that needs no server.
-pub fn run(source: &str) -> Vec<String> {
-    Script::new(source).run()
-}
-
 impl Script {
     pub fn new(source: &str) -> Script {
         Script {
