@@ -1021,3 +1021,36 @@ print(sock:receive())
         ]
     );
 }
+
+#[test]
+fn a_wall_limit_ends_a_wait() {
+    let printed = Script::new(
+        r#"
+local sock = assert(ngx.socket.connect("127.0.0.1", at.silent))
+print(pcall(sock.receive, sock))
+"#,
+    )
+    .at("silent", serve(silent))
+    .wall(std::time::Duration::from_millis(100))
+    .run_then(|vm| assert_eq!(vm.net().sockets().open(), 0));
+    assert_eq!(
+        printed,
+        ["error: index.lua:3: stopped: wall limit of 100 ms reached"]
+    );
+}
+
+#[test]
+fn in_5_4_numbers_are_sent_as_there() {
+    let printed = Script::new(
+        r#"
+local sock = assert(ngx.socket.connect("127.0.0.1", at.server))
+print(sock:send({10 / 2, " ", 10 // 2, " ", 1 << 40, "\n"}))
+print(sock:receive())
+print(sock:receiveuntil("x", {inclusive = true}))
+"#,
+    )
+    .at("server", serve(echo))
+    .manifest("lua = \"5.4\"\n")
+    .run();
+    assert_eq!(printed[..2], ["20", "5.0 5 1099511627776"]);
+}

@@ -33,6 +33,7 @@ pub struct Script {
     source: String,
     manifest: String,
     at: Vec<(String, String)>,
+    wall: Duration,
 }
 
 impl Script {
@@ -41,12 +42,19 @@ impl Script {
             source: source.to_owned(),
             manifest: "lua = \"5.1\"\n".to_owned(),
             at: Vec::new(),
+            wall: Duration::from_secs(120),
         }
     }
 
     /// Tells it something in the table `at`: a number if it looks like one.
     pub fn at(mut self, name: &str, value: impl Into<String>) -> Script {
         self.at.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// How long it may take.
+    pub fn wall(mut self, wall: Duration) -> Script {
+        self.wall = wall;
         self
     }
 
@@ -100,7 +108,7 @@ impl Script {
         let main = vm.main(vm.app().find("index.lua").unwrap()).unwrap();
         let thread = vm.thread(&main).unwrap();
         (thread.set_globals(Some(vm.lua().create_table().unwrap()))).unwrap();
-        let wall = Duration::from_secs(120);
+        let wall = self.wall;
         let budget = Budget {
             cpu: wall,
             per_minute: false,

@@ -291,3 +291,43 @@ try(at.cert, at.stranger_key)
         ]
     );
 }
+
+#[test]
+fn a_stopped_handshake_leaves_nothing() {
+    let printed = Script::new(
+        r#"
+local sock = ngx.socket.tcp()
+assert(sock:connect("127.0.0.1", at.silent))
+local thread = ngx.thread.spawn(function() return sock:sslhandshake(nil, "good.test", true) end)
+print(sock:send("x"))
+print(sock:receive())
+print(sock:close())
+print(ngx.thread.kill(thread))
+ngx.sleep(0)
+print(sock:close())
+sock:settimeout(20)
+assert(sock:connect("127.0.0.1", at.silent))
+print(sock:sslhandshake())
+print(sock:sslhandshake())
+"#,
+    )
+    .at(
+        "silent",
+        serve(|mut stream| {
+            let _ = stream.read_to_end(&mut Vec::new());
+        }),
+    )
+    .run_then(|vm| assert_eq!(vm.net().sockets().open(), 0));
+    assert_eq!(
+        printed,
+        [
+            "nil\tsocket busy connecting",
+            "nil\tsocket busy connecting",
+            "nil\tsocket busy connecting",
+            "1",
+            "nil\tclosed",
+            "nil\ttimeout",
+            "nil\tclosed",
+        ]
+    );
+}

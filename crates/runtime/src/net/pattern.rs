@@ -427,6 +427,41 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_pieces_of_a_sized_search_are_the_data() {
+        for text_bits in [2u32, 5, 6, 11, 13, 22, 27] {
+            let text = letters(text_bits);
+            for input_bits in (2u32..2048).step_by(7) {
+                let input = letters(input_bits);
+                let before = input.windows(text.len()).position(|window| window == text);
+                let (size, cuts) = (1 + input_bits as usize % 4, 1 + text_bits as usize % 3);
+                let mut found = None;
+                let mut pieces = 0;
+                let results = replay(
+                    |last| {
+                        let last = last.and_then(Pattern::as_until);
+                        if last.is_some_and(Until::found) && found.is_none() {
+                            found = Some(pieces);
+                        }
+                        pieces += 1;
+                        let until = Until::new(&text, false).unwrap();
+                        let state = last.map_or(0, Until::state);
+                        Pattern::until(until.resume(state).pause_after(size))
+                    },
+                    cut(&input, cuts),
+                );
+                assert_eq!(found.is_some(), before.is_some());
+                let Some(found) = found else { continue };
+                let data = results[..found].concat();
+                assert_eq!(Some(data.len()), before);
+                assert!(input.starts_with(&data));
+                for piece in &results[..found - 1] {
+                    assert!((size..size + text.len()).contains(&piece.len()));
+                }
+            }
+        }
+    }
+
     fn letters(bits: u32) -> Vec<u8> {
         let count = 31 - bits.leading_zeros();
         (0..count).map(|at| b'a' + (bits >> at & 1) as u8).collect()

@@ -413,7 +413,7 @@ mod tests {
             let net = Net::new(3, 1 << 20);
             let (target, kept) = server().await;
             put(&net, b"x", stream(&net, &target).await);
-            while kept.borrow().len() < 1 {
+            while kept.borrow().is_empty() {
                 tokio::task::yield_now().await;
             }
             kept.borrow_mut().clear();

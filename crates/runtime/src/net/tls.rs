@@ -70,11 +70,7 @@ impl Identity {
         if chain.is_empty() {
             return Err(NetError::Tls("invalid client certificate chain"));
         }
-        if key.len() > MAX_PEM {
-            return Err(NetError::Tls("ssl set client private key failed"));
-        }
-        let key = PrivateKeyDer::from_pem_slice(key)
-            .map_err(|_| NetError::Tls("ssl set client private key failed"))?;
+        let key = private_key(key).ok_or(NetError::Tls("ssl set client private key failed"))?;
         Ok(Identity {
             chain,
             key,
@@ -84,13 +80,21 @@ impl Identity {
 }
 
 /// The certificates in a PEM text, up to what is none.
-fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
+pub fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
     if pem.len() > MAX_PEM {
         return Vec::new();
     }
     CertificateDer::pem_slice_iter(pem)
         .map_while(Result::ok)
         .collect()
+}
+
+/// The first private key in a PEM text.
+pub fn private_key(pem: &[u8]) -> Option<PrivateKeyDer<'static>> {
+    if pem.len() > MAX_PEM {
+        return None;
+    }
+    PrivateKeyDer::from_pem_slice(pem).ok()
 }
 
 // ---- whom to trust ----
