@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `constants` | statuses, methods, log levels, results |
 //! | `socket` | TCP, unix and datagram sockets |
+//! | `ssl` | certificates and keys |
 //! | `thread` | light threads |
 //! | `timer` | functions that run later |
 //!
@@ -11,6 +12,7 @@
 
 mod constants;
 mod socket;
+pub(crate) mod ssl;
 mod thread;
 mod timer;
 

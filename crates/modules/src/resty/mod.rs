@@ -3,4 +3,4 @@
 use crate::Maker;
 
 /// By the name they are required by.
-pub(crate) const MODULES: &[(&str, Maker)] = &[];
+pub(crate) const MODULES: &[(&str, Maker)] = &[("ngx.ssl", crate::ngx::ssl::module)];

@@ -231,7 +231,7 @@ print(sock.field, pcall(function() getmetatable(sock).__index.send = 1 end))
             "nil\tclosed",
             "nil\tclosed",
             "nil\tclient certificate must be supplied with corresponding private key",
-            "nil\tbad pkey arg: PEM string expected, got table",
+            "nil\tinvalid client certificate chain",
             "nil\tinvalid client certificate chain",
             "true",
             "nil\tpattern is empty",

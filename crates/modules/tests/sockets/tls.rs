@@ -266,6 +266,15 @@ try(at.cert, at.key)
 try(at.stranger_cert, at.stranger_key)
 try(nil, nil)
 try(at.cert, "nonsense")
+local ssl = require "ngx.ssl"
+try(ssl.parse_pem_cert(at.cert), ssl.parse_pem_priv_key(at.key))
+try(ssl.parse_der_cert(ssl.cert_pem_to_der(at.cert)), ssl.parse_der_priv_key(ssl.priv_key_pem_to_der(at.key)))
+print(ssl.parse_pem_cert("x"))
+print(ssl.parse_der_cert("x"))
+print(ssl.parse_der_cert(""))
+print(ssl.parse_pem_priv_key(at.cert))
+print(ssl.parse_der_priv_key("x"))
+print(ngx.socket.tcp():setclientcert(ssl.parse_pem_priv_key(at.key), ssl.parse_pem_cert(at.cert)))
 try(at.cert, at.stranger_key)
 "#,
     )
@@ -286,6 +295,16 @@ try(at.cert, at.stranger_key)
             "nil\trefused",
             "nil\tssl set client private key failed",
             "nil\trefused",
+            "true",
+            "hello\tnil",
+            "true",
+            "hello\tnil",
+            "nil\tPEM_read_bio_X509_AUX() failed",
+            "nil\td2i_X509_bio() failed",
+            "nil\td2i_X509_bio() failed",
+            "nil\tPEM_read_bio_PrivateKey() failed",
+            "nil\td2i_PrivateKey_bio() failed",
+            "nil\tinvalid client certificate chain",
             "true",
             "ssl set client private key failed"
         ]

@@ -3,8 +3,9 @@
 //! **Invariant:** the permit for a socket is there before the socket is, and goes into the stream with it.
 
 use super::resolve::literal;
-use super::stream::{Plain, Stream};
+use super::stream::Stream;
 use super::timed::timed;
+use super::transport::Plain;
 use super::{Net, NetError};
 use std::future::Future;
 use std::io;

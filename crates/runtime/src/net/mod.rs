@@ -7,7 +7,8 @@
 //! | `limits` | how many sockets, and how many bytes they hold |
 //! | `resolve` | names to addresses, by the system's rules |
 //! | `connect` | addresses to streams |
-//! | `stream` | [`Stream`]: TCP or a unix socket, plain or TLS |
+//! | `stream` | [`Stream`]: a connection |
+//! | `transport` | TCP or a unix socket, plain or TLS |
 //! | `pattern` | what a read waits for; no I/O |
 //! | `tls` | roots, client certificates, configurations |
 //! | `pool` | connections kept for the next who asks |
@@ -34,6 +35,7 @@ pub mod resolve;
 pub mod stream;
 pub mod timed;
 pub mod tls;
+mod transport;
 pub mod udp;
 
 pub use connect::Target;
@@ -42,7 +44,8 @@ pub use limits::{Held, MemoryLimit, SocketLimit, SocketPermit};
 pub use pattern::Pattern;
 pub use pool::Pools;
 pub use resolve::Resolver;
-pub use stream::{Received, Stream};
+pub use stream::{Io, Received, Stream};
+pub use transport::Plain;
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -7,38 +7,24 @@
 //! has lost nothing of the input but what it had put into its [`Received`]. Once closed, everything that waits is woken and fails.
 
 use super::timed::timed;
+use super::transport::{Plain, Transport};
 use super::{Held, MemoryLimit, NetError, Pattern, SocketPermit, tls};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 /// Bytes of input that are kept.
 pub const INPUT: usize = 8 << 10;
 /// The most that is read at once straight to where it belongs.
 const DIRECT: usize = 64 << 10;
-
-/// What a connection is made of without TLS.
-pub enum Plain {
-    /// TCP.
-    Tcp(TcpStream),
-    /// A unix socket.
-    Unix(UnixStream),
-}
-
-enum Transport {
-    Plain(Plain),
-    Tls(Box<TlsStream<Plain>>),
-}
 
 /// A connection.
 pub struct Stream {
@@ -451,85 +437,6 @@ fn remember(waiting: &RefCell<Option<Waker>>, cx: &Context<'_>) {
     }
 }
 
-impl AsFd for Plain {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Plain::Tcp(stream) => stream.as_fd(),
-            Plain::Unix(stream) => stream.as_fd(),
-        }
-    }
-}
-
-impl AsyncRead for Plain {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        to: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Plain::Tcp(stream) => Pin::new(stream).poll_read(cx, to),
-            Plain::Unix(stream) => Pin::new(stream).poll_read(cx, to),
-        }
-    }
-}
-
-impl AsyncWrite for Plain {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Plain::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Plain::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Plain::Tcp(stream) => Pin::new(stream).poll_flush(cx),
-            Plain::Unix(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Plain::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            Plain::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
-    }
-}
-
-impl Transport {
-    fn poll_read(&mut self, cx: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Transport::Plain(stream) => Pin::new(stream).poll_read(cx, to),
-            Transport::Tls(stream) => Pin::new(&mut **stream).poll_read(cx, to),
-        }
-    }
-
-    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self {
-            Transport::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Transport::Tls(stream) => Pin::new(&mut **stream).poll_write(cx, bytes),
-        }
-    }
-
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Transport::Plain(_) => Poll::Ready(Ok(())),
-            Transport::Tls(stream) => Pin::new(&mut **stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Transport::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Transport::Tls(stream) => Pin::new(&mut **stream).poll_shutdown(cx),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -537,7 +444,7 @@ mod tests {
     use crate::net::connect::Target;
     use std::future::Future;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     const LONG: Duration = Duration::from_secs(60);
     const SHORT: Duration = Duration::from_millis(5);

@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// How many configurations a VM keeps; each has the sessions of up to 256 servers at most.
 const MAX_CONFIGS: usize = 8;
-/// The largest PEM text that is read.
+/// The longest PEM or DER text of a script's that is read.
 pub const MAX_PEM: usize = 256 << 10;
 
 const UNKNOWN_ISSUER: &str = "20: unable to get local issuer certificate";
@@ -58,19 +58,14 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// From PEM texts, charged to `limit`.
-    pub fn from_pem(
-        chain: &[u8],
-        key: &[u8],
-        limit: &Rc<MemoryLimit>,
-    ) -> Result<Identity, NetError> {
+    /// From certificates, the client's own first, and a private key, all DER; charged to `limit`.
+    pub fn from_der(chain: &[u8], key: &[u8], limit: &Rc<MemoryLimit>) -> Result<Self, NetError> {
         let mut held = limit.hold();
         held.grow(chain.len().saturating_add(key.len()))?;
-        let chain = certificates(chain);
-        if chain.is_empty() {
-            return Err(NetError::Tls("invalid client certificate chain"));
-        }
-        let key = private_key(key).ok_or(NetError::Tls("ssl set client private key failed"))?;
+        let chain = certificates_der(chain)
+            .filter(|chain| !chain.is_empty())
+            .ok_or(NetError::Tls("invalid client certificate chain"))?;
+        let key = private_key_der(key).ok_or(NetError::Tls("ssl set client private key failed"))?;
         Ok(Identity {
             chain,
             key,
@@ -79,22 +74,60 @@ impl Identity {
     }
 }
 
-/// The certificates in a PEM text, up to what is none.
-pub fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
-    if pem.len() > MAX_PEM {
-        return Vec::new();
+/// The certificates in a PEM text, one after the other as DER; `None` if there are none, or one of them is none.
+pub fn certificates_from_pem(pem: &[u8]) -> Option<Vec<u8>> {
+    let mut all = Vec::new();
+    for certificate in CertificateDer::pem_slice_iter(within_limit(pem)?) {
+        all.extend_from_slice(&certificate.ok()?);
     }
-    CertificateDer::pem_slice_iter(pem)
-        .map_while(Result::ok)
-        .collect()
+    (!all.is_empty() && certificates_der(&all).is_some()).then_some(all)
 }
 
-/// The first private key in a PEM text.
-pub fn private_key(pem: &[u8]) -> Option<PrivateKeyDer<'static>> {
-    if pem.len() > MAX_PEM {
-        return None;
+/// The first private key in a PEM text, as DER.
+pub fn private_key_from_pem(pem: &[u8]) -> Option<Vec<u8>> {
+    let key = PrivateKeyDer::from_pem_slice(within_limit(pem)?).ok()?;
+    Some(key.secret_der().to_vec())
+}
+
+/// Certificates one after the other; `None` if there is something that is none.
+pub fn certificates_der(der: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
+    let mut rest = within_limit(der)?;
+    let mut all = Vec::new();
+    while !rest.is_empty() {
+        let (one, others) = rest.split_at_checked(der_length(rest)?)?;
+        let certificate = CertificateDer::from(one.to_vec());
+        rustls::server::ParsedCertificate::try_from(&certificate).ok()?;
+        all.push(certificate);
+        rest = others;
     }
-    PrivateKeyDer::from_pem_slice(pem).ok()
+    Some(all)
+}
+
+/// A private key.
+pub fn private_key_der(der: &[u8]) -> Option<PrivateKeyDer<'static>> {
+    PrivateKeyDer::try_from(within_limit(der)?.to_vec()).ok()
+}
+
+fn within_limit(text: &[u8]) -> Option<&[u8]> {
+    (text.len() <= MAX_PEM).then_some(text)
+}
+
+/// How long the sequence is that DER begins with, its head included.
+fn der_length(der: &[u8]) -> Option<usize> {
+    let (&0x30, rest) = der.split_first()? else {
+        return None;
+    };
+    let (&first, rest) = rest.split_first()?;
+    let count = usize::from(first & 0x7f);
+    match (first & 0x80 != 0, count) {
+        (false, length) => Some(2 + length),
+        (true, 1..=3) => {
+            let length = (rest.get(..count)?.iter())
+                .fold(0, |length, byte| length << 8 | usize::from(*byte));
+            Some(2 + count + length)
+        }
+        (true, _) => None,
+    }
 }
 
 // ---- whom to trust ----
@@ -105,7 +138,9 @@ static ADDED: Mutex<Vec<CertificateDer<'static>>> = Mutex::new(Vec::new());
 
 /// Trusts the authorities in a PEM text too, in the whole process; how many there were. For what the operator configures.
 pub fn trust(pem: &[u8]) -> usize {
-    let more = certificates(pem);
+    let more: Vec<_> = (CertificateDer::pem_slice_iter(pem))
+        .map_while(std::result::Result::ok)
+        .collect();
     let count = more.len();
     (ADDED.lock().unwrap_or_else(PoisonError::into_inner)).extend(more);
     *ROOTS.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -319,4 +354,44 @@ pub fn handshake_error(error: &io::Error) -> NetError {
         CertificateError::Revoked => "23: certificate revoked",
         _ => "handshake failed",
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn der_is_taken_apart() {
+        let made = rcgen::generate_simple_self_signed(vec!["a.test".to_owned()]).unwrap();
+        let pem = made.cert.pem() + &made.cert.pem();
+        let chain = certificates_from_pem(pem.as_bytes()).unwrap();
+        assert_eq!(certificates_der(&chain).unwrap().len(), 2);
+        let key = private_key_from_pem(made.signing_key.serialize_pem().as_bytes()).unwrap();
+        let limit = MemoryLimit::new(10_000);
+        let identity = Identity::from_der(&chain, &key, &limit).unwrap();
+        assert_eq!(limit.used(), chain.len() + key.len());
+        drop(identity);
+        assert_eq!(limit.used(), 0);
+        for end in 1..chain.len() {
+            if end != chain.len() / 2 {
+                assert!(certificates_der(&chain[..end]).is_none(), "{end}");
+            }
+        }
+        for text in [
+            &b""[..],
+            b"x",
+            b"\x30\x84\xff\xff\xff\xff",
+            b"\x30\x80",
+            b"\x30\x83\xff\xff",
+        ] {
+            assert!(certificates_der(text).is_none_or(|all| all.is_empty()));
+            assert!(certificates_from_pem(text).is_none());
+            assert!(private_key_from_pem(text).is_none() && private_key_der(text).is_none());
+        }
+        assert!(Identity::from_der(b"", &key, &limit).is_err());
+        assert!(Identity::from_der(&chain, b"x", &limit).is_err());
+        let none = MemoryLimit::new(10);
+        assert!(Identity::from_der(&chain, &key, &none).is_err());
+        assert!(certificates_from_pem(&vec![b'-'; MAX_PEM + 1]).is_none());
+    }
 }

@@ -6,7 +6,8 @@
 //! | `arguments` | arguments and their errors |
 //! | `data` | what can be sent |
 //! | `tcp` | `tcp()`, `stream()`, `connect()`: the object and its states |
-//! | `methods` | its methods |
+//! | `methods` | its methods: what they are, and the simple ones |
+//! | `connect`, `handshake`, `receive`, `settings` | the others |
 //! | `udp` | `udp()` |
 //! | `socket.lua` | iterators, and what is made of other functions |
 //!
@@ -16,8 +17,12 @@
 //! wait are prompt functions: what is ready at once costs no trip through the event loop.
 
 mod arguments;
+mod connect;
 mod data;
+mod handshake;
 mod methods;
+mod receive;
+mod settings;
 mod tcp;
 mod udp;
 
@@ -48,7 +53,7 @@ pub(super) fn table(vm: &Rc<AppVm>) -> Result<Table> {
     let (socket, make): (Table, Function) = (lua.load(PRELUDE).set_name("=[rille]"))
         .into_function()?
         .call(&tools)?;
-    let until = move |lua: &Lua, given| methods::receive_until(lua, &make, given);
+    let until = move |lua: &Lua, given| receive::receive_until(lua, &make, given);
     let tcp_methods: Table = tools.raw_get("tcp_methods")?;
     tcp_methods.raw_set("receiveuntil", lua.create_function(until)?)?;
     // All requests share the methods; what one of them wants changed it changes in its own object.
@@ -81,4 +86,12 @@ fn maker<T: rille_lua::UserData>(
         object.set_metatable(Some(meta.clone()))?;
         Ok(object)
     })
+}
+
+/// Sockets that no script has any more are closed before it is said that there are too many.
+fn make_room(lua: &Lua, net: &Net) -> Result<()> {
+    if net.sockets().is_full() && net.pools().idle() == 0 {
+        lua.gc_collect()?;
+    }
+    Ok(())
 }

@@ -11,8 +11,8 @@
 
 use super::arguments::{Arguments, answer, no, yes};
 use super::data::Data;
-use super::maker;
 use super::tcp::time;
+use super::{make_room, maker};
 use rille_lua::{Lua, MultiValue, Result, Table, UserData, Value};
 use rille_runtime::net::connect::Target;
 use rille_runtime::net::udp::{Datagram, MAX_DATAGRAM};
@@ -106,7 +106,7 @@ impl Udp {
 fn bind(lua: &Lua, given: MultiValue) -> Result<MultiValue> {
     let arguments = Arguments::new(given, 2, 2, "expecting 2 arguments, but got")?;
     let udp = udp(&arguments)?;
-    match super::methods::local_address(&arguments.bytes(lua, 2)?) {
+    match super::connect::local_address(&arguments.bytes(lua, 2)?) {
         Some(address) => {
             udp.local.set(Some(SocketAddr::new(address, 0)));
             Ok(yes())
@@ -133,6 +133,7 @@ fn set_peer_name(
         Ok(_) if udp.is_busy.get() => Err(BUSY.to_owned()),
         Ok(port) => {
             udp.datagram.borrow_mut().take();
+            make_room(lua, &udp.net)?;
             (Target::parse(&host, port))
                 .map(|target| (target, Busy::begin(&udp)))
                 .map_err(|why| why.to_string())
@@ -232,7 +233,7 @@ fn set_timeout(lua: &Lua, given: MultiValue) -> Result<()> {
     const COMPLAINT: &str =
         "ngx.socket settimeout: expecting at least 2 arguments (including the object) but seen";
     let arguments = Arguments::new(given, 2, usize::MAX, COMPLAINT)?;
-    let milliseconds = super::methods::timeout(lua, arguments.get(2))?;
+    let milliseconds = super::settings::timeout(lua, arguments.get(2))?;
     udp(&arguments)?.timeout.set(milliseconds);
     Ok(())
 }
