@@ -25,6 +25,28 @@
 //!                                    Pools::put     v  |  Pools::take
 //!                                                 (idle)
 //! ```
+//!
+//! ```no_run
+//! use rille_runtime::net::pattern::Until;
+//! use rille_runtime::net::{Net, NetError, Pattern, Received, Target, tls};
+//! use std::time::Duration;
+//!
+//! async fn head(net: &Net) -> Result<Vec<u8>, NetError> {
+//!     let limit = Duration::from_secs(10);
+//!     let target = Target::Tcp("example.com".to_owned(), 443);
+//!     let stream = net.connect(&target, None, limit).await?;
+//!     let options = tls::Options {
+//!         server_name: Some("example.com".to_owned()),
+//!         ..tls::Options::default()
+//!     };
+//!     stream.handshake(net.tls(), &options, limit).await?;
+//!     stream.write_all(b"HEAD / HTTP/1.0\r\nHost: example.com\r\n\r\n", limit).await?;
+//!     let end = Until::new(b"\r\n\r\n", true).ok_or(NetError::Closed)?;
+//!     let mut head = Received::new(net.memory());
+//!     stream.read(&mut Pattern::until(end), &mut head, limit).await?;
+//!     Ok(head.bytes().to_vec())
+//! }
+//! ```
 
 pub mod connect;
 pub mod error;

@@ -110,11 +110,13 @@ impl Resolver {
     }
 
     async fn ask(self: &Rc<Self>, name: String) -> Answer {
-        let mut answer = self.asked_for(name);
-        match answer.wait_for(Option::is_some).await {
-            Ok(answer) => answer.clone().unwrap_or(Err(FAILURE)),
-            Err(_) => Err(FAILURE),
+        let mut answer = self.asked_for(name.clone());
+        if let Ok(answer) = answer.wait_for(Option::is_some).await {
+            return answer.clone().unwrap_or(Err(FAILURE));
         }
+        // Whoever asked the system has gone without an answer: the next asks again.
+        self.asked.borrow_mut().remove(&name);
+        Err(FAILURE)
     }
 
     /// Where the answer is going to be.
@@ -273,6 +275,32 @@ mod tests {
             resolver.resolve("name").await.unwrap();
             assert_eq!(count.get(), 2);
         });
+    }
+
+    #[test]
+    fn a_look_up_that_went_without_an_answer_can_be_repeated() {
+        let count = Rc::new(Cell::new(0));
+        let asked = count.clone();
+        let resolver = Resolver::new(move |_| {
+            asked.set(asked.get() + 1);
+            let lasts = asked.get() == 1;
+            Box::pin(async move {
+                if lasts {
+                    std::future::pending::<()>().await;
+                }
+                Ok(Rc::from([IpAddr::from([10, 0, 0, 1])]))
+            })
+        });
+        let first = resolver.clone();
+        run(async move {
+            tokio::task::spawn_local(async move { first.resolve("name").await });
+            tokio::task::yield_now().await;
+        });
+        run(async move {
+            assert!(resolver.resolve("name").await.is_err());
+            assert!(resolver.resolve("name").await.is_ok());
+        });
+        assert_eq!(count.get(), 2);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use rille_runtime::net::tls::{Identity, Options};
 use std::future::Future;
 use std::rc::Rc;
 
-/// What reading a certificate and a key costs.
+/// What reading a certificate and a key costs, besides their length.
 const CERTIFICATE_FUEL: u64 = 1000;
 
 /// What `sslhandshake` gives for a session. Sessions are resumed without it.
@@ -41,7 +41,8 @@ pub(super) fn set_client_cert(lua: &Lua, given: MultiValue) -> Result<MultiValue
             return no(lua, why);
         }
     };
-    lua.charge_fuel(CERTIFICATE_FUEL);
+    let length = |value: &Value| value.as_string().map_or(0, |text| text.len() as u64);
+    lua.charge_fuel(CERTIFICATE_FUEL + length(chain) + length(key));
     *tcp.identity.borrow_mut() = identity;
     Ok(MultiValue::from_vec(vec![Value::Boolean(true)]))
 }

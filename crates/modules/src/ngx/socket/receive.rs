@@ -222,7 +222,10 @@ pub(super) fn read_until(
         Err(why) => Reading::Refused(why),
         Ok(_) if state == AT_END => Reading::Nothing,
         Ok(connection) => {
-            let Some(until) = Until::new(&arguments.bytes(lua, 2)?, inclusive) else {
+            let text = arguments.bytes(lua, 2)?;
+            // The automaton is made for each call: kept, it would be memory outside of the VM.
+            lua.charge_fuel(text.len() as u64 / 8);
+            let Some(until) = Until::new(&text, inclusive) else {
                 return Err(bad(2, "failed to compile pattern"));
             };
             let until = until
