@@ -11,10 +11,15 @@
 
 pub mod ngx;
 mod resty;
+#[cfg(test)]
+mod testing;
+mod text;
 
 use rille_lua::{Lua, Result, Table, Value};
 use rille_runtime::vm::AppVm;
 use std::rc::Rc;
+
+pub use text::MAX_TEXT;
 
 /// Makes a module when it is first required.
 pub(crate) type Maker = fn(&Lua) -> Result<Value>;

@@ -8,12 +8,13 @@
 //! A file that does not compile does not keep the others from being served: its problem is kept
 //! in its place and answers for it.
 
+use crate::dict::Dict;
 use crate::kv::Kv;
 use crate::manifest::{self, Manifest};
 use crate::problem::Problem;
 use crate::route::{FileId, Pattern, Router};
 use rille_lua::{Chunk, Dialect};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -53,6 +54,8 @@ pub struct App {
     pub router: Router,
     /// What the app's workers share.
     pub kv: Kv,
+    /// The dictionaries of `ngx.shared` by name, as the app's workers share them.
+    pub dicts: BTreeMap<String, Arc<Dict>>,
     /// The folder of static files, if there is one.
     pub public: Option<PathBuf>,
     by_path: HashMap<Box<str>, FileId>,
@@ -125,6 +128,8 @@ impl App {
         }
         let public = Some(folder.join("public")).filter(|public| public.is_dir());
         let kv = Kv::new(manifest.limits.kv);
+        let dicts = manifest.shared_dicts.iter();
+        let dicts = dicts.map(|(name, size)| (name.clone(), Arc::new(Dict::new(*size))));
         let mut app = App {
             by_path: (0..)
                 .zip(&files)
@@ -132,6 +137,7 @@ impl App {
                 .collect(),
             folder: folder.to_owned(),
             router: Router::default(),
+            dicts: dicts.collect(),
             manifest,
             files,
             kv,
