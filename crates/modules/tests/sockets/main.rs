@@ -1056,3 +1056,59 @@ print(sock:receiveuntil("x", {inclusive = true}))
     .run();
     assert_eq!(printed[..2], ["20", "5.0 5 1099511627776"]);
 }
+
+#[test]
+fn strange_arguments_are_errors_at_most() {
+    let printed = Script::new(
+        r#"
+local strange = {
+  0, -1, 1, 0.5, 2 ^ 31, 2 ^ 53, 2 ^ 63, -2 ^ 63, 1e308, 1 / 0, -1 / 0, 0 / 0,
+  "", "*l", "*a", "\0", ("x"):rep(300), "7", "0x10", "unix:", "unix:\0x", "[::1", "::1", "a.b:c",
+  true, false, {}, {1, {2}}, {x = 1}, print, ngx.null, coroutine.create(print), ngx.socket.tcp(), ngx.socket.udp(),
+}
+strange[0] = nil
+local calls, panics = 0, 0
+local function try(f, ...)
+  calls = calls + 1
+  local ok, err = pcall(f, ...)
+  if not ok and tostring(err):find("panic", 1, true) then
+    panics = panics + 1
+    print(err)
+  end
+end
+local methods = {
+  "bind", "connect", "setclientcert", "sslhandshake", "send", "receive", "receiveany", "receiveuntil", "shutdown", "close",
+  "setkeepalive", "getreusedtimes", "getfd", "setoption", "getoption", "settimeout", "settimeouts", "setpeername",
+}
+for _, make in ipairs {
+  function() return ngx.socket.tcp() end,
+  function() return assert(ngx.socket.connect("127.0.0.1", at.server)) end,
+  function() return ngx.socket.udp() end,
+} do
+  for _, name in ipairs(methods) do
+    for i = 0, #strange do
+      local sock = make()
+      local method = sock[name]
+      if method and not (name == "connect" and i > 11) then
+        if sock.setpeername then sock:settimeout(1) else sock:settimeouts(50, 50, 1) end
+        try(method, sock, strange[i])
+        if not (name == "connect" or name == "setpeername") or type(strange[i]) ~= "string" then
+          for j = 0, #strange, 3 do
+            if sock.receiveany then sock:settimeouts(50, 50, 1) end
+            try(method, sock, strange[i], strange[j])
+            try(method, sock, strange[i], strange[j], strange[i])
+          end
+        end
+        try(method, strange[i])
+      end
+    end
+  end
+  collectgarbage()
+end
+print(calls > 5000, panics)
+"#,
+    )
+    .at("server", serve(echo))
+    .run_then(|vm| assert!(vm.net().sockets().open() <= 64));
+    assert_eq!(printed, ["true\t0"]);
+}
