@@ -91,7 +91,7 @@ enum Reading {
     Refused(Refused),
     /// Nothing is wanted.
     Nothing,
-    Begun(Box<Begun>),
+    Begun(Begun),
 }
 
 struct Begun {
@@ -104,13 +104,13 @@ struct Begun {
 
 impl Reading {
     fn begin(tcp: &Rc<Tcp>, connection: Rc<Connection>, pattern: Pattern) -> Reading {
-        Reading::Begun(Box::new(Begun {
+        Reading::Begun(Begun {
             busy: tcp.begin(&[Operation::Read]),
             tcp: tcp.clone(),
             connection,
             pattern,
             received: Received::new(tcp.net.memory()),
-        }))
+        })
     }
 
     /// What the method returns.
