@@ -1112,3 +1112,30 @@ print(calls > 5000, panics)
     .run_then(|vm| assert!(vm.net().sockets().open() <= 64));
     assert_eq!(printed, ["true\t0"]);
 }
+
+#[test]
+fn sockets_without_a_connection_are_within_the_memory_limit() {
+    fn resident() -> usize {
+        let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+        statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+    }
+    for source in [
+        "ngx.socket.tcp()",
+        "ngx.socket.udp()",
+        "sock:receiveuntil('abc')",
+    ] {
+        let before = resident();
+        let printed = Script::new(&format!(
+            r#"
+local t, sock = {{}}, ngx.socket.tcp()
+print(pcall(function() for i = 1, 1e8 do t[i] = {source} end end))
+"#
+        ))
+        .run_then(|_| {
+            // Other tests run meanwhile: they use little.
+            let more = resident().saturating_sub(before) >> 20;
+            assert!(more < 2 * 64 + 32, "{more} MiB");
+        });
+        assert_eq!(printed, ["false\tnot enough memory"]);
+    }
+}

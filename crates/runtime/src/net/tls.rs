@@ -23,6 +23,9 @@ const MAX_CONFIGS: usize = 8;
 /// The longest PEM or DER text of a script's that is read.
 pub const MAX_PEM: usize = 256 << 10;
 
+/// What an identity takes besides its bytes.
+const IDENTITY: usize = 512;
+
 const UNKNOWN_ISSUER: &str = "20: unable to get local issuer certificate";
 
 /// What a handshake is to do.
@@ -61,7 +64,11 @@ impl Identity {
     /// From certificates, the client's own first, and a private key, all DER; charged to `limit`.
     pub fn from_der(chain: &[u8], key: &[u8], limit: &Rc<MemoryLimit>) -> Result<Self, NetError> {
         let mut held = limit.hold();
-        held.grow(chain.len().saturating_add(key.len()))?;
+        held.grow(
+            IDENTITY
+                .saturating_add(chain.len())
+                .saturating_add(key.len()),
+        )?;
         let chain = certificates_der(chain)
             .filter(|chain| !chain.is_empty())
             .ok_or(NetError::Tls("invalid client certificate chain"))?;
@@ -369,7 +376,7 @@ mod tests {
         let key = private_key_from_pem(made.signing_key.serialize_pem().as_bytes()).unwrap();
         let limit = MemoryLimit::new(10_000);
         let identity = Identity::from_der(&chain, &key, &limit).unwrap();
-        assert_eq!(limit.used(), chain.len() + key.len());
+        assert_eq!(limit.used(), IDENTITY + chain.len() + key.len());
         drop(identity);
         assert_eq!(limit.used(), 0);
         for end in 1..chain.len() {

@@ -13,7 +13,7 @@
 //!
 //! As in OpenResty an object is a table, so that scripts can put fields and methods of their own into it; its first element is a userdata with the socket.
 //!
-//! **Invariants.** A socket is closed when its userdata is collected, when a coroutine is stopped while it waits for it, and when its VM goes. Methods that
+//! **Invariants.** What the host holds for sockets without a connection is below the app's memory limit; with one they are counted. A socket is closed when its userdata is collected, when a coroutine is stopped while it waits for it, and when its VM goes. Methods that
 //! wait are prompt functions: what is ready at once costs no trip through the event loop.
 
 mod arguments;
@@ -36,6 +36,8 @@ const PRELUDE: &str = include_str!("socket.lua");
 
 /// Without `settimeout`.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// Entries that an object has room for: with them it takes as much of the VM's memory as the host holds for it.
+const ROOM: usize = 4;
 /// Without a `pool_size`.
 const POOL_SIZE: usize = 30;
 
@@ -80,7 +82,7 @@ fn maker<T: rille_lua::UserData>(
                 given.len()
             )));
         }
-        let object = lua.create_table_with_capacity(1, 0)?;
+        let object = lua.create_table_with_capacity(1, ROOM)?;
         let socket: AnyUserData = lua.create_userdata(make(&net))?;
         object.raw_set(1, socket)?;
         object.set_metatable(Some(meta.clone()))?;
