@@ -12,6 +12,7 @@ use crate::host::SandboxHost;
 use crate::light::Threads;
 use crate::log::{AppLog, Log};
 use crate::modules::{self, json::Json};
+use crate::net::Net;
 use crate::problem::Problem;
 use crate::route::FileId;
 use crate::scheduler::{Scheduler, Tenant};
@@ -164,6 +165,7 @@ pub struct AppVm {
     tenant: Rc<Tenant>,
     log: Rc<AppLog>,
     json: Rc<Json>,
+    net: Rc<Net>,
     current: Rc<Current>,
     /// Main functions of the app's files, made when first needed.
     mains: RefCell<Vec<Option<Function>>>,
@@ -198,12 +200,15 @@ impl AppVm {
             ..LuaOptions::default()
         })?;
         let json = modules::install(&lua, &app, &log)?.json;
+        let most = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
+        let net = Net::new(most(limits.sockets), most(limits.memory));
         Ok(Rc::new(AppVm {
             lua,
             tenant: Tenant::new(app.manifest.preempt),
             scheduler,
             log,
             json,
+            net,
             current: Rc::default(),
             mains: RefCell::new(vec![None; app.files.len()]),
             pool: RefCell::default(),
@@ -269,6 +274,11 @@ impl AppVm {
     /// The JSON codec of this VM.
     pub fn json(&self) -> &Rc<Json> {
         &self.json
+    }
+
+    /// What its sockets share.
+    pub fn net(&self) -> &Rc<Net> {
+        &self.net
     }
 
     /// Where host functions find the request they are called for.

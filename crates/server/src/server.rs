@@ -59,7 +59,7 @@ pub enum AppSource {
     /// It loaded.
     App(Arc<App>),
     /// It did not; what is known of it.
-    Broken(Manifest),
+    Broken(Box<Manifest>),
 }
 
 impl AppSource {

@@ -39,6 +39,7 @@ pub(crate) const MODULES: &[(&str, Maker)] = &[
     ("resty.sha512", |lua| digest::module(lua, Algorithm::Sha512)),
     ("resty.string", string::module),
     ("ngx.semaphore", crate::ngx::semaphore),
+    ("ngx.ssl", crate::ngx::ssl::module),
     ("resty.lock", lock::module),
     ("resty.lrucache", lrucache::tables),
     ("resty.lrucache.pureffi", lrucache::pureffi),
