@@ -12,6 +12,7 @@ use crate::kv::Kv;
 use crate::manifest::{self, Manifest};
 use crate::problem::Problem;
 use crate::route::{FileId, Pattern, Router};
+use crate::task::Exchange;
 use rille_lua::{Chunk, Dialect};
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -53,6 +54,8 @@ pub struct App {
     pub router: Router,
     /// What the app's workers share.
     pub kv: Kv,
+    /// Where the tasks of its workers find one another.
+    pub exchange: Exchange,
     /// The folder of static files, if there is one.
     pub public: Option<PathBuf>,
     by_path: HashMap<Box<str>, FileId>,
@@ -135,9 +138,10 @@ impl App {
             manifest,
             files,
             kv,
+            exchange: Exchange::default(),
             public,
         };
-        fatal |= !app.build_routes(&mut problems);
+        fatal |= !app.build_routes(&mut problems) || !app.check_tasks(&mut problems);
         match fatal {
             true => Loaded {
                 app: Err(Unservable {
@@ -172,6 +176,18 @@ impl App {
         self.folder.join(path).display().to_string()
     }
 
+    /// False if there is no code for a task of the manifest.
+    fn check_tasks(&self, problems: &mut Vec<Problem>) -> bool {
+        let before = problems.len();
+        let file = self.display_path(manifest::FILE);
+        for task in &self.manifest.tasks {
+            if let Err(message) = crate::task::find(self, &task.name) {
+                problems.push(Problem::at(&file, task.line, message));
+            }
+        }
+        problems.len() == before
+    }
+
     /// Explicit routes, then files. False if a route leads nowhere.
     fn build_routes(&mut self, problems: &mut Vec<Problem>) -> bool {
         let before = problems.len();
@@ -192,6 +208,7 @@ impl App {
         for (id, file) in (0..).zip(&self.files) {
             let path = &*file.path;
             if path == INIT
+                || path == crate::task::MAIN
                 || path.starts_with("lib/")
                 || path.starts_with("tasks/")
                 || path.starts_with("public/")

@@ -16,5 +16,6 @@ pub mod modules;
 pub mod problem;
 pub mod route;
 pub mod scheduler;
+pub mod task;
 pub mod units;
 pub mod vm;

@@ -15,6 +15,7 @@ use crate::modules::{self, json::Json};
 use crate::problem::Problem;
 use crate::route::FileId;
 use crate::scheduler::{Scheduler, Tenant};
+use crate::task::Tasks;
 use rille_lua::{Function, Lua, LuaOptions, MultiValue, Profile, Result, Thread};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -43,6 +44,11 @@ pub trait Context: Any {
 
     /// What of its life it is in, in OpenResty's words: `content`, `timer`, ...
     fn phase(&self) -> &'static str;
+
+    /// The context that this one, shared by many, stands for now.
+    fn stands_for(&self) -> Option<Rc<dyn Context>> {
+        None
+    }
 
     /// Whether one of its coroutines has asked for the end of all (`ngx.exit`): whoever has waits for nothing.
     fn has_exited(&self) -> bool {
@@ -95,7 +101,8 @@ pub struct Current(RefCell<Option<Rc<dyn Context>>>);
 impl Current {
     /// The context.
     pub fn context(&self) -> Option<Rc<dyn Context>> {
-        self.0.borrow().clone()
+        let context = self.0.borrow().clone()?;
+        Some(context.stands_for().unwrap_or(context))
     }
 
     /// The context, if it is a `T`.
@@ -134,6 +141,7 @@ pub struct AppVm {
     log: Rc<AppLog>,
     json: Rc<Json>,
     current: Rc<Current>,
+    tasks: Rc<Tasks>,
     /// Main functions of the app's files, made when first needed.
     mains: RefCell<Vec<Option<Function>>>,
     pool: RefCell<Vec<Thread>>,
@@ -166,21 +174,29 @@ impl AppVm {
             layered_globals: true,
             ..LuaOptions::default()
         })?;
-        let json = modules::install(&lua, &app, &log)?.json;
-        Ok(Rc::new(AppVm {
+        let current: Rc<Current> = Rc::default();
+        let tasks = Rc::new(Tasks::new(&lua, &app, current.clone())?);
+        let json = modules::install(&lua, &app, &log, &tasks)?.json;
+        for marker in json.markers() {
+            tasks.keep(marker)?;
+        }
+        let vm = Rc::new(AppVm {
             lua,
             tenant: Tenant::new(app.manifest.preempt),
             scheduler,
             log,
             json,
-            current: Rc::default(),
+            current,
+            tasks,
             mains: RefCell::new(vec![None; app.files.len()]),
             pool: RefCell::default(),
             depth: Cell::new(0),
             stopping: watch::Sender::new(false),
             background: Cell::new(0),
             app,
-        }))
+        });
+        vm.tasks.attach(&vm);
+        Ok(vm)
     }
 
     /// Runs `init.lua`, which fills the app's shared globals.
@@ -238,6 +254,11 @@ impl AppVm {
     /// The JSON codec of this VM.
     pub fn json(&self) -> &Rc<Json> {
         &self.json
+    }
+
+    /// Its tasks.
+    pub fn tasks(&self) -> &Rc<Tasks> {
+        &self.tasks
     }
 
     /// Where host functions find the request they are called for.
@@ -325,6 +346,13 @@ impl AppVm {
         if pool.len() < POOL {
             pool.push(thread);
         }
+    }
+}
+
+impl Drop for AppVm {
+    fn drop(&mut self) {
+        self.tasks.leave(&self.app);
+        self.tasks.close();
     }
 }
 

@@ -507,6 +507,13 @@ impl Lua {
 }
 
 impl Vm {
+    /// Whether a handle is one of this VM's values.
+    #[inline]
+    pub(crate) fn owns(&self, handle: &Handle) -> bool {
+        let link = self.api_link.as_ref().and_then(|link| link.downcast_ref());
+        link.is_some_and(|link: &WeakLua| std::ptr::eq(link.0.as_ptr(), handle.lua.as_ptr()))
+    }
+
     /// The traceback of a coroutine as text.
     pub(crate) fn traceback_text(&mut self, thread: Gc<RawThread>, level: usize) -> String {
         String::from_utf8_lossy(&self.traceback(thread, None, level)).into_owned()

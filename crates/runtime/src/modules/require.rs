@@ -10,7 +10,9 @@
 
 use crate::app::App;
 use crate::route::FileId;
+use crate::task::Tasks;
 use rille_lua::{Dialect, Error, Function, Lua, LuaString, MultiValue, Result, Table, Value};
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// The longest module name.
@@ -20,7 +22,7 @@ const MAX_NAME: usize = 512;
 const PRELUDE: &str = include_str!("require.lua");
 
 /// Installs `require` in a new VM.
-pub(super) fn install(lua: &Lua, app: &Arc<App>) -> Result<()> {
+pub(super) fn install(lua: &Lua, app: &Arc<App>, tasks: &Rc<Tasks>) -> Result<()> {
     let globals = lua.globals();
     let debug: Table = globals.raw_get("debug")?;
     let coroutine: Table = globals.raw_get("coroutine")?;
