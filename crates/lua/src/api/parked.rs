@@ -15,7 +15,7 @@ use super::string::LuaString;
 use super::table::Table;
 use super::thread::{Outcome, Thread, ThreadStatus};
 use super::value::Value;
-use crate::heap::Gc;
+use crate::heap::{Gc, prefetch};
 use crate::native::{Action, Cont, Ctx, NativeResult, Status, Thrown};
 use crate::string::Str;
 use crate::table::Table as RawTable;
@@ -109,7 +109,7 @@ impl Lua {
         how: Entry,
         fuel: u64,
     ) -> Turn {
-        co.header.extra &= !thread_bits::WAITING;
+        co.header.extra &= !(thread_bits::WAITING | thread_bits::IDLE);
         match self.enter_thread(vm, co, given, how, fuel) {
             Exit::Pending if vm.next_future.is_none() => {
                 co.header.extra |= thread_bits::WAITING;
@@ -180,6 +180,29 @@ impl Ctx<'_> {
     pub fn host_object<T: Clone + 'static>(&self, n: usize) -> Option<T> {
         let object = self.upvalue(n).as_userdata()?;
         object.data.as_ref()?.downcast_ref::<T>().cloned()
+    }
+
+    /// Asks the caches for the coroutine that is element `at` of `threads`: it is going to have its turn. Once, and again when that has had
+    /// a little time.
+    #[inline]
+    pub fn fetch_ahead(&self, threads: Gc<RawTable>, at: i64, is_again: bool) {
+        let Some(co) = threads.get_int(at).as_thread() else {
+            return;
+        };
+        if !is_again {
+            prefetch(co.as_ptr());
+            return prefetch((co.as_ptr() as *const u8).wrapping_add(64));
+        }
+        prefetch(co.stack);
+        prefetch(co.stack.wrapping_add(4));
+        prefetch(co.stack.wrapping_add(8));
+        prefetch(co.frames);
+    }
+
+    /// A table with the keys of `shape`, as quickly as can be if that is small and has names only. What its values are is not said: all
+    /// are to be set. Push it before the next allocation.
+    pub fn new_like(&mut self, shape: Gc<RawTable>) -> std::result::Result<Gc<RawTable>, Thrown> {
+        self.vm.new_like(shape)
     }
 
     /// The table of a handle, if it is of this VM.

@@ -142,7 +142,11 @@ impl Lua {
             closing: Cell::new(false),
         }));
         let link: Box<dyn Any> = Box::new(WeakLua(Rc::downgrade(&lua.0)));
-        lua.enter(|vm| vm.api_link = Some(link))?;
+        let address = Rc::as_ptr(&lua.0).addr();
+        lua.enter(|vm| {
+            vm.api_link = Some(link);
+            vm.api_address = address;
+        })?;
         Ok(lua)
     }
 
@@ -510,8 +514,7 @@ impl Vm {
     /// Whether a handle is one of this VM's values.
     #[inline]
     pub(crate) fn owns(&self, handle: &Handle) -> bool {
-        let link = self.api_link.as_ref().and_then(|link| link.downcast_ref());
-        link.is_some_and(|link: &WeakLua| std::ptr::eq(link.0.as_ptr(), handle.lua.as_ptr()))
+        handle.lua.as_ptr().addr() == self.api_address
     }
 
     /// The traceback of a coroutine as text.

@@ -246,7 +246,7 @@ impl Thread {
     fn run(&self, lua: &Lua, nargs: u32, how: Entry, fuel: u64) -> Outcome {
         let ran = lua.enter(|vm| {
             let mut co = self.gc();
-            co.header.extra &= !thread_bits::WAITING;
+            co.header.extra &= !(thread_bits::WAITING | thread_bits::IDLE);
             let exit = lua.enter_thread(vm, co, nargs, how, fuel);
             self.outcome(lua, vm, co, exit)
         });
@@ -303,7 +303,7 @@ impl Thread {
                 return;
             }
             vm.terminate(co, closing_fuel.min(UNLIMITED_FUEL as u64) as i64);
-            co.header.extra &= !thread_bits::WAITING;
+            co.header.extra &= !(thread_bits::WAITING | thread_bits::IDLE);
         });
     }
 

@@ -46,6 +46,34 @@ pub(crate) fn inline_granules(array: usize, nodes: usize) -> u32 {
     }
 }
 
+impl Vm {
+    /// See [`crate::native::Ctx::new_like`].
+    pub(crate) fn new_like(&mut self, shape: Gc<Table>) -> Result<Gc<Table>, Thrown> {
+        let nodes = shape.node_count();
+        let is_plain = shape.header.extra == 0 && shape.array_size == 0 && shape.has_nodes();
+        if !is_plain || !shape.has_inline_nodes() {
+            return self.new_table_sized(0, nodes);
+        }
+        let mut t = self.new_table_within(0, nodes)?;
+        if !t.has_inline_nodes() || t.node_count() != nodes {
+            return Ok(t);
+        }
+        // SAFETY: both have so many nodes. Where a name is depends on the VM and on their number only, and links are relative. The
+        // keys are alive as long as those of `shape`; the values are none that a collection looks at until they are set.
+        unsafe {
+            for i in 0..nodes {
+                let to = t.nodes.add(i);
+                *to = *shape.nodes.add(i);
+                if (*to).val_tag != tag::NIL {
+                    (*to).val_tag = tag::TRUE;
+                }
+            }
+        }
+        t.last_free = shape.last_free;
+        Ok(t)
+    }
+}
+
 impl Table {
     /// The size of the cell of a table with this `aux`, in bytes.
     #[inline(always)]

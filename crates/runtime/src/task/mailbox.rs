@@ -3,7 +3,7 @@
 //! An event is a table `{what, sender, parameter}`. A mailbox with one event is that event; one with more is a ring in a table, which
 //! goes when the last is taken. So a task that waits for its next message has no mailbox at all.
 //!
-//! **Invariants.** `boxes[slot + 1]` is nil exactly if the task's `count` is 0. With a ring (`capacity` is not 0), event `i` is at
+//! **Invariants.** `boxes[slot + 1]` is false exactly if the task's `count` is 0. With a ring (`capacity` is not 0), event `i` is at
 //! `(head + i) % capacity + 1`, and `sizes` has one number for each. Events are taken in the order in which they came.
 //! At most [`MAX_MESSAGES`] and `limits.mailbox` bytes are in a mailbox, apart from what the host itself says (once for each monitor or link).
 
@@ -110,6 +110,9 @@ impl Tasks {
         let Some(slot) = self.find(to) else {
             return Ok(Err(Refused::NoTask));
         };
+        if let Some(threads) = ctx.table_of(&self.threads) {
+            ctx.fetch_ahead(threads, i64::from(slot) + 1, false);
+        }
         let kept = ctx.table_of(&self.kept);
         let copied = match ctx.copy_data(parameter, kept, self.copy_limits())? {
             Ok(copied) => copied,
@@ -186,18 +189,22 @@ impl Tasks {
         bytes: usize,
     ) -> Result<(), Thrown> {
         ctx.push(parameter);
-        let event = ctx.new_table(0, 3)?;
+        let event = match ctx.table_of(&self.words.event) {
+            Some(shape) => ctx.new_like(shape)?,
+            None => ctx.new_table(0, 3)?,
+        };
         ctx.push(Val::table(event));
         let words = [&self.words.what, &self.words.sender, &self.words.parameter];
         let sender = sender.map_or(Val::NIL, |tid| Val::int(tid.to_integer()));
         for (word, v) in words.into_iter().zip([what, sender, parameter]) {
-            if let Some(word) = ctx.str_of(word)
-                && !v.is_nil()
-            {
+            if let Some(word) = ctx.str_of(word) {
                 ctx.raw_set(event, Val::str(word), v)?;
             }
         }
         self.put(ctx, slot, Val::table(event), bytes)?;
+        if let Some(threads) = ctx.table_of(&self.threads) {
+            ctx.fetch_ahead(threads, i64::from(slot) + 1, true);
+        }
         ctx.pop();
         ctx.pop();
         let mut slab = self.slab.borrow_mut();
@@ -321,7 +328,7 @@ impl Tasks {
                 return Ok(None);
             }
             ctx.push(stored);
-            ctx.raw_set_int(boxes, at, Val::NIL)?;
+            ctx.raw_set_int(boxes, at, Val::FALSE)?;
             ctx.pop();
             let mut slab = self.slab.borrow_mut();
             let task = slab.get_mut(slot);
@@ -347,7 +354,7 @@ impl Tasks {
         }
         ctx.raw_set_int(ring, place(0), Val::NIL)?;
         if count == 1 {
-            ctx.raw_set_int(boxes, at, Val::NIL)?;
+            ctx.raw_set_int(boxes, at, Val::FALSE)?;
         }
         ctx.pop();
         self.forget(slot, index);

@@ -66,7 +66,7 @@ pub const MAX_VALUES: usize = 100_000;
 pub struct Tasks {
     /// `threads[slot + 1]` is the coroutine of a task.
     threads: Table,
-    /// `boxes[slot + 1]` is its only message, or the ring of its messages.
+    /// `boxes[slot + 1]` is its only message, or the ring of its messages, or false.
     boxes: Table,
     /// `modules[tid]` is what `require` keeps for it.
     modules: Table,
@@ -103,6 +103,8 @@ struct Words {
     sender: LuaString,
     parameter: LuaString,
     task_stopped: LuaString,
+    /// An event: new ones are made like it.
+    event: Table,
 }
 
 /// The VM, and what the scheduler holds of it.
@@ -119,6 +121,10 @@ impl Tasks {
     pub(crate) fn new(lua: &Lua, app: &crate::app::App, current: Rc<Current>) -> Result<Tasks> {
         let limits = &app.manifest.limits;
         let (id, letters) = app.exchange.join();
+        let event = lua.create_table_with_capacity(0, 3)?;
+        for word in ["what", "sender", "parameter"] {
+            event.raw_set(word, true)?;
+        }
         Ok(Tasks {
             threads: lua.create_table()?,
             boxes: lua.create_table()?,
@@ -129,6 +135,7 @@ impl Tasks {
                 sender: lua.create_string("sender")?,
                 parameter: lua.create_string("parameter")?,
                 task_stopped: lua.create_string("task-stopped")?,
+                event,
             },
             slab: RefCell::new(Slab::new(id)),
             ready: RefCell::default(),

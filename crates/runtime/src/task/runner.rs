@@ -284,9 +284,9 @@ impl Tasks {
             (tid, slab.get_mut(slot).extra.take())
         };
         let at = i64::from(slot) + 1;
-        // Storing nil takes no memory, so it cannot fail.
+        // The places are there, so this cannot fail.
         for table in [&self.threads, &self.boxes] {
-            let _ = table.raw_set(at, rille_lua::Value::Nil);
+            let _ = table.raw_set(at, false);
         }
         let _ = self.modules.raw_set(tid.to_integer(), rille_lua::Value::Nil);
         self.slab.borrow_mut().remove(slot);

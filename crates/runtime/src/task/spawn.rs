@@ -83,7 +83,9 @@ impl Tasks {
         let Some(slot) = self.slab.borrow_mut().add() else {
             return refuse("too many tasks".into());
         };
-        if let Err(error) = self.threads.raw_set(i64::from(slot) + 1, thread) {
+        let at = i64::from(slot) + 1;
+        let placed = (self.boxes.raw_set(at, false)).and_then(|()| self.threads.raw_set(at, thread));
+        if let Err(error) = placed {
             self.slab.borrow_mut().remove(slot);
             return Err(error);
         }
