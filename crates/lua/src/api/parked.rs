@@ -110,6 +110,7 @@ impl Lua {
         fuel: u64,
     ) -> Turn {
         co.header.extra &= !(thread_bits::WAITING | thread_bits::IDLE);
+        fetch_function(co);
         match self.enter_thread(vm, co, given, how, fuel) {
             Exit::Pending if vm.next_future.is_none() => {
                 co.header.extra |= thread_bits::WAITING;
@@ -145,6 +146,14 @@ impl Lua {
                 })
             })
         })
+    }
+}
+
+/// Asks the caches for the function that the coroutine goes on in, below the native that waits.
+#[inline]
+fn fetch_function(co: Gc<RawThread>) {
+    if let [.., f, _] = co.frames() {
+        prefetch(co.get(f.func as usize).payload as *const u8);
     }
 }
 

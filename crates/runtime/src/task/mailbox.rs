@@ -422,12 +422,15 @@ impl Tasks {
         let Some(slot) = self.running.get() else {
             return Ok(Wait::Late);
         };
-        let (from, is_late) = {
+        let (from, is_late, has_deadline) = {
             let slab = self.slab.borrow();
-            (slab.get(slot).scanned as usize, slab.get(slot).is_late)
+            let task = slab.get(slot);
+            (task.scanned as usize, task.is_late, task.deadline != 0)
         };
         if let Some(event) = self.take(ctx, slot, selector, from)? {
-            self.clear_deadline(slot);
+            if has_deadline {
+                self.clear_deadline(slot);
+            }
             return Ok(Wait::Event(event));
         }
         if is_late {

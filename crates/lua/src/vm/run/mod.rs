@@ -54,6 +54,7 @@ mod natives;
 mod returns;
 mod switches;
 
+pub(in crate::vm) use natives::return_to_native;
 use super::Vm;
 use super::call::Next;
 use super::meta::Outcome;
