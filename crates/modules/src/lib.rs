@@ -4,6 +4,7 @@
 //!  install        once per VM, before init.lua: the globals, and package.preload for what is made when it is required
 //!  ngx/           the parts of `ngx` that need no request (the server adds those that do)
 //!  task/          `task`, and the names of call control
+//!  timer          functions that run later, for a task or for no request
 //!  resty/         what OpenResty's libraries do through its C parts or the FFI, natively
 //! ```
 //!
@@ -13,6 +14,7 @@
 pub mod ngx;
 mod resty;
 mod task;
+mod timer;
 
 use rille_lua::{Lua, Result, Table, Value};
 use rille_runtime::vm::AppVm;
@@ -25,6 +27,7 @@ pub(crate) type Maker = fn(&Lua) -> Result<Value>;
 pub fn install(vm: &Rc<AppVm>) -> Result<()> {
     let lua = vm.lua();
     task::install(vm)?;
+    timer::install(vm)?;
     lua.globals().raw_set("ngx", ngx::table(vm)?)?;
     let package: Table = lua.globals().raw_get("package")?;
     let preload: Table = package.raw_get("preload")?;

@@ -39,6 +39,8 @@ pub struct CodeFile {
     pub path: Box<str>,
     /// The compiled code, or why there is none.
     pub code: Result<Arc<Chunk>, Problem>,
+    /// Whether the word `exports` is in it: it may be a module that returns nothing and fills that.
+    pub names_exports: bool,
 }
 
 /// One version of an app, as all workers share it.
@@ -281,9 +283,11 @@ fn compile(folder: &Path, source: Source, dialect: Dialect) -> CodeFile {
             None => Problem::new(file, message),
         }
     });
+    const EXPORTS: &[u8] = b"exports";
     CodeFile {
         path: source.path.into(),
         code,
+        names_exports: (source.text.windows(EXPORTS.len())).any(|word| word == EXPORTS),
     }
 }
 

@@ -236,6 +236,7 @@ async fn start_app(
     let encode = vm.json().encode_function(vm.lua()).map_err(failed)?;
     rille_modules::install(&vm).map_err(failed)?;
     vm.init().await?;
+    vm.tasks().start(worker == 0);
     let handlers = RefCell::new(app.files.iter().map(|_| None).collect());
     Ok(Served {
         vm,

@@ -108,7 +108,7 @@ fn fail(ctx: &mut Ctx<'_>, refused: &Refused) -> NativeResult {
 
 fn receive(ctx: &mut Ctx<'_>) -> NativeResult {
     let tasks = tasks(ctx)?;
-    if !ctx.can_park() || tasks.current().is_none() {
+    if !ctx.can_park() || !tasks.has_turn() {
         let why = match tasks.current() {
             Some(_) => "a light thread or timer of a task cannot receive: only the task itself can",
             None => "no task runs here: only tasks have a mailbox",

@@ -45,6 +45,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
+use tokio::task::AbortHandle;
 
 pub use mailbox::{Refused, Selector, Wait};
 pub use post::{Exchange, MAX_NAME, MAX_NAMES};
@@ -183,6 +184,12 @@ impl Tasks {
         self.current_slot().map(|slot| self.slab.borrow().tid(slot))
     }
 
+    /// Whether what runs is a task itself, in its turn: not one of its light threads or timers.
+    #[inline]
+    pub fn has_turn(&self) -> bool {
+        self.running.get().is_some()
+    }
+
     fn current_slot(&self) -> Option<u32> {
         self.running.get().or_else(|| {
             let tid = self.current.with(|context: &TaskContext| context.tid)??;
@@ -244,6 +251,11 @@ impl Tasks {
         Ok(Some(kept))
     }
 
+    /// The context of the current task, for what is to end with it.
+    pub fn context(&self) -> Option<Rc<TaskContext>> {
+        self.context_of(self.current_slot()?)
+    }
+
     /// The context of a task, for what outlives a turn.
     fn context_of(&self, slot: u32) -> Option<Rc<TaskContext>> {
         let vm = self.vm()?;
@@ -283,15 +295,35 @@ pub struct TaskContext {
     cpu: Cell<Duration>,
     threads: Threads,
     budget: Budget,
+    /// What is aborted when the task ends.
+    followers: RefCell<Vec<AbortHandle>>,
 }
 
 impl TaskContext {
+    /// Something of the host's ends with the task.
+    pub fn ends_with(&self, follower: AbortHandle) {
+        let mut followers = self.followers.borrow_mut();
+        if followers.len() == followers.capacity() {
+            followers.retain(|follower| !follower.is_finished());
+        }
+        followers.push(follower);
+    }
+
+    /// The task has ended.
+    fn end(&self) {
+        self.threads.kill_all();
+        for follower in self.followers.take() {
+            follower.abort();
+        }
+    }
+
     fn new(tid: Option<Tid>, budget: Budget) -> TaskContext {
         TaskContext {
             tid,
             cpu: Cell::default(),
             threads: Threads::default(),
             budget,
+            followers: RefCell::default(),
         }
     }
 }

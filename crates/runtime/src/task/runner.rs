@@ -296,7 +296,7 @@ impl Tasks {
             future.abort();
         }
         if let Some(context) = extra.context {
-            crate::vm::Context::threads(&*context).kill_all();
+            context.end();
         }
         self.untie(tid, extra.ties, ending);
         if let Some(child) = extra.child {
