@@ -231,6 +231,17 @@ impl Ctx<'_> {
         Lua::of(self.vm)?.val_of(value).ok()
     }
 
+    /// Lets the host use its API in the middle of a native; what is pushed stays where it is. `None`: the VM is being closed.
+    pub fn with_lua<R>(&mut self, f: impl FnOnce(&Lua) -> R) -> Option<R> {
+        let lua = Lua::of(self.vm)?;
+        let result = {
+            let _open = lua.open_gate(self.vm);
+            f(&lua)
+        };
+        lua.drain_released(self.vm);
+        Some(result)
+    }
+
     /// A value as the host has it.
     pub fn to_value(&mut self, v: Val) -> Value {
         match Lua::of(self.vm) {

@@ -348,7 +348,8 @@ impl Tasks {
         };
         ctx.charge(copied.bytes / 8);
         let value = ctx.to_value(copied.value);
-        let Ok(parameter) = letter::encode(&self.kept, &value) else {
+        let encoded = ctx.with_lua(|_| letter::encode(&self.kept, &value));
+        let Some(Ok(parameter)) = encoded else {
             return Ok(Err(Refused::TooLarge));
         };
         let letter = Letter::Event {
