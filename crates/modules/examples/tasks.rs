@@ -2,7 +2,7 @@
 //!
 //!   cargo run --release -p rille-modules --example tasks
 //!
-//! (with the argument `ring`: only the last). Prints spawns a second, bytes of the resident set for a parked task, and messages passed a second round a ring of 10,000 tasks.
+//! (with the arguments `ring [ROUNDS]`: only the last). Prints spawns a second, bytes of the resident set for a parked task, and messages passed a second round a ring of 10,000 tasks.
 
 use rille_lua::Value;
 use rille_runtime::app::App;
@@ -39,10 +39,17 @@ async fn run() {
     tokio::task::spawn_local(scheduler.clone().drive());
     let said = Said::default();
     let vm = machine(&app, &scheduler, &said);
+    let rounds = std::env::args()
+        .nth(2)
+        .and_then(|rounds| rounds.parse().ok());
     for _ in 0..3 {
-        spawn(&vm, "ring", &[RING, ROUNDS]);
+        spawn(&vm, "ring", &[RING, rounds.unwrap_or(ROUNDS)]);
         let (_, count, seconds) = wait(&said, "passed").await;
-        println!("{:.0} messages a second ({:.0} ns each)", count / seconds, seconds / count * 1e9);
+        println!(
+            "{:.0} messages a second ({:.0} ns each)",
+            count / seconds,
+            seconds / count * 1e9
+        );
     }
     drop(vm);
     if std::env::args().any(|argument| argument == "ring") {
@@ -72,8 +79,12 @@ fn machine(app: &Arc<App>, scheduler: &Rc<Scheduler>, said: &Said) -> Rc<AppVm> 
     });
     let clock = (vm.lua()).create_function(move |_, ()| Ok(start.elapsed().as_secs_f64()));
     let globals = vm.lua().globals();
-    globals.raw_set("report", report.expect("a function")).expect("a global");
-    globals.raw_set("clock", clock.expect("a function")).expect("a global");
+    globals
+        .raw_set("report", report.expect("a function"))
+        .expect("a global");
+    globals
+        .raw_set("clock", clock.expect("a function"))
+        .expect("a global");
     vm
 }
 
@@ -98,6 +109,9 @@ async fn wait(said: &Said, what: &str) -> (String, f64, f64) {
 /// Bytes of the process's resident set.
 fn resident() -> i64 {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = text.split(' ').nth(1).and_then(|pages| pages.parse::<i64>().ok());
+    let pages = text
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse::<i64>().ok());
     pages.unwrap_or(0) * 4096
 }

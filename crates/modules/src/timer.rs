@@ -144,7 +144,11 @@ fn delay_of(name: &str, seconds: f64, is_repeated: bool) -> Result<Duration> {
         )));
     }
     let delay = Duration::from_secs_f64(seconds);
-    Ok(if is_repeated { delay.max(LEAST_PERIOD) } else { delay })
+    Ok(if is_repeated {
+        delay.max(LEAST_PERIOD)
+    } else {
+        delay
+    })
 }
 
 impl Plan {
@@ -178,15 +182,23 @@ impl Plan {
             },
         };
         let _background = vm.in_background();
-        let started = vm.lua().create_thread(self.function.clone()).and_then(|thread| {
-            let globals = match &self.globals {
-                Some(globals) => globals.clone(),
-                None => vm.lua().create_table()?,
-            };
-            thread.set_globals(Some(globals))?;
-            let budget = context.budget();
-            Ok(vm.start(thread, self.arguments.clone(), Some(context.clone()), budget))
-        });
+        let started = vm
+            .lua()
+            .create_thread(self.function.clone())
+            .and_then(|thread| {
+                let globals = match &self.globals {
+                    Some(globals) => globals.clone(),
+                    None => vm.lua().create_table()?,
+                };
+                thread.set_globals(Some(globals))?;
+                let budget = context.budget();
+                Ok(vm.start(
+                    thread,
+                    self.arguments.clone(),
+                    Some(context.clone()),
+                    budget,
+                ))
+            });
         let failure = match started {
             Ok(started) => match self.end(&context, started).await {
                 End::Done(_) | End::Exited => return true,
@@ -203,7 +215,11 @@ impl Plan {
     }
 
     /// The light threads of a task are the task's; otherwise they are the firing's.
-    async fn end(&self, context: &Rc<dyn Owner>, started: rille_runtime::coroutine::Started) -> End {
+    async fn end(
+        &self,
+        context: &Rc<dyn Owner>,
+        started: rille_runtime::coroutine::Started,
+    ) -> End {
         match self.context {
             Some(_) => started.end().await,
             None => rille_runtime::light::end_of_all(context, started).await,

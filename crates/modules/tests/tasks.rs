@@ -23,7 +23,10 @@ fn app(files: &[(&str, &str)]) -> (TempDir, Arc<App>) {
     let loaded = App::load(dir.path());
     let problems: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
     assert_eq!(problems, [""; 0]);
-    (dir, Arc::new(loaded.app.map_err(|_| "the app cannot be served").unwrap()))
+    (
+        dir,
+        Arc::new(loaded.app.map_err(|_| "the app cannot be served").unwrap()),
+    )
 }
 
 /// A VM on a worker of its own.
@@ -61,7 +64,10 @@ impl Worker {
         let start = Instant::now();
         while !self.said.borrow().iter().any(|said| said == text) {
             let (said, log) = (self.said.borrow(), self.log.lines());
-            assert!(start.elapsed() < Duration::from_secs(10), "{text}: {said:?} {log:?}");
+            assert!(
+                start.elapsed() < Duration::from_secs(10),
+                "{text}: {said:?} {log:?}"
+            );
             drop(said);
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -73,7 +79,11 @@ impl Worker {
             if let Some(line) = self.log.lines().iter().find(|line| line.contains(part)) {
                 return line.clone();
             }
-            assert!(start.elapsed() < Duration::from_secs(10), "{part}: {:?}", self.log.lines());
+            assert!(
+                start.elapsed() < Duration::from_secs(10),
+                "{part}: {:?}",
+                self.log.lines()
+            );
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
@@ -91,8 +101,14 @@ fn on_a_worker<F: Future>(f: F) -> F::Output {
 #[test]
 fn a_crash_is_one_line_with_its_traceback_and_harms_nobody() {
     let (_dir, app) = app(&[
-        ("tasks/bad.lua", "local function deep() error('no luck') end\nreturn function() deep() end"),
-        ("tasks/good.lua", "for i = 1, 3 do sleep(0.002) say('good ' .. i) end"),
+        (
+            "tasks/bad.lua",
+            "local function deep() error('no luck') end\nreturn function() deep() end",
+        ),
+        (
+            "tasks/good.lua",
+            "for i = 1, 3 do sleep(0.002) say('good ' .. i) end",
+        ),
     ]);
     on_a_worker(async {
         let worker = Worker::new(&app).await;
@@ -115,7 +131,10 @@ fn a_crash_is_one_line_with_its_traceback_and_harms_nobody() {
 fn a_task_that_loops_takes_turns_and_is_ended_by_its_budget() {
     let (_dir, app) = app(&[
         ("rille.toml", "[limits]\ncpu_per_minute = \"100 ms\""),
-        ("tasks/spin.lua", "while true do pcall(function() while true do end end) end"),
+        (
+            "tasks/spin.lua",
+            "while true do pcall(function() while true do end end) end",
+        ),
         (
             "tasks/watch.lua",
             "local spin = task.spawn('spin') task.monitor(spin)
@@ -132,7 +151,10 @@ fn a_task_that_loops_takes_turns_and_is_ended_by_its_budget() {
         worker.hears("cpu limit of 100 ms a minute").await;
         assert!(start.elapsed() < Duration::from_secs(3));
         let line = worker.logs("crashed").await;
-        assert!(line.contains("tasks/spin.lua:1: stopped: cpu limit of 100 ms a minute reached"), "{line}");
+        assert!(
+            line.contains("tasks/spin.lua:1: stopped: cpu limit of 100 ms a minute reached"),
+            "{line}"
+        );
     });
 }
 
@@ -140,15 +162,24 @@ fn a_task_that_loops_takes_turns_and_is_ended_by_its_budget() {
 fn memory_is_one_limit_for_all_and_a_task_that_fills_it_crashes_alone() {
     let (_dir, app) = app(&[
         ("rille.toml", "[limits]\nmemory = \"8 MiB\""),
-        ("tasks/hog.lua", "local t = {} while true do t[#t + 1] = ('x'):rep(10000) .. #t end"),
-        ("tasks/other.lua", "for e in task.receive do say('other ' .. e.what) end"),
+        (
+            "tasks/hog.lua",
+            "local t = {} while true do t[#t + 1] = ('x'):rep(10000) .. #t end",
+        ),
+        (
+            "tasks/other.lua",
+            "for e in task.receive do say('other ' .. e.what) end",
+        ),
     ]);
     on_a_worker(async {
         let worker = Worker::new(&app).await;
         worker.spawn("other");
         worker.spawn("hog");
         let line = worker.logs("crashed").await;
-        assert!(line.contains("not enough memory: memory limit of 8 MiB reached"), "{line}");
+        assert!(
+            line.contains("not enough memory: memory limit of 8 MiB reached"),
+            "{line}"
+        );
         assert_eq!(worker.vm.tasks().count(), 1);
     });
 }
@@ -176,10 +207,22 @@ fn what_the_manifest_says_is_started_and_started_again() {
         worker.hears("each true").await;
         let line = worker.logs("given up").await;
         assert!(line.contains("task crash was started again 2 times in 1 min: given up, to be tried again in 1 min"), "{line}");
-        let crashes = worker.said.borrow().iter().filter(|said| *said == "crash").count();
+        let crashes = worker
+            .said
+            .borrow()
+            .iter()
+            .filter(|said| *said == "crash")
+            .count();
         assert_eq!(crashes, 3);
         // Each tick is a task with its own globals.
-        let ticks = || worker.said.borrow().iter().filter(|said| *said == "tick 1").count();
+        let ticks = || {
+            worker
+                .said
+                .borrow()
+                .iter()
+                .filter(|said| *said == "tick 1")
+                .count()
+        };
         let start = Instant::now();
         while ticks() < 3 {
             assert!(start.elapsed() < Duration::from_secs(10));
@@ -233,7 +276,11 @@ fn a_group_is_stopped_and_started_together() {
         worker.logs("b fails").await;
         let start = Instant::now();
         while worker.said.borrow().len() < 5 {
-            assert!(start.elapsed() < Duration::from_secs(10), "{:?}", worker.said);
+            assert!(
+                start.elapsed() < Duration::from_secs(10),
+                "{:?}",
+                worker.said
+            );
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         assert_eq!(*worker.said.borrow(), ["a", "b", "a stops", "a", "b"]);
@@ -334,7 +381,10 @@ fn tasks_of_two_workers_work_together() {
 fn a_vm_that_goes_takes_its_tasks_and_names_along() {
     let (_dir, app) = app(&[
         ("tasks/wait.lua", "task.register('here') task.receive(1000)"),
-        ("tasks/timers.lua", "timer.every(0.001, function() end) ngx.thread.spawn(sleep, 1000) ngx.thread.wait(ngx.thread.spawn(sleep, 1000))"),
+        (
+            "tasks/timers.lua",
+            "timer.every(0.001, function() end) ngx.thread.spawn(sleep, 1000) ngx.thread.wait(ngx.thread.spawn(sleep, 1000))",
+        ),
     ]);
     on_a_worker(async {
         let worker = Worker::new(&app).await;
@@ -348,7 +398,13 @@ fn a_vm_that_goes_takes_its_tasks_and_names_along() {
         let weak = Rc::downgrade(&worker.vm);
         // The timers' firings hold the VM for as long as they run; its own tasks do not.
         worker.vm.stop();
-        for tid in worker.vm.tasks().list().iter().filter(|task| &*task.1 == "timers") {
+        for tid in worker
+            .vm
+            .tasks()
+            .list()
+            .iter()
+            .filter(|task| &*task.1 == "timers")
+        {
             worker.vm.tasks().kill(tid.0);
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -426,13 +482,21 @@ fn tasks_are_right_when_everything_is_collected_all_the_time() {
 
 #[test]
 fn arguments_are_copies() {
-    let (_dir, app) = app(&[("tasks/take.lua", "local t = ... t.x = 2 say('took ' .. t.x)")]);
+    let (_dir, app) = app(&[(
+        "tasks/take.lua",
+        "local t = ... t.x = 2 say('took ' .. t.x)",
+    )]);
     on_a_worker(async {
         let worker = Worker::new(&app).await;
         let table = worker.vm.lua().create_table().unwrap();
         table.raw_set("x", 1).unwrap();
         let arguments = [Value::Table(table.clone())];
-        worker.vm.tasks().spawn("take", &arguments).unwrap().unwrap();
+        worker
+            .vm
+            .tasks()
+            .spawn("take", &arguments)
+            .unwrap()
+            .unwrap();
         worker.hears("took 2").await;
         assert_eq!(table.raw_get::<i64>("x").unwrap(), 1);
     });

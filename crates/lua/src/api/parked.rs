@@ -66,7 +66,7 @@ impl Lua {
                     return Err(Error::CoroutineUnresumable);
                 }
                 ThreadState::Active if co.header.extra & thread_bits::WAITING != 0 => {
-                    (0, Entry::Values)
+                    (given(co), Entry::Values)
                 }
                 ThreadState::Active => (0, Entry::Again),
                 ThreadState::Done | ThreadState::Failed => {
@@ -78,12 +78,7 @@ impl Lua {
     }
 
     /// Goes on with a coroutine whose last turn ended with [`Outcome::Pending`], with what the future gave.
-    pub fn turn_with(
-        &self,
-        thread: &Thread,
-        result: Result<MultiValue>,
-        fuel: u64,
-    ) -> (Turn, u64) {
+    pub fn turn_with(&self, thread: &Thread, result: Result<MultiValue>, fuel: u64) -> (Turn, u64) {
         let entered = thread.prepare_completion(result);
         self.take_turn(|lua, vm| {
             let (given, how) = entered?;
@@ -149,6 +144,18 @@ impl Lua {
     }
 }
 
+/// How many values the coroutine has been handed since it was parked: they are above the arguments of the native that waits.
+#[inline]
+fn given(co: Gc<RawThread>) -> u32 {
+    let Some(leaf) = Gc::from_nullable(co.leaf) else {
+        return 0;
+    };
+    match leaf.frames().last() {
+        Some(f) => leaf.top - (f.base + f.extra),
+        None => 0,
+    }
+}
+
 /// Asks the caches for the function that the coroutine goes on in, below the native that waits.
 #[inline]
 fn fetch_function(co: Gc<RawThread>) {
@@ -191,6 +198,27 @@ impl Ctx<'_> {
         object.data.as_ref()?.downcast_ref::<T>().cloned()
     }
 
+    /// Hands a value to the coroutine that is element `at` of `threads`, which is parked: its continuation finds it as a result. False:
+    /// there is no room for it now.
+    #[inline]
+    pub fn hand_over(&mut self, threads: Gc<RawTable>, at: i64, v: Val) -> bool {
+        let Some(co) = threads.get_int(at).as_thread() else {
+            return false;
+        };
+        let is_parked = co.header.extra & thread_bits::WAITING != 0;
+        let Some(mut leaf) = Gc::from_nullable(co.leaf).filter(|_| is_parked) else {
+            return false;
+        };
+        let top = leaf.top;
+        if top + 1 >= leaf.stack_size {
+            return false;
+        }
+        self.vm.barrier_thread(leaf);
+        leaf.set(top as usize, v);
+        leaf.top = top + 1;
+        true
+    }
+
     /// Asks the caches for the coroutine that is element `at` of `threads`: it is going to have its turn. Once, and again when that has had
     /// a little time.
     #[inline]
@@ -208,10 +236,15 @@ impl Ctx<'_> {
         prefetch(co.frames);
     }
 
-    /// A table with the keys of `shape`, as quickly as can be if that is small and has names only. What its values are is not said: all
-    /// are to be set. Push it before the next allocation.
-    pub fn new_like(&mut self, shape: Gc<RawTable>) -> std::result::Result<Gc<RawTable>, Thrown> {
-        self.vm.new_like(shape)
+    /// A table with these fields, which is made most quickly if they are all the keys of `shape`, a small table. Names (of at most 40
+    /// bytes) and values must be reachable. Push it before the next allocation.
+    #[inline]
+    pub fn new_record(
+        &mut self,
+        shape: Gc<RawTable>,
+        fields: &[(Gc<Str>, Val)],
+    ) -> std::result::Result<Gc<RawTable>, Thrown> {
+        self.vm.new_record(shape, fields)
     }
 
     /// The table of a handle, if it is of this VM.

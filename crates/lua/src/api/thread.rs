@@ -234,7 +234,12 @@ impl Thread {
     }
 
     /// Puts values on the stack of `to`, which waits for them.
-    pub(super) fn give(&self, lua: &Lua, args: impl IntoLuaMulti, to: Gc<RawThread>) -> Result<u32> {
+    pub(super) fn give(
+        &self,
+        lua: &Lua,
+        args: impl IntoLuaMulti,
+        to: Gc<RawThread>,
+    ) -> Result<u32> {
         lua.balanced(|from| {
             let n = args.push_all(lua)?;
             lua.try_enter(|vm| hand_over(vm, from, n, to))?;

@@ -120,8 +120,8 @@ impl Timer {
             let mut stopping = vm.stopping();
             drop(vm);
             let premature = {
-                let _pending = (pending.take())
-                    .unwrap_or_else(|| Counted::new(&self.timers.pending));
+                let _pending =
+                    (pending.take()).unwrap_or_else(|| Counted::new(&self.timers.pending));
                 tokio::select! {
                     () = tokio::time::sleep(self.delay) => false,
                     _ = stopping.wait_for(|stopping| *stopping) => true,

@@ -152,9 +152,7 @@ fn timeout_of(ctx: &mut Ctx<'_>, v: Val) -> std::result::Result<Option<Duration>
     }
     match rille_lua::native::to_number(v).map(|number| number.to_f64()) {
         Some(seconds) if seconds > MAX_SECONDS => Ok(None),
-        Some(seconds) if !seconds.is_nan() => {
-            Ok(Some(Duration::from_secs_f64(seconds.max(0.0))))
-        }
+        Some(seconds) if !seconds.is_nan() => Ok(Some(Duration::from_secs_f64(seconds.max(0.0)))),
         Some(_) => Err(ctx.arg_error(0, "a number of seconds expected")),
         None if ctx.arg(0).is_table() => {
             Err(ctx.arg_error(0, "'timeout' is not a number of seconds"))
@@ -172,6 +170,11 @@ fn received(ctx: &mut Ctx<'_>, wait: Wait) -> NativeResult {
 }
 
 fn receive_again(ctx: &mut Ctx<'_>) -> NativeResult {
+    if ctx.nresults() > 0 {
+        // It was handed over.
+        let event = ctx.result(0);
+        return ctx.ret(event);
+    }
     let tasks = tasks(ctx)?;
     let (what, sender) = (ctx.arg(0), ctx.arg(1));
     let wait = tasks.receive_again(ctx, Selector { what, sender })?;

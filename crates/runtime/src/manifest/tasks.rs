@@ -35,7 +35,10 @@ pub(super) fn read_task<'a>(reader: &mut Reader<'a>, table: &Section<'a>, manife
         None => Some(Trigger::Start),
     };
     let instances = reader.string(table, "instances");
-    let on_each_worker = match instances.as_ref().map(|(text, line)| (text.as_str(), *line)) {
+    let on_each_worker = match instances
+        .as_ref()
+        .map(|(text, line)| (text.as_str(), *line))
+    {
         None | Some(("process", _)) => false,
         Some(("worker", _)) => true,
         Some((other, line)) => {
@@ -74,7 +77,9 @@ fn parse_trigger(on: &str) -> Result<Trigger, String> {
         "cron" => Cron::parse(rest).map(Trigger::Cron),
         "every" => match units::parse_duration(rest.trim()) {
             Ok(period) if (MS..=24 * 365 * HOUR).contains(&period) => Ok(Trigger::Every(period)),
-            Ok(_) => Err(format!("on = \"{on}\" is out of range: it goes from 1 ms to 8760 h")),
+            Ok(_) => Err(format!(
+                "on = \"{on}\" is out of range: it goes from 1 ms to 8760 h"
+            )),
             Err(message) => Err(format!("on = \"{on}\": {message}")),
         },
         "tcp" | "nats" => Err(format!(
@@ -110,9 +115,7 @@ fn read_restart<'a>(
         "temporary" => return Restart::Temporary,
         other => reader.problem(
             line,
-            format!(
-                "restart is \"permanent\", \"transient\" or \"temporary\", not \"{other}\""
-            ),
+            format!("restart is \"permanent\", \"transient\" or \"temporary\", not \"{other}\""),
         ),
     }
     default

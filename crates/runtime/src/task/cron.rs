@@ -223,9 +223,25 @@ mod tests {
 
     /// Seconds of a time, by counting days: independent of what is tested.
     fn at(year: u64, month: u64, day: u64, hour: u64, minute: u64) -> u64 {
-        let leap = |y: u64| y.is_multiple_of(4) && (!y.is_multiple_of(100) || y.is_multiple_of(400));
-        let mut days = (1970..year).map(|y| if leap(y) { 366 } else { 365 }).sum::<u64>();
-        let lengths = [31, if leap(year) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+        let leap =
+            |y: u64| y.is_multiple_of(4) && (!y.is_multiple_of(100) || y.is_multiple_of(400));
+        let mut days = (1970..year)
+            .map(|y| if leap(y) { 366 } else { 365 })
+            .sum::<u64>();
+        let lengths = [
+            31,
+            if leap(year) { 29 } else { 28 },
+            31,
+            30,
+            31,
+            30,
+            31,
+            31,
+            30,
+            31,
+            30,
+            31,
+        ];
         days += lengths[..month as usize - 1].iter().sum::<u64>() + day - 1;
         days * DAY + hour * 3600 + minute * 60
     }
@@ -245,14 +261,42 @@ mod tests {
         check("* * * * *", noon, &[noon + 60, noon + 120]);
         check("* * * * *", noon + 59, &[noon + 60]);
         check("*/15 * * * *", noon, &[noon + 900, noon + 1800]);
-        check("5/20 * * * *", noon, &[noon + 300, noon + 1500, noon + 2700, noon + 3900]);
-        check("30 9,17 * * *", noon, &[at(2026, 11, 27, 17, 30), at(2026, 11, 28, 9, 30)]);
-        check("0 0 * * mon-fri", noon, &[at(2026, 11, 30, 0, 0), at(2026, 12, 1, 0, 0)]);
+        check(
+            "5/20 * * * *",
+            noon,
+            &[noon + 300, noon + 1500, noon + 2700, noon + 3900],
+        );
+        check(
+            "30 9,17 * * *",
+            noon,
+            &[at(2026, 11, 27, 17, 30), at(2026, 11, 28, 9, 30)],
+        );
+        check(
+            "0 0 * * mon-fri",
+            noon,
+            &[at(2026, 11, 30, 0, 0), at(2026, 12, 1, 0, 0)],
+        );
         check("0 0 * * 7", noon, &[at(2026, 11, 29, 0, 0)]);
         check("0 0 * * 0", noon, &[at(2026, 11, 29, 0, 0)]);
-        check("0 0 1 * *", noon, &[at(2026, 12, 1, 0, 0), at(2027, 1, 1, 0, 0)]);
-        check("0 0 31 * *", noon, &[at(2026, 12, 31, 0, 0), at(2027, 1, 31, 0, 0), at(2027, 3, 31, 0, 0)]);
-        check("0 12 29 feb *", noon, &[at(2028, 2, 29, 12, 0), at(2032, 2, 29, 12, 0)]);
+        check(
+            "0 0 1 * *",
+            noon,
+            &[at(2026, 12, 1, 0, 0), at(2027, 1, 1, 0, 0)],
+        );
+        check(
+            "0 0 31 * *",
+            noon,
+            &[
+                at(2026, 12, 31, 0, 0),
+                at(2027, 1, 31, 0, 0),
+                at(2027, 3, 31, 0, 0),
+            ],
+        );
+        check(
+            "0 12 29 feb *",
+            noon,
+            &[at(2028, 2, 29, 12, 0), at(2032, 2, 29, 12, 0)],
+        );
         check("0 0 29 2 *", at(2096, 3, 1, 0, 0), &[at(2104, 2, 29, 0, 0)]);
         check("@daily", noon, &[at(2026, 11, 28, 0, 0)]);
         check("0 0 1 JAN *", noon, &[at(2027, 1, 1, 0, 0)]);
@@ -262,9 +306,21 @@ mod tests {
     fn day_or_weekday() {
         let noon = at(2026, 11, 27, 12, 0);
         // The 13th, or any Friday.
-        check("0 0 13 * fri", noon, &[at(2026, 12, 4, 0, 0), at(2026, 12, 11, 0, 0), at(2026, 12, 13, 0, 0)]);
+        check(
+            "0 0 13 * fri",
+            noon,
+            &[
+                at(2026, 12, 4, 0, 0),
+                at(2026, 12, 11, 0, 0),
+                at(2026, 12, 13, 0, 0),
+            ],
+        );
         // Both, where one begins with a star.
-        check("0 0 */2 * fri", noon, &[at(2026, 12, 11, 0, 0), at(2026, 12, 25, 0, 0)]);
+        check(
+            "0 0 */2 * fri",
+            noon,
+            &[at(2026, 12, 11, 0, 0), at(2026, 12, 25, 0, 0)],
+        );
     }
 
     #[test]

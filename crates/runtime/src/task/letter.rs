@@ -248,7 +248,10 @@ mod tests {
     #[test]
     fn no_bytes_do_harm() {
         let (lua, kept) = vm();
-        let value: Value = lua.load("{a = {1, 2, {}}, b = 'text', c = 1.5}").eval().unwrap();
+        let value: Value = lua
+            .load("{a = {1, 2, {}}, b = 'text', c = 1.5}")
+            .eval()
+            .unwrap();
         let good = encode(&kept, &value).unwrap();
         for cut in 0..good.len() {
             assert!(decode(&lua, &kept, &good[..cut]).is_err(), "{cut}");

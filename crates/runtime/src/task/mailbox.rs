@@ -1,7 +1,8 @@
 //! Messages within a VM: copied when they are sent, kept in the VM's heap until they are received.
 //!
 //! An event is a table `{what, sender, parameter}`. A mailbox with one event is that event; one with more is a ring in a table, which
-//! goes when the last is taken. So a task that waits for its next message has no mailbox at all.
+//! goes when the last is taken. So a task that waits for its next message has no mailbox at all; and where it takes any message, that
+//! is handed to its coroutine past the mailbox.
 //!
 //! **Invariants.** `boxes[slot + 1]` is false exactly if the task's `count` is 0. With a ring (`capacity` is not 0), event `i` is at
 //! `(head + i) % capacity + 1`, and `sizes` has one number for each. Events are taken in the order in which they came.
@@ -107,11 +108,17 @@ impl Tasks {
         if to.vm() != self.post.id {
             return self.send_away(ctx, to, what, parameter);
         }
-        let Some(slot) = self.find(to) else {
-            return Ok(Err(Refused::NoTask));
+        let (slot, is_open) = {
+            let slab = self.slab.borrow();
+            let Some(slot) = slab.find(to) else {
+                return Ok(Err(Refused::NoTask));
+            };
+            (slot, slab.get(slot).is_open())
         };
-        if let Some(threads) = ctx.table_of(&self.threads) {
-            ctx.fetch_ahead(threads, i64::from(slot) + 1, false);
+        let threads = ctx.table_of(&self.threads);
+        let at = i64::from(slot) + 1;
+        if let Some(threads) = threads {
+            ctx.fetch_ahead(threads, at, false);
         }
         let kept = ctx.table_of(&self.kept);
         let copied = match ctx.copy_data(parameter, kept, self.copy_limits())? {
@@ -119,10 +126,23 @@ impl Tasks {
             Err(why) => return Ok(Err(Refused::from_copy(why, "parameter"))),
         };
         let bytes = EVENT_BYTES + what.len() + copied.bytes;
+        let sender = self.current();
+        if let Some(threads) = threads
+            && is_open
+            && bytes <= self.limits.mailbox
+        {
+            let event = self.make_event(ctx, sender, Val::str(what), copied.value)?;
+            ctx.fetch_ahead(threads, at, true);
+            if ctx.hand_over(threads, at, event) {
+                self.make_ready(slot);
+                return Ok(Ok(()));
+            }
+            self.put_event(ctx, slot, event, bytes)?;
+            return Ok(Ok(()));
+        }
         if let Err(refused) = self.has_room(slot, bytes) {
             return Ok(Err(refused));
         }
-        let sender = self.current();
         self.post_event(ctx, slot, sender, Val::str(what), copied.value, bytes)?;
         Ok(Ok(()))
     }
@@ -178,7 +198,7 @@ impl Tasks {
         }
     }
 
-    /// Makes an event and puts it into the mailbox. The values are reachable, but `parameter` need not be: it is pushed first.
+    /// Makes an event and puts it into the mailbox. The values are reachable, but `parameter` need not be.
     fn post_event(
         self: &Rc<Self>,
         ctx: &mut Ctx<'_>,
@@ -188,24 +208,46 @@ impl Tasks {
         parameter: Val,
         bytes: usize,
     ) -> Result<(), Thrown> {
-        ctx.push(parameter);
-        let event = match ctx.table_of(&self.words.event) {
-            Some(shape) => ctx.new_like(shape)?,
-            None => ctx.new_table(0, 3)?,
+        let event = self.make_event(ctx, sender, what, parameter)?;
+        self.put_event(ctx, slot, event, bytes)
+    }
+
+    /// Makes an event. It is not reachable.
+    #[inline]
+    fn make_event(
+        &self,
+        ctx: &mut Ctx<'_>,
+        sender: Option<Tid>,
+        what: Val,
+        parameter: Val,
+    ) -> Result<Val, Thrown> {
+        let words = &self.words;
+        let (Some(shape), Some(name), Some(from), Some(value)) = (
+            ctx.table_of(&words.event),
+            ctx.str_of(&words.what),
+            ctx.str_of(&words.sender),
+            ctx.str_of(&words.parameter),
+        ) else {
+            return Ok(Val::NIL);
         };
-        ctx.push(Val::table(event));
-        let words = [&self.words.what, &self.words.sender, &self.words.parameter];
         let sender = sender.map_or(Val::NIL, |tid| Val::int(tid.to_integer()));
-        for (word, v) in words.into_iter().zip([what, sender, parameter]) {
-            if let Some(word) = ctx.str_of(word) {
-                ctx.raw_set(event, Val::str(word), v)?;
-            }
-        }
-        self.put(ctx, slot, Val::table(event), bytes)?;
-        if let Some(threads) = ctx.table_of(&self.threads) {
-            ctx.fetch_ahead(threads, i64::from(slot) + 1, true);
-        }
+        let fields = [(name, what), (from, sender), (value, parameter)];
+        ctx.push(parameter);
+        let event = ctx.new_record(shape, &fields)?;
         ctx.pop();
+        Ok(Val::table(event))
+    }
+
+    /// Puts an event into the mailbox, and wakes the task if it waits for one.
+    fn put_event(
+        self: &Rc<Self>,
+        ctx: &mut Ctx<'_>,
+        slot: u32,
+        event: Val,
+        bytes: usize,
+    ) -> Result<(), Thrown> {
+        ctx.push(event);
+        self.put(ctx, slot, event, bytes)?;
         ctx.pop();
         let mut slab = self.slab.borrow_mut();
         let task = slab.get_mut(slot);
@@ -220,13 +262,7 @@ impl Tasks {
     }
 
     /// Puts an event behind the others; it is reachable.
-    fn put(
-        &self,
-        ctx: &mut Ctx<'_>,
-        slot: u32,
-        event: Val,
-        bytes: usize,
-    ) -> Result<(), Thrown> {
+    fn put(&self, ctx: &mut Ctx<'_>, slot: u32, event: Val, bytes: usize) -> Result<(), Thrown> {
         let Some(boxes) = ctx.table_of(&self.boxes) else {
             return Ok(());
         };
@@ -409,7 +445,8 @@ impl Tasks {
         if timeout.is_some_and(|timeout| timeout.is_zero()) {
             return Ok(Wait::Late);
         }
-        self.wait(slot, State::Receiving, timeout);
+        let takes_any = selector.takes_all() && timeout.is_none();
+        self.wait(slot, State::Receiving, timeout, takes_any);
         Ok(Wait::Park)
     }
 
@@ -448,15 +485,16 @@ impl Tasks {
         let Some(slot) = self.running.get() else {
             return false;
         };
-        self.wait(slot, State::Sleeping, Some(time));
+        self.wait(slot, State::Sleeping, Some(time), false);
         true
     }
 
-    fn wait(self: &Rc<Self>, slot: u32, state: State, timeout: Option<Duration>) {
+    fn wait(self: &Rc<Self>, slot: u32, state: State, timeout: Option<Duration>, takes_any: bool) {
         let mut slab = self.slab.borrow_mut();
         let task = slab.get_mut(slot);
         task.state = state;
         task.is_late = false;
+        task.takes_any = takes_any;
         task.scanned = task.count;
         drop(slab);
         if let Some(timeout) = timeout {

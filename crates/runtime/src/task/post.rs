@@ -509,12 +509,7 @@ impl Tasks {
     }
 
     /// A task has ended: those it was tied to are told, and its names are free.
-    pub(super) fn untie(
-        self: &Rc<Self>,
-        tid: Tid,
-        ties: super::watch::Ties,
-        ending: &Ending,
-    ) {
+    pub(super) fn untie(self: &Rc<Self>, tid: Tid, ties: super::watch::Ties, ending: &Ending) {
         for name in &ties.names {
             self.post.local.borrow_mut().remove(name);
             self.exchange(|exchange| exchange.unregister(name, tid));

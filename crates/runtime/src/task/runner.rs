@@ -129,9 +129,7 @@ impl Tasks {
         }
         let before = self.running.replace(Some(slot));
         let (turn, used) = match has_result {
-            false => vm
-                .lua()
-                .turn(&self.threads, i64::from(slot) + 1, TURN_FUEL),
+            false => vm.lua().turn(&self.threads, i64::from(slot) + 1, TURN_FUEL),
             true => self.turn_with_result(vm, slot),
         };
         self.running.set(before);
@@ -196,7 +194,9 @@ impl Tasks {
         self.log_end(vm, slot, &failure.with_traceback());
         let mut reason = failure.to_string();
         if reason.len() > MAX_REASON {
-            let end = (0..=MAX_REASON).rev().find(|at| reason.is_char_boundary(*at));
+            let end = (0..=MAX_REASON)
+                .rev()
+                .find(|at| reason.is_char_boundary(*at));
             reason.truncate(end.unwrap_or(0));
         }
         self.finish(vm, slot, &Ending::abnormal(reason));
@@ -288,7 +288,9 @@ impl Tasks {
         for table in [&self.threads, &self.boxes] {
             let _ = table.raw_set(at, false);
         }
-        let _ = self.modules.raw_set(tid.to_integer(), rille_lua::Value::Nil);
+        let _ = self
+            .modules
+            .raw_set(tid.to_integer(), rille_lua::Value::Nil);
         self.slab.borrow_mut().remove(slot);
         let Some(extra) = extra else { return };
         let extra = *extra;

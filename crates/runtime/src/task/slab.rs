@@ -118,6 +118,8 @@ pub(super) struct Task {
     pub is_late: bool,
     /// Whether a future of the host's has ended.
     pub has_result: bool,
+    /// Whether its `receive` takes any event, and has no deadline.
+    pub takes_any: bool,
     /// Messages in its mailbox, their bytes, and how many its parked `receive` has looked at.
     pub count: u32,
     pub bytes: usize,
@@ -138,6 +140,12 @@ pub(super) struct Task {
 const _: () = assert!(size_of::<Task>() <= 80);
 
 impl Task {
+    /// Whether it waits for whatever comes, and nothing has.
+    #[inline]
+    pub fn is_open(&self) -> bool {
+        self.state == State::Receiving && self.takes_any && self.count == 0
+    }
+
     const FREE: Task = Task {
         generation: 0,
         state: State::Free,
@@ -145,6 +153,7 @@ impl Task {
         killed: false,
         is_late: false,
         has_result: false,
+        takes_any: false,
         count: 0,
         bytes: 0,
         scanned: 0,
@@ -242,9 +251,8 @@ impl Slab {
     pub fn find(&self, tid: Tid) -> Option<u32> {
         let slot = tid.slot();
         let task = (self.chunks.get(slot as usize / CHUNK))?.get(slot as usize % CHUNK)?;
-        let is_it = task.state != State::Free
-            && task.generation == tid.generation()
-            && self.vm == tid.vm();
+        let is_it =
+            task.state != State::Free && task.generation == tid.generation() && self.vm == tid.vm();
         is_it.then_some(slot)
     }
 }

@@ -68,7 +68,10 @@ impl Tasks {
         let vm = self.vm().ok_or(Error::MismatchedLua)?;
         let refuse = |why: String| Ok(Err(Refused::Away(why)));
         if self.count() >= self.limits.tasks {
-            return refuse(format!("too many tasks: the limit is {}", self.limits.tasks));
+            return refuse(format!(
+                "too many tasks: the limit is {}",
+                self.limits.tasks
+            ));
         }
         let (number, entry) = match self.entry(&vm, name) {
             Ok(found) => found,
@@ -84,7 +87,8 @@ impl Tasks {
             return refuse("too many tasks".into());
         };
         let at = i64::from(slot) + 1;
-        let placed = (self.boxes.raw_set(at, false)).and_then(|()| self.threads.raw_set(at, thread));
+        let placed =
+            (self.boxes.raw_set(at, false)).and_then(|()| self.threads.raw_set(at, thread));
         if let Err(error) = placed {
             self.slab.borrow_mut().remove(slot);
             return Err(error);

@@ -231,7 +231,10 @@ impl Supervisor {
     fn is_held(&self, member: &Member) -> bool {
         self.policy.strategy != Strategy::OneForOne
             && member.spec.trigger == Trigger::Start
-            && self.members.iter().any(|m| matches!(m.state, State::Stopping(_)))
+            && self
+                .members
+                .iter()
+                .any(|m| matches!(m.state, State::Stopping(_)))
     }
 
     /// A child has ended, or could not be started.
@@ -293,7 +296,11 @@ impl Supervisor {
                 self.members[child].spec.name,
                 intensity.restarts,
                 show_duration(intensity.period),
-                if strategy == Strategy::OneForOne { "" } else { " with its group" },
+                if strategy == Strategy::OneForOne {
+                    ""
+                } else {
+                    " with its group"
+                },
                 show_duration(delay)
             )));
         }
@@ -425,11 +432,7 @@ impl Tasks {
         self.ask(vm, |supervisor| supervisor.tick(now));
     }
 
-    fn ask(
-        self: &Rc<Self>,
-        vm: &Rc<AppVm>,
-        f: impl FnOnce(&mut Supervisor) -> Vec<Command>,
-    ) {
+    fn ask(self: &Rc<Self>, vm: &Rc<AppVm>, f: impl FnOnce(&mut Supervisor) -> Vec<Command>) {
         let commands = match &mut *self.supervision.borrow_mut() {
             Some(supervision) => f(&mut supervision.supervisor),
             None => return,
@@ -438,7 +441,11 @@ impl Tasks {
             match command {
                 Command::Start(child) => self.start_child(vm, child),
                 Command::Kill(child) => {
-                    let tid = self.supervision.borrow().as_ref().and_then(|s| s.tids[child]);
+                    let tid = self
+                        .supervision
+                        .borrow()
+                        .as_ref()
+                        .and_then(|s| s.tids[child]);
                     if let Some(tid) = tid {
                         self.kill_here(tid, "stopped by its supervisor");
                     }
@@ -579,7 +586,10 @@ mod tests {
         let said = s.ended(0, false, now(time));
         assert_eq!(
             said,
-            [Command::Log("task a was started again 3 times in 5 s: given up, to be tried again in 1 min".into())]
+            [Command::Log(
+                "task a was started again 3 times in 5 s: given up, to be tried again in 1 min"
+                    .into()
+            )]
         );
         time += 60_000;
         assert_eq!(s.next(), Some(time * MS));
@@ -603,7 +613,11 @@ mod tests {
 
     #[test]
     fn one_for_all_stops_the_others_first_and_starts_in_order() {
-        let three = vec![started(Restart::Permanent), started(Restart::Transient), started(Restart::Temporary)];
+        let three = vec![
+            started(Restart::Permanent),
+            started(Restart::Transient),
+            started(Restart::Temporary),
+        ];
         let mut s = supervisor(Strategy::OneForAll, three);
         assert_eq!(s.tick(now(0)), [Start(0), Start(1), Start(2)]);
         assert_eq!(s.ended(1, false, now(0)), [Kill(0), Kill(2)]);
@@ -612,7 +626,11 @@ mod tests {
         assert_eq!(s.ended(0, false, now(510)), []);
         assert_eq!(s.tick(now(510)), []);
         assert_eq!(s.ended(2, false, now(520)), []);
-        assert_eq!(s.tick(now(520)), [Start(0), Start(1)], "a temporary one stays away");
+        assert_eq!(
+            s.tick(now(520)),
+            [Start(0), Start(1)],
+            "a temporary one stays away"
+        );
     }
 
     #[test]
@@ -646,11 +664,19 @@ mod tests {
     #[test]
     fn a_task_with_times_runs_at_its_times_once_at_a_time() {
         let every = Trigger::Every(Duration::from_secs(5));
-        let mut s = supervisor(Strategy::OneForOne, vec![child("tick", every, Restart::Temporary)]);
+        let mut s = supervisor(
+            Strategy::OneForOne,
+            vec![child("tick", every, Restart::Temporary)],
+        );
         assert_eq!(s.tick(now(0)), []);
         assert_eq!(s.next(), Some(5000 * MS));
         assert_eq!(s.tick(now(5000)), [Start(0)]);
-        assert_eq!(s.tick(now(10_001)), [Command::Log("task tick still runs: its time is left out".into())]);
+        assert_eq!(
+            s.tick(now(10_001)),
+            [Command::Log(
+                "task tick still runs: its time is left out".into()
+            )]
+        );
         assert_eq!(s.next(), Some(15_000 * MS));
         assert_eq!(s.ended(0, false, now(12_000)), []);
         // After a long time without the processor there is one start, not many.
@@ -661,7 +687,13 @@ mod tests {
     #[test]
     fn a_task_with_times_that_crashes_is_started_again_if_it_is_to_be() {
         let cron = Trigger::Cron(Cron::parse("* * * * *").unwrap());
-        let mut s = supervisor(Strategy::OneForAll, vec![child("c", cron, Restart::Transient), started(Restart::Permanent)]);
+        let mut s = supervisor(
+            Strategy::OneForAll,
+            vec![
+                child("c", cron, Restart::Transient),
+                started(Restart::Permanent),
+            ],
+        );
         // 1,000,000,020 is a whole minute.
         assert_eq!(s.next(), Some(0));
         assert_eq!(s.tick(now(0)), [Start(1)]);

@@ -54,7 +54,6 @@ mod natives;
 mod returns;
 mod switches;
 
-pub(in crate::vm) use natives::return_to_native;
 use super::Vm;
 use super::call::Next;
 use super::meta::Outcome;
@@ -63,6 +62,7 @@ use crate::native::Thrown;
 use crate::op::{Instr, Op};
 use crate::thread::Frame;
 use crate::value::{Val, tag};
+pub(in crate::vm) use natives::return_to_native;
 
 /// The code of an opcode.
 pub(crate) type Handler = unsafe fn(*mut Vm, *const Instr, *mut Val, Instr, *const Val, *mut Frame);
