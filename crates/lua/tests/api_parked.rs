@@ -87,8 +87,14 @@ fn what_is_parked_goes_on_in_its_next_turn() -> Result<()> {
     let shown: Vec<String> = values.iter().map(|v| v.to_string().unwrap()).collect();
     assert_eq!(shown, ["1", "given", "7", "x"]);
     let (turn, used) = lua.turn(&threads, 1, 1000);
-    assert!(matches!(turn, Turn::Other(Outcome::Error(_))) && used == 0, "it has ended");
-    assert!(matches!(lua.turn(&threads, 2, 1000).0, Turn::Other(Outcome::Error(_))));
+    assert!(
+        matches!(turn, Turn::Other(Outcome::Error(_))) && used == 0,
+        "it has ended"
+    );
+    assert!(matches!(
+        lua.turn(&threads, 2, 1000).0,
+        Turn::Other(Outcome::Error(_))
+    ));
     Ok(())
 }
 
@@ -136,13 +142,18 @@ fn only_a_turn_can_park() -> Result<()> {
     assert!(error.message().contains("cannot wait here"), "{error}");
     let call = lua.create_function(|_, f: rille_lua::Function| f.call::<Value>(()))?;
     lua.globals().raw_set("call", call)?;
-    let nested = lua.load("return select(2, pcall(call, wait))").into_function()?;
+    let nested = lua
+        .load("return select(2, pcall(call, wait))")
+        .into_function()?;
     threads.raw_set(2, lua.create_thread(nested)?)?;
     let said = results(lua.turn(&threads, 2, 10_000).0);
     assert!(said[0].to_string()?.contains("cannot wait here"));
     // A coroutine that the host resumes otherwise would wait for ever: that is an error, not a wait.
     let other: rille_lua::Thread = threads.raw_get(1)?;
-    assert!(matches!(other.resume_with_fuel((), 1000), Outcome::Error(_)));
+    assert!(matches!(
+        other.resume_with_fuel((), 1000),
+        Outcome::Error(_)
+    ));
     Ok(())
 }
 
@@ -151,11 +162,20 @@ fn futures_wait_as_ever() -> Result<()> {
     let (lua, _, threads) = parked(&["local a = later(3) return a + 1", "later(1)", "wait()"])?;
     let later = lua.create_async_function(|_, n: i64| async move { Ok(n) })?;
     lua.globals().raw_set("later", later)?;
-    assert!(matches!(lua.turn(&threads, 1, 1000).0, Turn::Other(Outcome::Pending(_))));
+    assert!(matches!(
+        lua.turn(&threads, 1, 1000).0,
+        Turn::Other(Outcome::Pending(_))
+    ));
     let thread: rille_lua::Thread = threads.raw_get(1)?;
     let given = MultiValue::from_vec(vec![Value::Integer(41)]);
-    assert_eq!(results(lua.turn_with(&thread, Ok(given), 1000).0), [Value::Integer(42)]);
-    assert!(matches!(lua.turn(&threads, 2, 1000).0, Turn::Other(Outcome::Pending(_))));
+    assert_eq!(
+        results(lua.turn_with(&thread, Ok(given), 1000).0),
+        [Value::Integer(42)]
+    );
+    assert!(matches!(
+        lua.turn(&threads, 2, 1000).0,
+        Turn::Other(Outcome::Pending(_))
+    ));
     let thread: rille_lua::Thread = threads.raw_get(2)?;
     let failed = Err(Error::runtime("no luck"));
     match lua.turn_with(&thread, failed, 1000).0 {
@@ -166,7 +186,10 @@ fn futures_wait_as_ever() -> Result<()> {
     assert!(matches!(lua.turn(&threads, 3, 1000).0, Turn::Parked));
     let thread: rille_lua::Thread = threads.raw_get(3)?;
     thread.terminate(StopReason::Killed, 1000);
-    assert!(matches!(lua.turn(&threads, 3, 1000).0, Turn::Other(Outcome::Error(_))));
+    assert!(matches!(
+        lua.turn(&threads, 3, 1000).0,
+        Turn::Other(Outcome::Error(_))
+    ));
     assert_eq!(lua.check_heap()?, [""; 0]);
     Ok(())
 }
@@ -202,7 +225,11 @@ fn the_collector_and_what_is_parked() -> Result<()> {
     Ok(())
 }
 
-fn copy(lua: &Lua, value: &Value, limits: CopyLimits) -> Result<std::result::Result<Value, NoCopy>> {
+fn copy(
+    lua: &Lua,
+    value: &Value,
+    limits: CopyLimits,
+) -> Result<std::result::Result<Value, NoCopy>> {
     lua.with_native(|ctx| {
         let Some(v) = ctx.value_of(value) else {
             return Ok(Err(NoCopy::TooLarge));
@@ -240,13 +267,19 @@ fn copies_of_weak_tables_while_everything_is_collected() -> Result<()> {
 #[test]
 fn the_limits_of_copies() -> Result<()> {
     let lua = Lua::new();
-    let flat: Value = lua.load("local t = {} for i = 1, 1001 do t[i] = i end return t").eval()?;
+    let flat: Value = lua
+        .load("local t = {} for i = 1, 1001 do t[i] = i end return t")
+        .eval()?;
     assert_eq!(copy(&lua, &flat, ROOM)?, Err(NoCopy::TooLarge));
     let text = Value::String(lua.create_string("x".repeat(100_001))?);
     assert_eq!(copy(&lua, &text, ROOM)?, Err(NoCopy::TooLarge));
-    let twice: Value = lua.load("local s = ('x'):rep(60000) return {s, s}").eval()?;
+    let twice: Value = lua
+        .load("local s = ('x'):rep(60000) return {s, s}")
+        .eval()?;
     assert_eq!(copy(&lua, &twice, ROOM)?, Err(NoCopy::TooLarge));
-    let deep: Value = lua.load("local t = {} for i = 1, 900 do t = {t} end return t").eval()?;
+    let deep: Value = lua
+        .load("local t = {} for i = 1, 900 do t = {t} end return t")
+        .eval()?;
     assert!(copy(&lua, &deep, ROOM)?.is_ok());
     let cases = [
         ("print", ""),
@@ -267,7 +300,9 @@ fn the_limits_of_copies() -> Result<()> {
 #[test]
 fn no_memory_for_a_copy_is_an_error_and_nothing_else() -> Result<()> {
     let lua = Lua::new();
-    let value: Value = lua.load("local t = {} for i = 1, 50 do t[i] = {i, {i}} end return t").eval()?;
+    let value: Value = lua
+        .load("local t = {} for i = 1, 50 do t[i] = {i, {i}} end return t")
+        .eval()?;
     for n in 1..200 {
         lua.fail_allocation(n);
         let copied = copy(&lua, &value, ROOM);

@@ -501,3 +501,61 @@ fn arguments_are_copies() {
         assert_eq!(table.raw_get::<i64>("x").unwrap(), 1);
     });
 }
+
+#[test]
+fn ties_arguments_and_timers_have_their_limits() {
+    let (_dir, app) = app(&[
+        (
+            "rille.toml",
+            "[limits]\ntasks = 20000\nmemory = \"128 MiB\"",
+        ),
+        ("tasks/wait.lua", "return function() task.receive() end"),
+        (
+            "tasks/ties.lua",
+            "local tids = {}
+             for i = 1, 10001 do tids[i] = task.spawn('wait') end
+             local n = 0
+             for i = 1, 10001 do
+               local ok, err = pcall(i % 2 == 0 and task.monitor or task.link, tids[i])
+               if ok then n = n + 1 else say(n .. ' ' .. err) end
+             end
+             for i = 1, 10001 do task.unlink(tids[i]) task.kill(tids[i]) end
+             -- Each that was monitored says so, however many messages there may be otherwise.
+             for i = 1, 5000 do assert(task.receive(5).what == 'task-stopped') end
+             say('told ' .. tostring(task.receive(0)))
+             say(tostring(pcall(task.monitor, tids[1])))",
+        ),
+        (
+            "tasks/arguments.lua",
+            "local t = {} for i = 1, 251 do t[i] = i end
+             say(select(2, pcall(task.spawn, 'wait', table.unpack(t))))
+             say(tostring(task.spawn('wait', table.unpack(t, 1, 250)) ~= nil))
+             say(select(2, task.spawn('wait', ('x'):rep(600000), ('y'):rep(600000))))",
+        ),
+        (
+            "tasks/timers.lua",
+            "local n, last, err = 0
+             repeat last, err = timer.after(100, print) if last then n = n + 1 end until not last
+             say(n .. ' ' .. err)",
+        ),
+    ]);
+    on_a_worker(async {
+        let worker = Worker::new(&app).await;
+        worker.spawn("ties");
+        worker.hears("10000 too many monitors and links").await;
+        worker.hears("told nil").await;
+        worker.hears("true").await;
+        worker.said.borrow_mut().clear();
+        worker.spawn("arguments");
+        worker.hears("a task has at most 250 arguments").await;
+        worker.hears("true").await;
+        worker.hears("message too large").await;
+        worker.spawn("timers");
+        worker.hears("10000 too many timers").await;
+        // They went with their task.
+        worker.said.borrow_mut().clear();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        worker.spawn("timers");
+        worker.hears("10000 too many timers").await;
+    });
+}

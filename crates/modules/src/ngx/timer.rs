@@ -70,7 +70,7 @@ pub(super) fn table(vm: &Rc<AppVm>) -> Result<Table> {
                 let why = Value::String(lua.create_string(why)?);
                 Ok(MultiValue::from_vec(vec![Value::Nil, why]))
             };
-            if vm.is_stopping() && !(delay.is_zero() && !is_repeated) {
+            if vm.is_stopping() && (is_repeated || !delay.is_zero()) {
                 return refuse("process exiting");
             }
             if timers.pending.get() >= MAX_PENDING {

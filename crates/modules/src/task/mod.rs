@@ -32,6 +32,8 @@ use std::time::Duration;
 
 /// The longest wait, in seconds; a longer one is for ever.
 const MAX_SECONDS: f64 = 3.0e8;
+/// The longest `sleep`, as everywhere.
+const MAX_SLEEP: f64 = 86_400.0;
 /// Arguments of a task.
 const MAX_ARGUMENTS: usize = 250;
 
@@ -206,14 +208,13 @@ fn kill(ctx: &mut Ctx<'_>) -> NativeResult {
 fn sleep(ctx: &mut Ctx<'_>) -> NativeResult {
     let tasks = tasks(ctx)?;
     let seconds = rille_lua::native::to_number(ctx.arg(0)).map(|number| number.to_f64());
-    match seconds {
-        Some(seconds) if ctx.can_park() && (0.0..=86_400.0).contains(&seconds) => {
-            if tasks.sleep(Duration::from_secs_f64(seconds)) {
-                ctx.resize_args(0)?;
-                return ctx.park(|ctx| ctx.ret0());
-            }
-        }
-        _ => {}
+    if let Some(seconds) = seconds
+        && ctx.can_park()
+        && (0.0..=MAX_SLEEP).contains(&seconds)
+        && tasks.sleep(Duration::from_secs_f64(seconds))
+    {
+        ctx.resize_args(0)?;
+        return ctx.park(|ctx| ctx.ret0());
     }
     let (waits, n) = (ctx.upvalue(1), ctx.nargs());
     ctx.push(waits);

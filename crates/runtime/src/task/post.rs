@@ -636,3 +636,78 @@ fn short(mut reason: String) -> String {
     }
     reason
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(to: Tid, bytes: usize) -> Letter {
+        Letter::Event {
+            to,
+            sender: None,
+            what: Vec::new(),
+            parameter: vec![0; bytes],
+        }
+    }
+
+    #[test]
+    fn letters_wait_up_to_a_limit() {
+        let exchange = Exchange::default();
+        let (id, mut letters) = exchange.join();
+        let to = Tid::new(id, 1, 0);
+        for _ in 0..16 {
+            assert_eq!(
+                exchange.post(to, event(to, (1 << 20) - LETTER_BYTES)),
+                Ok(())
+            );
+        }
+        assert_eq!(exchange.post(to, event(to, 0)), Err(Refused::Full));
+        // What is over is said all the same.
+        let ended = Letter::Ended {
+            to,
+            ended: to,
+            ending: Ending::normal(),
+            is_link: false,
+        };
+        assert_eq!(exchange.post(to, ended), Ok(()));
+        let first = letters.receiver.try_recv().unwrap();
+        letters.waiting.fetch_sub(first.bytes(), Ordering::Relaxed);
+        assert_eq!(exchange.post(to, event(to, 1000)), Ok(()));
+        exchange.leave(id);
+        assert_eq!(exchange.post(to, event(to, 0)), Err(Refused::NoTask));
+        drop(letters);
+    }
+
+    #[test]
+    fn an_id_is_used_again_and_there_are_not_more_than_fit() {
+        let exchange = Exchange::default();
+        let joined: Vec<_> = (0..MAX_VMS).map(|_| exchange.join()).collect();
+        assert_eq!(joined[0].0, 1);
+        assert_eq!(joined[MAX_VMS as usize - 1].0, MAX_VMS);
+        exchange.leave(7);
+        assert_eq!(exchange.join().0, 7);
+        // One too many has an id, but its letters go to another.
+        assert_eq!(exchange.join().0, MAX_VMS);
+    }
+
+    #[test]
+    fn names_are_of_one_task_and_there_are_not_too_many() {
+        let exchange = Exchange::default();
+        let (a, b) = (Tid::new(1, 1, 0), Tid::new(2, 1, 0));
+        assert_eq!(exchange.register("x", a), Ok(()));
+        assert_eq!(exchange.register("x", a), Ok(()));
+        assert!(exchange.register("x", b).is_err());
+        assert!(!exchange.unregister("x", b));
+        assert_eq!(exchange.find("x"), Some(a));
+        for i in 1..MAX_NAMES {
+            assert_eq!(exchange.register(&i.to_string(), b), Ok(()));
+        }
+        assert_eq!(
+            exchange.register("one more", b),
+            Err("too many names".into())
+        );
+        exchange.leave(2);
+        assert_eq!(exchange.register("one more", a), Ok(()));
+        assert_eq!(exchange.find("7"), None);
+    }
+}

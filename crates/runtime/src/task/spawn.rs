@@ -160,6 +160,7 @@ impl Tasks {
                     let what = format!("argument {at} is a {}", argument.type_name());
                     return Ok(Err(Refused::NoData(what)));
                 }
+                Value::String(text) => Ok((argument.clone(), text.as_bytes().len())),
                 plain => Ok((plain.clone(), 16)),
             };
             match copied {

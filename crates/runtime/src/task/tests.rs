@@ -114,8 +114,14 @@ impl World {
 #[test]
 fn deadlines_are_kept_in_their_order() {
     let world = World::new(&[
-        ("tasks/a.lua", "nap(30) say 'a 30' nap(0) say 'a 30 again' nap(20) say 'a 50'"),
-        ("tasks/b.lua", "nap(10) say 'b 10' say(tostring(get(15))) say 'b 25'"),
+        (
+            "tasks/a.lua",
+            "nap(30) say 'a 30' nap(0) say 'a 30 again' nap(20) say 'a 50'",
+        ),
+        (
+            "tasks/b.lua",
+            "nap(10) say 'b 10' say(tostring(get(15))) say 'b 25'",
+        ),
     ]);
     world.spawn("a");
     world.spawn("b");
@@ -133,7 +139,10 @@ fn deadlines_are_kept_in_their_order() {
 #[test]
 fn a_deadline_goes_with_its_wait_and_with_its_task() {
     let world = World::new(&[
-        ("tasks/wait.lua", "say(get(100).what) say(tostring(get(100)))"),
+        (
+            "tasks/wait.lua",
+            "say(get(100).what) say(tostring(get(100)))",
+        ),
         ("tasks/gone.lua", "nap(100)"),
     ]);
     let wait = world.spawn("wait");
@@ -169,7 +178,11 @@ fn turns_go_round() {
         steps += 1;
         assert!(steps < 10_000);
     }
-    assert_eq!(world.vm.tasks().count(), 3, "none is through before all have begun");
+    assert_eq!(
+        world.vm.tasks().count(),
+        3,
+        "none is through before all have begun"
+    );
     while world.scheduler.step() {}
     assert_eq!(world.said.borrow().len(), 9);
     assert_eq!(world.vm.tasks().count(), 0);
