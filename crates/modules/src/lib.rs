@@ -14,11 +14,16 @@
 pub mod ngx;
 mod resty;
 mod task;
+#[cfg(test)]
+mod testing;
+mod text;
 mod timer;
 
 use rille_lua::{Lua, Result, Table, Value};
 use rille_runtime::vm::AppVm;
 use std::rc::Rc;
+
+pub use text::MAX_TEXT;
 
 /// Makes a module when it is first required.
 pub(crate) type Maker = fn(&Lua) -> Result<Value>;

@@ -8,13 +8,14 @@
 //! A file that does not compile does not keep the others from being served: its problem is kept
 //! in its place and answers for it.
 
+use crate::dict::Dict;
 use crate::kv::Kv;
 use crate::manifest::{self, Manifest};
 use crate::problem::Problem;
 use crate::route::{FileId, Pattern, Router};
 use crate::task::Exchange;
 use rille_lua::{Chunk, Dialect};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -58,6 +59,8 @@ pub struct App {
     pub kv: Kv,
     /// Where the tasks of its workers find one another.
     pub exchange: Exchange,
+    /// The dictionaries of `ngx.shared` by name, as the app's workers share them.
+    pub dicts: BTreeMap<String, Arc<Dict>>,
     /// The folder of static files, if there is one.
     pub public: Option<PathBuf>,
     by_path: HashMap<Box<str>, FileId>,
@@ -130,6 +133,8 @@ impl App {
         }
         let public = Some(folder.join("public")).filter(|public| public.is_dir());
         let kv = Kv::new(manifest.limits.kv);
+        let dicts = manifest.shared_dicts.iter();
+        let dicts = dicts.map(|(name, size)| (name.clone(), Arc::new(Dict::new(*size))));
         let mut app = App {
             by_path: (0..)
                 .zip(&files)
@@ -137,6 +142,7 @@ impl App {
                 .collect(),
             folder: folder.to_owned(),
             router: Router::default(),
+            dicts: dicts.collect(),
             manifest,
             files,
             kv,

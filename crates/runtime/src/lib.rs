@@ -7,6 +7,7 @@
 
 pub mod app;
 pub mod coroutine;
+pub mod dict;
 mod host;
 pub mod kv;
 pub mod light;

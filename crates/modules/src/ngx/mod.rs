@@ -2,15 +2,32 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `args` | arguments of requests as pairs, as tables, as text |
+//! | `base64` | base64 |
 //! | `constants` | statuses, methods, log levels, results |
+//! | `escape` | escapes of URIs and SQL |
+//! | `hash` | digests and checksums |
+//! | `semaphore` | what light threads wait for each other with |
+//! | `shared` | dictionaries that all workers share |
 //! | `thread` | light threads |
+//! | `time` | the time, and dates of HTTP |
 //! | `timer` | functions that run later |
 //!
 //! **Invariant:** names, defaults and messages are those of lua-nginx-module 0.10; what differs is in COMPATIBILITY.md.
 
+pub mod args;
+pub mod base64;
 mod constants;
+pub mod escape;
+pub mod hash;
+mod semaphore;
+mod shared;
 mod thread;
+pub mod time;
 mod timer;
+
+pub(crate) use semaphore::module as semaphore;
+pub(crate) use shared::{Key, Zone, millis};
 
 use rille_lua::{Lua, Result, Table, Value};
 use rille_runtime::vm::AppVm;
@@ -21,7 +38,13 @@ pub fn table(vm: &Rc<AppVm>) -> Result<Table> {
     let lua = vm.lua();
     let ngx = lua.create_table()?;
     constants::install(&ngx)?;
+    args::install(lua, &ngx)?;
+    base64::install(lua, &ngx)?;
+    escape::install(lua, &ngx)?;
+    hash::install(lua, &ngx)?;
+    time::install(lua, &ngx)?;
     ngx.raw_set("sleep", lua.globals().raw_get::<Value>("sleep")?)?;
+    ngx.raw_set("shared", shared::table(vm)?)?;
     ngx.raw_set("thread", thread::table(vm)?)?;
     ngx.raw_set("timer", timer::table(vm)?)?;
     Ok(ngx)

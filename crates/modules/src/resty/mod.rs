@@ -1,6 +1,44 @@
 //! The native parts of OpenResty's libraries.
+//!
+//! | file | what |
+//! |---|---|
+//! | `aes` | `resty.aes` |
+//! | `digest` | `resty.md5`, `resty.sha1`, `resty.sha224` and so on |
+//! | `hmac` | `resty.hmac` |
+//! | `lock` | `resty.lock` |
+//! | `lrucache` | `resty.lrucache` and its `pureffi` |
+//! | `object` | what objects of these are |
+//! | `random` | `resty.random` |
+//! | `string` | `resty.string` |
+
+mod aes;
+mod digest;
+mod hmac;
+mod lock;
+mod lrucache;
+mod object;
+mod random;
+mod string;
 
 use crate::Maker;
+use digest::Algorithm;
 
 /// By the name they are required by.
-pub(crate) const MODULES: &[(&str, Maker)] = &[];
+pub(crate) const MODULES: &[(&str, Maker)] = &[
+    ("ngx.base64", crate::ngx::base64::module),
+    ("resty.aes", aes::module),
+    ("resty.hmac", hmac::module),
+    ("resty.md5", |lua| digest::module(lua, Algorithm::Md5)),
+    ("resty.random", random::module),
+    ("resty.sha", digest::base),
+    ("resty.sha1", |lua| digest::module(lua, Algorithm::Sha1)),
+    ("resty.sha224", |lua| digest::module(lua, Algorithm::Sha224)),
+    ("resty.sha256", |lua| digest::module(lua, Algorithm::Sha256)),
+    ("resty.sha384", |lua| digest::module(lua, Algorithm::Sha384)),
+    ("resty.sha512", |lua| digest::module(lua, Algorithm::Sha512)),
+    ("resty.string", string::module),
+    ("ngx.semaphore", crate::ngx::semaphore),
+    ("resty.lock", lock::module),
+    ("resty.lrucache", lrucache::tables),
+    ("resty.lrucache.pureffi", lrucache::pureffi),
+];

@@ -23,6 +23,9 @@ pub const FILE: &str = "rille.toml";
 /// A manifest larger than this is not read.
 pub const MAX_BYTES: u64 = 1 << 20;
 
+/// The most dictionaries in `shared_dicts`.
+pub const MAX_SHARED_DICTS: usize = 256;
+
 /// What `rille.toml` says, with the defaults filled in.
 #[derive(Debug, Clone)]
 pub struct Manifest {
@@ -32,6 +35,8 @@ pub struct Manifest {
     pub dialect: Dialect,
     /// The hosts that reach the app besides `<name>.localhost`.
     pub hosts: Vec<HostPattern>,
+    /// The dictionaries of `ngx.shared` by name: their sizes in bytes.
+    pub shared_dicts: BTreeMap<String, u64>,
     /// Whether requests of the app may interleave between waits.
     pub preempt: Preempt,
     /// Whether a 500 shows the traceback to the client.
@@ -128,6 +133,7 @@ impl Manifest {
             name: name_from_folder(folder),
             dialect: Dialect::default(),
             hosts: Vec::new(),
+            shared_dicts: BTreeMap::new(),
             preempt: Preempt::Vm,
             debug: false,
             limits: Limits::default(),
@@ -200,7 +206,9 @@ fn read_root<'a>(reader: &mut Reader<'a>, root: Section<'a>, manifest: &mut Mani
             Err(message) => reader.problem(line, message),
         }
     }
-    read_shared_dicts(reader, &root);
+    if let Some(dicts) = reader.section(&root, "shared_dicts") {
+        read_shared_dicts(reader, &dicts, &mut manifest.shared_dicts);
+    }
     if let Some((preempt, line)) = reader.string(&root, "preempt") {
         match preempt.as_str() {
             "vm" => manifest.preempt = Preempt::Vm,
@@ -231,20 +239,39 @@ fn read_root<'a>(reader: &mut Reader<'a>, root: Section<'a>, manifest: &mut Mani
     }
 }
 
-fn read_shared_dicts<'a>(reader: &mut Reader<'a>, root: &Section<'a>) {
-    let Some(dicts) = reader.section(root, "shared_dicts") else {
-        return;
-    };
-    let names: Vec<String> = dicts.keys().collect();
-    for name in &names {
-        reader.size(&dicts, name, 4096, 1 << 40);
-    }
-    if !names.is_empty() {
+fn read_shared_dicts<'a>(
+    reader: &mut Reader<'a>,
+    table: &Section<'a>,
+    dicts: &mut BTreeMap<String, u64>,
+) {
+    let names: Vec<String> = table.keys().collect();
+    if names.len() > MAX_SHARED_DICTS {
         reader.problem(
-            dicts.line,
-            "shared_dicts is not supported yet: it belongs to ngx.shared; use the kv module",
+            table.line,
+            format!("shared_dicts has more than {MAX_SHARED_DICTS} dictionaries"),
         );
     }
+    for name in names {
+        if !is_dict_name(&name) {
+            reader.problem(
+                table.line,
+                format!(
+                    "'{name}' cannot be a dictionary's name: use up to 63 letters, digits and '_', not a digit first"
+                ),
+            );
+        } else if let Some(size) = reader.size(table, &name, 4096, 1 << 40) {
+            dicts.insert(name, size);
+        }
+    }
+}
+
+/// Names that can be written `ngx.shared.NAME`.
+fn is_dict_name(name: &str) -> bool {
+    let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    !name.is_empty()
+        && name.len() <= 63
+        && name.chars().all(good)
+        && !name.starts_with(|c: char| c.is_ascii_digit())
 }
 
 fn read_limits<'a>(reader: &mut Reader<'a>, table: &Section<'a>, limits: &mut Limits) {

@@ -20,7 +20,7 @@ fn every_key_of_this_version() {
 name = "store"
 lua = "5.1"
 hosts = ["shop.example.com", "*.Shop.dev", "[::1]"]
-shared_dicts = {}
+shared_dicts = { cache = "4 MiB", _locks2 = "4096 B" }
 preempt = "coroutine"
 debug = true
 [limits]
@@ -48,6 +48,8 @@ content = "gone.lua"
     assert_eq!(manifest.name, "store");
     assert_eq!(manifest.dialect, Dialect::Lua51);
     assert_eq!(manifest.hosts[1], HostPattern::Suffix(".shop.dev".into()));
+    assert_eq!(manifest.shared_dicts["cache"], 4 << 20);
+    assert_eq!(manifest.shared_dicts["_locks2"], 4096);
     assert_eq!(manifest.preempt, Preempt::Coroutine);
     assert!(manifest.debug);
     assert_eq!(manifest.limits.memory, 32 << 20);
@@ -140,6 +142,30 @@ fn wrong_types_and_impossible_values() {
             "[limits]\ntasks = -1",
             "2: tasks is out of range: it goes from 0 to 10000000",
         ),
+        (
+            "shared_dicts = 4",
+            "1: shared_dicts must be a table, not a whole number",
+        ),
+        (
+            "[shared_dicts]\ncache = 4",
+            "2: cache must be a size such as \"64 MiB\", not a whole number",
+        ),
+        (
+            "[shared_dicts]\ncache = \"4095 B\"",
+            "2: cache = \"4095 B\" is out of range: it goes from 4 KiB to 1024 GiB",
+        ),
+        (
+            "[shared_dicts]\ncache = \"1025 GiB\"",
+            "2: cache = \"1025 GiB\" is out of range: it goes from 4 KiB to 1024 GiB",
+        ),
+        (
+            "\nshared_dicts = { \"my cache\" = \"4 MiB\" }",
+            "2: 'my cache' cannot be a dictionary's name: use up to 63 letters, digits and '_', not a digit first",
+        ),
+        (
+            "shared_dicts = { 2nd = \"4 MiB\" }",
+            "1: '2nd' cannot be a dictionary's name: use up to 63 letters, digits and '_', not a digit first",
+        ),
         ("[env]\nA = 1", "2: A must be a string, not a whole number"),
         (
             "route = 1",
@@ -163,8 +189,21 @@ fn wrong_types_and_impossible_values() {
 }
 
 #[test]
+fn shared_dicts_have_a_limit_on_their_number() {
+    let dicts = |count| {
+        (0..count).fold(String::from("[shared_dicts]\n"), |text, n| {
+            text + &format!("d{n} = \"4 KiB\"\n")
+        })
+    };
+    assert_eq!(good(&dicts(256)).shared_dicts.len(), 256);
+    assert_eq!(
+        problems(&dicts(257)),
+        ["shop/rille.toml:1: shared_dicts has more than 256 dictionaries"]
+    );
+}
+
+#[test]
 fn what_is_not_there_yet_is_refused() {
-    assert!(problems("shared_dicts = { cache = \"4 MiB\" }")[0].contains("not supported yet"));
     for on in ["tcp:5000", "nats:orders.*"] {
         let found = problems(&format!("[[task]]\nname = \"Main\"\non = \"{on}\""));
         assert!(
