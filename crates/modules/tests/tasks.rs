@@ -559,3 +559,47 @@ fn ties_arguments_and_timers_have_their_limits() {
         worker.hears("10000 too many timers").await;
     });
 }
+
+#[test]
+fn guests_go_with_their_requests() {
+    let (_dir, app) = app(&[
+        ("rille.toml", "[limits]\ntasks = 200"),
+        (
+            "tasks/echo.lua",
+            "task.register('echo') for e in task.receive do task.send(e.sender, e.what, e.parameter) end",
+        ),
+        (
+            "tasks/all.lua",
+            "local done = 0
+             for i = 1, 1000 do
+               ngx.timer.at(0, function()
+                 task.send('echo', 'n', i)
+                 -- Answers are for whoever asked, however many ask at a time.
+                 assert(task.receive{what = 'n', timeout = 5}.parameter == i)
+                 done = done + 1
+               end)
+               if i % 20 == 0 then while done < i do sleep(0.001) end end
+             end
+             say('done')",
+        ),
+        ("tasks/wait.lua", "task.receive()"),
+    ]);
+    on_a_worker(async {
+        let worker = Worker::new(&app).await;
+        worker.spawn("echo");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        worker.spawn("all");
+        worker.hears("done").await;
+        assert!(
+            worker.vm.tasks().list().len() < 150,
+            "guests that have gone are cleared away"
+        );
+        // They take nobody's place.
+        for _ in 0..199 {
+            worker.spawn("wait");
+        }
+        assert_eq!(worker.vm.tasks().count(), 200);
+        assert_eq!(worker.vm.tasks().list().len(), 200);
+        assert_eq!(worker.log.lines(), [""; 0]);
+    });
+}

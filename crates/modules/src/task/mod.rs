@@ -14,6 +14,9 @@
 //! task.register(name), task.unregister(name), task.whereis(name), task.count()
 //! ```
 //!
+//! A request (and what else is no task: `init.lua`, `ngx.timer`) has a mailbox too, from when it first sends or asks for `task.self()`: it
+//! can ask a task something and wait for the answer, within its own time limit.
+//!
 //! An id is a whole number. Messages are copied; they carry nil, booleans, numbers, strings, tables and light userdata. Metatables stay
 //! behind (not the markers of `json`).
 //!
@@ -27,7 +30,9 @@ use rille_lua::value::Val;
 use rille_lua::{Error, Function, Lua, LuaString, MultiValue, Result, Table, Value};
 use rille_runtime::task::{Refused, Selector, Tasks, Tid, Wait};
 use rille_runtime::vm::AppVm;
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 /// The longest wait, in seconds; a longer one is for ever.
@@ -49,9 +54,14 @@ pub(crate) fn install(vm: &Rc<AppVm>) -> Result<()> {
     let globals = lua.globals();
     let table = lua.create_table()?;
     let object = lua.create_host_object(tasks.clone())?;
-    for def in [&SEND, &RECEIVE, &SELF, &KILL] {
-        let native = lua.create_native_closure(def, std::slice::from_ref(&object))?;
-        table.raw_set(def.name, native)?;
+    let outside = Value::Function(receive_outside(lua, tasks)?);
+    for (def, captured) in [
+        (&SEND, &[object.clone()][..]),
+        (&RECEIVE, &[object.clone(), outside]),
+        (&SELF, &[object.clone()]),
+        (&KILL, &[object.clone()]),
+    ] {
+        table.raw_set(def.name, lua.create_native_closure(def, captured)?)?;
     }
     let waits: Value = globals.raw_get("sleep")?;
     let sleep = lua.create_native_closure(&SLEEP, &[object, waits])?;
@@ -111,11 +121,14 @@ fn fail(ctx: &mut Ctx<'_>, refused: &Refused) -> NativeResult {
 fn receive(ctx: &mut Ctx<'_>) -> NativeResult {
     let tasks = tasks(ctx)?;
     if !ctx.can_park() || !tasks.has_turn() {
-        let why = match tasks.current() {
-            Some(_) => "a light thread or timer of a task cannot receive: only the task itself can",
-            None => "no task runs here: only tasks have a mailbox",
-        };
-        return Err(ctx.error(why));
+        if tasks.is_in_task() {
+            let why = "a light thread or timer of a task cannot receive: only the task itself can";
+            return Err(ctx.error(why));
+        }
+        let (outside, options) = (ctx.upvalue(1), ctx.arg(0));
+        ctx.push(outside);
+        ctx.push(options);
+        return ctx.tail_call(1);
     }
     let (selector, timeout) = match ctx.arg(0).as_table() {
         None => {
@@ -140,6 +153,60 @@ fn receive(ctx: &mut Ctx<'_>) -> NativeResult {
     };
     let wait = tasks.receive(ctx, selector, timeout)?;
     received(ctx, wait)
+}
+
+/// `receive` of a request, or of whatever else is no task: it waits for a future.
+fn receive_outside(lua: &Lua, tasks: &Rc<Tasks>) -> Result<Function> {
+    let weak = Rc::downgrade(tasks);
+    lua.create_async_function(move |lua, options: Value| {
+        let prepared = weak
+            .upgrade()
+            .ok_or(Error::MismatchedLua)
+            .and_then(|tasks| {
+                let (what, sender, timeout) = options_of(options)?;
+                let me = (tasks.current_or_guest())
+                    .ok_or_else(|| Error::runtime("there is no mailbox here: too many tasks"))?;
+                Ok((me, what, sender, timeout))
+            });
+        let (lua, weak) = (lua.weak(), weak.clone());
+        async move {
+            let (me, what, sender, timeout) = prepared?;
+            let next = poll_fn(move |cx| match (lua.upgrade(), weak.upgrade()) {
+                (Some(lua), Some(tasks)) => tasks.poll_guest(&lua, me, &what, &sender, cx),
+                _ => Poll::Ready(Err(Error::MismatchedLua)),
+            });
+            match timeout {
+                None => next.await,
+                Some(timeout) => tokio::time::timeout(timeout, next)
+                    .await
+                    .unwrap_or(Ok(Value::Nil)),
+            }
+        }
+    })
+}
+
+/// What `receive` is asked for: `what`, `sender` and the time.
+fn options_of(options: Value) -> Result<(Value, Value, Option<Duration>)> {
+    let (what, sender, seconds) = match options {
+        Value::Table(options) => (
+            options.raw_get("what")?,
+            options.raw_get("sender")?,
+            options.raw_get("timeout")?,
+        ),
+        seconds => (Value::Nil, Value::Nil, seconds),
+    };
+    let seconds = match seconds {
+        Value::Nil => return Ok((what, sender, None)),
+        Value::Integer(seconds) => seconds as f64,
+        Value::Number(seconds) if !seconds.is_nan() => seconds,
+        _ => {
+            return Err(Error::runtime(
+                "bad argument #1 to 'receive' (a number of seconds expected)",
+            ));
+        }
+    };
+    let time = (seconds <= MAX_SECONDS).then(|| Duration::from_secs_f64(seconds.max(0.0)));
+    Ok((what, sender, time))
 }
 
 const ANY: Selector = Selector {
@@ -185,7 +252,7 @@ fn receive_again(ctx: &mut Ctx<'_>) -> NativeResult {
 
 fn this(ctx: &mut Ctx<'_>) -> NativeResult {
     let tasks = tasks(ctx)?;
-    let tid = tasks.current();
+    let tid = tasks.current_or_guest();
     ctx.ret(tid.map_or(Val::NIL, |tid| Val::int(tid.to_integer())))
 }
 

@@ -126,7 +126,7 @@ impl Tasks {
             Err(why) => return Ok(Err(Refused::from_copy(why, "parameter"))),
         };
         let bytes = EVENT_BYTES + what.len() + copied.bytes;
-        let sender = self.current();
+        let sender = self.current_or_guest();
         if let Some(threads) = threads
             && is_open
             && bytes <= self.limits.mailbox
@@ -254,9 +254,15 @@ impl Tasks {
         task.count += 1;
         task.bytes += bytes;
         let waits = task.state == State::Receiving;
+        let guest = match task.state {
+            State::Guest => task.extra().waker.take(),
+            _ => None,
+        };
         drop(slab);
         if waits {
             self.make_ready(slot);
+        } else if let Some(guest) = guest {
+            guest.wake();
         }
         Ok(())
     }
@@ -427,6 +433,17 @@ impl Tasks {
                     .is_some_and(|word| ctx.raw_get(event, Val::str(word)).raw_eq(wanted))
         };
         fits(&self.words.what, selector.what) && fits(&self.words.sender, selector.sender)
+    }
+
+    /// What there is for a guest; it is never late.
+    pub(super) fn take_for(
+        &self,
+        ctx: &mut Ctx<'_>,
+        slot: u32,
+        selector: Selector,
+    ) -> Result<Wait, Thrown> {
+        let event = self.take(ctx, slot, selector, 0)?;
+        Ok(event.map_or(Wait::Park, Wait::Event))
     }
 
     /// Begins a `receive` of the task whose turn it is. `timeout` is `None` for as long as it takes; without time it is a poll.

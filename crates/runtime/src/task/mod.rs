@@ -17,6 +17,7 @@
 //! | `runner` | turns |
 //! | `clock` | deadlines |
 //! | `watch` | monitors and links |
+//! | `guest` | mailboxes of requests |
 //! | `post`, `letter` | what goes from worker to worker, and its bytes |
 //! | `supervise`, `cron` | what the manifest starts, and starts again |
 //!
@@ -26,6 +27,7 @@
 
 mod clock;
 pub mod cron;
+mod guest;
 mod letter;
 mod mailbox;
 mod post;
@@ -85,6 +87,7 @@ pub struct Tasks {
     limits: Limits,
     entries: RefCell<spawn::Entries>,
     post: Post,
+    guests: RefCell<guest::Guests>,
     supervision: RefCell<Option<supervise::Supervision>>,
     home: RefCell<Home>,
 }
@@ -151,6 +154,7 @@ impl Tasks {
             },
             entries: RefCell::default(),
             post: Post::new(id, letters),
+            guests: RefCell::default(),
             supervision: RefCell::default(),
             home: RefCell::default(),
         })
@@ -179,7 +183,7 @@ impl Tasks {
         self.kept.raw_set(place as i64, marker)
     }
 
-    /// The task that runs: it, one of its light threads, or one of its timers.
+    /// The task that runs: it, one of its light threads, or one of its timers; or the guest that the current request is.
     pub fn current(&self) -> Option<Tid> {
         self.current_slot().map(|slot| self.slab.borrow().tid(slot))
     }
@@ -190,10 +194,18 @@ impl Tasks {
         self.running.get().is_some()
     }
 
+    /// Whether what runs is a task, or something of a task's.
+    pub fn is_in_task(&self) -> bool {
+        let slab = self.slab.borrow();
+        (self.current_slot()).is_some_and(|slot| slab.get(slot).state != State::Guest)
+    }
+
     fn current_slot(&self) -> Option<u32> {
         self.running.get().or_else(|| {
-            let tid = self.current.with(|context: &TaskContext| context.tid)??;
-            self.slab.borrow().find(tid)
+            match self.current.with(|context: &TaskContext| context.tid) {
+                Some(tid) => self.slab.borrow().find(tid?),
+                None => self.guest_of(&self.current.context()?),
+            }
         })
     }
 
@@ -213,9 +225,9 @@ impl Tasks {
         self.slab.borrow().find(tid)
     }
 
-    /// How many there are.
+    /// How many tasks there are.
     pub fn count(&self) -> usize {
-        self.slab.borrow().alive()
+        self.slab.borrow().alive() - self.guests()
     }
 
     /// All of them: the id, the name that was spawned, what it does, and how many messages it has.
@@ -231,6 +243,7 @@ impl Tasks {
                 State::Receiving => "receiving",
                 State::Sleeping => "sleeping",
                 State::Waiting => "waiting",
+                State::Guest => "guest",
             };
             let name = entries.name(task.name);
             (slab.tid(slot), name, doing, task.count as usize)
@@ -240,7 +253,10 @@ impl Tasks {
 
     /// What `require` keeps for the current task; `None`: no task runs.
     pub fn modules(&self, lua: &Lua) -> Result<Option<Table>> {
-        let Some(tid) = self.current() else {
+        let Some(tid) = self.current_slot().and_then(|slot| {
+            let slab = self.slab.borrow();
+            (slab.get(slot).state != State::Guest).then(|| slab.tid(slot))
+        }) else {
             return Ok(None);
         };
         if let Some(kept) = self.modules.raw_get::<Option<Table>>(tid.to_integer())? {
@@ -253,7 +269,9 @@ impl Tasks {
 
     /// The context of the current task, for what is to end with it.
     pub fn context(&self) -> Option<Rc<TaskContext>> {
-        self.context_of(self.current_slot()?)
+        let slot = self.current_slot()?;
+        let is_task = self.slab.borrow().get(slot).state != State::Guest;
+        if is_task { self.context_of(slot) } else { None }
     }
 
     /// The context of a task, for what outlives a turn.

@@ -8,7 +8,7 @@
 //! (one for each tie). A name is of one living task, or of one that has just ended.
 
 use super::letter;
-use super::slab::{MAX_VMS, Tid};
+use super::slab::{MAX_VMS, State, Tid};
 use super::watch::{Ending, MAX_TIES};
 use super::{Refused, Tasks};
 use rille_lua::heap::Gc;
@@ -334,7 +334,7 @@ impl Tasks {
     }
 
     pub(super) fn send_away(
-        &self,
+        self: &Rc<Self>,
         ctx: &mut Ctx<'_>,
         to: Tid,
         what: Gc<Str>,
@@ -354,7 +354,7 @@ impl Tasks {
         };
         let letter = Letter::Event {
             to,
-            sender: self.current(),
+            sender: self.current_or_guest(),
             what: what.as_bytes().to_vec(),
             parameter,
         };
@@ -435,9 +435,13 @@ impl Tasks {
         Ok(())
     }
 
-    fn tie(&self, tid: Tid, is_link: bool) -> Result<Tid, &'static str> {
-        let slot = self.current_slot().ok_or("no task runs here")?;
+    fn tie(self: &Rc<Self>, tid: Tid, is_link: bool) -> Result<Tid, &'static str> {
+        let me = self.current_or_guest().and_then(|me| self.find(me));
+        let slot = me.ok_or("no task runs here")?;
         let mut slab = self.slab.borrow_mut();
+        if is_link && slab.get(slot).state == State::Guest {
+            return Err("no task runs here: only tasks are linked");
+        }
         let me = slab.tid(slot);
         let ties = &mut slab.get_mut(slot).extra().ties;
         if is_link && tid == me {

@@ -241,6 +241,9 @@ impl Tasks {
         };
         let mut slab = self.slab.borrow_mut();
         let task = slab.get_mut(slot);
+        if task.state == State::Guest {
+            return false;
+        }
         if !std::mem::replace(&mut task.killed, true) {
             task.extra().reason = Some(reason.to_owned());
         }

@@ -8,6 +8,7 @@ use rille_lua::MultiValue;
 use std::collections::VecDeque;
 use std::fmt;
 use std::rc::Rc;
+use std::task::Waker;
 use tokio::task::AbortHandle;
 
 /// A task's id: a whole number that a float holds exactly, unique among the tasks of an app in this process.
@@ -84,6 +85,8 @@ pub(super) enum State {
     Sleeping,
     /// It waits for a future of the host's.
     Waiting,
+    /// It is no task, but has a mailbox.
+    Guest,
 }
 
 /// What most tasks never need.
@@ -104,6 +107,8 @@ pub(super) struct Extra {
     pub child: Option<usize>,
     /// Why it is to end.
     pub reason: Option<String>,
+    /// A guest that waits for a message.
+    pub waker: Option<Waker>,
 }
 
 /// A task.

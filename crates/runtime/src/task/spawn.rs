@@ -67,7 +67,7 @@ impl Tasks {
     ) -> Result<std::result::Result<Tid, Refused>> {
         let vm = self.vm().ok_or(Error::MismatchedLua)?;
         let refuse = |why: String| Ok(Err(Refused::Away(why)));
-        if self.count() >= self.limits.tasks {
+        if !self.has_room_for_one() {
             return refuse(format!(
                 "too many tasks: the limit is {}",
                 self.limits.tasks
@@ -81,7 +81,7 @@ impl Tasks {
             Ok(copies) => copies,
             Err(refused) => return Ok(Err(refused)),
         };
-        let parent = self.current();
+        let parent = self.current_or_guest();
         let thread = self.coroutine(&vm, name, entry, copies)?;
         let Some(slot) = self.slab.borrow_mut().add() else {
             return refuse("too many tasks".into());

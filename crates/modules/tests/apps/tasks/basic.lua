@@ -3,8 +3,21 @@ print(math.type(tid), task.self(), task.parent(), task.alive(tid), task.count())
 while task.count() > 0 do sleep(0.002) end
 print(task.alive(tid), task.alive("nobody"), task.alive(nil), task.monitor == nil)
 -- Outside of tasks.
-print(pcall(task.receive))
+print(task.receive(0), task.receive { what = "x", timeout = 0.001 })
+local me = task.self()
+print(IsTask(me), task.self() == me, task.alive(me), task.kill(me), task.count())
+local echo = task.spawn("run", "echo")
+task.send(echo, "a", 1)
+task.send(echo, "b", { 2 })
+local event = task.receive { sender = echo, timeout = 1 }
+print(event.what, event.parameter, task.receive(1).parameter[1])
+task.monitor(echo)
+task.send(echo, "stop")
+event = task.receive()
+print(event.what, event.sender == echo, event.parameter)
+print(pcall(task.link, echo), (select(2, pcall(task.receive, "soon"))))
 print(pcall(task.monitor, tid))
+print(task.receive(0).parameter)
 print(task.send(tid, "hello"))
 print(task.spawn("run", "finish", {}) ~= nil)
 print(task.spawn("../run"), (select(2, task.spawn(""))))
@@ -14,9 +27,9 @@ Spawn("egress", "5551234")
 Spawn("nothing")
 while task.count() > 0 do sleep(0.002) end
 print(started)
---> integer	nil	nil	true	1
+--> integer	17592202821632	nil	true	1
 --> arguments	1	b	nil
---> self	integer	nil
+--> self	integer	17592202821632
 --> alive	true	true
 --> send	true
 --> event	echo	true	42
@@ -30,8 +43,13 @@ print(started)
 --> bad timeout	false	bad argument #1 to 'task.receive' ('timeout' is not a number of seconds)
 --> negative	nil
 --> false	false	false	false
---> false	no task runs here: only tasks have a mailbox
---> false	no task runs here
+--> nil	nil
+--> true	true	true	false	0
+--> echo	1	2
+--> task-stopped	true	normal
+--> false	basic.lua:18: bad argument #1 to 'receive' (a number of seconds expected)
+--> true	true
+--> no such task
 --> nil	no such task
 --> true
 --> nil	no task ''

@@ -4,7 +4,7 @@ for _ = 1, 5000 do
   sleep(0.002)
 end
 print("it does not end")
---> true	false	false	true
+--> true	false	false	false
 --> nil
 --> table	who	true	you
 --> who	true	you	true	false

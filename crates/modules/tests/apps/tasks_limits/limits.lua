@@ -4,7 +4,7 @@ for _ = 1, 5000 do
   sleep(0.002)
 end
 print("it does not end")
---> 19	too many tasks: the limit is 20
+--> 18	too many tasks: the limit is 20
 --> 10000	mailbox full	10000
 --> 0	true	nil	mailbox full
 --> true	true	mailbox full
