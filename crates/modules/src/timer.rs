@@ -154,9 +154,16 @@ fn delay_of(name: &str, seconds: f64, is_repeated: bool) -> Result<Duration> {
 impl Plan {
     async fn follow(self, counted: Counted) {
         let _counted = counted;
+        let Some(mut stopping) = self.vm.upgrade().map(|vm| vm.stopping()) else {
+            return;
+        };
         let mut next = tokio::time::Instant::now() + self.delay;
         loop {
-            tokio::time::sleep_until(next).await;
+            tokio::select! {
+                () = tokio::time::sleep_until(next) => {}
+                // Also when the VM has gone.
+                _ = stopping.wait_for(|stopping| *stopping) => return,
+            }
             let Some(vm) = self.vm.upgrade().filter(|vm| !vm.is_stopping()) else {
                 return;
             };

@@ -270,9 +270,8 @@ fn a_group_is_stopped_and_started_together() {
         worker.hears("b").await;
         let tasks = worker.vm.tasks();
         let b = tasks.whereis("b").unwrap();
-        let lua = worker.vm.lua();
-        let send: rille_lua::Function = lua.load("return task.send").eval().unwrap();
-        send.call::<()>(("b", "fail")).unwrap();
+        let sent = tasks.send_from_outside(b, "fail", &Value::Nil).unwrap();
+        assert_eq!(sent, Ok(()));
         worker.logs("b fails").await;
         let start = Instant::now();
         while worker.said.borrow().len() < 5 {

@@ -9,6 +9,7 @@
 //! At most [`MAX_MESSAGES`] and `limits.mailbox` bytes are in a mailbox, apart from what the host itself says (once for each monitor or link).
 
 use super::{MAX_MESSAGES, MAX_VALUES, State, Tasks, Tid};
+use rille_lua::Value;
 use rille_lua::copy::{CopyLimits, NoCopy};
 use rille_lua::heap::Gc;
 use rille_lua::native::{Ctx, Thrown};
@@ -145,6 +146,24 @@ impl Tasks {
         }
         self.post_event(ctx, slot, sender, Val::str(what), copied.value, bytes)?;
         Ok(Ok(()))
+    }
+
+    /// Sends an event on behalf of nobody: from outside of the VM.
+    pub fn send_from_outside(
+        self: &Rc<Self>,
+        to: Tid,
+        what: &str,
+        parameter: &Value,
+    ) -> rille_lua::Result<Result<(), Refused>> {
+        let Some(vm) = self.vm() else {
+            return Ok(Err(Refused::NoTask));
+        };
+        vm.lua().with_native(|ctx| {
+            let what = ctx.new_str(what.as_bytes())?;
+            ctx.push(Val::str(what));
+            let parameter = ctx.value_of(parameter).unwrap_or_default();
+            self.send(ctx, to, what, parameter)
+        })
     }
 
     fn has_room(&self, slot: u32, bytes: usize) -> Result<(), Refused> {

@@ -291,18 +291,28 @@ impl Tasks {
 
     /// Ends what is left when the VM goes.
     pub(crate) fn close(&self) {
-        let mut slab = self.slab.borrow_mut();
-        for slot in 0..slab.end() {
-            if let Some(extra) = &mut slab.get_mut(slot).extra
-                && let Some(future) = extra.waits.take()
-            {
-                future.abort();
+        let mut contexts = Vec::new();
+        {
+            let mut slab = self.slab.borrow_mut();
+            for slot in 0..slab.end() {
+                let Some(extra) = &mut slab.get_mut(slot).extra else {
+                    continue;
+                };
+                if let Some(future) = extra.waits.take() {
+                    future.abort();
+                }
+                contexts.extend(extra.context.take());
             }
         }
-        drop(slab);
+        for context in contexts {
+            context.end();
+        }
         self.clock.stop();
-        if let Some(vm) = self.post.leave() {
-            vm.abort();
+        if let Some(supervision) = self.supervision.borrow_mut().take() {
+            supervision.end();
+        }
+        if let Some(reader) = self.post.leave() {
+            reader.abort();
         }
     }
 }

@@ -14,7 +14,7 @@ use tokio::task::AbortHandle;
 /// A task's id: a whole number that a float holds exactly, unique among the tasks of an app in this process.
 ///
 /// ```text
-///   bits 44..52  the VM, from 1      20..44  how often its record has been used      0..20 ... see SLOT_BITS
+///   bits 44 to 51: the VM, from 1    24 to 43: which use of its record it is, from 1    0 to 23: its record
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct Tid(pub u64);

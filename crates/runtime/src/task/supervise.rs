@@ -308,7 +308,6 @@ impl Supervisor {
         let first = match strategy {
             Strategy::OneForOne => self.members.len(),
             Strategy::OneForAll => 0,
-            // A group that is given up is given up as a whole.
             Strategy::RestForOne => child,
         };
         for (other, member) in self.members.iter_mut().enumerate().skip(first) {
@@ -368,6 +367,13 @@ pub(super) struct Supervision {
     tids: Vec<Option<Tid>>,
     /// Tells the timer to look again.
     changed: Rc<Notify>,
+}
+
+impl Supervision {
+    /// Nothing is started any more.
+    pub(super) fn end(self) {
+        self.changed.notify_one();
+    }
 }
 
 impl Tasks {
