@@ -28,6 +28,7 @@ pub mod api;
 pub mod buffer;
 pub mod chunk;
 pub mod compiler;
+pub mod copy;
 pub mod dialect;
 pub mod disasm;
 pub mod function;
@@ -52,7 +53,7 @@ pub use api::{
     FromLuaMulti, Function, FunctionInfo, HostFuture, Integer, IntoLua, IntoLuaMulti,
     LightUserData, LocalBoxFuture, Lua, LuaOptions, LuaString, MetaMethod, MultiValue, Nil, Number,
     Outcome, Profile, RegistryKey, Result, StopReason, Table, TablePairs, TableSequence, Thread,
-    ThreadStatus, UserData, UserDataFields, UserDataMethods, UserDataRef, UserDataRefMut,
+    ThreadStatus, Turn, UserData, UserDataFields, UserDataMethods, UserDataRef, UserDataRefMut,
     UserDataRegistry, Value, Variadic, WeakLua, compile, compile_as, compile_strict, prelude,
     skip_first_comment,
 };

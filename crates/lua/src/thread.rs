@@ -88,8 +88,10 @@ pub(crate) mod frame_flags {
 pub(crate) mod thread_bits {
     /// To its script it is the main program: it cannot yield (lua(1)'s script runs in one).
     pub const IS_MAIN: u8 = 1;
-    /// It waits for a future of the host's.
+    /// It waits for the host: for a future, or parked.
     pub const WAITING: u8 = 2;
+    /// The collector has come by while it was waiting.
+    pub const IDLE: u8 = 4;
 }
 
 /// Where a coroutine is in its life.
@@ -156,6 +158,12 @@ pub(crate) const FIRST_STACK: usize = 16;
 pub(crate) const FIRST_FRAMES: usize = 3;
 
 impl Thread {
+    /// Whether it runs, or something runs that it has resumed, or is going to without another look at it. What waits for the
+    /// host passes the barrier when it goes on.
+    #[inline(always)]
+    pub(crate) fn is_at_work(&self) -> bool {
+        self.state == ThreadState::Active && self.header.extra & thread_bits::WAITING == 0
+    }
     #[inline(always)]
     pub(crate) fn slot(&self, i: usize) -> *mut Val {
         debug_assert!(i < self.stack_size as usize);

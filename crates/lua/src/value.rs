@@ -105,6 +105,12 @@ impl Type {
     ];
 }
 
+impl Default for Val {
+    fn default() -> Val {
+        Val::NIL
+    }
+}
+
 impl Val {
     /// A quick native's: no result.
     pub(crate) const NOTHING: Val = Val {

@@ -3,6 +3,8 @@
 //! ```text
 //!  install        once per VM, before init.lua: the globals, and package.preload for what is made when it is required
 //!  ngx/           the parts of `ngx` that need no request (the server adds those that do)
+//!  task/          `task`, and the names of call control
+//!  timer          functions that run later, for a task or for no request
 //!  resty/         what OpenResty's libraries do through its C parts or the FFI, natively
 //! ```
 //!
@@ -11,9 +13,11 @@
 
 pub mod ngx;
 mod resty;
+mod task;
 #[cfg(test)]
 mod testing;
 mod text;
+mod timer;
 
 use rille_lua::{Lua, Result, Table, Value};
 use rille_runtime::vm::AppVm;
@@ -27,6 +31,8 @@ pub(crate) type Maker = fn(&Lua) -> Result<Value>;
 /// Installs the modules in a new VM.
 pub fn install(vm: &Rc<AppVm>) -> Result<()> {
     let lua = vm.lua();
+    task::install(vm)?;
+    timer::install(vm)?;
     lua.globals().raw_set("ngx", ngx::table(vm)?)?;
     let package: Table = lua.globals().raw_get("package")?;
     let preload: Table = package.raw_get("preload")?;

@@ -83,6 +83,7 @@ fn run(app: &Arc<App>, file: &str) -> Vec<String> {
         rille_modules::install(&vm).unwrap();
         let printed = Rc::new(RefCell::new(Vec::new()));
         install_print(&vm, &printed);
+        vm.init().await.unwrap();
         let main = vm.main(app.find(file).unwrap()).unwrap();
         let thread = vm.thread(&main).unwrap();
         thread

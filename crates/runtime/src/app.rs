@@ -13,6 +13,7 @@ use crate::kv::Kv;
 use crate::manifest::{self, Manifest};
 use crate::problem::Problem;
 use crate::route::{FileId, Pattern, Router, TargetId};
+use crate::task::Exchange;
 use rille_lua::{Chunk, Dialect};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
@@ -39,6 +40,8 @@ pub struct CodeFile {
     pub path: Box<str>,
     /// The compiled code, or why there is none.
     pub code: Result<Arc<Chunk>, Problem>,
+    /// Whether the word `exports` is in it: it may be a module that returns nothing and fills that.
+    pub names_exports: bool,
 }
 
 /// One version of an app, as all workers share it.
@@ -56,6 +59,8 @@ pub struct App {
     targets: Vec<Target>,
     /// What the app's workers share.
     pub kv: Kv,
+    /// Where the tasks of its workers find one another.
+    pub exchange: Exchange,
     /// The dictionaries of `ngx.shared` by name, as the app's workers share them.
     pub dicts: BTreeMap<String, Arc<Dict>>,
     /// The folder of static files, if there is one.
@@ -168,9 +173,10 @@ impl App {
             manifest,
             files,
             kv,
+            exchange: Exchange::default(),
             public,
         };
-        fatal |= !app.build_routes(&mut problems);
+        fatal |= !app.build_routes(&mut problems) || !app.check_tasks(&mut problems);
         match fatal {
             true => Loaded {
                 app: Err(Unservable {
@@ -208,6 +214,18 @@ impl App {
     /// The path of a file of the app as a user would name it.
     pub fn display_path(&self, path: &str) -> String {
         self.folder.join(path).display().to_string()
+    }
+
+    /// False if there is no code for a task of the manifest.
+    fn check_tasks(&self, problems: &mut Vec<Problem>) -> bool {
+        let before = problems.len();
+        let file = self.display_path(manifest::FILE);
+        for task in &self.manifest.tasks {
+            if let Err(message) = crate::task::find(self, &task.name) {
+                problems.push(Problem::at(&file, task.line, message));
+            }
+        }
+        problems.len() == before
     }
 
     /// Explicit routes, then files. False if a route leads nowhere.
@@ -254,6 +272,7 @@ impl App {
         for id in 0..self.files.len() {
             let path = &*self.files[id].path;
             if path == INIT
+                || path == crate::task::MAIN
                 || path.starts_with("lib/")
                 || path.starts_with("tasks/")
                 || path.starts_with("public/")
@@ -337,9 +356,11 @@ fn compile(folder: &Path, source: Source, dialect: Dialect) -> CodeFile {
             None => Problem::new(file, message),
         }
     });
+    const EXPORTS: &[u8] = b"exports";
     CodeFile {
         path: source.path.into(),
         code,
+        names_exports: (source.text.windows(EXPORTS.len())).any(|word| word == EXPORTS),
     }
 }
 

@@ -18,5 +18,6 @@ pub mod net;
 pub mod problem;
 pub mod route;
 pub mod scheduler;
+pub mod task;
 pub mod units;
 pub mod vm;

@@ -228,6 +228,13 @@ impl Scheduler {
         self.wake_driver();
     }
 
+    /// Queues work that has used its turn and has more to do, behind what else its tenant has.
+    pub fn take_turns(&self, tenant: &Rc<Tenant>, job: Rc<dyn Job>) {
+        tenant.queue.borrow_mut().push_back(job);
+        self.enter_ring(tenant);
+        self.wake_driver();
+    }
+
     fn enter_ring(&self, tenant: &Rc<Tenant>) {
         if !tenant.in_ring.replace(true) {
             tenant.at_head.set(false);

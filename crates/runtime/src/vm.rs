@@ -16,6 +16,7 @@ use crate::net::Net;
 use crate::problem::Problem;
 use crate::route::FileId;
 use crate::scheduler::{Scheduler, Tenant};
+use crate::task::Tasks;
 use rille_lua::{Function, Lua, LuaOptions, MultiValue, Profile, Result, Table, Thread};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -44,6 +45,11 @@ pub trait Context: Any {
 
     /// What of its life it is in, in OpenResty's words: `content`, `timer`, ...
     fn phase(&self) -> &'static str;
+
+    /// The context that this one, shared by many, stands for now.
+    fn stands_for(&self) -> Option<Rc<dyn Context>> {
+        None
+    }
 
     /// Whether one of its coroutines has asked for the end of all (`ngx.exit`): whoever has waits for nothing.
     fn has_exited(&self) -> bool {
@@ -127,7 +133,8 @@ pub struct Current(RefCell<Option<Rc<dyn Context>>>);
 impl Current {
     /// The context.
     pub fn context(&self) -> Option<Rc<dyn Context>> {
-        self.0.borrow().clone()
+        let context = self.0.borrow().clone()?;
+        Some(context.stands_for().unwrap_or(context))
     }
 
     /// The context, if it is a `T`.
@@ -167,6 +174,7 @@ pub struct AppVm {
     json: Rc<Json>,
     net: Rc<Net>,
     current: Rc<Current>,
+    tasks: Rc<Tasks>,
     /// Main functions of the app's files, made when first needed.
     mains: RefCell<Vec<Option<Function>>>,
     pool: RefCell<Vec<Thread>>,
@@ -199,24 +207,32 @@ impl AppVm {
             layered_globals: true,
             ..LuaOptions::default()
         })?;
-        let json = modules::install(&lua, &app, &log)?.json;
+        let current: Rc<Current> = Rc::default();
+        let tasks = Rc::new(Tasks::new(&lua, &app, current.clone())?);
+        let json = modules::install(&lua, &app, &log, &tasks)?.json;
+        for marker in json.markers() {
+            tasks.keep(marker)?;
+        }
         let most = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
         let net = Net::new(most(limits.sockets), most(limits.memory));
-        Ok(Rc::new(AppVm {
+        let vm = Rc::new(AppVm {
             lua,
             tenant: Tenant::new(app.manifest.preempt),
             scheduler,
             log,
             json,
             net,
-            current: Rc::default(),
+            current,
+            tasks,
             mains: RefCell::new(vec![None; app.files.len()]),
             pool: RefCell::default(),
             depth: Cell::new(0),
             stopping: watch::Sender::new(false),
             background: Cell::new(0),
             app,
-        }))
+        });
+        vm.tasks.attach(&vm);
+        Ok(vm)
     }
 
     /// Runs `init.lua`, which fills the app's shared globals.
@@ -279,6 +295,11 @@ impl AppVm {
     /// What its sockets share.
     pub fn net(&self) -> &Rc<Net> {
         &self.net
+    }
+
+    /// Its tasks.
+    pub fn tasks(&self) -> &Rc<Tasks> {
+        &self.tasks
     }
 
     /// Where host functions find the request they are called for.
@@ -366,6 +387,13 @@ impl AppVm {
         if pool.len() < POOL {
             pool.push(thread);
         }
+    }
+}
+
+impl Drop for AppVm {
+    fn drop(&mut self) {
+        self.tasks.leave(&self.app);
+        self.tasks.close();
     }
 }
 

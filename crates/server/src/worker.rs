@@ -240,6 +240,7 @@ async fn start_app(
     rille_modules::install(&vm).map_err(failed)?;
     crate::ngx::install(&vm, worker).map_err(failed)?;
     vm.init().await?;
+    vm.tasks().start(worker.0 == 0);
     let handlers = RefCell::new(app.files.iter().map(|_| None).collect());
     Ok(Served {
         vm,

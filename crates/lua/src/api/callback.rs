@@ -286,6 +286,15 @@ impl Lua {
         self.enter(|vm| Function(self.handle(vm, Val::native(def))))
     }
 
+    /// A native function with captured values ([`crate::native::Ctx::upvalue`]).
+    pub fn create_native_closure(
+        &self,
+        def: &'static NativeDef,
+        captured: &[super::value::Value],
+    ) -> Result<Function> {
+        self.create_closure(def, captured)
+    }
+
     pub(crate) fn create_host_function(&self, f: AnyHostFn) -> Result<Function> {
         let (def, data): (&'static NativeDef, Box<dyn Any>) = match f {
             AnyHostFn::Sync(f) => (&HOST_FUNCTION, Box::new(f)),

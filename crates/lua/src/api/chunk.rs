@@ -309,6 +309,21 @@ impl Lua {
         self.function_of(chunk, None)
     }
 
+    /// As [`Lua::load_chunk`], with a table as the environment instead of the globals.
+    ///
+    /// ```
+    /// use rille_lua::Lua;
+    /// let chunk = rille_lua::compile("x = 6 * 7", "=six")?;
+    /// let lua = Lua::new();
+    /// let scope = lua.create_table()?;
+    /// lua.load_chunk_in(&chunk, &scope)?.call::<()>(())?;
+    /// assert_eq!(scope.get::<i64>("x")?, 42);
+    /// # Ok::<(), rille_lua::Error>(())
+    /// ```
+    pub fn load_chunk_in(&self, chunk: &Arc<Chunk>, environment: &Table) -> Result<Function> {
+        self.function_of(chunk, Some(environment))
+    }
+
     fn function_of(&self, chunk: &Arc<Chunk>, environment: Option<&Table>) -> Result<Function> {
         let environment = match environment {
             Some(t) => Some(self.own(&t.0)?),

@@ -7,6 +7,7 @@
 //! | `value`, `multi`, `string`, `table`, `function`, `thread`, `userdata` | values |
 //! | `convert`, `convert_std` | values crossing |
 //! | `callback` | host functions |
+//! | `parked` | coroutines that wait by the thousand, and natives that park them |
 //! | `chunk` | loading source |
 //! | `error` | errors |
 //!
@@ -22,6 +23,7 @@ mod function;
 mod lua;
 mod multi;
 mod options;
+mod parked;
 mod state;
 mod string;
 mod table;
@@ -39,6 +41,7 @@ pub use function::{Function, FunctionInfo};
 pub use lua::RegistryKey;
 pub use multi::{MultiValue, Variadic};
 pub use options::{LuaOptions, Profile};
+pub use parked::Turn;
 pub use state::{Lua, WeakLua};
 pub use string::{BorrowedBytes, BorrowedStr, LuaString};
 pub use table::{Table, TablePairs, TableSequence};

@@ -142,7 +142,11 @@ impl Lua {
             closing: Cell::new(false),
         }));
         let link: Box<dyn Any> = Box::new(WeakLua(Rc::downgrade(&lua.0)));
-        lua.enter(|vm| vm.api_link = Some(link))?;
+        let address = Rc::as_ptr(&lua.0).addr();
+        lua.enter(|vm| {
+            vm.api_link = Some(link);
+            vm.api_address = address;
+        })?;
         Ok(lua)
     }
 
@@ -507,6 +511,12 @@ impl Lua {
 }
 
 impl Vm {
+    /// Whether a handle is one of this VM's values.
+    #[inline]
+    pub(crate) fn owns(&self, handle: &Handle) -> bool {
+        handle.lua.as_ptr().addr() == self.api_address
+    }
+
     /// The traceback of a coroutine as text.
     pub(crate) fn traceback_text(&mut self, thread: Gc<RawThread>, level: usize) -> String {
         String::from_utf8_lossy(&self.traceback(thread, None, level)).into_owned()

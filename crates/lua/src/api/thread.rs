@@ -102,7 +102,7 @@ const CLOSING_FUEL: u64 = 1_000_000;
 const ASYNC_SLICE_FUEL: u64 = 1_000_000;
 
 impl Thread {
-    fn gc(&self) -> Gc<RawThread> {
+    pub(super) fn gc(&self) -> Gc<RawThread> {
         self.0.raw()
     }
 
@@ -209,31 +209,37 @@ impl Thread {
 
     /// Goes on after [`Outcome::Pending`], with what the future gave: results, or an error raised where the coroutine waits.
     pub fn complete(&self, result: Result<MultiValue>, fuel: u64) -> Outcome {
-        let lua = match self.0.lua() {
-            Ok(lua) => lua,
-            Err(e) => return Outcome::Error(e),
-        };
+        let entered = self.prepare_completion(result);
+        match self.0.lua().and_then(|lua| Ok((lua, entered?))) {
+            Ok((lua, (n, how))) => self.run(&lua, n, how, fuel),
+            Err(e) => Outcome::Error(e),
+        }
+    }
+
+    /// Gives a coroutine that waits for a future what that gave: how it is to be entered.
+    pub(super) fn prepare_completion(&self, result: Result<MultiValue>) -> Result<(u32, Entry)> {
+        let lua = self.0.lua()?;
         if self.status() != ThreadStatus::Waiting || !self.is_pending() {
-            return Outcome::Error(Error::CoroutineUnresumable);
+            return Err(Error::CoroutineUnresumable);
         }
         // SAFETY: a waiting coroutine has a leaf (invariant above), which it keeps alive.
         let leaf = unsafe { Gc::from_ptr(self.gc().leaf) };
-        let given = result.and_then(|values| self.give(&lua, values, leaf));
-        let entered = match given {
+        match result.and_then(|values| self.give(&lua, values, leaf)) {
             Ok(n) => Ok((n, Entry::Values)),
             Err(e) => lua.enter(|vm| {
                 lua.throw_at_wait(vm, leaf, e);
                 (0, Entry::Error)
             }),
-        };
-        match entered {
-            Ok((n, how)) => self.run(&lua, n, how, fuel),
-            Err(e) => Outcome::Error(e),
         }
     }
 
     /// Puts values on the stack of `to`, which waits for them.
-    fn give(&self, lua: &Lua, args: impl IntoLuaMulti, to: Gc<RawThread>) -> Result<u32> {
+    pub(super) fn give(
+        &self,
+        lua: &Lua,
+        args: impl IntoLuaMulti,
+        to: Gc<RawThread>,
+    ) -> Result<u32> {
         lua.balanced(|from| {
             let n = args.push_all(lua)?;
             lua.try_enter(|vm| hand_over(vm, from, n, to))?;
@@ -245,14 +251,20 @@ impl Thread {
     fn run(&self, lua: &Lua, nargs: u32, how: Entry, fuel: u64) -> Outcome {
         let ran = lua.enter(|vm| {
             let mut co = self.gc();
-            co.header.extra &= !thread_bits::WAITING;
+            co.header.extra &= !(thread_bits::WAITING | thread_bits::IDLE);
             let exit = lua.enter_thread(vm, co, nargs, how, fuel);
             self.outcome(lua, vm, co, exit)
         });
         ran.unwrap_or_else(Outcome::Error)
     }
 
-    fn outcome(&self, lua: &Lua, vm: &mut Vm, mut co: Gc<RawThread>, exit: Exit) -> Outcome {
+    pub(super) fn outcome(
+        &self,
+        lua: &Lua,
+        vm: &mut Vm,
+        mut co: Gc<RawThread>,
+        exit: Exit,
+    ) -> Outcome {
         match exit {
             Exit::Done(from) => Outcome::Done(take_values(lua, vm, co, from)),
             Exit::Yielded(n) => {
@@ -296,7 +308,7 @@ impl Thread {
                 return;
             }
             vm.terminate(co, closing_fuel.min(UNLIMITED_FUEL as u64) as i64);
-            co.header.extra &= !thread_bits::WAITING;
+            co.header.extra &= !(thread_bits::WAITING | thread_bits::IDLE);
         });
     }
 
@@ -475,7 +487,7 @@ fn take_values(lua: &Lua, vm: &mut Vm, mut co: Gc<RawThread>, from: usize) -> Mu
 impl Lua {
     /// Runs a coroutine on its own fuel. Inside a host function that fuel is bounded by what the run outside has left
     /// (and the allowance for nested calls), and is taken from it.
-    fn enter_thread(
+    pub(super) fn enter_thread(
         &self,
         vm: &mut Vm,
         co: Gc<RawThread>,

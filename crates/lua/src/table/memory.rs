@@ -18,7 +18,8 @@ use super::{DUMMY, Node, Table, dummy};
 use crate::heap::Gc;
 use crate::heap::parts::Parts;
 use crate::native::Thrown;
-use crate::value::tag;
+use crate::string::Str;
+use crate::value::{Val, tag};
 use crate::vm::Vm;
 use std::ptr::null_mut;
 
@@ -43,6 +44,60 @@ pub(crate) fn inline_granules(array: usize, nodes: usize) -> u32 {
     match bytes <= ROOM {
         true => bytes.div_ceil(GRANULE) as u32,
         false => 0,
+    }
+}
+
+impl Vm {
+    /// See [`crate::native::Ctx::new_record`].
+    pub(crate) fn new_record(
+        &mut self,
+        shape: Gc<Table>,
+        fields: &[(Gc<Str>, Val)],
+    ) -> Result<Gc<Table>, Thrown> {
+        let t = self.new_like(shape)?;
+        for (key, v) in fields {
+            let v = self.script_value(*v);
+            match t.find_interned(*key) {
+                Some(slot) => {
+                    slot.set(v);
+                    self.barrier_table(t, v);
+                }
+                None => {
+                    let kept = self.scratch.len();
+                    self.scratch.push(Val::table(t));
+                    let stored = self.table_set(t, Val::str(*key), v);
+                    self.scratch.truncate(kept);
+                    stored?;
+                }
+            }
+        }
+        Ok(t)
+    }
+
+    /// A table with the keys of `shape`, if that is small and has names only: all values are to be set.
+    fn new_like(&mut self, shape: Gc<Table>) -> Result<Gc<Table>, Thrown> {
+        let nodes = shape.node_count();
+        let is_plain = shape.header.extra == 0 && shape.array_size == 0 && shape.has_nodes();
+        if !is_plain || !shape.has_inline_nodes() {
+            return self.new_table_sized(0, nodes);
+        }
+        let mut t = self.new_table_within(0, nodes)?;
+        if !t.has_inline_nodes() || t.node_count() != nodes {
+            return Ok(t);
+        }
+        // SAFETY: both have so many nodes. Where a name is depends on the VM and on their number only, and links are relative. The
+        // keys are alive as long as those of `shape`; the values are none that a collection looks at until they are set.
+        unsafe {
+            for i in 0..nodes {
+                let to = t.nodes.add(i);
+                *to = *shape.nodes.add(i);
+                if (*to).val_tag != tag::NIL {
+                    (*to).val_tag = tag::TRUE;
+                }
+            }
+        }
+        t.last_free = shape.last_free;
+        Ok(t)
     }
 }
 

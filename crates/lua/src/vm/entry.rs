@@ -307,10 +307,12 @@ impl Vm {
             }
             Entry::Values => {
                 t.state = ThreadState::Active;
-                Ok(Next::Continue {
-                    results: t.top - nargs,
-                    status: Status::Ok,
-                })
+                // What waits is a native. Its continuation is entered here, which is what the machine would do.
+                // SAFETY: its frame is on top of the current coroutine.
+                match unsafe { super::run::return_to_native(self, t.top - nargs) } {
+                    true => Ok(Next::Run),
+                    false => std::mem::replace(&mut self.exit, Ok(Next::Run)),
+                }
             }
             Entry::Error => Err(Thrown::Error),
             Entry::Again => Ok(match t.paused.take() {

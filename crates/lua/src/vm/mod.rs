@@ -182,6 +182,8 @@ pub struct Vm {
     registers: Option<run::Registers>,
     /// A weak link to the public handle of this VM, for host functions (`api`).
     pub(crate) api_link: Option<Box<dyn Any>>,
+    /// What that points to, as a name for the VM.
+    pub(crate) api_address: usize,
 }
 
 /// `Vm::native` while no native runs.
@@ -242,6 +244,7 @@ impl Vm {
             #[cfg(not(threaded))]
             registers: None,
             api_link: None,
+            api_address: 0,
         });
         for (i, name) in EVENT_NAMES.iter().enumerate() {
             let s = vm.intern(name.as_bytes())?;

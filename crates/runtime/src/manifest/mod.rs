@@ -8,8 +8,10 @@
 //! nearest key.
 
 mod reader;
+mod tasks;
 
 use crate::problem::Problem;
+use crate::task::supervise::{Child, Policy};
 use reader::{Reader, Section};
 use rille_lua::Dialect;
 use std::collections::BTreeMap;
@@ -45,6 +47,10 @@ pub struct Manifest {
     pub env: BTreeMap<String, String>,
     /// Explicit routes, in the order of the file; they win over files.
     pub routes: Vec<RouteRule>,
+    /// What is started without a request, in the order of the file.
+    pub tasks: Vec<Child>,
+    /// How these are started again.
+    pub supervisor: Policy,
 }
 
 /// A host the manifest names.
@@ -84,6 +90,8 @@ pub struct Limits {
     pub sockets: u64,
     /// Running tasks.
     pub tasks: u64,
+    /// Bytes in the mailbox of one task.
+    pub mailbox: u64,
     /// Processor time of one task in a minute.
     pub cpu_per_minute: Duration,
 }
@@ -99,6 +107,7 @@ impl Default for Limits {
             log: 256 << 10,
             sockets: 64,
             tasks: 10_000,
+            mailbox: 1 << 20,
             cpu_per_minute: Duration::from_secs(10),
         }
     }
@@ -146,6 +155,8 @@ impl Manifest {
             limits: Limits::default(),
             env: BTreeMap::new(),
             routes: Vec::new(),
+            tasks: Vec::new(),
+            supervisor: Policy::default(),
         }
     }
 
@@ -187,6 +198,7 @@ fn read_root<'a>(reader: &mut Reader<'a>, root: Section<'a>, manifest: &mut Mani
         "env",
         "route",
         "task",
+        "supervisor",
     ];
     reader.known_keys(&root, "", KEYS);
     if let Some((name, line)) = reader.string(&root, "name") {
@@ -235,13 +247,11 @@ fn read_root<'a>(reader: &mut Reader<'a>, root: Section<'a>, manifest: &mut Mani
     for route in reader.sections(&root, "route") {
         read_route(reader, &route, manifest);
     }
+    if let Some(supervisor) = reader.section(&root, "supervisor") {
+        tasks::read_supervisor(reader, &supervisor, &mut manifest.supervisor);
+    }
     for task in reader.sections(&root, "task") {
-        const KEYS: &[&str] = &["name", "on", "instances", "restart", "intensity"];
-        reader.known_keys(&task, "[[task]]", KEYS);
-        reader.problem(
-            task.line,
-            "[[task]] is not supported yet: this version serves requests only; remove it",
-        );
+        tasks::read_task(reader, &task, manifest);
     }
 }
 
@@ -290,6 +300,7 @@ fn read_limits<'a>(reader: &mut Reader<'a>, table: &Section<'a>, limits: &mut Li
         "log",
         "sockets",
         "tasks",
+        "mailbox",
         "cpu_per_minute",
     ];
     const HOUR: Duration = Duration::from_secs(3600);
@@ -300,6 +311,7 @@ fn read_limits<'a>(reader: &mut Reader<'a>, table: &Section<'a>, limits: &mut Li
         ("body", &mut limits.body, 0, 4 << 30),
         ("kv", &mut limits.kv, 0, 64 << 30),
         ("log", &mut limits.log, 0, 1 << 30),
+        ("mailbox", &mut limits.mailbox, 1 << 10, 1 << 30),
     ] {
         if let Some(size) = reader.size(table, key, least, most) {
             *slot = size;

@@ -204,7 +204,14 @@ fn shared_dicts_have_a_limit_on_their_number() {
 
 #[test]
 fn what_is_not_there_yet_is_refused() {
-    assert!(problems("[[task]]\nname = \"Main\"")[0].contains("not supported yet"));
+    for on in ["tcp:5000", "nats:orders.*"] {
+        let found = problems(&format!("[[task]]\nname = \"Main\"\non = \"{on}\""));
+        assert!(
+            found[0].starts_with("shop/rille.toml:3: on = "),
+            "{found:?}"
+        );
+        assert!(found[0].contains("is not available yet"), "{found:?}");
+    }
 }
 
 #[test]
@@ -236,4 +243,105 @@ fn all_problems_are_told_at_once() {
         problems("nme = \"a\"\ndebug = 1\n[limits]\ncpu = 3\nwal = \"1 s\"").len(),
         4
     );
+}
+
+#[test]
+fn tasks_and_their_supervisor() {
+    use crate::task::supervise::{Intensity, Policy, Restart, Strategy, Trigger};
+    let text = "[supervisor]\nstrategy = \"rest_for_one\"\nintensity = 5\nbackoff = \"1 s\"\n
+        [[task]]\nname = \"Main\"\ninstances = \"worker\"\n
+        [[task]]\nname = \"night\"\non = \"cron:0 3 * * *\"\nrestart = \"transient\"\nintensity = 1\nperiod = \"1 h\"\n
+        [[task]]\nname = \"tick\"\non = \"every: 5s\"\n
+        [limits]\nmailbox = \"2 MiB\"";
+    let (manifest, found) = Manifest::parse(text, "rille.toml", "shop");
+    assert_eq!(found, []);
+    assert_eq!(manifest.limits.mailbox, 2 << 20);
+    let expected = Policy {
+        strategy: Strategy::RestForOne,
+        intensity: Intensity {
+            restarts: 5,
+            period: Duration::from_secs(5),
+        },
+        backoff: Duration::from_secs(1),
+        ..Policy::default()
+    };
+    assert_eq!(manifest.supervisor, expected);
+    let [main, night, tick] = &manifest.tasks[..] else {
+        panic!("three tasks");
+    };
+    assert!(
+        main.on_each_worker && main.restart == Restart::Permanent && main.trigger == Trigger::Start
+    );
+    assert!(matches!(night.trigger, Trigger::Cron(_)) && night.restart == Restart::Transient);
+    let hourly = Intensity {
+        restarts: 1,
+        period: Duration::from_secs(3600),
+    };
+    assert_eq!(night.intensity, Some(hourly));
+    assert_eq!(tick.trigger, Trigger::Every(Duration::from_secs(5)));
+    assert!(tick.restart == Restart::Temporary && !tick.on_each_worker);
+}
+
+#[test]
+fn what_is_wrong_with_tasks() {
+    for (text, expected) in [
+        (
+            "[[task]]",
+            "1: a [[task]] needs a name, such as name = \"Main\": a file of tasks/, or a function of main.lua",
+        ),
+        (
+            "[[task]]\nname = \"a\"\non = \"started\"",
+            "3: on is \"start\", \"cron:0 3 * * *\" or \"every:5s\", not \"started\"",
+        ),
+        (
+            "[[task]]\nname = \"a\"\non = \"every:5\"",
+            "3: on = \"every:5\": '5' is not a duration; write a number with ms, s, min or h, such as \"200 ms\"",
+        ),
+        (
+            "[[task]]\nname = \"a\"\non = \"every:0 s\"",
+            "3: on = \"every:0 s\" is out of range: it goes from 1 ms to 8760 h",
+        ),
+        (
+            "[[task]]\nname = \"a\"\non = \"cron:61 * * * *\"",
+            "3: '61' is no minute of a cron expression: minute goes from 0 to 59",
+        ),
+        (
+            "[[task]]\nname = \"a\"\ninstances = \"two\"",
+            "3: instances is \"process\" or \"worker\", not \"two\"",
+        ),
+        (
+            "[[task]]\nname = \"a\"\nrestart = \"always\"",
+            "3: restart is \"permanent\", \"transient\" or \"temporary\", not \"always\"",
+        ),
+        (
+            "[[task]]\nname = \"a\"\non = \"every:1s\"\nrestart = \"permanent\"",
+            "4: a task that has its times ends in between: restart is \"transient\" or \"temporary\"",
+        ),
+        (
+            "[[task]]\nname = \"a\"\n[[task]]\nname = \"a\"",
+            "4: there is another [[task]] 'a'",
+        ),
+        (
+            "[[task]]\nname = \"a\"\nrestarts = 3",
+            "3: unknown key 'restarts' in [[task]]; did you mean 'restart'?",
+        ),
+        (
+            "[supervisor]\nstrategy = \"one\"",
+            "2: strategy is \"one_for_one\", \"one_for_all\" or \"rest_for_one\", not \"one\"",
+        ),
+        (
+            "[supervisor]\npause = \"0 s\"",
+            "2: pause = \"0 s\" is out of range: it goes from 1 ms to 24 h",
+        ),
+        (
+            "[limits]\nmailbox = \"1 B\"",
+            "2: mailbox = \"1 B\" is out of range: it goes from 1 KiB to 1 GiB",
+        ),
+    ] {
+        assert_eq!(
+            problems(text),
+            [format!("shop/rille.toml:{expected}")],
+            "{text}"
+        );
+    }
 }

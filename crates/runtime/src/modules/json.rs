@@ -80,6 +80,11 @@ impl Json {
         }))
     }
 
+    /// What data from JSON may hold that has a meaning by what it is.
+    pub fn markers(&self) -> [&Table; 2] {
+        [&self.null, &self.array_mt]
+    }
+
     /// The table that scripts see.
     pub fn module(self: &Rc<Self>, lua: &Lua) -> Result<Table> {
         let module = lua.create_table()?;

@@ -12,6 +12,7 @@ mod require;
 
 use crate::app::App;
 use crate::log::AppLog;
+use crate::task::Tasks;
 use rille_lua::{Error, Lua, MultiValue, Result, Table};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -27,7 +28,12 @@ pub struct Installed {
 const MAX_SLEEP: f64 = 86_400.0;
 
 /// Installs them in a new VM.
-pub fn install(lua: &Lua, app: &Arc<App>, log: &Rc<AppLog>) -> Result<Installed> {
+pub fn install(
+    lua: &Lua,
+    app: &Arc<App>,
+    log: &Rc<AppLog>,
+    tasks: &Rc<Tasks>,
+) -> Result<Installed> {
     let globals = lua.globals();
     let limit = usize::try_from(app.manifest.limits.memory).unwrap_or(usize::MAX);
     let json = json::Json::new(lua, limit)?;
@@ -40,7 +46,7 @@ pub fn install(lua: &Lua, app: &Arc<App>, log: &Rc<AppLog>) -> Result<Installed>
         lua.create_async_function(|_, seconds: f64| sleep(seconds))?,
     )?;
     log::install_print(lua, log)?;
-    require::install(lua, app)?;
+    require::install(lua, app, tasks)?;
     // All requests share these, so none may change them for the next.
     for name in ["json", "log", "kv"] {
         globals.raw_get::<Table>(name)?.freeze()?;

@@ -4,13 +4,17 @@
 //! beside the requiring file; as `NAME.lua`, then `NAME/init.lua`. `lib/` comes first so that a handler
 //! `inspect.lua` can require a library `inspect`.
 //!
-//! **Invariants.** A file is one module, whatever it was called by, run once per VM; what its main
-//! chunk writes to globals goes to the app's. `..` and NUL are refused before anything is looked up,
+//! A module that returns nothing gives what it has put into `exports`, a table of its own that its code sees as a global.
+//!
+//! **Invariants.** A file is one module, whatever it was called by, run once per VM, and once in each task that requires it; what its main
+//! chunk writes to globals goes to the app's, or to the task's. `..` and NUL are refused before anything is looked up,
 //! and what is looked up is the app's snapshot, so no name can leave the app.
 
 use crate::app::App;
 use crate::route::FileId;
+use crate::task::Tasks;
 use rille_lua::{Dialect, Error, Function, Lua, LuaString, MultiValue, Result, Table, Value};
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// The longest module name.
@@ -20,7 +24,7 @@ const MAX_NAME: usize = 512;
 const PRELUDE: &str = include_str!("require.lua");
 
 /// Installs `require` in a new VM.
-pub(super) fn install(lua: &Lua, app: &Arc<App>) -> Result<()> {
+pub(super) fn install(lua: &Lua, app: &Arc<App>, tasks: &Rc<Tasks>) -> Result<()> {
     let globals = lua.globals();
     let debug: Table = globals.raw_get("debug")?;
     let coroutine: Table = globals.raw_get("coroutine")?;
@@ -34,7 +38,8 @@ pub(super) fn install(lua: &Lua, app: &Arc<App>) -> Result<()> {
         }
     })?;
     let loader = app.clone();
-    let thread = lua.create_function(move |lua, (path, name): (LuaString, LuaString)| {
+    type Named = (LuaString, LuaString, bool);
+    let thread = lua.create_function(move |lua, (path, name, is_shared): Named| {
         let path = String::from_utf8_lossy(&path.as_bytes()).into_owned();
         let file = loader.find(&path).map(|id| loader.file(id));
         let Some(file) = file else {
@@ -46,26 +51,62 @@ pub(super) fn install(lua: &Lua, app: &Arc<App>) -> Result<()> {
                 "error loading module '{name}' from file '{path}':\n\t{problem}"
             ))
         })?;
-        let thread = lua.create_thread(lua.load_chunk(chunk)?)?;
-        thread.set_shared_writes(true);
-        Ok(thread)
+        let scope = match file.names_exports {
+            true => Some(exporting_scope(lua)?),
+            false => None,
+        };
+        let main = match &scope {
+            Some(scope) => lua.load_chunk_in(chunk, scope)?,
+            None => lua.load_chunk(chunk)?,
+        };
+        let thread = lua.create_thread(main)?;
+        match is_shared {
+            true => thread.set_shared_writes(true),
+            false => thread.set_globals(lua.current_thread()?.own_globals())?,
+        }
+        Ok((thread, scope))
+    })?;
+    let known = Rc::downgrade(tasks);
+    let task_modules = lua.create_function(move |lua, ()| match known.upgrade() {
+        Some(tasks) => tasks.modules(lua),
+        None => Ok(None),
     })?;
     let prelude = lua.load(PRELUDE).set_name("=[rille]").into_function()?;
     let tools = lua.create_table()?;
     tools.raw_set("loaded", loaded)?;
     tools.raw_set("find", find)?;
     tools.raw_set("thread", thread)?;
+    tools.raw_set("task_modules", task_modules)?;
+    tools.raw_set("environment", lua.environment()?)?;
     tools.raw_set("getinfo", debug.raw_get::<Value>("getinfo")?)?;
     for name in ["resume", "yield", "status", "running"] {
         tools.raw_set(name, coroutine.raw_get::<Value>(name)?)?;
     }
-    for name in ["type", "error", "next", "setmetatable", "sleep"] {
+    for name in [
+        "type",
+        "error",
+        "next",
+        "setmetatable",
+        "rawget",
+        "rawset",
+        "sleep",
+    ] {
         tools.raw_set(name, globals.raw_get::<Value>(name)?)?;
     }
     tools.raw_set("gives_path", lua.dialect() >= Dialect::Lua54)?;
     tools.raw_set("passes_path", lua.dialect() >= Dialect::Lua52)?;
     let require: Function = prelude.call(tools)?;
     globals.raw_set("require", require)
+}
+
+/// The environment of a main chunk that has `exports`: that, over the globals.
+fn exporting_scope(lua: &Lua) -> Result<Table> {
+    let (scope, meta) = (lua.create_table()?, lua.create_table()?);
+    scope.raw_set("exports", lua.create_table()?)?;
+    meta.raw_set("__index", lua.environment()?)?;
+    meta.raw_set("__newindex", lua.environment()?)?;
+    scope.set_metatable(Some(meta))?;
+    Ok(scope)
 }
 
 /// `package.loaded` as libraries expect it, with the standard tables and ours.

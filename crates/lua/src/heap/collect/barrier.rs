@@ -13,7 +13,7 @@ use super::{Collector, LARGE_TABLE, Phase};
 use crate::function::UpBox;
 use crate::heap::{Gc, Header, Heap};
 use crate::table::{Node, Place, Table, clear_place};
-use crate::thread::{Thread, ThreadState};
+use crate::thread::Thread;
 use crate::value::Val;
 use crate::vm::Vm;
 
@@ -183,7 +183,7 @@ impl Heap {
     pub(super) fn settle_thread(&mut self, t: *mut Thread) {
         self.gc.work += 4;
         // SAFETY: threads on the list are marked, so alive.
-        if unsafe { (*t).state } == ThreadState::Active {
+        if unsafe { (*t).is_at_work() } {
             self.gc.threads_at += 1;
             return;
         }

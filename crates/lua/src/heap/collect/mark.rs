@@ -11,6 +11,7 @@ use crate::function::{LuaClosure, NativeClosure, Proto, UpBox};
 use crate::heap::{Gc, Header, Heap, prefetch};
 use crate::table::{KIND_LAYERED, Node, Run, TAGS, Table, have_objects, slot_of};
 use crate::thread::frame_flags::SCANNED_BELOW;
+use crate::thread::thread_bits::IDLE;
 use crate::thread::{Thread, ThreadState};
 use crate::userdata::UserDataObject;
 use crate::value::{Val, tag};
@@ -284,10 +285,13 @@ impl Heap {
         self.scan_slots(t, start, t.stack_size as usize);
         t.header.mark |= SCANNED;
         self.mark_object(t.open);
-        if t.state == ThreadState::Active {
+        if t.is_at_work() {
             // It goes on running: look again at the end.
             t.header.mark &= !BLACK;
             self.gc.gray_threads.push(t.as_ptr());
+        } else if t.state == ThreadState::Active && t.header.extra & IDLE == 0 {
+            // It waits for the host, which may have much for it to do: its stack is left as it is for now.
+            t.header.extra |= IDLE;
         } else {
             let freed = t.shrink(&mut self.parts);
             self.uncharge(freed);

@@ -62,6 +62,7 @@ use crate::native::Thrown;
 use crate::op::{Instr, Op};
 use crate::thread::Frame;
 use crate::value::{Val, tag};
+pub(in crate::vm) use natives::return_to_native;
 
 /// The code of an opcode.
 pub(crate) type Handler = unsafe fn(*mut Vm, *const Instr, *mut Val, Instr, *const Val, *mut Frame);

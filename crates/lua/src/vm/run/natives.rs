@@ -292,7 +292,7 @@ unsafe fn begin_call(
 /// Goes on with the native on top, which has called a Lua function: its results are from stack index `results` to the top. The
 /// result is as for [`call_native`].
 #[inline(never)]
-pub(super) unsafe fn return_to_native(vm: *mut Vm, results: u32) -> bool {
+pub(in crate::vm) unsafe fn return_to_native(vm: *mut Vm, results: u32) -> bool {
     // SAFETY: as for handlers; the frame on top is a native's.
     unsafe {
         let th = (*vm).current;

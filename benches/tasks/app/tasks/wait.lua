@@ -1,0 +1,4 @@
+-- A task that waits for a message.
+return function()
+  task.receive()
+end

@@ -1,0 +1,1 @@
+exports = function(x) return x * 2 end

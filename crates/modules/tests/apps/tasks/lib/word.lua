@@ -1,0 +1,2 @@
+-- The word exports is here, and nothing is exported.
+seen = exports ~= nil

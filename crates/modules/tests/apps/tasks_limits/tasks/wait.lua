@@ -1,0 +1,1 @@
+return function() task.receive { what = "stop" } end
