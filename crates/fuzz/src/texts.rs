@@ -3,7 +3,7 @@
 use rille_lua::{Function, Lua, LuaString, Value};
 use rille_runtime::manifest::Manifest;
 use rille_runtime::modules::json::Json;
-use rille_runtime::route::{FileId, Match, Pattern, Router, percent_decode};
+use rille_runtime::route::{Match, Pattern, Router, TargetId, percent_decode};
 use rille_runtime::units;
 use rille_server::forms;
 
@@ -108,18 +108,18 @@ pub fn routes(data: &[u8]) {
     for n in 0..1 + input.below(6) {
         let text = route_text(&mut input);
         if let Ok(pattern) = Pattern::parse(&text) {
-            router.add_rule(&pattern, &[], FileId(n as u32));
+            router.add_rule(&pattern, &[], TargetId(n as u32));
             patterns.push((text, n as u32));
         }
         let file = format!("{}.lua", route_text(&mut input).trim_start_matches('/'));
         if let Some(pattern) = Pattern::of_file(&file) {
-            router.add_file(&pattern, FileId(100 + n as u32));
+            router.add_file(&pattern, TargetId(100 + n as u32));
         }
     }
     let path = [b"/", input.rest()].concat();
     let decoded = percent_decode(&path);
     assert!(decoded.len() <= path.len());
-    if let Match::Found(FileId(found), params) = router.find("GET", &path)
+    if let Match::Found(TargetId(found), params) = router.find("GET", &path)
         && found < 100
     {
         let (text, _) = patterns

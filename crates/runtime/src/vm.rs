@@ -51,6 +51,9 @@ pub trait Context: Any {
         None
     }
 
+    /// A slice of one of its coroutines begins.
+    fn entered(&self) {}
+
     /// Whether one of its coroutines has asked for the end of all (`ngx.exit`): whoever has waits for nothing.
     fn has_exited(&self) -> bool {
         false
@@ -349,6 +352,9 @@ impl AppVm {
 
     /// Makes `context` the current one until the guard is dropped.
     pub(crate) fn enter(&self, context: Option<Rc<dyn Context>>) -> Entered<'_> {
+        if let Some(context) = &context {
+            context.entered();
+        }
         let former = std::mem::replace(&mut *self.current.0.borrow_mut(), context);
         Entered {
             current: &self.current,

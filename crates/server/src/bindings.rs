@@ -64,8 +64,7 @@ fn told<R: IntoLua>(lua: &Lua, result: Result<R>) -> Result<(Value, Option<LuaSt
 }
 
 fn exchange(current: &Current) -> Result<Rc<Exchange>> {
-    current
-        .get::<Exchange>()
+    crate::exchange::current_exchange(current)
         .ok_or_else(|| Error::runtime("no request is being served here"))
 }
 

@@ -15,7 +15,7 @@ use rille_lua::{Error, Result, Table};
 use rille_runtime::coroutine::Budget;
 use rille_runtime::light::Threads;
 use rille_runtime::route::TargetId;
-use rille_runtime::vm::Context;
+use rille_runtime::vm::{Context, Current};
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -225,8 +225,10 @@ pub struct Exchange {
     pub cpu: Cell<Duration>,
     /// Its light threads.
     pub threads: Threads,
-    /// Where it is in its life.
+    /// Where the coroutine is in its request's life that runs now, or has run last.
     pub phase: Cell<Phase>,
+    /// Where the request is in its own: `rewrite`, `access` or `content`. Filters run beside the latter.
+    pub stage: Cell<Phase>,
     /// The route that answers it.
     pub target: Cell<TargetId>,
     /// Set by a script that wants to end.
@@ -260,8 +262,76 @@ impl Context for Exchange {
         self.phase.get().name()
     }
 
+    fn entered(&self) {
+        self.phase.set(self.stage.get());
+    }
+
     fn has_exited(&self) -> bool {
         self.ending.borrow().is_some()
+    }
+}
+
+/// What the filters and the log of a request run for: they may run beside its content, and what they end is themselves.
+pub struct Beside {
+    /// The request.
+    pub exchange: Rc<Exchange>,
+    /// Which of them it is.
+    pub phase: Phase,
+    threads: Threads,
+    exited: Cell<bool>,
+}
+
+impl Beside {
+    /// A context for a phase of the request.
+    pub fn new(exchange: Rc<Exchange>, phase: Phase) -> Rc<Beside> {
+        Rc::new(Beside {
+            exchange,
+            phase,
+            threads: Threads::default(),
+            exited: Cell::new(false),
+        })
+    }
+
+    /// `ngx.exit`.
+    pub fn exit(&self) {
+        self.exited.set(true);
+        self.threads.wake_driver();
+    }
+}
+
+impl Context for Beside {
+    fn cpu(&self) -> &Cell<Duration> {
+        &self.exchange.cpu
+    }
+
+    fn threads(&self) -> &Threads {
+        &self.threads
+    }
+
+    fn budget(&self) -> Budget {
+        self.exchange.budget()
+    }
+
+    fn phase(&self) -> &'static str {
+        self.phase.name()
+    }
+
+    fn entered(&self) {
+        self.exchange.phase.set(self.phase);
+    }
+
+    fn has_exited(&self) -> bool {
+        self.exited.get()
+    }
+}
+
+/// The request that the running coroutine belongs to.
+pub fn current_exchange(current: &Current) -> Option<Rc<Exchange>> {
+    match current.get::<Exchange>() {
+        Some(exchange) => Some(exchange),
+        None => current
+            .get::<Beside>()
+            .map(|beside| beside.exchange.clone()),
     }
 }
 
@@ -314,6 +384,7 @@ impl Exchange {
             cpu: Cell::default(),
             threads: Threads::default(),
             phase: Cell::default(),
+            stage: Cell::default(),
             target: Cell::new(TargetId(0)),
             ending: RefCell::default(),
             changed: RefCell::default(),
@@ -388,7 +459,7 @@ impl Exchange {
     }
 
     fn refuse_when_committed(&self, what: &str) -> Result<()> {
-        match self.committed() {
+        match self.committed() && self.phase.get() != Phase::HeaderFilter {
             true => Err(Error::runtime(format!(
                 "cannot change {what}: the response has begun (it was flushed)"
             ))),

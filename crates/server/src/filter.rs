@@ -5,7 +5,7 @@
 //! written, or could not be.
 
 use crate::body::{Cut, ResponseBody};
-use crate::exchange::{Exchange, Phase};
+use crate::exchange::{Beside, Exchange, Phase};
 use crate::finish::{failed, inner_failure, log_failure};
 use crate::pipeline::run_file;
 use bytes::Bytes;
@@ -32,13 +32,9 @@ pub fn is_wanted(exchange: &Exchange) -> bool {
 
 /// Runs the file of a filter. `Err`: it failed.
 async fn run(exchange: &Rc<Exchange>, phase: Phase, file: FileId) -> Result<(), Failure> {
-    exchange.phase.set(phase);
-    match run_file(exchange, file).await {
-        Ok(End::Done(_)) => Ok(()),
-        Ok(End::Exited) => {
-            exchange.ending.take();
-            Ok(())
-        }
+    let context = Beside::new(exchange.clone(), phase);
+    match run_file(&exchange.served, context, file).await {
+        Ok(End::Done(_) | End::Exited) => Ok(()),
         Ok(End::Failed(failure)) => Err(failure),
         Err(error) => Err(inner_failure(&error)),
     }
@@ -52,18 +48,13 @@ async fn head(
     let Some(file) = phases(exchange, |phases| phases.header_filter).flatten() else {
         return Ok(());
     };
-    let (said, committed) = {
+    {
         let mut out = exchange.out.borrow_mut();
         out.status = Some(response.status());
         out.headers = std::mem::take(response.headers_mut());
-        (
-            std::mem::replace(&mut out.said, false),
-            std::mem::replace(&mut out.committed, false),
-        )
-    };
+    }
     let result = run(exchange, Phase::HeaderFilter, file).await;
     let mut out = exchange.out.borrow_mut();
-    (out.said, out.committed) = (said, committed);
     if let Some(status) = out.status {
         *response.status_mut() = status;
     }

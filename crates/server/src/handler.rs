@@ -52,8 +52,7 @@ pub enum Kind {
 }
 
 /// Starts a stage in a coroutine with its globals.
-pub fn begin(exchange: &Rc<Exchange>, stage: &Stage) -> Result<Started> {
-    let served = &exchange.served;
+pub fn begin(served: &Served, context: Rc<dyn Context>, stage: &Stage) -> Result<Started> {
     let thread = served.vm.thread(&stage.function)?;
     thread.set_globals(Some(stage.globals.clone()))?;
     let arguments = match &stage.argument {
@@ -62,7 +61,7 @@ pub fn begin(exchange: &Rc<Exchange>, stage: &Stage) -> Result<Started> {
     };
     Ok(served
         .vm
-        .start(thread, arguments, Some(exchange.clone()), exchange.budget()))
+        .start(thread, arguments, Some(context.clone()), context.budget()))
 }
 
 /// What follows a stage.

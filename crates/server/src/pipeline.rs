@@ -17,6 +17,7 @@ use crate::ngx::status;
 use crate::pages;
 use crate::reply::Returned;
 use crate::service::{Answer, static_file};
+use crate::worker::Served;
 use http::{Response, StatusCode};
 use rille_runtime::coroutine::{End, Started};
 use rille_runtime::light::end_of_all;
@@ -65,7 +66,7 @@ pub fn start(exchange: Rc<Exchange>, target: TargetId) -> Answer {
                 return ready(finish(&exchange, route.content, failure));
             }
         };
-        match begin(&exchange, &stage) {
+        match begin(&exchange.served, exchange.clone(), &stage) {
             Ok(Started::Ended(End::Done(values))) if is_quiet(&exchange) => {
                 next = exchange
                     .served
@@ -166,25 +167,27 @@ async fn route(exchange: &Rc<Exchange>, target: TargetId, begun: Option<(Stage, 
         ];
         for (phase, file) in before {
             let Some(file) = file else { continue };
-            exchange.phase.set(phase);
-            let end = run_file(exchange, file).await;
+            exchange.stage.set(phase);
+            let end = run_file(&exchange.served, exchange.clone(), file).await;
             match after(exchange, file, end) {
                 Flow::On => {}
                 flow => return flow,
             }
         }
     }
-    exchange.phase.set(Phase::Content);
+    exchange.stage.set(Phase::Content);
     content(exchange, route.content, begun).await
 }
 
 /// Runs the file of a phase, and the function it gives: its values are nobody's.
-pub async fn run_file(exchange: &Rc<Exchange>, file: FileId) -> rille_lua::Result<End> {
-    let served = &exchange.served;
-    let context: Rc<dyn Context> = exchange.clone();
+pub async fn run_file(
+    served: &Served,
+    context: Rc<dyn Context>,
+    file: FileId,
+) -> rille_lua::Result<End> {
     let mut stage = served.first_stage(file)?;
     loop {
-        let started = begin(exchange, &stage)?;
+        let started = begin(served, context.clone(), &stage)?;
         let values = match end_of_all(&context, started).await {
             End::Done(values) => values,
             end => return Ok(end),
@@ -203,7 +206,7 @@ async fn content(exchange: &Rc<Exchange>, file: FileId, begun: Option<(Stage, St
     let begun = match begun {
         Some(begun) => Ok(begun),
         None => served.first_stage(file).and_then(|stage| {
-            let started = begin(exchange, &stage)?;
+            let started = begin(&served, exchange.clone(), &stage)?;
             Ok((stage, started))
         }),
     };
@@ -232,7 +235,7 @@ async fn content(exchange: &Rc<Exchange>, file: FileId, begun: Option<(Stage, St
             Err(error) => break Err(inner_failure(&error)),
         };
         stage = next;
-        started = match begin(exchange, &stage) {
+        started = match begin(&served, exchange.clone(), &stage) {
             Ok(started) => started,
             Err(error) => break Err(inner_failure(&error)),
         };

@@ -65,6 +65,11 @@ impl App {
         http::get(self.address(), target).unwrap()
     }
 
+    /// A connection of its own.
+    pub fn connect(&self) -> http::Connection {
+        http::Connection::open(self.address()).unwrap()
+    }
+
     pub fn send(
         &self,
         method: &str,
@@ -94,4 +99,15 @@ impl App {
 /// `GET target` for an app's host.
 pub fn get_host(address: SocketAddr, host: &str, target: &str) -> Response {
     http::request(address, "GET", target, &[("Host", host)], b"").unwrap()
+}
+
+/// Waits until something holds; in the end it has to.
+pub fn eventually(mut holds: impl FnMut() -> bool) {
+    for _ in 0..1000 {
+        if holds() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("it never held");
 }

@@ -4,7 +4,7 @@
 
 use super::header::Fields;
 use super::{ALL, Adding, OUTPUT, check, exchange, text, type_name};
-use crate::exchange::{Ending, Exchange, Phase};
+use crate::exchange::{Beside, Ending, Exchange, Phase};
 use bytes::Bytes;
 use http::header::{HeaderValue, LOCATION};
 use rille_lua::{Error, Lua, LuaString, MultiValue, Result, Table, Value, Variadic};
@@ -188,7 +188,10 @@ fn note_exit(current: &Rc<Current>, code: i64) -> Result<()> {
     }
     let exchange = exchange(current)?;
     check(&exchange, EXITS)?;
-    exchange.end(Ending::Exit(code));
+    match current.get::<Beside>() {
+        Some(beside) => beside.exit(),
+        None => exchange.end(Ending::Exit(code)),
+    }
     Ok(())
 }
 

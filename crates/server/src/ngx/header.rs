@@ -1,7 +1,7 @@
 //! `ngx.header`, `ngx.status`, `ngx.headers_sent`, `ngx.resp`.
 
 use super::{Adding, complain, text};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Phase};
 use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
 use rille_lua::{Error, Lua, LuaString, MultiValue, Result, Table, Value};
@@ -53,6 +53,9 @@ impl Fields {
 }
 
 fn is_late(exchange: &Exchange) -> bool {
+    if exchange.phase.get() == Phase::HeaderFilter {
+        return false;
+    }
     let out = exchange.out.borrow();
     out.said || out.committed
 }

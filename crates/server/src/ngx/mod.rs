@@ -137,7 +137,7 @@ impl Adding<'_> {
 }
 
 fn exchange(current: &Current) -> Result<Rc<Exchange>> {
-    current.get::<Exchange>().ok_or_else(|| {
+    crate::exchange::current_exchange(current).ok_or_else(|| {
         let phase = current.context().map(|context| context.phase());
         match phase {
             Some("timer") => disabled("ngx.timer"),
