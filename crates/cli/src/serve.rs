@@ -167,7 +167,7 @@ fn load(paths: &[PathBuf], log: &Log) -> Result<Vec<AppSource>, Stopped> {
                     folder.display(),
                     manifest.name
                 ));
-                AppSource::Broken(manifest)
+                AppSource::Broken(Box::new(manifest))
             }
         });
     }

@@ -21,6 +21,7 @@ pub mod inputs;
 pub mod machine;
 pub mod pattern;
 pub mod program;
+pub mod reads;
 pub mod reference;
 pub mod rng;
 mod text;
@@ -38,7 +39,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: [Target; 15] = [
     target("compile", compile::target, 1500),
     target("undump", undump::target, 800),
     target("program", program::target, 700),
@@ -53,6 +54,7 @@ pub const TARGETS: [Target; 14] = [
     target("units", texts::units, 3000),
     target("head", http1::head, 3000),
     target("chunked", http1::chunked, 3000),
+    target("reads", reads::target, 3000),
 ];
 
 const fn target(name: &'static str, run: fn(&[u8]), seeds: u64) -> Target {

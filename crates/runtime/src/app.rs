@@ -12,7 +12,7 @@ use crate::dict::Dict;
 use crate::kv::Kv;
 use crate::manifest::{self, Manifest};
 use crate::problem::Problem;
-use crate::route::{FileId, Pattern, Router};
+use crate::route::{FileId, Pattern, Router, TargetId};
 use crate::task::Exchange;
 use rille_lua::{Chunk, Dialect};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -53,8 +53,10 @@ pub struct App {
     pub folder: PathBuf,
     /// All code, sorted by path; a [`FileId`] is an index.
     pub files: Vec<CodeFile>,
-    /// Which file answers a path.
+    /// What answers a path.
     pub router: Router,
+    /// By [`TargetId`].
+    targets: Vec<Target>,
     /// What the app's workers share.
     pub kv: Kv,
     /// Where the tasks of its workers find one another.
@@ -64,6 +66,30 @@ pub struct App {
     /// The folder of static files, if there is one.
     pub public: Option<PathBuf>,
     by_path: HashMap<Box<str>, FileId>,
+}
+
+/// What a route leads to.
+#[derive(Debug)]
+pub struct Target {
+    /// The file that answers.
+    pub content: FileId,
+    /// What comes before and after it; most have nothing.
+    pub phases: Option<Box<Phases>>,
+}
+
+/// The files of a route's phases.
+#[derive(Debug, Default)]
+pub struct Phases {
+    /// Before anything else; it may change where the request goes.
+    pub rewrite: Option<FileId>,
+    /// It may refuse the request.
+    pub access: Option<FileId>,
+    /// Before the head of the response goes out.
+    pub header_filter: Option<FileId>,
+    /// For each piece of the body.
+    pub body_filter: Option<FileId>,
+    /// When the response has gone out.
+    pub log: Option<FileId>,
 }
 
 /// What came of loading an app.
@@ -143,6 +169,7 @@ impl App {
             folder: folder.to_owned(),
             router: Router::default(),
             dicts: dicts.collect(),
+            targets: Vec::new(),
             manifest,
             files,
             kv,
@@ -179,6 +206,11 @@ impl App {
         &self.files[id.0 as usize]
     }
 
+    /// What a route leads to.
+    pub fn target(&self, id: TargetId) -> &Target {
+        &self.targets[id.0 as usize]
+    }
+
     /// The path of a file of the app as a user would name it.
     pub fn display_path(&self, path: &str) -> String {
         self.folder.join(path).display().to_string()
@@ -200,21 +232,45 @@ impl App {
     fn build_routes(&mut self, problems: &mut Vec<Problem>) -> bool {
         let before = problems.len();
         let file = self.display_path(manifest::FILE);
-        for rule in &self.manifest.routes {
-            let content = rule.content.strip_prefix("./").unwrap_or(&rule.content);
-            match (Pattern::parse(&rule.path), self.by_path.get(content)) {
-                (Ok(pattern), Some(id)) => self.router.add_rule(&pattern, &rule.methods, *id),
+        let rules = std::mem::take(&mut self.manifest.routes);
+        for rule in &rules {
+            let mut find = |key: &str, path: &str, line| {
+                let path = path.strip_prefix("./").unwrap_or(path);
+                let found = self.by_path.get(path).copied();
+                if found.is_none() {
+                    let why = format!("{key} = \"{path}\": there is no such Lua file in the app");
+                    problems.push(Problem::at(&file, line, why));
+                }
+                found
+            };
+            let content = find("content", &rule.content, rule.line);
+            let mut phases = Phases::default();
+            for phase in &rule.phases {
+                let place = match phase.name {
+                    "rewrite" => &mut phases.rewrite,
+                    "access" => &mut phases.access,
+                    "header_filter" => &mut phases.header_filter,
+                    "body_filter" => &mut phases.body_filter,
+                    _ => &mut phases.log,
+                };
+                *place = find(phase.name, &phase.file, phase.line);
+            }
+            match (Pattern::parse(&rule.path), content) {
+                (Ok(pattern), Some(content)) => {
+                    let target = self.add_target(Target {
+                        content,
+                        phases: (!rule.phases.is_empty()).then(|| Box::new(phases)),
+                    });
+                    self.router.add_rule(&pattern, &rule.methods, target);
+                }
                 (Err(message), _) => problems.push(Problem::at(&file, rule.line, message)),
-                (_, None) => problems.push(Problem::at(
-                    &file,
-                    rule.line,
-                    format!("content = \"{content}\": there is no such Lua file in the app"),
-                )),
+                (Ok(_), None) => {}
             }
         }
+        self.manifest.routes = rules;
         let good = problems.len() == before;
-        for (id, file) in (0..).zip(&self.files) {
-            let path = &*file.path;
+        for id in 0..self.files.len() {
+            let path = &*self.files[id].path;
             if path == INIT
                 || path == crate::task::MAIN
                 || path.starts_with("lib/")
@@ -224,7 +280,13 @@ impl App {
                 continue;
             }
             match Pattern::of_file(path) {
-                Some(pattern) => self.router.add_file(&pattern, FileId(id)),
+                Some(pattern) => {
+                    let target = self.add_target(Target {
+                        content: FileId(id as u32),
+                        phases: None,
+                    });
+                    self.router.add_file(&pattern, target);
+                }
                 None => problems.push(Problem::new(
                     self.folder.join(path).display().to_string(),
                     "not served: name a parameter [name].lua, with letters, digits and '_'",
@@ -232,6 +294,11 @@ impl App {
             }
         }
         good
+    }
+
+    fn add_target(&mut self, target: Target) -> TargetId {
+        self.targets.push(target);
+        TargetId(self.targets.len() as u32 - 1)
     }
 }
 
@@ -504,7 +571,7 @@ mod tests {
         assert!(app.public.is_some());
         assert!(matches!(
             app.router.find("GET", b"/api/7"),
-            crate::route::Match::Found(FileId(0), _)
+            crate::route::Match::Found(crate::route::TargetId(0), _)
         ));
         assert_eq!(
             app.router.find("GET", b"/lib/a"),

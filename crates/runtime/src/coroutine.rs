@@ -240,7 +240,16 @@ impl Coroutine {
                 self.thread.terminate(StopReason::Killed, CLOSING_FUEL);
                 News::Ended(End::Exited)
             }
-            Outcome::Pending(future) => News::Waits(future),
+            Outcome::Pending(future) => {
+                // Else a script that waits between short stretches of work would have no limit.
+                self.check_budget(now);
+                if self.stop.get().is_some() {
+                    drop(future);
+                    self.wake();
+                    return false;
+                }
+                News::Waits(future)
+            }
             Outcome::Done(values) => News::Ended(End::Done(values)),
             Outcome::Error(error) => News::Ended(End::Failed(self.vm.failure(&error))),
             Outcome::Terminated(reason) => {

@@ -14,6 +14,7 @@ pub mod light;
 pub mod log;
 pub mod manifest;
 pub mod modules;
+pub mod net;
 pub mod problem;
 pub mod route;
 pub mod scheduler;

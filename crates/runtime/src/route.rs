@@ -15,6 +15,10 @@ use std::collections::HashMap;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileId(pub u32);
 
+/// Index of what a route leads to in its app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TargetId(pub u32);
+
 /// One segment of a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Segment {
@@ -138,7 +142,7 @@ fn param_name(path: &str, name: &str) -> Result<Box<str>, String> {
 struct Entry {
     /// Upper case; empty means every method.
     methods: Box<[Box<str>]>,
-    target: FileId,
+    target: TargetId,
     params: Box<[Box<str>]>,
 }
 
@@ -168,8 +172,8 @@ struct Layer {
 /// Where a path leads.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Match<'a> {
-    /// This file answers; the parameters are name and decoded value.
-    Found(FileId, Params<'a>),
+    /// This answers; the parameters are name and decoded value.
+    Found(TargetId, Params<'a>),
     /// The path exists, but not with this method; these are the ones it has, for `Allow`.
     MethodNotAllowed(Vec<&'a str>),
     /// Nothing answers this path.
@@ -181,12 +185,12 @@ pub type Params<'a> = Vec<(&'a str, Vec<u8>)>;
 
 impl Router {
     /// Adds an explicit route. `methods` empty means all.
-    pub fn add_rule(&mut self, pattern: &Pattern, methods: &[String], target: FileId) {
+    pub fn add_rule(&mut self, pattern: &Pattern, methods: &[String], target: TargetId) {
         self.layers[0].add(pattern, methods, target);
     }
 
     /// Adds a file's own route.
-    pub fn add_file(&mut self, pattern: &Pattern, target: FileId) {
+    pub fn add_file(&mut self, pattern: &Pattern, target: TargetId) {
         self.layers[1].add(pattern, &[], target);
     }
 
@@ -203,7 +207,7 @@ impl Router {
 }
 
 impl Layer {
-    fn add(&mut self, pattern: &Pattern, methods: &[String], target: FileId) {
+    fn add(&mut self, pattern: &Pattern, methods: &[String], target: TargetId) {
         let entry = Entry {
             methods: methods
                 .iter()
@@ -380,10 +384,14 @@ mod tests {
         let mut router = Router::default();
         for (at, (path, methods)) in rules.iter().enumerate() {
             let methods: Vec<String> = methods.iter().map(|m| (*m).to_owned()).collect();
-            router.add_rule(&Pattern::parse(path).unwrap(), &methods, FileId(at as u32));
+            router.add_rule(
+                &Pattern::parse(path).unwrap(),
+                &methods,
+                TargetId(at as u32),
+            );
         }
         for (at, file) in files.iter().enumerate() {
-            router.add_file(&Pattern::of_file(file).unwrap(), FileId(100 + at as u32));
+            router.add_file(&Pattern::of_file(file).unwrap(), TargetId(100 + at as u32));
         }
         router
     }
@@ -490,7 +498,7 @@ mod tests {
         );
         assert!(matches!(
             router.find("HEAD", b"/u/7"),
-            Match::Found(FileId(0), _)
+            Match::Found(TargetId(0), _)
         ));
         assert_eq!(router.find("GET", b"/nothing"), Match::NotFound);
     }
@@ -515,7 +523,7 @@ mod tests {
         }
         let mut router = Router::default();
         for path in &rules {
-            router.add_rule(&Pattern::parse(path).unwrap(), &[], FileId(0));
+            router.add_rule(&Pattern::parse(path).unwrap(), &[], TargetId(0));
         }
         assert_eq!(
             router.find("GET", "/a".repeat(11).as_bytes()),

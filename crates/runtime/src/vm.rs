@@ -12,11 +12,12 @@ use crate::host::SandboxHost;
 use crate::light::Threads;
 use crate::log::{AppLog, Log};
 use crate::modules::{self, json::Json};
+use crate::net::Net;
 use crate::problem::Problem;
 use crate::route::FileId;
 use crate::scheduler::{Scheduler, Tenant};
 use crate::task::Tasks;
-use rille_lua::{Function, Lua, LuaOptions, MultiValue, Profile, Result, Thread};
+use rille_lua::{Function, Lua, LuaOptions, MultiValue, Profile, Result, Table, Thread};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -62,6 +63,8 @@ pub struct Background {
     threads: Threads,
     budget: Budget,
     phase: &'static str,
+    ctx: RefCell<Option<Table>>,
+    exited: Cell<bool>,
 }
 
 impl Background {
@@ -69,6 +72,8 @@ impl Background {
     pub fn new(budget: Budget, phase: &'static str) -> Rc<Background> {
         Rc::new(Background {
             phase,
+            ctx: RefCell::default(),
+            exited: Cell::new(false),
             cpu: Cell::default(),
             threads: Threads::default(),
             budget,
@@ -76,7 +81,34 @@ impl Background {
     }
 }
 
+impl Background {
+    /// What its coroutines keep for each other (`ngx.ctx`).
+    pub fn ctx(&self, lua: &Lua) -> Result<Table> {
+        if let Some(ctx) = &*self.ctx.borrow() {
+            return Ok(ctx.clone());
+        }
+        let ctx = lua.create_table()?;
+        self.set_ctx(ctx.clone());
+        Ok(ctx)
+    }
+
+    /// Puts another table in its place.
+    pub fn set_ctx(&self, ctx: Table) {
+        *self.ctx.borrow_mut() = Some(ctx);
+    }
+
+    /// Ends all its coroutines: whoever asks for it waits for nothing from now on.
+    pub fn exit(&self) {
+        self.exited.set(true);
+        self.threads.wake_driver();
+    }
+}
+
 impl Context for Background {
+    fn has_exited(&self) -> bool {
+        self.exited.get()
+    }
+
     fn cpu(&self) -> &Cell<Duration> {
         &self.cpu
     }
@@ -140,6 +172,7 @@ pub struct AppVm {
     tenant: Rc<Tenant>,
     log: Rc<AppLog>,
     json: Rc<Json>,
+    net: Rc<Net>,
     current: Rc<Current>,
     tasks: Rc<Tasks>,
     /// Main functions of the app's files, made when first needed.
@@ -180,12 +213,15 @@ impl AppVm {
         for marker in json.markers() {
             tasks.keep(marker)?;
         }
+        let most = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
+        let net = Net::new(most(limits.sockets), most(limits.memory));
         let vm = Rc::new(AppVm {
             lua,
             tenant: Tenant::new(app.manifest.preempt),
             scheduler,
             log,
             json,
+            net,
             current,
             tasks,
             mains: RefCell::new(vec![None; app.files.len()]),
@@ -254,6 +290,11 @@ impl AppVm {
     /// The JSON codec of this VM.
     pub fn json(&self) -> &Rc<Json> {
         &self.json
+    }
+
+    /// What its sockets share.
+    pub fn net(&self) -> &Rc<Net> {
+        &self.net
     }
 
     /// Its tasks.

@@ -145,14 +145,17 @@ fn read_field(lua: &Lua, exchange: &Exchange, name: &[u8], worker: u64) -> Resul
     let head = &exchange.head;
     let text = |bytes: &[u8]| lua.create_string(bytes).map(Value::String);
     match name {
-        b"method" => text(head.method.as_str().as_bytes()),
-        b"path" => text(&percent_decode(head.path())),
+        b"method" => text(exchange.method().as_str().as_bytes()),
+        b"path" => text(&percent_decode(&exchange.path())),
         b"uri" => text(head.target()),
-        b"querystring" => text(head.query().unwrap_or_default()),
-        b"query" => fields_table(lua, forms::urlencoded(head.query().unwrap_or_default())),
+        b"querystring" => text(&exchange.query().unwrap_or_default()),
+        b"query" => {
+            let query = exchange.query().unwrap_or_default();
+            fields_table(lua, forms::urlencoded(&query))
+        }
         b"scheme" => text(b"http"),
         b"host" => text(crate::hosts::strip_port(head.authority()).as_bytes()),
-        b"port" => Ok(Value::Integer(i64::from(exchange.port))),
+        b"port" => Ok(Value::Integer(i64::from(exchange.local.port()))),
         b"params" => params(lua, exchange),
         b"headers" => headers(lua, exchange),
         b"cookies" => {
@@ -186,7 +189,7 @@ fn fields_of(lua: &Lua, exchange: &Exchange) -> Result<Table> {
 
 fn params(lua: &Lua, exchange: &Exchange) -> Result<Value> {
     let table = lua.create_table()?;
-    for (name, value) in &exchange.params {
+    for (name, value) in exchange.params.borrow().iter() {
         table.raw_set(&**name, lua.create_string(value)?)?;
     }
     Ok(Value::Table(table))
@@ -196,7 +199,7 @@ fn params(lua: &Lua, exchange: &Exchange) -> Result<Value> {
 fn headers(lua: &Lua, exchange: &Exchange) -> Result<Value> {
     let table = lua.create_table()?;
     let mut joined: Vec<(String, Vec<u8>)> = Vec::new();
-    for (name, value) in exchange.head.fields() {
+    exchange.each_field(|name, value| {
         let name = String::from_utf8_lossy(name).to_ascii_lowercase();
         let between: &[u8] = if name == COOKIE.as_str() {
             b"; "
@@ -210,7 +213,7 @@ fn headers(lua: &Lua, exchange: &Exchange) -> Result<Value> {
             }
             None => joined.push((name, value.to_vec())),
         }
-    }
+    });
     for (name, values) in joined {
         table.raw_set(name, lua.create_string(values)?)?;
     }

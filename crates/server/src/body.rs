@@ -16,8 +16,10 @@ pub struct Cut;
 
 /// What goes out after the head.
 pub enum ResponseBody {
+    /// Not even a head: the connection ends without a word.
+    None,
     /// All of it.
     Full(Bytes),
-    /// Piece by piece; one waits at most, so a slow client slows its script down.
-    Stream(mpsc::Receiver<Piece>),
+    /// Piece by piece; one waits at most, so a slow client slows its script down. The length, if it has been promised.
+    Stream(mpsc::Receiver<Piece>, Option<u64>),
 }

@@ -1,15 +1,20 @@
 //! One request and its response, as the host functions of a script see them.
 //!
-//! **Invariants.** An exchange is the current context of its coroutine and of no other. What a script
+//! **Invariants.** An exchange is the current context of its coroutines and of no other. What a script
 //! did not ask for was never built: `fields` is made on first use, the body is read when it is first
-//! read. Once the head has gone out (`committed`) status and headers no longer change.
+//! read. Once the head has gone out (`committed`), or a script has said something through `ngx` (`said`), status and headers no
+//! longer change. What a script changes of its request is in `changed`; `head` stays as it came.
 
 use crate::body::{Cut, Piece, ResponseBody};
 use crate::http1::{Body, Head, WireError};
+use crate::worker::{Served, Worker};
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Response, StatusCode};
 use rille_lua::{Error, Result, Table};
+use rille_runtime::coroutine::Budget;
+use rille_runtime::light::Threads;
+use rille_runtime::route::TargetId;
 use rille_runtime::vm::Context;
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
@@ -65,6 +70,11 @@ pub struct Room {
 }
 
 impl Room {
+    /// The most bytes there may be.
+    pub fn limit(&self) -> u64 {
+        self.limit
+    }
+
     /// Room for `limit` bytes.
     pub fn new(limit: u64) -> Rc<Room> {
         Rc::new(Room {
@@ -85,6 +95,88 @@ pub struct Outgoing {
     pub written: Vec<u8>,
     /// Where flushed pieces go, once the head is out.
     pub stream: Option<mpsc::Sender<Piece>>,
+    /// Whether the head is out.
+    pub committed: bool,
+    /// Whether `ngx.say` and the like have been called: to scripts the head is out.
+    pub said: bool,
+    /// Whether `ngx.eof` has been called.
+    pub ended: bool,
+    /// The length that a script has set.
+    pub length: Option<u64>,
+}
+
+/// Where a request is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Phase {
+    /// `rewrite`.
+    Rewrite,
+    /// `access`.
+    Access,
+    /// `content`: the handler.
+    #[default]
+    Content,
+    /// `header_filter`.
+    HeaderFilter,
+    /// `body_filter`.
+    BodyFilter,
+    /// `log`.
+    Log,
+}
+
+impl Phase {
+    /// As `ngx.get_phase` has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Rewrite => "rewrite",
+            Phase::Access => "access",
+            Phase::Content => "content",
+            Phase::HeaderFilter => "header_filter",
+            Phase::BodyFilter => "body_filter",
+            Phase::Log => "log",
+        }
+    }
+}
+
+/// How a script ended its request, or its phase, before its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// `ngx.exit`: a status, or what is to follow.
+    Exit(i64),
+    /// `ngx.exec`, or `ngx.req.set_uri` with a jump: another route answers.
+    Jump {
+        /// Whether `ngx.ctx` is forgotten.
+        fresh: bool,
+    },
+}
+
+/// What a script has changed of its request.
+#[derive(Default)]
+pub struct Changed {
+    /// The method.
+    pub method: Option<Method>,
+    /// The path, still encoded.
+    pub path: Option<Vec<u8>>,
+    /// What follows the question mark.
+    pub query: Option<Option<Vec<u8>>>,
+    /// All fields, with their names as they are written.
+    pub fields: Option<Vec<(Vec<u8>, Vec<u8>)>>,
+}
+
+/// Where a request's body comes from.
+pub enum Source {
+    /// The connection.
+    Wire(Body),
+    /// It is here already.
+    Memory(RefCell<Option<Bytes>>),
+}
+
+impl Source {
+    async fn next(&self) -> std::result::Result<Option<Bytes>, WireError> {
+        match self {
+            Source::Wire(body) => body.next().await,
+            Source::Memory(bytes) => Ok(bytes.take()),
+        }
+    }
 }
 
 /// A request and its response.
@@ -93,26 +185,30 @@ pub struct Exchange {
     pub head: Head,
     /// The client.
     pub peer: SocketAddr,
-    /// The port that was connected to.
-    pub port: u16,
+    /// The address that was connected to.
+    pub local: SocketAddr,
     /// Route parameters, decoded.
-    pub params: Vec<(Box<str>, Vec<u8>)>,
+    pub params: RefCell<Vec<(Box<str>, Vec<u8>)>>,
     /// Counts requests of this worker.
     pub number: u64,
     /// When the head had been read.
     pub started: Instant,
+    /// The app, as it is served here.
+    pub served: Rc<Served>,
+    /// The worker.
+    pub worker: Rc<Worker>,
     /// The body.
-    pub body: Body,
+    pub body: Source,
     /// Whether a coroutine of the request is reading it.
     pub reading: Cell<bool>,
     /// Bytes of the body that were received and not yet given out by `read`.
     pub buffered: RefCell<Vec<u8>>,
     /// Bytes of the body received so far.
     pub received: Cell<u64>,
+    /// Bytes of the response's body, when it has been written.
+    pub sent: Cell<u64>,
     /// The most there may be.
     pub body_limit: u64,
-    /// The app's room for bodies, received and written.
-    pub room: Rc<Room>,
     /// What of it this exchange has taken.
     pub held: Cell<u64>,
     /// The first failure to read the body.
@@ -127,18 +223,154 @@ pub struct Exchange {
     pub fields: RefCell<Option<Table>>,
     /// Processor time used for the request.
     pub cpu: Cell<Duration>,
+    /// Its light threads.
+    pub threads: Threads,
+    /// Where it is in its life.
+    pub phase: Cell<Phase>,
+    /// The route that answers it.
+    pub target: Cell<TargetId>,
+    /// Set by a script that wants to end.
+    pub ending: RefCell<Option<Ending>>,
+    /// What scripts have changed of the request.
+    pub changed: RefCell<Option<Box<Changed>>>,
+    /// What only `ngx` has.
+    pub ngx: crate::ngx::State,
 }
 
 impl Context for Exchange {
     fn cpu(&self) -> &Cell<Duration> {
         &self.cpu
     }
+
+    fn threads(&self) -> &Threads {
+        &self.threads
+    }
+
+    fn budget(&self) -> Budget {
+        let limits = &self.served.vm.app().manifest.limits;
+        Budget {
+            cpu: limits.cpu,
+            per_minute: false,
+            deadline: self.started + limits.wall,
+            wall: limits.wall,
+        }
+    }
+
+    fn phase(&self) -> &'static str {
+        self.phase.get().name()
+    }
+
+    fn has_exited(&self) -> bool {
+        self.ending.borrow().is_some()
+    }
+}
+
+/// A request as it has come, and who serves it.
+pub struct Arrived {
+    /// Its head.
+    pub head: Head,
+    /// The client.
+    pub peer: SocketAddr,
+    /// The address that was connected to.
+    pub local: SocketAddr,
+    /// Its body.
+    pub body: Source,
+    /// The app.
+    pub served: Rc<Served>,
+    /// The worker.
+    pub worker: Rc<Worker>,
 }
 
 impl Exchange {
+    /// An exchange at its beginning.
+    pub fn new(arrived: Arrived, params: Vec<(Box<str>, Vec<u8>)>) -> Exchange {
+        let Arrived {
+            head,
+            peer,
+            local,
+            body,
+            served,
+            worker,
+        } = arrived;
+        Exchange {
+            head,
+            peer,
+            local,
+            params: RefCell::new(params),
+            number: worker.next_number(),
+            started: Instant::now(),
+            body,
+            reading: Cell::default(),
+            buffered: RefCell::default(),
+            received: Cell::default(),
+            sent: Cell::default(),
+            body_limit: served.vm.app().manifest.limits.body,
+            held: Cell::default(),
+            body_error: Cell::default(),
+            out: RefCell::default(),
+            started_response: RefCell::default(),
+            head_waker: RefCell::default(),
+            fields: RefCell::default(),
+            cpu: Cell::default(),
+            threads: Threads::default(),
+            phase: Cell::default(),
+            target: Cell::new(TargetId(0)),
+            ending: RefCell::default(),
+            changed: RefCell::default(),
+            ngx: Default::default(),
+            served,
+            worker,
+        }
+    }
+
+    /// The method as scripts see it.
+    pub fn method(&self) -> Method {
+        let changed = self.changed.borrow();
+        let method = changed.as_ref().and_then(|changed| changed.method.as_ref());
+        method.unwrap_or(&self.head.method).clone()
+    }
+
+    /// The path as scripts see it, still encoded.
+    pub fn path(&self) -> Vec<u8> {
+        let changed = self.changed.borrow();
+        match changed.as_ref().and_then(|changed| changed.path.as_ref()) {
+            Some(path) => path.clone(),
+            None => self.head.path().to_vec(),
+        }
+    }
+
+    /// What follows the question mark, as scripts see it.
+    pub fn query(&self) -> Option<Vec<u8>> {
+        let changed = self.changed.borrow();
+        match changed.as_ref().and_then(|changed| changed.query.as_ref()) {
+            Some(query) => query.clone(),
+            None => self.head.query().map(<[u8]>::to_vec),
+        }
+    }
+
+    /// Calls `f` with each field as scripts see it.
+    pub fn each_field(&self, mut f: impl FnMut(&[u8], &[u8])) {
+        let changed = self.changed.borrow();
+        match changed.as_ref().and_then(|changed| changed.fields.as_ref()) {
+            Some(fields) => fields.iter().for_each(|(name, value)| f(name, value)),
+            None => self.head.fields().for_each(|(name, value)| f(name, value)),
+        }
+    }
+
+    /// Changes the request that scripts see.
+    pub fn change<R>(&self, f: impl FnOnce(&mut Changed) -> R) -> R {
+        f(self.changed.borrow_mut().get_or_insert_default())
+    }
+
     /// Whether status and headers have gone out.
     pub fn committed(&self) -> bool {
-        self.out.borrow().stream.is_some()
+        self.out.borrow().committed
+    }
+
+    /// A script wants its request, or its phase, to end: it waits for nothing from now on.
+    pub fn end(&self, ending: Ending) {
+        *self.ending.borrow_mut() = Some(ending);
+        self.threads.wake_driver();
     }
 
     /// The status that `response.status = n` sets.
@@ -177,11 +409,12 @@ impl Exchange {
 
     /// Takes room for bytes of a body; false if there is none.
     fn hold(&self, bytes: u64) -> bool {
-        let used = self.room.used.get() + bytes;
-        if used > self.room.limit {
+        let room = &self.served.room;
+        let used = room.used.get() + bytes;
+        if used > room.limit {
             return false;
         }
-        self.room.used.set(used);
+        room.used.set(used);
         self.held.set(self.held.get() + bytes);
         true
     }
@@ -189,7 +422,8 @@ impl Exchange {
     /// Gives room back.
     fn release(&self, bytes: u64) {
         self.held.set(self.held.get() - bytes);
-        self.room.used.set(self.room.used.get() - bytes);
+        let room = &self.served.room;
+        room.used.set(room.used.get() - bytes);
     }
 
     /// Keeps received bytes until they are asked for.
@@ -217,14 +451,16 @@ impl Exchange {
             let mut out = self.out.borrow_mut();
             let piece = std::mem::take(&mut out.written);
             self.release(piece.len() as u64);
-            if self.head.method == Method::HEAD {
+            if self.head.method == Method::HEAD || out.ended {
                 return Ok(());
             }
-            let sender = match &out.stream {
-                Some(sender) => sender.clone(),
-                None => self.commit(&mut out),
-            };
-            (sender, piece)
+            if !out.committed {
+                self.commit(&mut out);
+            }
+            match &out.stream {
+                Some(sender) => (sender.clone(), piece),
+                None => return Ok(()),
+            }
         };
         if !piece.is_empty() && sender.send(Ok(piece.into())).await.is_err() {
             return Err(Error::runtime("the client has gone"));
@@ -232,10 +468,29 @@ impl Exchange {
         Ok(())
     }
 
+    /// Sends what was written if the connection can take it now. A script that says much and then waits is not to keep it.
+    pub fn push(&self, least: usize) {
+        let mut out = self.out.borrow_mut();
+        if out.written.len() < least.max(1) || self.head.method == Method::HEAD {
+            return;
+        }
+        if !out.committed {
+            self.commit(&mut out);
+        }
+        let Some(sender) = out.stream.clone() else {
+            return;
+        };
+        if let Ok(permit) = sender.try_reserve() {
+            let piece = std::mem::take(&mut out.written);
+            self.release(piece.len() as u64);
+            permit.send(Ok(piece.into()));
+        }
+    }
+
     /// Hands the head to the connection.
-    fn commit(&self, out: &mut Outgoing) -> mpsc::Sender<Piece> {
+    fn commit(&self, out: &mut Outgoing) {
         let (sender, receiver) = mpsc::channel(1);
-        let mut response = Response::new(ResponseBody::Stream(receiver));
+        let mut response = Response::new(ResponseBody::Stream(receiver, out.length));
         *response.status_mut() = out.status.unwrap_or(StatusCode::OK);
         *response.headers_mut() = std::mem::take(&mut out.headers);
         response
@@ -246,8 +501,8 @@ impl Exchange {
         if let Some(waker) = self.head_waker.borrow_mut().take() {
             waker.wake();
         }
-        out.stream = Some(sender.clone());
-        sender
+        out.stream = Some(sender);
+        out.committed = true;
     }
 
     /// Ends a streamed response: its last piece, or the news that it is cut short.

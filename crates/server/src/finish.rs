@@ -7,7 +7,6 @@ use crate::body::{Cut, ResponseBody};
 use crate::exchange::Exchange;
 use crate::pages;
 use crate::reply::{self, Returned};
-use crate::worker::Served;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use rille_lua::StopReason;
@@ -25,11 +24,11 @@ pub fn inner_failure(error: &rille_lua::Error) -> Failure {
 
 /// The response of a request that has ended.
 pub fn finish(
-    served: &Served,
     exchange: &Rc<Exchange>,
     target: FileId,
     result: Result<Returned, Failure>,
 ) -> Response<ResponseBody> {
+    let served = &exchange.served;
     let failure = match result {
         Ok(returned) => match reply::respond(exchange, returned) {
             Ok(response) => return response,
@@ -43,21 +42,17 @@ pub fn finish(
         },
         Err(failure) => failure,
     };
-    failed(served, exchange, target, &failure)
+    failed(exchange, target, &failure)
 }
 
 /// One line in the log, and what the client is told.
-fn failed(
-    served: &Served,
-    exchange: &Exchange,
-    target: FileId,
-    failure: &Failure,
-) -> Response<ResponseBody> {
+pub fn failed(exchange: &Exchange, target: FileId, failure: &Failure) -> Response<ResponseBody> {
+    let served = &exchange.served;
     let debug = served.vm.app().manifest.debug;
     if let (Failure::Script { .. }, Some(error)) = (failure, exchange.body_error.get()) {
         return pages::error(error.status(), error.message());
     }
-    log_failure(served, exchange, target, failure);
+    log_failure(exchange, target, failure);
     match failure {
         Failure::Script { message, traceback } => match debug {
             true => pages::error(
@@ -79,7 +74,9 @@ fn failed(
     }
 }
 
-fn log_failure(served: &Served, exchange: &Exchange, target: FileId, failure: &Failure) {
+/// One line in the log.
+pub fn log_failure(exchange: &Exchange, target: FileId, failure: &Failure) {
+    let served = &exchange.served;
     if matches!(
         failure,
         Failure::Stopped {
@@ -108,7 +105,6 @@ fn log_failure(served: &Served, exchange: &Exchange, target: FileId, failure: &F
 
 /// Ends a response whose head is out. The value goes to nobody: the connection has its response.
 pub async fn end_stream(
-    served: &Served,
     exchange: &Rc<Exchange>,
     target: FileId,
     result: Result<Returned, Failure>,
@@ -119,10 +115,10 @@ pub async fn end_stream(
     let last = match result {
         Ok(response) => match response.into_body() {
             ResponseBody::Full(bytes) => Ok(bytes),
-            ResponseBody::Stream(_) => Ok(Bytes::new()),
+            ResponseBody::Stream(..) | ResponseBody::None => Ok(Bytes::new()),
         },
         Err(failure) => {
-            log_failure(served, exchange, target, &failure);
+            log_failure(exchange, target, &failure);
             Err(Cut)
         }
     };

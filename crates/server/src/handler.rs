@@ -19,8 +19,9 @@ use crate::worker::{Cached, Served};
 use bytes::Bytes;
 use http::Response;
 use rille_lua::{Function, Lua, MultiValue, Result, Table, Value};
-use rille_runtime::coroutine::{Budget, Started};
+use rille_runtime::coroutine::Started;
 use rille_runtime::route::FileId;
+use rille_runtime::vm::Context;
 use std::rc::Rc;
 
 /// What runs next for a request.
@@ -51,22 +52,17 @@ pub enum Kind {
 }
 
 /// Starts a stage in a coroutine with its globals.
-pub fn begin(served: &Served, exchange: &Rc<Exchange>, stage: &Stage) -> Result<Started> {
-    let limits = &served.vm.app().manifest.limits;
+pub fn begin(exchange: &Rc<Exchange>, stage: &Stage) -> Result<Started> {
+    let served = &exchange.served;
     let thread = served.vm.thread(&stage.function)?;
     thread.set_globals(Some(stage.globals.clone()))?;
     let arguments = match &stage.argument {
         Some(argument) => MultiValue::from_vec(vec![argument.clone()]),
         None => MultiValue::new(),
     };
-    let budget = Budget {
-        cpu: limits.cpu,
-        deadline: exchange.started + limits.wall,
-        wall: limits.wall,
-    };
     Ok(served
         .vm
-        .start(thread, arguments, Some(exchange.clone()), budget))
+        .start(thread, arguments, Some(exchange.clone()), exchange.budget()))
 }
 
 /// What follows a stage.
@@ -119,23 +115,16 @@ impl Served {
             }));
         }
         match values.iter().next() {
-            Some(Value::Function(function)) if stage.kind == Kind::Main => {
-                let globals = match stage.globals.is_empty() {
-                    true => None,
-                    false => Some(copy_table(self.vm.lua(), &stage.globals)?),
-                };
-                self.handlers.borrow_mut()[target.0 as usize] = Some(Cached {
-                    function: function.clone(),
-                    globals,
-                });
-                Ok(Next::Stage(self.stage(
-                    function.clone(),
-                    stage.globals.clone(),
-                    Kind::Handler,
-                )))
+            // What has been said through `ngx` is the response, whatever its functions returned.
+            _ if exchange.out.borrow().said => Ok(Next::Done(Returned::default())),
+            Some(Value::Function(_)) if stage.kind == Kind::Main => {
+                match self.function_of(target, &stage, &values)? {
+                    Some(next) => Ok(Next::Stage(next)),
+                    None => Ok(Next::Done(Returned::default())),
+                }
             }
             Some(Value::Table(table)) if stage.kind != Kind::Method => {
-                match reply::methods_of(table, exchange.head.method.as_str())? {
+                match reply::methods_of(table, exchange.method().as_str())? {
                     Some(ByMethod::Call(function)) => Ok(Next::Stage(self.stage(
                         function,
                         stage.globals.clone(),
@@ -149,6 +138,31 @@ impl Served {
             }
             _ => self.encode_stage(stage, values),
         }
+    }
+
+    /// The function that a main chunk gave, to be called now and on every further hit.
+    pub fn function_of(
+        &self,
+        file: FileId,
+        stage: &Stage,
+        values: &MultiValue,
+    ) -> Result<Option<Stage>> {
+        let Some(Value::Function(function)) = values.iter().next() else {
+            return Ok(None);
+        };
+        if stage.kind != Kind::Main {
+            return Ok(None);
+        }
+        let globals = match stage.globals.is_empty() {
+            true => None,
+            false => Some(copy_table(self.vm.lua(), &stage.globals)?),
+        };
+        self.handlers.borrow_mut()[file.0 as usize] = Some(Cached {
+            function: function.clone(),
+            globals,
+        });
+        let globals = stage.globals.clone();
+        Ok(Some(self.stage(function.clone(), globals, Kind::Handler)))
     }
 
     /// A table to be sent as JSON is encoded here if it is small, else in a coroutine of the request.

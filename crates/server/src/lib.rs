@@ -1,14 +1,15 @@
 //! HTTP in front of the runtime: listeners, routing by host, `request` and `response`, replies.
 //!
-//! A request walks through [`worker`] (accept) -> [`service`] (host, route, exchange) ->
+//! A request walks through [`worker`] (accept) -> [`service`] (host, route, exchange) -> [`pipeline`] (the phases of its route) ->
 //! [`handler`] (what runs, stage by stage) -> `rille_runtime::vm` (a coroutine in slices) ->
-//! [`reply`] (what the handler returned) -> [`finish`].
+//! [`reply`] (what the handler returned) -> [`finish`] -> [`filter`] (if its route has filters).
 #![forbid(unsafe_code)]
 
 mod bindings;
 mod body;
 mod conn;
 mod exchange;
+mod filter;
 mod finish;
 #[doc(hidden)]
 pub mod forms;
@@ -17,7 +18,9 @@ mod hosts;
 #[doc(hidden)]
 pub mod http1;
 mod listener;
+mod ngx;
 mod pages;
+mod pipeline;
 mod reply;
 mod server;
 mod service;

@@ -88,7 +88,7 @@ mod tests {
     fn body(response: Response<ResponseBody>) -> String {
         match response.into_body() {
             ResponseBody::Full(bytes) => String::from_utf8(bytes.into()).unwrap(),
-            ResponseBody::Stream(_) => panic!("streamed"),
+            ResponseBody::Stream(..) | ResponseBody::None => panic!("streamed"),
         }
     }
 

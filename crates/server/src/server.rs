@@ -59,7 +59,7 @@ pub enum AppSource {
     /// It loaded.
     App(Arc<App>),
     /// It did not; what is known of it.
-    Broken(Manifest),
+    Broken(Box<Manifest>),
 }
 
 impl AppSource {
@@ -145,9 +145,11 @@ impl Server {
             drain: config.drain,
             problems: Vec::new(),
         };
+        let workers = listeners.len();
         for (number, listener) in listeners.into_iter().enumerate() {
             let setup = Setup {
                 number,
+                workers,
                 listener,
                 entries: entries.clone(),
                 hosts: hosts.clone(),

@@ -1,36 +1,36 @@
-//! A request's way through the server.
+//! What answers the requests of a connection.
 //!
 //! ```text
-//! call: host -> app -> route -> exchange -> AppVm::start --ended--> respond      (no task, no box)
+//! call: host -> app -> route -> exchange -> pipeline::start --ended--> respond      (no task, no box)
 //!                                               |
 //!                                               +--running--> Waiting: a future in the connection's task,
 //!                                                             moved to its own when the head goes out early
 //! ```
 //!
 //! **Invariants.** Every request gets exactly one response, or its connection is cut after a head
-//! that promised more. A failure is logged in one line and told to the client without the inside of
-//! the app. What a connection remembers of its last request is only which app its host meant.
+//! that promised more. What a connection remembers of its last request is only which app its host meant.
 
 use crate::body::ResponseBody;
-use crate::exchange::{Exchange, Outgoing};
-use crate::finish::{end_stream, finish, inner_failure};
-use crate::handler::{Next, Stage, begin};
+use crate::exchange::{Arrived, Exchange, Source};
+use crate::filter;
 use crate::hosts::AppIndex;
-use crate::http1::{Body, Head};
+use crate::http1::{self, Body, Head};
 use crate::pages;
+use crate::pipeline;
 use crate::statics;
 use crate::worker::{Served, Slot, Worker};
 use bytes::Bytes;
 use http::{Method, Response, StatusCode};
-use rille_runtime::coroutine::{End, Started};
-use rille_runtime::route::{FileId, Match};
+use rille_runtime::route::Match;
 use std::cell::RefCell;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+
+/// Bytes a script may have said before a wait of its sends them.
+const POSTPONED: usize = 1460;
 
 /// What answers the requests of a connection.
 pub struct ConnectionService {
@@ -38,6 +38,8 @@ pub struct ConnectionService {
     pub worker: Rc<Worker>,
     /// Its client.
     pub peer: SocketAddr,
+    /// The address it has connected to.
+    pub local: SocketAddr,
     /// The last host and what it meant: a connection hardly ever changes it.
     pub last_host: RefCell<(Box<str>, Option<AppIndex>)>,
 }
@@ -97,17 +99,11 @@ impl ConnectionService {
         let app = served.vm.app().clone();
         let limits = &app.manifest.limits;
         let (target, params) = match app.router.find(head.method.as_str(), head.path()) {
-            Match::Found(target, params) => (
-                target,
-                params
-                    .into_iter()
-                    .map(|(name, value)| (name.into(), value))
-                    .collect(),
-            ),
+            Match::Found(target, params) => (target, pipeline::owned(params)),
             Match::MethodNotAllowed(allowed) => {
                 return Err(Box::new(pages::method_not_allowed(allowed)));
             }
-            Match::NotFound => return self.static_file(&served, &head),
+            Match::NotFound => return static_file(&served, &head.method, head.path()),
         };
         if head
             .declared_length()
@@ -119,28 +115,18 @@ impl ConnectionService {
             );
             return Err(Box::new(pages::error(StatusCode::PAYLOAD_TOO_LARGE, &why)));
         }
-        let exchange = Rc::new(Exchange {
+        let arrived = Arrived {
             head,
             peer: self.peer,
-            port: self.worker.port,
-            params,
-            number: self.worker.next_number(),
-            started: Instant::now(),
-            body,
-            reading: Default::default(),
-            buffered: RefCell::default(),
-            received: Default::default(),
-            body_limit: limits.body,
-            room: served.room.clone(),
-            held: Default::default(),
-            body_error: Default::default(),
-            out: RefCell::new(Outgoing::default()),
-            started_response: RefCell::default(),
-            head_waker: RefCell::default(),
-            fields: RefCell::default(),
-            cpu: Default::default(),
-        });
-        Ok(self.run(served, exchange, target))
+            local: self.local,
+            body: Source::Wire(body),
+            served,
+            worker: self.worker.clone(),
+        };
+        Ok(pipeline::start(
+            Rc::new(Exchange::new(arrived, params)),
+            target,
+        ))
     }
 
     fn app_of(&self, host: &str) -> Option<AppIndex> {
@@ -150,105 +136,47 @@ impl ConnectionService {
         }
         last.1
     }
-
-    /// No handler answers the path; a file in `public` may.
-    fn static_file(
-        &self,
-        served: &Served,
-        head: &Head,
-    ) -> std::result::Result<Answer, Box<Response<ResponseBody>>> {
-        let app = served.vm.app();
-        let nothing = pages::error(
-            StatusCode::NOT_FOUND,
-            &format!(
-                "app '{}' has nothing at {}",
-                app.name(),
-                head.path().escape_ascii()
-            ),
-        );
-        if !matches!(head.method, Method::GET | Method::HEAD) {
-            return Err(Box::new(nothing));
-        }
-        let Some(file) = app
-            .public
-            .as_ref()
-            .and_then(|public| statics::path_of(public, head.path()))
-        else {
-            return Err(Box::new(nothing));
-        };
-        let work = statics::serve(file, nothing);
-        Ok(Answer::Waiting(Waiting {
-            exchange: None,
-            work: Some(Box::pin(work)),
-        }))
-    }
-
-    /// Starts the handler. When it ends in its first slice the response is ready.
-    fn run(&self, served: Rc<Served>, exchange: Rc<Exchange>, target: FileId) -> Answer {
-        let ready = |response| Answer::Ready(Some(response));
-        let mut next = served.first_stage(target).map(Next::Stage);
-        loop {
-            let stage = match next {
-                Ok(Next::Stage(stage)) => stage,
-                Ok(Next::Answer(response)) => return ready(response),
-                Ok(Next::Done(returned)) => {
-                    return ready(finish(&served, &exchange, target, Ok(returned)));
-                }
-                Err(error) => {
-                    return ready(finish(
-                        &served,
-                        &exchange,
-                        target,
-                        Err(inner_failure(&error)),
-                    ));
-                }
-            };
-            match begin(&served, &exchange, &stage) {
-                Ok(Started::Ended(End::Done(values))) if !exchange.committed() => {
-                    next = served.next_stage(target, &exchange, stage, values);
-                }
-                Ok(started) => {
-                    let work = serve(served, exchange.clone(), target, stage, started);
-                    return Answer::Waiting(Waiting {
-                        exchange: Some(exchange),
-                        work: Some(Box::pin(work)),
-                    });
-                }
-                Err(error) => next = Err(error),
-            }
-        }
-    }
 }
 
-/// Follows a request through its stages to its response.
-async fn serve(
-    served: Rc<Served>,
-    exchange: Rc<Exchange>,
-    target: FileId,
-    mut stage: Stage,
-    mut started: Started,
-) -> Response<ResponseBody> {
-    let result = loop {
-        let values = match started.end().await {
-            End::Done(values) => values,
-            End::Failed(failure) => break Err(failure),
-        };
-        let next = match served.next_stage(target, &exchange, stage, values) {
-            Ok(Next::Answer(response)) => return response,
-            Ok(Next::Stage(next)) => next,
-            Ok(Next::Done(returned)) => break Ok(returned),
-            Err(error) => break Err(inner_failure(&error)),
-        };
-        stage = next;
-        started = match begin(&served, &exchange, &stage) {
-            Ok(started) => started,
-            Err(error) => break Err(inner_failure(&error)),
-        };
-    };
-    if exchange.committed() {
-        return end_stream(&served, &exchange, target, result).await;
+/// No handler answers the path; a file in `public` may.
+pub fn static_file(
+    served: &Served,
+    method: &Method,
+    path: &[u8],
+) -> std::result::Result<Answer, Box<Response<ResponseBody>>> {
+    let app = served.vm.app();
+    let nothing = pages::error(
+        StatusCode::NOT_FOUND,
+        &format!(
+            "app '{}' has nothing at {}",
+            app.name(),
+            path.escape_ascii()
+        ),
+    );
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        return Err(Box::new(nothing));
     }
-    finish(&served, &exchange, target, result)
+    let Some(file) = app
+        .public
+        .as_ref()
+        .and_then(|public| statics::path_of(public, path))
+    else {
+        return Err(Box::new(nothing));
+    };
+    Ok(Answer::waiting(None, statics::serve(file, nothing)))
+}
+
+impl Answer {
+    /// What `work` gives; when the head of `exchange` goes out before, that.
+    pub fn waiting(
+        exchange: Option<Rc<Exchange>>,
+        work: impl Future<Output = Response<ResponseBody>> + 'static,
+    ) -> Answer {
+        Answer::Waiting(Waiting {
+            exchange,
+            work: Some(Box::pin(work)),
+        })
+    }
 }
 
 impl Future for Answer {
@@ -267,42 +195,84 @@ impl Future for Answer {
     }
 }
 
+impl http1::Answer for Answer {
+    fn written(&mut self) {
+        if let Answer::Waiting(Waiting {
+            exchange: Some(exchange),
+            ..
+        }) = self
+        {
+            filter::log(exchange);
+        }
+    }
+}
+
 impl Waiting {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<ResponseBody>> {
-        let polled = match &mut self.work {
-            Some(work) => work.as_mut().poll(cx),
-            None => return Poll::Pending,
-        };
-        // The head may have been handed over in the very slice that ended the script.
-        let head = self
-            .exchange
-            .as_ref()
-            .and_then(|exchange| exchange.started_response.borrow_mut().take());
-        match (polled, head) {
-            (Poll::Ready(_), Some(head)) => Poll::Ready(head),
-            (Poll::Ready(response), None) => Poll::Ready(response),
-            (Poll::Pending, Some(head)) => {
-                // The script goes on by itself; it ends early if the client leaves.
-                let stream = self
-                    .exchange
-                    .as_ref()
-                    .and_then(|exchange| exchange.out.borrow().stream.clone());
-                if let (Some(work), Some(stream)) = (self.work.take(), stream) {
-                    tokio::task::spawn_local(async move {
-                        tokio::select! {
-                            _ = work => {}
-                            () = stream.closed() => {}
-                        }
-                    });
-                }
-                Poll::Ready(head)
+        loop {
+            let polled = match &mut self.work {
+                Some(work) => work.as_mut().poll(cx),
+                None => return Poll::Pending,
+            };
+            let Some(exchange) = &self.exchange else {
+                return polled;
+            };
+            if polled.is_pending() && exchange.out.borrow().said {
+                exchange.push(POSTPONED);
             }
-            (Poll::Pending, None) => {
-                if let Some(exchange) = &self.exchange {
+            // The head may have been handed over in the very slice that ended the script.
+            let head = exchange.started_response.borrow_mut().take();
+            match (polled, head) {
+                (Poll::Ready(response), None) => return Poll::Ready(response),
+                (polled, Some(head)) => {
+                    if let (Poll::Pending, Some(work)) = (polled, self.work.take()) {
+                        tokio::task::spawn_local(follow(exchange.clone(), work));
+                    }
+                    if !filter::is_wanted(exchange) {
+                        return Poll::Ready(head);
+                    }
+                    self.work = Some(Box::pin(filter::stream(exchange.clone(), head)));
+                }
+                (Poll::Pending, None) => {
                     exchange.head_waker.borrow_mut().replace(cx.waker().clone());
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+}
+
+/// A script goes on by itself when its head is out; it ends early if the client leaves before its `ngx.eof`.
+async fn follow(
+    exchange: Rc<Exchange>,
+    mut work: Pin<Box<dyn Future<Output = Response<ResponseBody>>>>,
+) {
+    let stream = exchange.out.borrow().stream.clone();
+    let run = poll_fn(|cx| {
+        let polled = work.as_mut().poll(cx).map(drop);
+        let (said, ended) = {
+            let out = exchange.out.borrow();
+            (out.said, out.ended)
+        };
+        match polled {
+            Poll::Ready(()) => Poll::Ready(true),
+            Poll::Pending if ended => Poll::Ready(false),
+            Poll::Pending => {
+                if said {
+                    exchange.push(POSTPONED);
                 }
                 Poll::Pending
             }
         }
+    });
+    let has_ended = match stream {
+        None => run.await,
+        Some(stream) => tokio::select! {
+            has_ended = run => has_ended,
+            () = stream.closed() => return,
+        },
+    };
+    if !has_ended {
+        work.await;
     }
 }

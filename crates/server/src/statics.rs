@@ -85,7 +85,7 @@ pub async fn serve(file: Candidate, otherwise: Response<ResponseBody>) -> Respon
             }
         }
     });
-    *response.body_mut() = ResponseBody::Stream(receiver);
+    *response.body_mut() = ResponseBody::Stream(receiver, Some(length));
     response
 }
 

@@ -41,6 +41,8 @@ pub enum Entry {
 pub struct Setup {
     /// Counts from 0.
     pub number: usize,
+    /// How many there are.
+    pub workers: usize,
     /// Already listening, not blocking.
     pub listener: std::net::TcpListener,
     /// The apps, in the order of `hosts`.
@@ -164,6 +166,7 @@ pub fn run(setup: Setup) -> std::io::Result<()> {
 async fn serve(setup: Setup) -> std::io::Result<()> {
     let Setup {
         number,
+        workers,
         listener,
         entries,
         hosts,
@@ -182,7 +185,7 @@ async fn serve(setup: Setup) -> std::io::Result<()> {
     for (index, entry) in entries.into_iter().enumerate() {
         slots.push(match entry {
             Entry::Broken(name) => Slot::Broken(name),
-            Entry::App(app) => match start_app(&app, &scheduler, &log, number).await {
+            Entry::App(app) => match start_app(&app, &scheduler, &log, (number, workers)).await {
                 Ok(served) => Slot::Live(Rc::new(served)),
                 Err(problem) => {
                     problems.push((AppIndex(index), problem));
@@ -222,7 +225,7 @@ async fn start_app(
     app: &Arc<App>,
     scheduler: &Rc<Scheduler>,
     log: &Log,
-    worker: usize,
+    worker: (usize, usize),
 ) -> Result<Served, Problem> {
     let failed = |error: rille_lua::Error| {
         Problem::new(
@@ -232,11 +235,12 @@ async fn start_app(
     };
     let vm = AppVm::new(app.clone(), scheduler.clone(), log).map_err(failed)?;
     let request =
-        bindings::install(vm.lua(), vm.current(), vm.json(), worker as u64).map_err(failed)?;
+        bindings::install(vm.lua(), vm.current(), vm.json(), worker.0 as u64).map_err(failed)?;
     let encode = vm.json().encode_function(vm.lua()).map_err(failed)?;
     rille_modules::install(&vm).map_err(failed)?;
+    crate::ngx::install(&vm, worker).map_err(failed)?;
     vm.init().await?;
-    vm.tasks().start(worker == 0);
+    vm.tasks().start(worker.0 == 0);
     let handlers = RefCell::new(app.files.iter().map(|_| None).collect());
     Ok(Served {
         vm,
@@ -300,9 +304,11 @@ async fn connection(worker: Rc<Worker>, watch: Rc<Watch>, stream: TcpStream, pee
     let _counted = Counted::new(&worker);
     // A response is written whole; waiting for more to send with it gains nothing.
     let _ = stream.set_nodelay(true);
+    let local = stream.local_addr().unwrap_or(peer);
     let service = ConnectionService {
         worker: worker.clone(),
         peer,
+        local,
         last_host: RefCell::new(("".into(), None)),
     };
     let wire = Wire::new(stream, watch.add());
@@ -320,10 +326,18 @@ async fn connection(worker: Rc<Worker>, watch: Rc<Watch>, stream: TcpStream, pee
 async fn drain(worker: &Rc<Worker>, watch: &Rc<Watch>, deadline: Instant) {
     worker.stopping.set(true);
     watch.wake_all();
-    while worker.connections.get() > 0 {
+    let live = || {
+        worker.slots.iter().filter_map(|slot| match slot {
+            Slot::Live(served) => Some(&served.vm),
+            Slot::Broken(_) => None,
+        })
+    };
+    live().for_each(|vm| vm.stop());
+    while worker.connections.get() > 0 || live().any(|vm| vm.background() > 0) {
         if Instant::now() >= deadline {
+            let tasks: usize = live().map(|vm| vm.background()).sum();
             worker.log.line(format_args!(
-                "{} connections cut off at the end of the drain",
+                "{} connections and {tasks} background tasks cut off at the end of the drain",
                 worker.connections.get()
             ));
             break;

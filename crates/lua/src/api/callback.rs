@@ -23,11 +23,15 @@ use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 
 /// A host function: reads its arguments, pushes its results and says how many.
 pub(crate) type HostFn = Rc<dyn Fn(&Lua, &Args<'_>) -> Result<u32>>;
 /// An async host function: reads its arguments, says what to wait for.
 pub(crate) type AsyncHostFn = Rc<dyn Fn(&Lua, &Args<'_>) -> Result<HostFuture>>;
+
+/// As an async one, but what is ready at once is returned at once.
+type PromptHostFn = Rc<dyn Fn(&Lua, &Args<'_>) -> Result<Prompt>>;
 
 /// Either kind.
 #[derive(Clone)]
@@ -36,8 +40,16 @@ pub(crate) enum AnyHostFn {
     Async(AsyncHostFn),
 }
 
+/// What a prompt function has come to.
+enum Prompt {
+    /// So many results have been pushed.
+    Ready(u32),
+    Waits(HostFuture),
+}
+
 static HOST_FUNCTION: NativeDef = NativeDef::new("?", call_host, Cost::Host);
 static ASYNC_HOST_FUNCTION: NativeDef = NativeDef::new("?", call_async_host, Cost::Host);
+static PROMPT_HOST_FUNCTION: NativeDef = NativeDef::new("?", call_prompt_host, Cost::Host);
 static BOUND_FUNCTION: NativeDef = NativeDef::new("?", call_bound, Cost::Slots);
 
 /// Fuel that a call of a host function costs.
@@ -60,11 +72,25 @@ fn call_async_host(ctx: &mut Ctx<'_>) -> NativeResult {
         return Err(ctx.error("the host function is gone"));
     };
     let future = run_host(ctx, |lua, args| f(lua, args))?;
+    Ok(wait_for(ctx, future))
+}
+
+fn call_prompt_host(ctx: &mut Ctx<'_>) -> NativeResult {
+    let Some(f) = hosted::<PromptHostFn>(ctx.upvalue(0)) else {
+        return Err(ctx.error("the host function is gone"));
+    };
+    match run_host(ctx, |lua, args| f(lua, args))? {
+        Prompt::Ready(count) => Ok(Action::Return(count)),
+        Prompt::Waits(future) => Ok(wait_for(ctx, future)),
+    }
+}
+
+fn wait_for(ctx: &mut Ctx<'_>, future: HostFuture) -> Action {
     ctx.set_top(ctx.base + ctx.nargs);
     ctx.vm.next_future = Some(Box::new(future));
     ctx.vm.next_cont = crate::native::return_results;
     ctx.vm.next_flags = 0;
-    Ok(Action::Await)
+    Action::Await
 }
 
 fn call_bound(ctx: &mut Ctx<'_>) -> NativeResult {
@@ -222,6 +248,39 @@ impl Lua {
         self.create_host_function(AnyHostFn::Async(wrap_async(f)))
     }
 
+    /// As [`Lua::create_async_function`], for what is often ready at once: the future is polled once where the function is called, and only what is
+    /// not ready then parks the coroutine. Until it has waited, the future must not call Lua functions that wait.
+    ///
+    /// ```
+    /// use rille_lua::prelude::*;
+    /// let lua = Lua::new();
+    /// let double = lua.create_prompt_function(|_, n: i64| Ok(async move { Ok(n * 2) }))?;
+    /// lua.globals().set("double", double)?;
+    /// assert_eq!(lua.load("double(21)").eval::<i64>()?, 42);
+    /// # Ok::<(), LuaError>(())
+    /// ```
+    pub fn create_prompt_function<A, R, F>(
+        &self,
+        f: impl Fn(&Lua, A) -> Result<F> + 'static,
+    ) -> Result<Function>
+    where
+        A: FromLuaMulti,
+        R: IntoLuaMulti,
+        F: Future<Output = Result<R>> + 'static,
+    {
+        let f: PromptHostFn = Rc::new(move |lua, args| {
+            let mut future = into_host_future(lua, f(lua, A::from_args(args, 0)?)?);
+            match future
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()))
+            {
+                Poll::Ready(values) => values?.push_all(lua).map(Prompt::Ready),
+                Poll::Pending => Ok(Prompt::Waits(future)),
+            }
+        });
+        self.create_closure_of(&PROMPT_HOST_FUNCTION, Box::new(f))
+    }
+
     /// A native function written against [`crate::native`].
     pub fn create_native(&self, def: &'static NativeDef) -> Result<Function> {
         self.enter(|vm| Function(self.handle(vm, Val::native(def))))
@@ -241,6 +300,11 @@ impl Lua {
             AnyHostFn::Sync(f) => (&HOST_FUNCTION, Box::new(f)),
             AnyHostFn::Async(f) => (&ASYNC_HOST_FUNCTION, Box::new(f)),
         };
+        self.create_closure_of(def, data)
+    }
+
+    /// A closure of `def` with a host function in its upvalue.
+    fn create_closure_of(&self, def: &'static NativeDef, data: Box<dyn Any>) -> Result<Function> {
         self.try_enter(|vm| {
             let u = Val::userdata(vm.new_userdata(data)?);
             vm.scratch.push(u);

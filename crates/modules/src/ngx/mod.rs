@@ -7,8 +7,11 @@
 //! | `constants` | statuses, methods, log levels, results |
 //! | `escape` | escapes of URIs and SQL |
 //! | `hash` | digests and checksums |
+//! | `re` | regular expressions |
 //! | `semaphore` | what light threads wait for each other with |
 //! | `shared` | dictionaries that all workers share |
+//! | `socket` | TCP, unix and datagram sockets |
+//! | `ssl` | certificates and keys |
 //! | `thread` | light threads |
 //! | `time` | the time, and dates of HTTP |
 //! | `timer` | functions that run later |
@@ -20,8 +23,11 @@ pub mod base64;
 mod constants;
 pub mod escape;
 pub mod hash;
+pub mod re;
 mod semaphore;
 mod shared;
+mod socket;
+pub(crate) mod ssl;
 mod thread;
 pub mod time;
 mod timer;
@@ -44,7 +50,9 @@ pub fn table(vm: &Rc<AppVm>) -> Result<Table> {
     hash::install(lua, &ngx)?;
     time::install(lua, &ngx)?;
     ngx.raw_set("sleep", lua.globals().raw_get::<Value>("sleep")?)?;
+    ngx.raw_set("re", re::table(vm)?)?;
     ngx.raw_set("shared", shared::table(vm)?)?;
+    ngx.raw_set("socket", socket::table(vm)?)?;
     ngx.raw_set("thread", thread::table(vm)?)?;
     ngx.raw_set("timer", timer::table(vm)?)?;
     Ok(ngx)

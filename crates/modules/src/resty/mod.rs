@@ -26,6 +26,7 @@ use digest::Algorithm;
 /// By the name they are required by.
 pub(crate) const MODULES: &[(&str, Maker)] = &[
     ("ngx.base64", crate::ngx::base64::module),
+    ("ngx.re", crate::ngx::re::module),
     ("resty.aes", aes::module),
     ("resty.hmac", hmac::module),
     ("resty.md5", |lua| digest::module(lua, Algorithm::Md5)),
@@ -38,6 +39,7 @@ pub(crate) const MODULES: &[(&str, Maker)] = &[
     ("resty.sha512", |lua| digest::module(lua, Algorithm::Sha512)),
     ("resty.string", string::module),
     ("ngx.semaphore", crate::ngx::semaphore),
+    ("ngx.ssl", crate::ngx::ssl::module),
     ("resty.lock", lock::module),
     ("resty.lrucache", lrucache::tables),
     ("resty.lrucache.pureffi", lrucache::pureffi),

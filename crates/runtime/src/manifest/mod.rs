@@ -122,9 +122,25 @@ pub struct RouteRule {
     pub methods: Vec<String>,
     /// The file that answers, relative to the app.
     pub content: String,
+    /// Files for what comes before and after it.
+    pub phases: Vec<PhaseRule>,
     /// Where the route stands in the manifest.
     pub line: u32,
 }
+
+/// A file of a [`RouteRule`] beside its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhaseRule {
+    /// One of [`PHASES`].
+    pub name: &'static str,
+    /// The file, relative to the app.
+    pub file: String,
+    /// Where it stands in the manifest.
+    pub line: u32,
+}
+
+/// What a route may have beside its content.
+pub const PHASES: &[&str] = &["rewrite", "access", "header_filter", "body_filter", "log"];
 
 impl Manifest {
     /// The manifest of an app whose folder has none.
@@ -342,7 +358,6 @@ fn read_env<'a>(reader: &mut Reader<'a>, table: &Section<'a>, env: &mut BTreeMap
 }
 
 fn read_route<'a>(reader: &mut Reader<'a>, table: &Section<'a>, manifest: &mut Manifest) {
-    const PHASES: &[&str] = &["rewrite", "access", "header_filter", "body_filter", "log"];
     const KEYS: &[&str] = &[
         "path",
         "methods",
@@ -354,12 +369,10 @@ fn read_route<'a>(reader: &mut Reader<'a>, table: &Section<'a>, manifest: &mut M
         "log",
     ];
     reader.known_keys(table, "[[route]]", KEYS);
-    for phase in PHASES {
-        if let Some((_, line)) = reader.string(table, phase) {
-            reader.problem(
-                line,
-                format!("the {phase} phase is not supported yet: a route has only 'content' in this version"),
-            );
+    let mut phases = Vec::new();
+    for name in PHASES {
+        if let Some((file, line)) = reader.string(table, name) {
+            phases.push(PhaseRule { name, file, line });
         }
     }
     let mut methods = Vec::new();
@@ -409,6 +422,7 @@ fn read_route<'a>(reader: &mut Reader<'a>, table: &Section<'a>, manifest: &mut M
         path,
         methods,
         content,
+        phases,
         line: content_line,
     });
 }

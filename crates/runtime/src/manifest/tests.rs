@@ -212,8 +212,6 @@ fn what_is_not_there_yet_is_refused() {
         );
         assert!(found[0].contains("is not available yet"), "{found:?}");
     }
-    let phase = problems("[[route]]\npath = \"/\"\ncontent = \"a.lua\"\naccess = \"b.lua\"");
-    assert!(phase[0].starts_with("shop/rille.toml:4: the access phase is not supported yet"));
 }
 
 #[test]

@@ -14,7 +14,7 @@ pub enum Body {
     /// There is none, and no length either (204, 304).
     None,
     /// So many bytes (also when they are not sent, for HEAD).
-    Length(usize),
+    Length(u64),
     /// Chunks.
     Chunked,
     /// Up to the end of the connection (HTTP/1.0).
@@ -70,7 +70,7 @@ fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
-fn decimal(out: &mut Vec<u8>, mut number: usize) {
+fn decimal(out: &mut Vec<u8>, mut number: u64) {
     let mut digits = [0; 20];
     let mut at = digits.len();
     loop {

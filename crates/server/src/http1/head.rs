@@ -34,7 +34,7 @@ struct Field {
 }
 
 /// The head of a request.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Head {
     raw: Box<[u8]>,
     /// The method.

@@ -27,6 +27,12 @@ struct Asked {
     is_head: bool,
 }
 
+/// A response on its way.
+pub trait Answer: Future<Output = Response<ResponseBody>> + Unpin {
+    /// The response has been written, or could not be.
+    fn written(&mut self) {}
+}
+
 /// Serves a connection to its end. `answer` is called for each request; dropping what it gives ends the request. The error is
 /// a request that was refused (and told so).
 pub async fn serve<F>(
@@ -35,7 +41,7 @@ pub async fn serve<F>(
     answer: impl Fn(Head, Body) -> F,
 ) -> Result<(), Refused>
 where
-    F: Future<Output = Response<ResponseBody>> + Unpin,
+    F: Answer,
 {
     loop {
         let head = match wire.next_head(&stopping).await {
@@ -64,10 +70,12 @@ where
         let Some(response) = response.await else {
             return Ok(());
         };
-        drop(answer);
         asked.keep_alive &= !stopping() && wire.may_pass_over();
         wire.forgo_continue();
-        match respond(wire, &mut asked, response).await {
+        let written = respond(wire, &mut asked, response).await;
+        answer.written();
+        drop(answer);
+        match written {
             Ok(true) if asked.keep_alive && wire.pass_over().await => {}
             Ok(true) => {
                 wire.close().await;
@@ -103,8 +111,9 @@ async fn respond(
         asked.keep_alive = false;
     }
     match body {
+        ResponseBody::None => Ok(false),
         ResponseBody::Full(bytes) => whole(wire, asked, &parts, bytes).await,
-        ResponseBody::Stream(pieces) => stream(wire, asked, &parts, pieces).await,
+        ResponseBody::Stream(pieces, length) => stream(wire, asked, &parts, pieces, length).await,
     }
 }
 
@@ -133,7 +142,7 @@ fn head_of(asked: &Asked, parts: &Parts, framing: Encoded, room: usize) -> Vec<u
 }
 
 async fn whole(wire: &Wire, asked: &Asked, parts: &Parts, bytes: Bytes) -> io::Result<bool> {
-    let framing = Encoded::Length(bytes.len());
+    let framing = Encoded::Length(bytes.len() as u64);
     let bytes = match asked.is_head || is_bodiless(parts.status) {
         true => Bytes::new(),
         false => bytes,
@@ -155,14 +164,17 @@ async fn stream(
     asked: &mut Asked,
     parts: &Parts,
     mut pieces: mpsc::Receiver<Piece>,
+    length: Option<u64>,
 ) -> io::Result<bool> {
-    let chunked = asked.version == Version::HTTP_11;
-    asked.keep_alive &= chunked;
-    let framing = if chunked {
-        Encoded::Chunked
-    } else {
-        Encoded::ToTheEnd
+    let chunked = length.is_none() && asked.version == Version::HTTP_11;
+    asked.keep_alive &= chunked || length.is_some();
+    let framing = match length {
+        Some(length) => Encoded::Length(length),
+        None if chunked => Encoded::Chunked,
+        None => Encoded::ToTheEnd,
     };
+    // What is still to come of the length that has been promised.
+    let mut left = length;
     let mut out = head_of(asked, parts, framing, 0);
     if asked.is_head || is_bodiless(parts.status) {
         wire.write(&mut [IoSlice::new(&out)]).await?;
@@ -175,6 +187,13 @@ async fn stream(
         Err(_) => Bytes::new(),
     };
     loop {
+        if let Some(left) = &mut left {
+            // More than was promised would be taken for the next response.
+            match left.checked_sub(data.len() as u64) {
+                Some(less) => *left = less,
+                None => return Ok(false),
+            }
+        }
         let mut end: &[u8] = b"";
         if chunked && !data.is_empty() {
             encode::chunk(&mut out, data.len());
@@ -192,6 +211,9 @@ async fn stream(
             Some(None) => break,
             Some(Some(Err(_))) | None => return Ok(false),
         };
+    }
+    if left.is_some_and(|left| left > 0) {
+        return Ok(false);
     }
     if chunked {
         wire.write(&mut [IoSlice::new(b"0\r\n\r\n")]).await?;

@@ -1,0 +1,99 @@
+//! `ngx.socket`: sockets as lua-nginx-module has them.
+//!
+//! | file | what |
+//! |---|---|
+//! | this one | the table, and the objects in general |
+//! | `arguments` | arguments and their errors |
+//! | `data` | what can be sent |
+//! | `tcp` | `tcp()`, `stream()`, `connect()`: the object and its states |
+//! | `methods` | its methods: what they are, and the simple ones |
+//! | `connect`, `handshake`, `receive`, `settings` | the others |
+//! | `udp` | `udp()` |
+//! | `socket.lua` | iterators, and what is made of other functions |
+//!
+//! As in OpenResty an object is a table, so that scripts can put fields and methods of their own into it; its first element is a userdata with the socket.
+//!
+//! **Invariants.** What the host holds for sockets without a connection is below the app's memory limit; with one they are counted. A socket is closed when its userdata is collected, when a coroutine is stopped while it waits for it, and when its VM goes. Methods that
+//! wait are prompt functions: what is ready at once costs no trip through the event loop.
+
+mod arguments;
+mod connect;
+mod data;
+mod handshake;
+mod methods;
+mod receive;
+mod settings;
+mod tcp;
+mod udp;
+
+use rille_lua::{AnyUserData, Function, Lua, MultiValue, Result, Table, Value};
+use rille_runtime::net::Net;
+use rille_runtime::vm::AppVm;
+use std::rc::Rc;
+use std::time::Duration;
+
+const PRELUDE: &str = include_str!("socket.lua");
+
+/// Without `settimeout`.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// Entries that an object has room for: with them it takes as much of the VM's memory as the host holds for it.
+const ROOM: usize = 4;
+/// Without a `pool_size`.
+const POOL_SIZE: usize = 30;
+
+/// The table.
+pub(super) fn table(vm: &Rc<AppVm>) -> Result<Table> {
+    let lua = vm.lua();
+    let tools = lua.create_table()?;
+    let net = vm.net();
+    methods::install(lua, net, &tools)?;
+    udp::install(lua, net, &tools)?;
+    let globals = lua.globals();
+    for name in ["select", "error", "tonumber", "type"] {
+        tools.raw_set(name, globals.raw_get::<Value>(name)?)?;
+    }
+    let (socket, make): (Table, Function) = (lua.load(PRELUDE).set_name("=[rille]"))
+        .into_function()?
+        .call(&tools)?;
+    let until = move |lua: &Lua, given| receive::receive_until(lua, &make, given);
+    let tcp_methods: Table = tools.raw_get("tcp_methods")?;
+    tcp_methods.raw_set("receiveuntil", lua.create_function(until)?)?;
+    // All requests share the methods; what one of them wants changed it changes in its own object.
+    tcp_methods.freeze()?;
+    tools.raw_get::<Table>("udp_methods")?.freeze()?;
+    Ok(socket)
+}
+
+/// A function that makes objects with these methods.
+fn maker<T: rille_lua::UserData>(
+    lua: &Lua,
+    net: &Rc<Net>,
+    methods: &Table,
+    make: fn(&Rc<Net>) -> T,
+) -> Result<Function> {
+    let meta = lua.create_table()?;
+    meta.raw_set("__index", methods)?;
+    meta.freeze()?;
+    let net = net.clone();
+    lua.create_function(move |lua, given: MultiValue| {
+        if !given.is_empty() {
+            return Err(rille_lua::Error::runtime(format!(
+                "expecting zero arguments, but got {}",
+                given.len()
+            )));
+        }
+        let object = lua.create_table_with_capacity(1, ROOM)?;
+        let socket: AnyUserData = lua.create_userdata(make(&net))?;
+        object.raw_set(1, socket)?;
+        object.set_metatable(Some(meta.clone()))?;
+        Ok(object)
+    })
+}
+
+/// Sockets that no script has any more are closed before it is said that there are too many.
+fn make_room(lua: &Lua, net: &Net) -> Result<()> {
+    if net.sockets().is_full() && net.pools().idle() == 0 {
+        lua.gc_collect()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,289 @@
+//! `ngx.location.capture` and `capture_multi`: requests to the app's own routes, answered here.
+//!
+//! **Invariants.** A captured request is one exchange of its own, with its parent's budget of time, and its whole response in memory, up to the app's
+//! room for bodies. At most [`MAX_DEPTH`] are inside one another; those of one `capture_multi` run side by side.
+
+use super::control::{arguments_text, split};
+use super::{Adding, type_name};
+use crate::body::ResponseBody;
+use crate::exchange::{Arrived, Changed, Exchange, Phase, Source};
+use crate::pipeline;
+use crate::service::static_file;
+use bytes::Bytes;
+use http::{Method, Response};
+use rille_lua::{Error, Lua, LuaString, MultiValue, Result, Table, Value};
+use rille_runtime::route::Match;
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Poll;
+
+/// How many captures may be inside one another, as in nginx.
+const MAX_DEPTH: u32 = 50;
+/// The most requests of one `capture_multi`.
+const MAX_TOGETHER: usize = 200;
+/// Where captures are made.
+const PHASES: &[Phase] = &[Phase::Rewrite, Phase::Access, Phase::Content];
+
+pub(super) fn table(adding: &Adding<'_>) -> Result<Table> {
+    let location = adding.lua.create_table()?;
+    adding.add_async(
+        PHASES,
+        &location,
+        "capture",
+        |lua, exchange, (uri, options): (LuaString, Option<Table>)| {
+            let work = prepare(&lua, &exchange, &uri.as_bytes(), options);
+            async move {
+                let captured = work?.await;
+                captured.into_table(&lua).map(Value::Table)
+            }
+        },
+    )?;
+    adding.add_async(
+        PHASES,
+        &location,
+        "capture_multi",
+        |lua, exchange, requests: Table| {
+            let work = prepare_all(&lua, &exchange, &requests);
+            async move {
+                let mut tables = Vec::new();
+                for captured in all(work?).await {
+                    tables.push(Value::Table(captured.into_table(&lua)?));
+                }
+                Ok(MultiValue::from_vec(tables))
+            }
+        },
+    )?;
+    Ok(location)
+}
+
+type Work = Pin<Box<dyn Future<Output = Captured>>>;
+
+fn prepare_all(lua: &Lua, exchange: &Rc<Exchange>, requests: &Table) -> Result<Vec<Work>> {
+    let mut work = Vec::new();
+    for request in requests.clone().sequence_values::<Value>() {
+        let Value::Table(request) = request? else {
+            return Err(Error::runtime(
+                "bad argument #1 to 'capture_multi' (table of tables expected)",
+            ));
+        };
+        let uri: LuaString = request.raw_get(1)?;
+        let options: Option<Table> = request.raw_get(2)?;
+        work.push(prepare(lua, exchange, &uri.as_bytes(), options)?);
+        if work.len() > MAX_TOGETHER {
+            return Err(Error::runtime("too many subrequests"));
+        }
+    }
+    match work.is_empty() {
+        true => Err(Error::runtime(
+            "at least one subrequest should be specified",
+        )),
+        false => Ok(work),
+    }
+}
+
+/// Runs them side by side; their results in their order.
+async fn all(mut work: Vec<Work>) -> Vec<Captured> {
+    let mut done: Vec<Option<Captured>> = work.iter().map(|_| None).collect();
+    poll_fn(|cx| {
+        for (work, done) in work.iter_mut().zip(&mut done) {
+            if done.is_none()
+                && let Poll::Ready(captured) = work.as_mut().poll(cx)
+            {
+                *done = Some(captured);
+            }
+        }
+        match done.iter().all(Option::is_some) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    })
+    .await;
+    done.into_iter().flatten().collect()
+}
+
+/// What came of it.
+struct Captured {
+    status: u16,
+    headers: Vec<(Vec<u8>, Vec<u8>)>,
+    body: Vec<u8>,
+    truncated: bool,
+}
+
+impl Captured {
+    fn into_table(self, lua: &Lua) -> Result<Table> {
+        let table = lua.create_table()?;
+        table.raw_set("status", i64::from(self.status))?;
+        table.raw_set("body", lua.create_string(self.body)?)?;
+        table.raw_set("truncated", self.truncated)?;
+        let header = lua.create_table()?;
+        for (name, value) in self.headers {
+            let name = lua.create_string(capitals(&name))?;
+            let value = Value::String(lua.create_string(value)?);
+            match header.raw_get(&name)? {
+                Value::Nil => header.raw_set(&name, value)?,
+                Value::Table(list) => list.raw_push(value)?,
+                first => {
+                    header.raw_set(&name, lua.create_sequence_from([first, value])?)?;
+                }
+            }
+        }
+        table.raw_set("header", header)?;
+        Ok(table)
+    }
+}
+
+/// `content-type` as `Content-Type`: by that name scripts look for it.
+fn capitals(name: &[u8]) -> Vec<u8> {
+    let mut start = true;
+    let byte = |byte: &u8| {
+        let written = match start {
+            true => byte.to_ascii_uppercase(),
+            false => *byte,
+        };
+        start = *byte == b'-';
+        written
+    };
+    name.iter().map(byte).collect()
+}
+
+fn prepare(lua: &Lua, parent: &Rc<Exchange>, uri: &[u8], options: Option<Table>) -> Result<Work> {
+    let depth = parent.ngx.depth.get() + 1;
+    if depth > MAX_DEPTH {
+        return Err(Error::runtime("subrequests nest too deep"));
+    }
+    let (path, query) = split(uri)?;
+    let mut query = query.map(<[u8]>::to_vec);
+    let mut method = Method::GET;
+    let mut body = None;
+    let mut forward = false;
+    let child_ctx = RefCell::new(None);
+    let vars = RefCell::new(Vec::new());
+    if let Some(options) = &options {
+        if let Some(number) = options.raw_get::<Option<i64>>("method")? {
+            method = super::var::method(number)
+                .ok_or_else(|| Error::runtime(format!("unsupported HTTP method: {number}")))?;
+        }
+        if let Some(more) = arguments_text(lua, &options.raw_get("args")?)? {
+            query = Some(match query {
+                Some(query) if !query.is_empty() => [&query[..], b"&", &more].concat(),
+                _ => more,
+            });
+        }
+        match options.raw_get("body")? {
+            Value::Nil => {}
+            Value::String(text) => body = Some(Bytes::copy_from_slice(&text.as_bytes())),
+            other => {
+                return Err(Error::runtime(format!(
+                    "Bad http request body: string expected, got {}",
+                    type_name(&other)
+                )));
+            }
+        }
+        forward = options.raw_get::<Option<bool>>("always_forward_body")? == Some(true);
+        child_ctx.replace(options.raw_get::<Option<Table>>("ctx")?);
+        let share = options.raw_get::<Option<bool>>("share_all_vars")? == Some(true);
+        if share || options.raw_get::<Option<bool>>("copy_all_vars")? == Some(true) {
+            vars.replace(parent.ngx.vars.borrow().clone());
+        }
+        if let Value::Table(given) = options.raw_get("vars")? {
+            for pair in given.pairs::<LuaString, LuaString>() {
+                let (name, value) = pair?;
+                vars.borrow_mut()
+                    .push((name.as_bytes().to_vec(), value.as_bytes().to_vec()));
+            }
+        }
+    }
+    let has_body = matches!(method, Method::POST | Method::PUT | Method::PATCH);
+    if body.is_none() && (has_body || forward) {
+        body = parent.ngx.body.borrow().clone();
+    }
+    let app = parent.served.vm.app().clone();
+    let path = super::request::encode_path(path);
+    let length = body.as_ref().map_or(0, Bytes::len);
+    let arrived = Arrived {
+        head: parent.head.clone(),
+        peer: parent.peer,
+        local: parent.local,
+        body: Source::Memory(RefCell::new(body.filter(|body| !body.is_empty()))),
+        served: parent.served.clone(),
+        worker: parent.worker.clone(),
+    };
+    let (target, params) = match app.router.find(method.as_str(), &path) {
+        Match::Found(target, params) => (Some(target), pipeline::owned(params)),
+        _ => (None, Vec::new()),
+    };
+    let mut child = Exchange::new(arrived, params);
+    child.started = parent.started;
+    let mut fields = Vec::new();
+    parent.each_field(|name, value| {
+        if !name.eq_ignore_ascii_case(b"content-length")
+            && !name.eq_ignore_ascii_case(b"transfer-encoding")
+        {
+            fields.push((name.to_vec(), value.to_vec()));
+        }
+    });
+    if length > 0 {
+        fields.push((b"Content-Length".to_vec(), length.to_string().into_bytes()));
+    }
+    let is_head = method == Method::HEAD;
+    child.change(|changed| {
+        *changed = Changed {
+            method: Some(method.clone()),
+            path: Some(path.clone()),
+            query: Some(query),
+            fields: Some(fields),
+        }
+    });
+    child.ngx.is_internal.set(true);
+    child.ngx.depth.set(depth);
+    child.ngx.ctx.swap(&child_ctx);
+    child.ngx.vars.swap(&vars);
+    let child = Rc::new(child);
+    let limit = parent.served.room.limit();
+    Ok(Box::pin(async move {
+        let answer = match target {
+            Some(target) => Ok(pipeline::start(child.clone(), target)),
+            None => static_file(&child.served, &method, &path),
+        };
+        let response = match answer {
+            Ok(answer) => answer.await,
+            Err(response) => *response,
+        };
+        collect(response, limit, is_head).await
+    }))
+}
+
+async fn collect(response: Response<ResponseBody>, limit: u64, is_head: bool) -> Captured {
+    let (parts, body) = response.into_parts();
+    let mut captured = Captured {
+        status: parts.status.as_u16(),
+        headers: (parts.headers.iter())
+            .map(|(name, value)| (name.as_str().as_bytes().to_vec(), value.as_bytes().to_vec()))
+            .collect(),
+        body: Vec::new(),
+        truncated: false,
+    };
+    match body {
+        ResponseBody::None => captured.truncated = true,
+        ResponseBody::Full(bytes) => captured.body = bytes.to_vec(),
+        ResponseBody::Stream(mut pieces, _) => {
+            while let Some(piece) = pieces.recv().await {
+                match piece {
+                    Ok(data) if (captured.body.len() + data.len()) as u64 <= limit => {
+                        captured.body.extend_from_slice(&data);
+                    }
+                    _ => {
+                        captured.truncated = true;
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    if is_head {
+        captured.body.clear();
+    }
+    captured
+}

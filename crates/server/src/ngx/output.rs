@@ -1,0 +1,160 @@
+//! `ngx.say`, `ngx.print`, `ngx.flush`, `ngx.eof`, `ngx.send_headers`.
+//!
+//! What is said is kept until the handler ends, flushes, or waits with more than a packet's worth: so a short response goes out in one
+//! piece with its length. To scripts the head is out from the first word on.
+
+use super::{Adding, OUTPUT, no, one, type_name};
+use crate::exchange::Exchange;
+use http::Method;
+use rille_lua::{Error, Lua, MultiValue, Result, Table, Value, Variadic};
+use std::rc::Rc;
+
+/// The deepest nesting of tables that are printed.
+const MAX_DEPTH: usize = 64;
+/// Bytes of output for a unit of fuel.
+const BYTES_FOR_FUEL: usize = 16;
+
+pub(super) fn install(adding: &Adding<'_>, ngx: &Table) -> Result<()> {
+    for (name, newline) in [("say", true), ("print", false)] {
+        adding.add_in(
+            OUTPUT,
+            ngx,
+            name,
+            move |lua, exchange, values: Variadic<Value>| {
+                output(lua, exchange, name, &values, newline)
+            },
+        )?;
+    }
+    adding.add_in(OUTPUT, ngx, "send_headers", |_, exchange, ()| {
+        exchange.out.borrow_mut().said = true;
+        Ok(one())
+    })?;
+    adding.add_async(
+        OUTPUT,
+        ngx,
+        "flush",
+        |lua, exchange, wait: Option<bool>| async move {
+            let said = exchange.out.borrow().said;
+            if !said {
+                return no(&lua, "nothing to flush");
+            }
+            if exchange.head.method == Method::HEAD {
+                return no(&lua, "header only");
+            }
+            if exchange.out.borrow().ended {
+                return no(&lua, "seen eof");
+            }
+            match wait {
+                Some(true) => match exchange.flush().await {
+                    Ok(()) => Ok(one()),
+                    Err(_) => no(&lua, "client aborted"),
+                },
+                _ => {
+                    exchange.push(0);
+                    Ok(one())
+                }
+            }
+        },
+    )?;
+    adding.add_async(OUTPUT, ngx, "eof", |lua, exchange, ()| async move {
+        if exchange.out.borrow().ended {
+            return no(&lua, "seen eof");
+        }
+        exchange.out.borrow_mut().said = true;
+        // What is sent by now is all: the connection is free for the next request while the script goes on.
+        let result = exchange.clone().flush().await;
+        let mut out = exchange.out.borrow_mut();
+        out.ended = true;
+        out.stream = None;
+        match result {
+            Ok(()) => Ok(one()),
+            Err(_) => no(&lua, "client aborted"),
+        }
+    })
+}
+
+fn output(
+    lua: &Lua,
+    exchange: &Rc<Exchange>,
+    name: &str,
+    values: &[Value],
+    newline: bool,
+) -> Result<MultiValue> {
+    {
+        let mut out = exchange.out.borrow_mut();
+        if out.ended {
+            return no(lua, "seen eof");
+        }
+        out.said = true;
+    }
+    let mut text = Vec::new();
+    for (at, value) in (1..).zip(values) {
+        append(lua, &mut text, value, 0, name, at)?;
+    }
+    if newline {
+        text.push(b'\n');
+    }
+    lua.charge_fuel((text.len() / BYTES_FOR_FUEL) as u64);
+    if exchange.head.method == Method::HEAD {
+        return no(lua, "header only");
+    }
+    match exchange.write(&text) {
+        Ok(()) => Ok(one()),
+        Err(error) => no(lua, &error.message()),
+    }
+}
+
+/// Adds a value's text.
+fn append(
+    lua: &Lua,
+    out: &mut Vec<u8>,
+    value: &Value,
+    depth: usize,
+    name: &str,
+    at: usize,
+) -> Result<()> {
+    let wrong = |why: String| {
+        Err(Error::runtime(format!(
+            "bad argument #{at} to '{name}' ({why})"
+        )))
+    };
+    match value {
+        Value::String(text) => out.extend_from_slice(&text.as_bytes()),
+        Value::Integer(number) => out.extend_from_slice(number.to_string().as_bytes()),
+        Value::Number(_) => {
+            if let Some(text) = lua.coerce_string(value.clone())? {
+                out.extend_from_slice(&text.as_bytes());
+            }
+        }
+        Value::Nil => out.extend_from_slice(b"nil"),
+        Value::Boolean(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),
+        Value::LightUserData(pointer) if pointer.0.is_null() => out.extend_from_slice(b"null"),
+        Value::Table(_) if depth == MAX_DEPTH => return wrong("tables nest too deep".into()),
+        Value::Table(table) => {
+            let (mut entries, mut last) = (0i64, 0i64);
+            for pair in table.pairs::<Value, Value>() {
+                match pair?.0 {
+                    Value::Integer(key) if key > 0 => {
+                        entries += 1;
+                        last = last.max(key);
+                    }
+                    _ => return wrong("non-array table found".into()),
+                }
+            }
+            if last > entries.saturating_mul(2) + 64 {
+                return wrong("non-array table found".into());
+            }
+            for key in 1..=last {
+                append(lua, out, &table.raw_get::<Value>(key)?, depth + 1, name, at)?;
+            }
+        }
+        other if depth > 0 => return wrong(format!("bad data type {} found", type_name(other))),
+        other => {
+            return wrong(format!(
+                "string, number, boolean, nil, ngx.null, or array table expected, got {}",
+                type_name(other)
+            ));
+        }
+    }
+    Ok(())
+}

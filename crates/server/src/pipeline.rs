@@ -1,0 +1,272 @@
+//! A request's way through the phases of its route, to its response.
+//!
+//! ```text
+//!   rewrite --> access --> content --> header_filter --> body_filter --> (written) --> log
+//!      ^__________|___________|   ngx.exec and set_uri with a jump: another route, at most MAX_JUMPS times
+//! ```
+//!
+//! **Invariants.** A phase begins when the one before has ended with all its light threads. A request without phases whose handler ends in
+//! its first slice is answered without a task and without a box. `exchange.ending` is taken here and nowhere else.
+
+use crate::body::ResponseBody;
+use crate::exchange::{Ending, Exchange, Phase};
+use crate::filter;
+use crate::finish::{end_stream, failed, finish, inner_failure};
+use crate::handler::{Next, Stage, begin};
+use crate::ngx::status;
+use crate::pages;
+use crate::reply::Returned;
+use crate::service::{Answer, static_file};
+use http::{Response, StatusCode};
+use rille_runtime::coroutine::{End, Started};
+use rille_runtime::light::end_of_all;
+use rille_runtime::route::{FileId, Match, Params, TargetId};
+use rille_runtime::vm::Context;
+use std::rc::Rc;
+
+/// How often a request may go to another route.
+pub const MAX_JUMPS: u32 = 10;
+
+/// What a phase leads to.
+enum Flow {
+    /// What comes next.
+    On,
+    /// Another route.
+    Jump { fresh: bool },
+    /// The response.
+    Response(Box<Response<ResponseBody>>),
+}
+
+/// Route parameters that outlive the router's own.
+pub fn owned(params: Params<'_>) -> Vec<(Box<str>, Vec<u8>)> {
+    let params = params.into_iter();
+    params.map(|(name, value)| (name.into(), value)).collect()
+}
+
+/// Starts a request on the way of its route.
+pub fn start(exchange: Rc<Exchange>, target: TargetId) -> Answer {
+    let app = exchange.served.vm.app().clone();
+    let route = app.target(target);
+    exchange.target.set(target);
+    if route.phases.is_some() {
+        return Answer::waiting(Some(exchange.clone()), run(exchange, target, None));
+    }
+    let ready = |response| Answer::Ready(Some(response));
+    let mut next = exchange.served.first_stage(route.content).map(Next::Stage);
+    loop {
+        let stage = match next {
+            Ok(Next::Stage(stage)) => stage,
+            Ok(Next::Answer(response)) => return ready(response),
+            Ok(Next::Done(returned)) => {
+                return ready(finish(&exchange, route.content, Ok(returned)));
+            }
+            Err(error) => {
+                let failure = Err(inner_failure(&error));
+                return ready(finish(&exchange, route.content, failure));
+            }
+        };
+        match begin(&exchange, &stage) {
+            Ok(Started::Ended(End::Done(values))) if is_quiet(&exchange) => {
+                next = exchange
+                    .served
+                    .next_stage(route.content, &exchange, stage, values);
+            }
+            Ok(started) => {
+                let work = run(exchange.clone(), target, Some((stage, started)));
+                return Answer::waiting(Some(exchange), work);
+            }
+            Err(error) => next = Err(error),
+        }
+    }
+}
+
+/// Whether nothing of the request is under way.
+fn is_quiet(exchange: &Exchange) -> bool {
+    !exchange.committed() && exchange.threads.alive() == 0 && !exchange.has_exited()
+}
+
+/// Follows a request to its response. `begun`: its content is being made already.
+async fn run(
+    exchange: Rc<Exchange>,
+    mut target: TargetId,
+    mut begun: Option<(Stage, Started)>,
+) -> Response<ResponseBody> {
+    let mut jumps = 0;
+    loop {
+        exchange.target.set(target);
+        let flow = route(&exchange, target, begun.take()).await;
+        let response = match flow {
+            Flow::Response(response) => *response,
+            Flow::On | Flow::Jump { .. } if jumps == MAX_JUMPS => {
+                exchange
+                    .served
+                    .vm
+                    .log()
+                    .server("rewrite or internal redirection cycle");
+                pages::error(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "it was sent from route to route without end",
+                )
+            }
+            Flow::On | Flow::Jump { fresh: false } => {
+                jumps += 1;
+                match find(&exchange).await {
+                    Ok(found) => {
+                        target = found;
+                        continue;
+                    }
+                    Err(response) => *response,
+                }
+            }
+            Flow::Jump { fresh: true } => {
+                jumps += 1;
+                exchange.ngx.forget();
+                match find(&exchange).await {
+                    Ok(found) => {
+                        target = found;
+                        continue;
+                    }
+                    Err(response) => *response,
+                }
+            }
+        };
+        if exchange.committed() {
+            return response;
+        }
+        return filter::whole(&exchange, response).await;
+    }
+}
+
+/// The route that the request leads to as it is now.
+async fn find(exchange: &Rc<Exchange>) -> Result<TargetId, Box<Response<ResponseBody>>> {
+    exchange.ngx.is_internal.set(true);
+    let (method, path) = (exchange.method(), exchange.path());
+    let app = exchange.served.vm.app();
+    match app.router.find(method.as_str(), &path) {
+        Match::Found(target, params) => {
+            *exchange.params.borrow_mut() = owned(params);
+            Ok(target)
+        }
+        Match::MethodNotAllowed(allowed) => Err(Box::new(pages::method_not_allowed(allowed))),
+        Match::NotFound => match static_file(&exchange.served, &method, &path) {
+            Ok(answer) => Err(Box::new(answer.await)),
+            Err(response) => Err(response),
+        },
+    }
+}
+
+/// The phases of a route up to its content.
+async fn route(exchange: &Rc<Exchange>, target: TargetId, begun: Option<(Stage, Started)>) -> Flow {
+    let app = exchange.served.vm.app().clone();
+    let route = app.target(target);
+    if let (None, Some(phases)) = (&begun, &route.phases) {
+        let before = [
+            (Phase::Rewrite, phases.rewrite),
+            (Phase::Access, phases.access),
+        ];
+        for (phase, file) in before {
+            let Some(file) = file else { continue };
+            exchange.phase.set(phase);
+            let end = run_file(exchange, file).await;
+            match after(exchange, file, end) {
+                Flow::On => {}
+                flow => return flow,
+            }
+        }
+    }
+    exchange.phase.set(Phase::Content);
+    content(exchange, route.content, begun).await
+}
+
+/// Runs the file of a phase, and the function it gives: its values are nobody's.
+pub async fn run_file(exchange: &Rc<Exchange>, file: FileId) -> rille_lua::Result<End> {
+    let served = &exchange.served;
+    let context: Rc<dyn Context> = exchange.clone();
+    let mut stage = served.first_stage(file)?;
+    loop {
+        let started = begin(exchange, &stage)?;
+        let values = match end_of_all(&context, started).await {
+            End::Done(values) => values,
+            end => return Ok(end),
+        };
+        match served.function_of(file, &stage, &values)? {
+            Some(next) => stage = next,
+            None => return Ok(End::Done(values)),
+        }
+    }
+}
+
+/// The content: a handler's stages.
+async fn content(exchange: &Rc<Exchange>, file: FileId, begun: Option<(Stage, Started)>) -> Flow {
+    let served = exchange.served.clone();
+    let context: Rc<dyn Context> = exchange.clone();
+    let begun = match begun {
+        Some(begun) => Ok(begun),
+        None => served.first_stage(file).and_then(|stage| {
+            let started = begin(exchange, &stage)?;
+            Ok((stage, started))
+        }),
+    };
+    let (mut stage, mut started) = match begun {
+        Ok(begun) => begun,
+        Err(error) => return conclude(exchange, file, Err(inner_failure(&error))).await,
+    };
+    let result = loop {
+        let values = match end_of_all(&context, started).await {
+            End::Done(values) => values,
+            End::Failed(failure) => break Err(failure),
+            End::Exited => match after(exchange, file, Ok(End::Exited)) {
+                Flow::On => break Ok(Returned::default()),
+                Flow::Response(response) if exchange.committed() => {
+                    // Its head is out: what was said before it is all there is.
+                    drop(response);
+                    break Ok(Returned::default());
+                }
+                flow => return flow,
+            },
+        };
+        let next = match served.next_stage(file, exchange, stage, values) {
+            Ok(Next::Answer(response)) => return Flow::Response(Box::new(response)),
+            Ok(Next::Stage(next)) => next,
+            Ok(Next::Done(returned)) => break Ok(returned),
+            Err(error) => break Err(inner_failure(&error)),
+        };
+        stage = next;
+        started = match begin(exchange, &stage) {
+            Ok(started) => started,
+            Err(error) => break Err(inner_failure(&error)),
+        };
+    };
+    conclude(exchange, file, result).await
+}
+
+async fn conclude(
+    exchange: &Rc<Exchange>,
+    file: FileId,
+    result: Result<Returned, rille_runtime::coroutine::Failure>,
+) -> Flow {
+    Flow::Response(Box::new(match exchange.committed() {
+        true => end_stream(exchange, file, result).await,
+        false => finish(exchange, file, result),
+    }))
+}
+
+/// What the end of a phase leads to.
+fn after(exchange: &Rc<Exchange>, file: FileId, end: rille_lua::Result<End>) -> Flow {
+    let failure = match end {
+        Ok(End::Done(_)) => return Flow::On,
+        Ok(End::Failed(failure)) => failure,
+        Err(error) => inner_failure(&error),
+        Ok(End::Exited) => {
+            return match exchange.ending.take() {
+                None => Flow::On,
+                Some(Ending::Jump { fresh }) => Flow::Jump { fresh },
+                Some(Ending::Exit(code)) => match status::exited(exchange, code) {
+                    Some(response) => Flow::Response(Box::new(response)),
+                    None => Flow::On,
+                },
+            };
+        }
+    };
+    Flow::Response(Box::new(failed(exchange, file, &failure)))
+}
