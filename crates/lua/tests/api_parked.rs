@@ -225,6 +225,27 @@ fn the_collector_and_what_is_parked() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn what_closes_is_not_waiting() -> Result<()> {
+    // What is to be closed calls natives, which need room on the stack that the collector has taken back.
+    let source = "local guard <close> = setmetatable({}, {__close = function()
+            local t = {} for i = 1, 20 do t[i] = string.format('%d %s', i, table.concat({i, i, i}, ',')) end closed = #t
+        end})
+        wait()";
+    let (lua, _, threads) = parked(&[source])?;
+    assert!(matches!(lua.turn(&threads, 1, 1 << 40).0, Turn::Parked));
+    for _ in 0..3 {
+        lua.gc_collect()?;
+    }
+    lua.set_gc_stress(true);
+    lua.set_gc_quarantine(true);
+    let thread: rille_lua::Thread = threads.raw_get(1)?;
+    thread.terminate(StopReason::Killed, 1 << 40);
+    assert_eq!(lua.globals().raw_get::<i64>("closed")?, 20);
+    assert_eq!(lua.check_heap()?, [""; 0]);
+    Ok(())
+}
+
 fn copy(
     lua: &Lua,
     value: &Value,

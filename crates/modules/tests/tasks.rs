@@ -602,3 +602,116 @@ fn guests_go_with_their_requests() {
         assert_eq!(worker.log.lines(), [""; 0]);
     });
 }
+
+#[test]
+fn crashes_do_not_flood_the_log() {
+    let (_dir, app) = app(&[
+        ("tasks/bad.lua", "error('again')"),
+        (
+            "tasks/all.lua",
+            "for i = 1, 1000 do task.spawn('bad') end sleep(0.01) say('done')",
+        ),
+    ]);
+    on_a_worker(async {
+        let worker = Worker::new(&app).await;
+        worker.spawn("all");
+        worker.hears("done").await;
+        let lines = worker.log.lines();
+        // Two seconds may have been begun.
+        assert!((101..=202).contains(&lines.len()), "{}", lines.len());
+        let last = lines
+            .iter()
+            .any(|line| line.ends_with("further tasks that crash in this second are left out"));
+        assert!(last);
+    });
+}
+
+/// A program of tasks that do at random whatever tasks can do to one another.
+const TORTURE: &str = r#"
+local seed, depth = ...
+local state = seed
+local function random(n)
+  state = (state * 6364136223846793005 + 1442695040888963407)
+  return ((state >> 33) % n) + 1
+end
+if seed % 7 == 0 then task.trap_exits(true) end
+local known = {}
+local function pick() return known[random(#known + 1)] or task.self() end
+local kinds = {
+  function() if depth > 0 then local t = task.spawn("torture", random(1 << 30), depth - 1) known[#known + 1] = t end end,
+  function() task.send(pick(), "n", random(100)) end,
+  function() task.send(pick(), "t", {1, {2}, task.self(), s = ("x"):rep(random(100))}) end,
+  function() local e = task.receive(random(3) / 1000) if e then known[#known + 1] = e.sender end end,
+  function() task.receive{what = "t", timeout = random(2) / 1000} end,
+  function() task.receive{sender = pick(), timeout = 0} end,
+  function() task.monitor(pick()) end,
+  function() task.demonitor(pick()) end,
+  function() pcall(task.link, pick()) end,
+  function() task.unlink(pick()) end,
+  function() if random(10) == 1 then task.kill(pick()) end end,
+  function() sleep(random(2) / 1000) end,
+  function() timer.after(random(3) / 1000, function() task.send(task.self(), "timer") end) end,
+  function() ngx.thread.spawn(function() sleep(0.001) task.send(pick(), "light") end) end,
+  function() if random(20) == 1 then error("at random") end end,
+  function() task.register("name" .. random(5)) end,
+  function() task.send("name" .. random(5), "named", {random(10)}) end,
+  function() task.alive(pick()) task.waiting() end,
+  function() coroutine.wrap(function() task.receive(0.001) end)() end,
+  function() local guard <close> = setmetatable({}, {__close = function() task.send(pick(), "closed") end}) task.receive(0.001) end,
+  function() ngx.timer.at(0, function() task.send(1 << 44 | 1 << 24 | random(50), "outside") task.receive(0.001) end) end,
+}
+for i = 1, 60 do kinds[random(#kinds)]() end
+"#;
+
+#[test]
+fn whatever_tasks_do_to_one_another_nothing_is_left() {
+    let (_dir, app) = app(&[
+        ("rille.toml", "[limits]\ntasks = 400\nmemory = \"64 MiB\""),
+        ("tasks/torture.lua", TORTURE),
+    ]);
+    on_a_worker(async {
+        for seed in 1..=8 {
+            let worker = Worker::new(&app).await;
+            worker.vm.lua().set_gc_stress(seed > 5);
+            worker.vm.lua().set_gc_quarantine(seed > 5);
+            let tasks = worker.vm.tasks();
+            for i in 0..10 {
+                let arguments = [Value::Integer(seed * 1000 + i), Value::Integer(4)];
+                tasks.spawn("torture", &arguments).unwrap().unwrap();
+            }
+            let start = Instant::now();
+            while tasks.count() > 0 && start.elapsed() < Duration::from_millis(800) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                if start.elapsed().as_millis() % 50 < 5 {
+                    assert_eq!(
+                        worker.vm.lua().check_heap().unwrap(),
+                        [""; 0],
+                        "seed {seed}"
+                    );
+                }
+            }
+            for task in tasks.list() {
+                tasks.kill(task.0);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            assert_eq!(tasks.count(), 0, "seed {seed}: {:?}", tasks.list());
+            assert_eq!(
+                worker.vm.lua().check_heap().unwrap(),
+                [""; 0],
+                "seed {seed}"
+            );
+            for i in 1..=5 {
+                assert_eq!(tasks.whereis(&format!("name{i}")), None);
+            }
+            let unexpected = |line: &&String| {
+                !line.contains("at random")
+                    && !line.contains("coroutine")
+                    && !line.contains("too many")
+                    && !line.contains("timers run already")
+                    && !line.contains("left out")
+            };
+            let lines = worker.log.lines();
+            assert_eq!(lines.iter().find(unexpected), None, "seed {seed}");
+        }
+    });
+}

@@ -307,8 +307,8 @@ impl Thread {
             if co.state == ThreadState::Active && co.leaf.is_null() {
                 return;
             }
-            vm.terminate(co, closing_fuel.min(UNLIMITED_FUEL as u64) as i64);
             co.header.extra &= !(thread_bits::WAITING | thread_bits::IDLE);
+            vm.terminate(co, closing_fuel.min(UNLIMITED_FUEL as u64) as i64);
         });
     }
 

@@ -9,7 +9,7 @@ use crate::function::NativeDef;
 use crate::heap::Gc;
 use crate::native::{Status, Thrown, return_results};
 use crate::thread::frame_flags::*;
-use crate::thread::{Thread, ThreadState};
+use crate::thread::{Thread, ThreadState, thread_bits};
 use crate::value::Val;
 use crate::vm::Event;
 
@@ -183,6 +183,8 @@ impl Vm {
     fn close_forcibly(&mut self, mut co: Gc<Thread>) {
         let outer = std::mem::replace(&mut self.current, co.as_ptr());
         self.barrier_thread(co);
+        // From here on it is at work, not waiting.
+        co.header.extra &= !(thread_bits::WAITING | thread_bits::IDLE);
         co.state = ThreadState::Active;
         self.close_boxes(1);
         co.frame_count = 0;

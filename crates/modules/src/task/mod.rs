@@ -54,15 +54,13 @@ pub(crate) fn install(vm: &Rc<AppVm>) -> Result<()> {
     let globals = lua.globals();
     let table = lua.create_table()?;
     let object = lua.create_host_object(tasks.clone())?;
-    let outside = Value::Function(receive_outside(lua, tasks)?);
-    for (def, captured) in [
-        (&SEND, &[object.clone()][..]),
-        (&RECEIVE, &[object.clone(), outside]),
-        (&SELF, &[object.clone()]),
-        (&KILL, &[object.clone()]),
-    ] {
-        table.raw_set(def.name, lua.create_native_closure(def, captured)?)?;
+    for def in [&SEND, &SELF, &KILL] {
+        let native = lua.create_native_closure(def, std::slice::from_ref(&object))?;
+        table.raw_set(def.name, native)?;
     }
+    let outside = Value::Function(receive_outside(lua, tasks)?);
+    let receive = lua.create_native_closure(&RECEIVE, &[object.clone(), outside])?;
+    table.raw_set(RECEIVE.name, receive)?;
     let waits: Value = globals.raw_get("sleep")?;
     let sleep = lua.create_native_closure(&SLEEP, &[object, waits])?;
     globals.raw_set("sleep", sleep)?;
@@ -252,7 +250,7 @@ fn receive_again(ctx: &mut Ctx<'_>) -> NativeResult {
 
 fn this(ctx: &mut Ctx<'_>) -> NativeResult {
     let tasks = tasks(ctx)?;
-    let tid = tasks.current_or_guest();
+    let tid = tasks.sender(ctx);
     ctx.ret(tid.map_or(Val::NIL, |tid| Val::int(tid.to_integer())))
 }
 

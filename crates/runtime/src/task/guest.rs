@@ -9,6 +9,7 @@
 use super::slab::{State, Tid};
 use super::{Ending, Selector, Tasks, Wait};
 use crate::vm::Context;
+use rille_lua::native::Ctx;
 use rille_lua::{Error, Lua, Result, Value};
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
@@ -40,7 +41,16 @@ impl Tasks {
         self.guests.borrow().known.len()
     }
 
-    /// The current task, or the guest that the current request is; it is made one if there is room.
+    /// As [`Tasks::current_or_guest`], in the middle of a native.
+    #[inline]
+    pub fn sender(self: &Rc<Self>, ctx: &mut Ctx<'_>) -> Option<Tid> {
+        match self.current() {
+            Some(tid) => Some(tid),
+            None => ctx.with_lua(|_| self.current_or_guest())?,
+        }
+    }
+
+    /// The current task, or the guest that the current request is; it is made one if there is room. Not in the middle of a native.
     pub fn current_or_guest(self: &Rc<Self>) -> Option<Tid> {
         if let Some(tid) = self.current() {
             return Some(tid);
@@ -59,8 +69,12 @@ impl Tasks {
         if !self.has_room_for_one() {
             return None;
         }
+        let slot = self.slab.borrow_mut().add()?;
+        if self.boxes.raw_set(i64::from(slot) + 1, false).is_err() {
+            self.slab.borrow_mut().remove(slot);
+            return None;
+        }
         let mut slab = self.slab.borrow_mut();
-        let slot = slab.add()?;
         slab.get_mut(slot).state = State::Guest;
         slab.get_mut(slot).name = u32::MAX;
         let tid = slab.tid(slot);

@@ -116,6 +116,7 @@ impl Tasks {
             };
             (slot, slab.get(slot).is_open())
         };
+        let sender = self.sender(ctx);
         let threads = ctx.table_of(&self.threads);
         let at = i64::from(slot) + 1;
         if let Some(threads) = threads {
@@ -127,7 +128,6 @@ impl Tasks {
             Err(why) => return Ok(Err(Refused::from_copy(why, "parameter"))),
         };
         let bytes = EVENT_BYTES + what.len() + copied.bytes;
-        let sender = self.current_or_guest();
         if let Some(threads) = threads
             && is_open
             && bytes <= self.limits.mailbox
@@ -209,10 +209,11 @@ impl Tasks {
             let bytes = EVENT_BYTES + reason.len();
             self.post_event(ctx, slot, Some(stopped), what, text, bytes)
         });
-        if told.is_err() {
+        if let Err(error) = told {
             vm.log().server(format_args!(
-                "no memory to tell task {} that task {stopped} has ended",
-                self.slab.borrow().tid(slot)
+                "task {} is not told that task {stopped} has ended: {}",
+                self.slab.borrow().tid(slot),
+                error.message()
             ));
         }
     }

@@ -83,6 +83,8 @@ pub struct Tasks {
     /// Whether the scheduler holds the runner, or runs it.
     is_queued: Cell<bool>,
     clock: Clock,
+    /// The second in which a task crashed last, and how many did in it.
+    crashes: Cell<(u64, u32)>,
     current: Rc<Current>,
     limits: Limits,
     entries: RefCell<spawn::Entries>,
@@ -146,6 +148,7 @@ impl Tasks {
             running: Cell::new(None),
             is_queued: Cell::new(false),
             clock: Clock::default(),
+            crashes: Cell::default(),
             current,
             limits: Limits {
                 tasks: usize::try_from(limits.tasks).unwrap_or(usize::MAX),

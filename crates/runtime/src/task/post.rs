@@ -352,9 +352,10 @@ impl Tasks {
         let Some(Ok(parameter)) = encoded else {
             return Ok(Err(Refused::TooLarge));
         };
+        let sender = self.sender(ctx);
         let letter = Letter::Event {
             to,
-            sender: self.current_or_guest(),
+            sender,
             what: what.as_bytes().to_vec(),
             parameter,
         };

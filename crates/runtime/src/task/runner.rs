@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 pub const TURN_FUEL: u64 = 40_000;
 /// What a turn costs besides what it runs.
 const TURN_COST: u64 = 10;
+/// Lines about tasks that crashed, in a second.
+const CRASH_LINES: u32 = 100;
 /// Bytes of a reason.
 const MAX_REASON: usize = 1024;
 const MINUTE: u64 = 60_000_000_000;
@@ -207,6 +209,17 @@ impl Tasks {
         let name = entries.name(slab.get(slot).name);
         let tid = slab.tid(slot);
         drop((slab, entries));
+        let second = self.clock.now() / 1_000_000_000;
+        let (since, count) = self.crashes.get();
+        let count = if since == second { count } else { 0 };
+        self.crashes.set((second, count.saturating_add(1)));
+        if count == CRASH_LINES {
+            vm.log()
+                .server("further tasks that crash in this second are left out");
+        }
+        if count >= CRASH_LINES {
+            return;
+        }
         vm.log()
             .server(format_args!("task {name} ({tid}) crashed: {why}"));
     }
