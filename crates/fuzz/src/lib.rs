@@ -39,7 +39,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 15] = [
+pub const TARGETS: [Target; 17] = [
     target("compile", compile::target, 1500),
     target("undump", undump::target, 800),
     target("program", program::target, 700),
@@ -55,6 +55,8 @@ pub const TARGETS: [Target; 15] = [
     target("head", http1::head, 3000),
     target("chunked", http1::chunked, 3000),
     target("reads", reads::target, 3000),
+    target("dict", texts::dict, 300),
+    target("regex", texts::regex, 2000),
 ];
 
 const fn target(name: &'static str, run: fn(&[u8]), seeds: u64) -> Target {

@@ -183,3 +183,23 @@ pub fn forms(data: &[u8]) {
         assert!(part.content.len() <= body.len());
     }
 }
+
+/// Target `dict`: operations on a dictionary of `ngx.shared` and on a naive model of it.
+pub fn dict(input: &[u8]) {
+    rille_runtime::dict::model::exercise(input);
+}
+
+/// Target `regex`: options, a pattern and a subject, with zero bytes between them. Nothing panics, and what is found is inside the subject.
+pub fn regex(input: &[u8]) {
+    let mut parts = input.splitn(3, |byte| *byte == 0);
+    let mut part = || parts.next().unwrap_or_default();
+    let (options, pattern, subject) = (part(), part(), part());
+    // Most bytes are no options: they stand for some.
+    let options: Vec<u8> = options
+        .iter()
+        .take(4)
+        .map(|byte| b"adDijJmosuUx"[usize::from(*byte) % 12])
+        .collect();
+    let subject = &subject[..subject.len().min(4096)];
+    rille_modules::ngx::re::fuzz_compile(pattern, &options, subject);
+}

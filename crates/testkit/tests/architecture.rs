@@ -39,6 +39,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "rille-lua",
             "rille-runtime",
+            "rille-modules",
             "rille-server",
             "rille-testkit",
         ],
