@@ -222,6 +222,10 @@ fn the_request_is_read_and_changed() {
         ),
         ("raw.lua", "ngx.print(ngx.req.raw_header())"),
         (
+            "add.lua",
+            "require 'resty.core' require('ngx.req').add_header('X-A', '1') require('ngx.resp').add_header('X-B', ngx.req.get_headers().x_a) ngx.say('ok')",
+        ),
+        (
             "timer.lua",
             "ngx.timer.at(0, function() local ok, err = pcall(ngx.say, 'x') kv.set('timer', err .. ' ' .. ngx.get_phase()) end) ngx.say('set')",
         ),
@@ -249,6 +253,7 @@ fn the_request_is_read_and_changed() {
         "{text}"
     );
     assert!(app.get("/raw").text().starts_with("GET /raw HTTP/1.1\r\n"));
+    assert_eq!(app.get("/add").header("x-b"), Some("1"));
     assert_eq!(app.get("/timer").text(), "set\n");
     serve_support::eventually(|| {
         app.get("/timed")

@@ -22,12 +22,14 @@ mod string;
 
 use crate::Maker;
 use digest::Algorithm;
+use rille_lua::{Lua, Result, Value};
 
 /// By the name they are required by.
 pub(crate) const MODULES: &[(&str, Maker)] = &[
     ("ngx.base64", crate::ngx::base64::module),
     ("ngx.re", crate::ngx::re::module),
     ("resty.aes", aes::module),
+    ("resty.core", core),
     ("resty.hmac", hmac::module),
     ("resty.md5", |lua| digest::module(lua, Algorithm::Md5)),
     ("resty.random", random::module),
@@ -44,3 +46,10 @@ pub(crate) const MODULES: &[(&str, Maker)] = &[
     ("resty.lrucache", lrucache::tables),
     ("resty.lrucache.pureffi", lrucache::pureffi),
 ];
+
+/// `resty.core`, which programs require for its effect: here it is in effect already.
+fn core(lua: &Lua) -> Result<Value> {
+    let core = lua.create_table()?;
+    core.raw_set("version", "0.1.31")?;
+    Ok(Value::Table(core))
+}

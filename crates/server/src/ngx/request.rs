@@ -20,6 +20,9 @@ pub(super) fn table(adding: &Adding<'_>) -> Result<Table> {
     headers(adding, &req)?;
     body(adding, &req)?;
     making(adding, &req)?;
+    let package: Table = adding.lua.globals().raw_get("package")?;
+    // `require "ngx.req"` has add_header.
+    (package.raw_get::<Table>("loaded")?).raw_set("ngx.req", &req)?;
     Ok(req)
 }
 
