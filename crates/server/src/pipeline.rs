@@ -93,48 +93,31 @@ async fn run(
     mut begun: Option<(Stage, Started)>,
 ) -> Response<ResponseBody> {
     let mut jumps = 0;
-    loop {
+    let response = loop {
         exchange.target.set(target);
-        let flow = route(&exchange, target, begun.take()).await;
-        let response = match flow {
-            Flow::Response(response) => *response,
-            Flow::On | Flow::Jump { .. } if jumps == MAX_JUMPS => {
-                exchange
-                    .served
-                    .vm
-                    .log()
-                    .server("rewrite or internal redirection cycle");
-                pages::error(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "it was sent from route to route without end",
-                )
-            }
-            Flow::On | Flow::Jump { fresh: false } => {
-                jumps += 1;
-                match find(&exchange).await {
-                    Ok(found) => {
-                        target = found;
-                        continue;
-                    }
-                    Err(response) => *response,
-                }
-            }
-            Flow::Jump { fresh: true } => {
-                jumps += 1;
-                exchange.ngx.forget();
-                match find(&exchange).await {
-                    Ok(found) => {
-                        target = found;
-                        continue;
-                    }
-                    Err(response) => *response,
-                }
-            }
+        let fresh = match route(&exchange, target, begun.take()).await {
+            Flow::Response(response) => break *response,
+            Flow::Jump { fresh } => fresh,
+            Flow::On => false,
         };
-        if exchange.committed() {
-            return response;
+        if jumps == MAX_JUMPS {
+            let log = exchange.served.vm.log();
+            log.server("rewrite or internal redirection cycle");
+            let why = "it was sent from route to route without end";
+            break pages::error(StatusCode::INTERNAL_SERVER_ERROR, why);
         }
-        return filter::whole(&exchange, response).await;
+        jumps += 1;
+        if fresh {
+            exchange.ngx.forget();
+        }
+        match find(&exchange).await {
+            Ok(found) => target = found,
+            Err(response) => break *response,
+        }
+    };
+    match exchange.committed() {
+        true => response,
+        false => filter::whole(&exchange, response).await,
     }
 }
 
