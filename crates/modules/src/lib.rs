@@ -11,6 +11,8 @@
 //! **Invariant:** what is installed here is one per VM and keeps no request's data.
 #![forbid(unsafe_code)]
 
+pub mod answer;
+mod counted;
 pub mod ngx;
 mod resty;
 mod task;

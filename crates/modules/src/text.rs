@@ -101,15 +101,6 @@ pub(crate) fn argument<T: FromLua>(lua: &Lua, all: &MultiValue, pos: usize) -> R
 /// A result, or nil and why there is none.
 pub(crate) type Answer<T> = std::result::Result<T, &'static str>;
 
-/// The type of a value, in the words of `type`.
-pub(crate) fn type_name(value: &Value) -> &'static str {
-    match value {
-        Value::Integer(_) | Value::Number(_) => "number",
-        Value::LightUserData(_) | Value::Error(_) => "userdata",
-        value => value.type_name(),
-    }
-}
-
 /// Charges for work that takes a fraction of a nanosecond a byte: copying, escaping.
 pub(crate) fn charge_text(lua: &Lua, bytes: usize) {
     lua.charge_fuel(bytes as u64 / 8);

@@ -12,6 +12,8 @@
 //!
 //! **Invariant:** `alive` counts the followers, each one of which has its timer; what it started ends with it.
 
+use crate::answer::no;
+use crate::counted::Counted;
 use rille_lua::{
     AnyUserData, Error, Function, Lua, MultiValue, Result, Table, UserData, UserDataMethods, Value,
 };
@@ -73,22 +75,6 @@ struct Plan {
     state: Rc<Cell<State>>,
 }
 
-/// Counts for as long as it lives.
-struct Counted(Rc<Cell<usize>>);
-
-impl Counted {
-    fn new(count: &Rc<Cell<usize>>) -> Counted {
-        count.set(count.get() + 1);
-        Counted(count.clone())
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
-    }
-}
-
 /// Installs the table.
 pub(crate) fn install(vm: &Rc<AppVm>) -> Result<()> {
     let lua = vm.lua();
@@ -100,10 +86,10 @@ pub(crate) fn install(vm: &Rc<AppVm>) -> Result<()> {
             let delay = delay_of(name, seconds, is_repeated)?;
             let vm = weak.upgrade().ok_or(Error::MismatchedLua)?;
             if alive.get() >= MAX_TIMERS {
-                return refuse(lua, "too many timers");
+                return no(lua, "too many timers");
             }
             if vm.is_stopping() {
-                return refuse(lua, "the app is stopping");
+                return no(lua, "the app is stopping");
             }
             let context = vm.tasks().context();
             let plan = Plan {
@@ -130,11 +116,6 @@ pub(crate) fn install(vm: &Rc<AppVm>) -> Result<()> {
     }
     table.freeze()?;
     lua.globals().raw_set("timer", table)
-}
-
-fn refuse(lua: &Lua, why: &str) -> Result<MultiValue> {
-    let why = Value::String(lua.create_string(why)?);
-    Ok(MultiValue::from_vec(vec![Value::Nil, why]))
 }
 
 fn delay_of(name: &str, seconds: f64, is_repeated: bool) -> Result<Duration> {

@@ -1,16 +1,10 @@
 //! `ngx.re` under a budget, and what it costs.
 
-use rille_lua::MultiValue;
-use rille_modules::install;
-use rille_runtime::app::App;
-use rille_runtime::coroutine::{Budget, End};
-use rille_runtime::light::end_of_all;
+mod harness;
+
+use rille_runtime::coroutine::End;
 use rille_runtime::log::Log;
-use rille_runtime::scheduler::Scheduler;
-use rille_runtime::vm::{AppVm, Background, Context as Owner};
 use std::fs;
-use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Runs a script with so much processor time: how it ends, and what it took.
@@ -22,34 +16,18 @@ fn run(source: &str, cpu: Duration) -> (String, Duration) {
     )
     .unwrap();
     fs::write(folder.path().join("index.lua"), source).unwrap();
-    let app = Arc::new(App::load(folder.path()).app.map_err(|_| "no app").unwrap());
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build_local(tokio::runtime::LocalOptions::default())
-        .unwrap();
-    runtime.block_on(async {
-        let scheduler = Scheduler::new();
-        tokio::task::spawn_local(scheduler.clone().drive());
-        let vm = AppVm::new(app.clone(), scheduler, &Log::memory()).unwrap();
-        install(&vm).unwrap();
-        let main = vm.main(app.find("index.lua").unwrap()).unwrap();
-        let thread = vm.thread(&main).unwrap();
-        let wall = Duration::from_secs(60);
-        let budget = Budget {
-            cpu,
-            per_minute: false,
-            deadline: Instant::now() + wall,
-            wall,
-        };
-        let context: Rc<dyn Owner> = Background::new(budget, "timer");
+    let app = harness::load(folder.path());
+    harness::on_a_worker(async {
+        let vm = harness::vm(&app, &Log::memory());
         let begun = Instant::now();
-        let started = vm.start(thread, MultiValue::new(), Some(context.clone()), budget);
-        let end = match end_of_all(&context, started).await {
+        let end = harness::run(&vm, "index.lua", cpu, Duration::from_secs(60)).await;
+        let took = begun.elapsed();
+        let end = match end {
             End::Done(values) => format!("{values:?}"),
             End::Failed(failure) => failure.to_string(),
             End::Exited => "exited".into(),
         };
-        (end, begun.elapsed())
+        (end, took)
     })
 }
 

@@ -1,9 +1,11 @@
 //! What tasks do that a script alone cannot see: logs, budgets, supervision, other workers, the end of the VM.
 
+mod harness;
+
+use harness::on_a_worker;
 use rille_lua::Value;
 use rille_runtime::app::App;
 use rille_runtime::log::Log;
-use rille_runtime::scheduler::Scheduler;
 use rille_runtime::vm::AppVm;
 use std::cell::RefCell;
 use std::fs;
@@ -20,13 +22,8 @@ fn app(files: &[(&str, &str)]) -> (TempDir, Arc<App>) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
-    let loaded = App::load(dir.path());
-    let problems: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
-    assert_eq!(problems, [""; 0]);
-    (
-        dir,
-        Arc::new(loaded.app.map_err(|_| "the app cannot be served").unwrap()),
-    )
+    let app = harness::load(dir.path());
+    (dir, app)
 }
 
 /// A VM on a worker of its own.
@@ -38,11 +35,8 @@ struct Worker {
 
 impl Worker {
     async fn new(app: &Arc<App>) -> Worker {
-        let scheduler = Scheduler::new();
-        tokio::task::spawn_local(scheduler.clone().drive());
         let log = Log::memory();
-        let vm = AppVm::new(app.clone(), scheduler, &log).unwrap();
-        rille_modules::install(&vm).unwrap();
+        let vm = harness::vm(app, &log);
         let said = Rc::new(RefCell::new(Vec::new()));
         let sink = said.clone();
         let say = vm.lua().create_function(move |_, text: String| {
@@ -87,15 +81,6 @@ impl Worker {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
-}
-
-fn on_a_worker<F: Future>(f: F) -> F::Output {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .enable_time()
-        .build_local(tokio::runtime::LocalOptions::default())
-        .unwrap();
-    runtime.block_on(f)
 }
 
 #[test]

@@ -16,7 +16,6 @@ use rille_runtime::route::percent_decode;
 use rille_runtime::vm::Current;
 use std::future::Future;
 use std::rc::Rc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The Lua side: what may wait is called from Lua, so that it can.
 const PRELUDE: &str = include_str!("prelude.lua");
@@ -164,14 +163,7 @@ fn read_field(lua: &Lua, exchange: &Exchange, name: &[u8], worker: u64) -> Resul
         b"remote_addr" => text(exchange.peer.ip().to_canonical().to_string().as_bytes()),
         b"remote_port" => Ok(Value::Integer(i64::from(exchange.peer.port()))),
         b"id" => text(format!("{worker:016x}{:08x}", exchange.number).as_bytes()),
-        b"start_time" => {
-            let now = SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or_default();
-            Ok(Value::Number(
-                now.saturating_sub(exchange.started.elapsed()).as_secs_f64(),
-            ))
-        }
+        b"start_time" => Ok(Value::Number(exchange.start_time().as_secs_f64())),
         _ => Ok(Value::Nil),
     }
 }
@@ -229,7 +221,8 @@ fn fields_table(lua: &Lua, fields: Vec<forms::Field>) -> Result<Value> {
     Ok(Value::Table(table))
 }
 
-fn add_field(lua: &Lua, table: &Table, name: &[u8], value: Value) -> Result<()> {
+/// Adds a value to those of a name; a name that comes more than once has a list.
+pub fn add_field(lua: &Lua, table: &Table, name: &[u8], value: Value) -> Result<()> {
     let name = lua.create_string(name)?;
     match table.raw_get::<Value>(&name)? {
         Value::Nil => table.raw_set(&name, value),

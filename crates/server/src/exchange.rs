@@ -20,7 +20,7 @@ use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::Waker;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 
 /// The longest wait for the next bytes of a request's body.
@@ -431,6 +431,13 @@ impl Exchange {
     /// Changes the request that scripts see.
     pub fn change<R>(&self, f: impl FnOnce(&mut Changed) -> R) -> R {
         f(self.changed.borrow_mut().get_or_insert_default())
+    }
+
+    /// When the request began, since the beginning of 1970.
+    pub fn start_time(&self) -> Duration {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        now.unwrap_or_default()
+            .saturating_sub(self.started.elapsed())
     }
 
     /// Whether status and headers have gone out.

@@ -100,7 +100,6 @@ pub fn table_body(values: &MultiValue) -> Result<Option<Value>> {
 pub fn respond(exchange: &Exchange, returned: Returned) -> Result<Response<ResponseBody>> {
     let draft = draft(returned.values, returned.json)?;
     let mut out = exchange.out.borrow_mut();
-    // What was written goes out at once: it is not kept any more.
     let written = std::mem::take(&mut out.written);
     let body = match draft.body {
         Some((body, kind)) => {

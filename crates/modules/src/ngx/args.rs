@@ -9,7 +9,8 @@
 //! **Invariant:** however long the text, at most [`MAX_PAIRS`] pairs are looked at; those beyond make the result a truncated one.
 
 use super::escape::{Kind, escape_into, escaped_len, unescape};
-use crate::text::{MAX_TEXT, Text, argument, charge_text, too_long, type_name};
+use crate::answer::type_name;
+use crate::text::{MAX_TEXT, Text, argument, charge_text, too_long};
 use rille_lua::{Error, IntoLuaMulti, Lua, LuaString, MultiValue, Result, Table, Value};
 
 /// How many pairs are read when nobody says how many.

@@ -12,7 +12,8 @@
 //!
 //! **Invariant:** decoding a text that was encoded gives the bytes back, and no text makes it panic.
 
-use crate::text::{Answer, Loose, Text, charge_text, type_name};
+use crate::answer::type_name;
+use crate::text::{Answer, Loose, Text, charge_text};
 use base64::Engine;
 use base64::alphabet::{Alphabet, STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};

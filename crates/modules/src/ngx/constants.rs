@@ -8,21 +8,6 @@ const NUMBERS: &[(&str, i64)] = &[
     ("AGAIN", -2),
     ("DONE", -4),
     ("DECLINED", -5),
-    ("HTTP_GET", 2),
-    ("HTTP_HEAD", 4),
-    ("HTTP_POST", 8),
-    ("HTTP_PUT", 16),
-    ("HTTP_DELETE", 32),
-    ("HTTP_MKCOL", 64),
-    ("HTTP_COPY", 128),
-    ("HTTP_MOVE", 256),
-    ("HTTP_OPTIONS", 512),
-    ("HTTP_PROPFIND", 1024),
-    ("HTTP_PROPPATCH", 2048),
-    ("HTTP_LOCK", 4096),
-    ("HTTP_UNLOCK", 8192),
-    ("HTTP_PATCH", 16384),
-    ("HTTP_TRACE", 32768),
     ("HTTP_CONTINUE", 100),
     ("HTTP_SWITCHING_PROTOCOLS", 101),
     ("HTTP_OK", 200),
@@ -70,10 +55,32 @@ const NUMBERS: &[(&str, i64)] = &[
     ("DEBUG", 8),
 ];
 
+/// Methods, and the numbers that `ngx.HTTP_GET` and so on are.
+pub const METHODS: &[(&str, i64)] = &[
+    ("GET", 2),
+    ("HEAD", 4),
+    ("POST", 8),
+    ("PUT", 16),
+    ("DELETE", 32),
+    ("MKCOL", 64),
+    ("COPY", 128),
+    ("MOVE", 256),
+    ("OPTIONS", 512),
+    ("PROPFIND", 1024),
+    ("PROPPATCH", 2048),
+    ("LOCK", 4096),
+    ("UNLOCK", 8192),
+    ("PATCH", 16384),
+    ("TRACE", 32768),
+];
+
 /// Adds them.
 pub(super) fn install(ngx: &Table) -> Result<()> {
     for (name, number) in NUMBERS {
         ngx.raw_set(*name, *number)?;
+    }
+    for (name, number) in METHODS {
+        ngx.raw_set(format!("HTTP_{name}"), *number)?;
     }
     // Equal to nothing but itself and what else is a null pointer, such as cjson.null.
     ngx.raw_set(

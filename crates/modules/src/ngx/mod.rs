@@ -20,7 +20,7 @@
 
 pub mod args;
 pub mod base64;
-mod constants;
+pub mod constants;
 pub mod escape;
 pub mod hash;
 pub mod re;

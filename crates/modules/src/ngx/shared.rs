@@ -18,6 +18,8 @@
 //! **Invariant:** all tables here are read-only, since all requests share them. What takes long, `get_keys` and
 //! `flush_expired`, is a loop in Lua around a bounded step, so that it is preempted and charged like other code.
 
+use crate::answer::{no, type_name};
+use crate::text::at_argument;
 use rille_lua::{
     Error, FromLua, Lua, LuaString, MultiValue, Result, Table, UserData, UserDataRef, Value,
     Variadic,
@@ -137,7 +139,7 @@ fn get(lua: &Lua, (zone, key): (Value, Value)) -> Result<Results> {
 fn get_stale(lua: &Lua, (zone, key): (Value, Value)) -> Result<MultiValue> {
     let zone = borrow(&zone)?;
     let Some(key) = Key::of(lua, key)? else {
-        return refuse(lua, "nil key");
+        return no(lua, "nil key");
     };
     match zone.0.get_stale(&key.bytes(), now_ms()) {
         Ok(None) => Ok(one(Value::Nil)),
@@ -153,7 +155,7 @@ fn get_stale(lua: &Lua, (zone, key): (Value, Value)) -> Result<MultiValue> {
             },
             Value::Boolean(stale),
         ])),
-        Err(error) => refuse(lua, error),
+        Err(error) => no(lua, error),
     }
 }
 
@@ -168,7 +170,7 @@ fn store(lua: &Lua, mode: Mode, (zone, key, value, ttl, flags): Store) -> Result
     // An int of C: what is larger wraps.
     let flags = given(lua, flags, 5)?.unwrap_or(0.0) as i64 as i32;
     let Some(key) = Key::of(lua, key)? else {
-        return refuse(lua, "nil key");
+        return no(lua, "nil key");
     };
     let bytes;
     let value = match &value {
@@ -181,14 +183,14 @@ fn store(lua: &Lua, mode: Mode, (zone, key, value, ttl, flags): Store) -> Result
             charge(lua, bytes.len());
             Given::Bytes(&bytes)
         }
-        _ => return refuse(lua, "bad value type"),
+        _ => return no(lua, "bad value type"),
     };
     let stored = zone
         .0
         .store(mode, &key.bytes(), value, ttl, flags, now_ms());
     match stored {
         (Ok(()), forcible) => Ok(stored_values(true, Value::Nil, forcible)),
-        (Err(error @ (DictError::EmptyKey | DictError::KeyTooLong)), _) => refuse(lua, error),
+        (Err(error @ (DictError::EmptyKey | DictError::KeyTooLong)), _) => no(lua, error),
         (Err(error), forcible) => Ok(stored_values(false, text(lua, error)?, forcible)),
     }
 }
@@ -196,7 +198,7 @@ fn store(lua: &Lua, mode: Mode, (zone, key, value, ttl, flags): Store) -> Result
 /// Nil deletes, where it may.
 fn store_nil(lua: &Lua, zone: &Zone, mode: Mode, key: &Key) -> Result<MultiValue> {
     if let Err(error) = Dict::check_key(&key.bytes()) {
-        return refuse(lua, error);
+        return no(lua, error);
     }
     if !matches!(mode, Mode::Set | Mode::SafeSet) {
         let error = text(lua, "attempt to add or replace nil values")?;
@@ -204,7 +206,7 @@ fn store_nil(lua: &Lua, zone: &Zone, mode: Mode, key: &Key) -> Result<MultiValue
     }
     match zone.0.delete(&key.bytes(), now_ms()) {
         Ok(_) => Ok(stored_values(true, Value::Nil, false)),
-        Err(error) => refuse(lua, error),
+        Err(error) => no(lua, error),
     }
 }
 
@@ -216,7 +218,7 @@ fn delete(lua: &Lua, (zone, key): (Value, Value)) -> Result<MultiValue> {
     let zone = borrow(&zone)?;
     match Key::of(lua, key)? {
         Some(key) => store_nil(lua, &zone, Mode::Set, &key),
-        None => refuse(lua, "nil key"),
+        None => no(lua, "nil key"),
     }
 }
 
@@ -225,10 +227,10 @@ type Incr = (Value, Value, Value, Value, Value);
 fn incr(lua: &Lua, (zone, key, by, init, ttl): Incr) -> Result<MultiValue> {
     let zone = borrow(&zone)?;
     let Some(key) = Key::of(lua, key)? else {
-        return refuse(lua, "nil key");
+        return no(lua, "nil key");
     };
     if let Err(error) = Dict::check_key(&key.bytes()) {
-        return refuse(lua, error);
+        return no(lua, error);
     }
     let by = amount(lua, &by)?.ok_or_else(|| number_expected(&by, 3))?;
     let init = match &init {
@@ -264,18 +266,18 @@ fn incr(lua: &Lua, (zone, key, by, init, ttl): Incr) -> Result<MultiValue> {
     match zone.0.incr(&key.bytes(), by, start, now_ms()) {
         (Ok(sum), _) if init.is_none() => Ok(one(number(sum))),
         (Ok(sum), forcible) => Ok(values([number(sum), Value::Nil, Value::Boolean(forcible)])),
-        (Err(error), _) => refuse(lua, error),
+        (Err(error), _) => no(lua, error),
     }
 }
 
 fn ttl(lua: &Lua, (zone, key): (Value, Value)) -> Result<MultiValue> {
     let zone = borrow(&zone)?;
     let Some(key) = Key::of(lua, key)? else {
-        return refuse(lua, "nil key");
+        return no(lua, "nil key");
     };
     match zone.0.ttl(&key.bytes(), now_ms()) {
         Ok(ms) => Ok(one(Value::Number(ms as f64 / 1000.0))),
-        Err(error) => refuse(lua, error),
+        Err(error) => no(lua, error),
     }
 }
 
@@ -285,11 +287,11 @@ fn expire(lua: &Lua, (zone, key, ttl): (Value, Value, Value)) -> Result<MultiVal
         return Err(Error::runtime("bad \"exptime\" argument"));
     };
     let Some(key) = Key::of(lua, key)? else {
-        return refuse(lua, "nil key");
+        return no(lua, "nil key");
     };
     match zone.0.expire(&key.bytes(), millis(ttl), now_ms()) {
         Ok(()) => Ok(one(Value::Boolean(true))),
-        Err(error) => refuse(lua, error),
+        Err(error) => no(lua, error),
     }
 }
 
@@ -304,10 +306,10 @@ fn push(lua: &Lua, side: Side, arguments: MultiValue) -> Result<MultiValue> {
     let [zone, key, value] = exactly(arguments)?;
     let zone = borrow(&zone)?;
     let Some(key) = list_key(lua, key)? else {
-        return refuse(lua, "nil key");
+        return no(lua, "nil key");
     };
     if let Err(error) = Dict::check_key(&key.as_bytes()) {
-        return refuse(lua, error);
+        return no(lua, error);
     }
     let item = match value {
         Value::Integer(value) => Item::Integer(value),
@@ -316,11 +318,11 @@ fn push(lua: &Lua, side: Side, arguments: MultiValue) -> Result<MultiValue> {
             charge(lua, value.len());
             Item::Bytes(value.as_bytes()[..].into())
         }
-        _ => return refuse(lua, "bad value type"),
+        _ => return no(lua, "bad value type"),
     };
     match zone.0.push(&key.as_bytes(), side, item, now_ms()) {
         Ok(len) => Ok(one(Value::Integer(len as i64))),
-        Err(error) => refuse(lua, error),
+        Err(error) => no(lua, error),
     }
 }
 
@@ -328,7 +330,7 @@ fn pop(lua: &Lua, side: Side, arguments: MultiValue) -> Result<MultiValue> {
     let [zone, key] = exactly(arguments)?;
     let zone = borrow(&zone)?;
     let Some(key) = list_key(lua, key)? else {
-        return refuse(lua, "nil key");
+        return no(lua, "nil key");
     };
     match zone.0.pop(&key.as_bytes(), side, now_ms()) {
         Ok(None) => Ok(one(Value::Nil)),
@@ -338,7 +340,7 @@ fn pop(lua: &Lua, side: Side, arguments: MultiValue) -> Result<MultiValue> {
             charge(lua, bytes.len());
             Ok(one(Value::String(lua.create_string(&*bytes)?)))
         }
-        Err(error) => refuse(lua, error),
+        Err(error) => no(lua, error),
     }
 }
 
@@ -346,11 +348,11 @@ fn llen(lua: &Lua, arguments: MultiValue) -> Result<MultiValue> {
     let [zone, key] = exactly(arguments)?;
     let zone = borrow(&zone)?;
     let Some(key) = list_key(lua, key)? else {
-        return refuse(lua, "nil key");
+        return no(lua, "nil key");
     };
     match zone.0.llen(&key.as_bytes(), now_ms()) {
         Ok(len) => Ok(one(Value::Integer(len as i64))),
-        Err(error) => refuse(lua, error),
+        Err(error) => no(lua, error),
     }
 }
 
@@ -366,7 +368,7 @@ fn list_key(lua: &Lua, key: Value) -> Result<Option<LuaString>> {
         Value::Nil => Ok(None),
         key => match LuaString::from_lua(key, lua) {
             Ok(key) => Ok(Some(key)),
-            Err(cause) => Err(at_argument(cause, 2)),
+            Err(cause) => Err(at_argument(2, cause)),
         },
     }
 }
@@ -384,12 +386,12 @@ fn check_sweep(lua: &Lua, arguments: MultiValue) -> Result<MultiValue> {
         (2, Some(zone), Some(max)) => (zone, Some(max)),
         _ => {
             let message = format!("expecting 1 or 2 argument(s), but saw {count}");
-            return refuse(lua, message);
+            return no(lua, message);
         }
     };
     let bad = |at: u32, expected: &str, found: &Value| {
         let found = type_name(found);
-        refuse(
+        no(
             lua,
             format!(
                 "bad argument #{at} to '{}' ({expected} expected, got {found})",
@@ -402,7 +404,7 @@ fn check_sweep(lua: &Lua, arguments: MultiValue) -> Result<MultiValue> {
     };
     let inner: Value = table.raw_get(1)?;
     if !matches!(&inner, Value::UserData(data) if data.is::<Zone>()) {
-        return refuse(lua, "bad user data for the ngx_shm_zone_t pointer");
+        return no(lua, "bad user data for the ngx_shm_zone_t pointer");
     }
     let max = match max {
         None if &*name == "get_keys" => DEFAULT_KEYS,
@@ -547,7 +549,7 @@ fn given(lua: &Lua, value: Value, at: usize) -> Result<Option<f64>> {
         Value::Nil | Value::Boolean(false) => Ok(None),
         value => match f64::from_lua(value, lua) {
             Ok(number) => Ok(Some(number)),
-            Err(cause) => Err(at_argument(cause, at)),
+            Err(cause) => Err(at_argument(at, cause)),
         },
     }
 }
@@ -557,31 +559,13 @@ pub(crate) fn millis(seconds: f64) -> u64 {
     (seconds * 1000.0).max(0.0) as u64
 }
 
-fn at_argument(cause: Error, pos: usize) -> Error {
-    Error::BadArgument {
-        to: None,
-        pos,
-        name: None,
-        cause: Arc::new(cause),
-    }
-}
-
 fn number_expected(value: &Value, pos: usize) -> Error {
     let cause = Error::FromLuaConversionError {
         from: type_name(value),
         to: "number".into(),
         message: None,
     };
-    at_argument(cause, pos)
-}
-
-/// The type as `type` names it.
-fn type_name(value: &Value) -> &'static str {
-    match value {
-        Value::Integer(_) | Value::Number(_) => "number",
-        Value::LightUserData(_) | Value::Error(_) => "userdata",
-        value => value.type_name(),
-    }
+    at_argument(pos, cause)
 }
 
 fn one(value: Value) -> MultiValue {
@@ -594,9 +578,4 @@ fn values<const N: usize>(values: [Value; N]) -> MultiValue {
 
 fn text(lua: &Lua, message: impl std::fmt::Display) -> Result<Value> {
     Ok(Value::String(lua.create_string(message.to_string())?))
-}
-
-/// Nil and why not.
-fn refuse(lua: &Lua, message: impl std::fmt::Display) -> Result<MultiValue> {
-    Ok(values([Value::Nil, text(lua, message)?]))
 }

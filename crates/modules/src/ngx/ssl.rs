@@ -8,6 +8,7 @@
 //!
 //! **Invariant:** what a script keeps of them is in its VM: the objects hold Lua strings.
 
+use crate::answer::{no, type_name};
 use rille_lua::{Lua, LuaString, MultiValue, Result, UserData, Value};
 use rille_runtime::net::tls;
 
@@ -31,8 +32,7 @@ pub(crate) fn module(lua: &Lua) -> Result<Value> {
             let converted = convert(&text.as_bytes());
             lua.charge_fuel(text.len() as u64);
             let Some(der) = converted else {
-                let why = Value::String(lua.create_string(why)?);
-                return Ok(MultiValue::from_vec(vec![Value::Nil, why]));
+                return no(lua, why);
             };
             let value = wrap(lua, lua.create_string(der)?)?;
             Ok(MultiValue::from_vec(vec![value]))
@@ -96,7 +96,10 @@ pub(super) fn chain_of(value: &Value) -> std::result::Result<Vec<u8>, String> {
             Ok(chain) => Ok(chain.0.as_bytes().to_vec()),
             Err(_) => Err("invalid client certificate chain".to_owned()),
         },
-        other => Err(format!("bad cert arg: cdata expected, got {}", name(other))),
+        other => Err(format!(
+            "bad cert arg: cdata expected, got {}",
+            type_name(other)
+        )),
     }
 }
 
@@ -109,13 +112,9 @@ pub(super) fn key_of(value: &Value) -> std::result::Result<Vec<u8>, String> {
             Ok(key) => Ok(key.0.as_bytes().to_vec()),
             Err(_) => Err("ssl set client private key failed".to_owned()),
         },
-        other => Err(format!("bad pkey arg: cdata expected, got {}", name(other))),
-    }
-}
-
-fn name(value: &Value) -> &'static str {
-    match value {
-        Value::Integer(_) => "number",
-        other => other.type_name(),
+        other => Err(format!(
+            "bad pkey arg: cdata expected, got {}",
+            type_name(other)
+        )),
     }
 }

@@ -6,6 +6,7 @@
 //! ngx.thread.kill(t)            --> 1, or nil and why not
 //! ```
 
+use crate::answer::{no, type_name, yes};
 use rille_lua::{Error, LuaString, MultiValue, Result, Table, Thread, Value, Variadic};
 use rille_runtime::light::{Light, Threads};
 use rille_runtime::vm::{AppVm, Context as Owner};
@@ -52,23 +53,19 @@ pub(super) fn table(vm: &Rc<AppVm>) -> Result<Table> {
     let kill = move |lua: &rille_lua::Lua, thread: Value| {
         let vm = weak.upgrade().ok_or(Error::MismatchedLua)?;
         let context = context(&vm)?;
-        let refuse = |why: &str| {
-            let why = Value::String(lua.create_string(why)?);
-            Ok(MultiValue::from_vec(vec![Value::Nil, why]))
-        };
         let Value::Thread(thread) = thread else {
             return Err(Error::runtime(format!(
                 "bad argument #1 to 'kill' (lua thread expected, got {})",
-                lua_type(&thread)
+                type_name(&thread)
             )));
         };
         match context.threads().find(&thread) {
-            None => refuse("already waited or killed"),
-            Some(light) if *light.parent() != lua.current_thread()? => refuse("killer not parent"),
-            Some(light) if !light.is_running() => refuse("already terminated"),
+            None => no(lua, "already waited or killed"),
+            Some(light) if *light.parent() != lua.current_thread()? => no(lua, "killer not parent"),
+            Some(light) if !light.is_running() => no(lua, "already terminated"),
             Some(light) => {
                 context.threads().kill(&light);
-                Ok(MultiValue::from_vec(vec![Value::Integer(1)]))
+                Ok(yes())
             }
         }
     };
@@ -119,7 +116,7 @@ fn lights(
         let Value::Thread(thread) = value else {
             return Err(Error::runtime(format!(
                 "bad argument #{at} to 'wait' (lua thread expected, got {})",
-                lua_type(value)
+                type_name(value)
             )));
         };
         match context.threads().find(thread) {
@@ -135,19 +132,6 @@ fn lights(
     Ok(Ok(lights))
 }
 
-fn no(lua: &rille_lua::Lua, why: &str) -> Result<MultiValue> {
-    let why = Value::String(lua.create_string(why)?);
-    Ok(MultiValue::from_vec(vec![Value::Nil, why]))
-}
-
 fn no_value(error: Value) -> Result<MultiValue> {
     Ok(MultiValue::from_vec(vec![Value::Boolean(false), error]))
-}
-
-/// The type's name as Lua has it: the API tells integers from other numbers.
-fn lua_type(value: &Value) -> &'static str {
-    match value {
-        Value::Integer(_) => "number",
-        other => other.type_name(),
-    }
 }

@@ -9,6 +9,8 @@
 //! **Invariants.** At most [`MAX_PENDING`] of a VM wait and [`MAX_RUNNING`] run. When the server stops, those that wait run at once, with
 //! `premature` true, and none can be made any more.
 
+use crate::answer::{no, yes};
+use crate::counted::Counted;
 use rille_lua::{Error, Function, Lua, MultiValue, Result, Table, Value};
 use rille_runtime::coroutine::{Budget, End, Failure};
 use rille_runtime::light::end_of_all;
@@ -28,22 +30,6 @@ const MAX_DELAY: f64 = 2_147_483.647;
 struct Timers {
     pending: Rc<Cell<usize>>,
     running: Rc<Cell<usize>>,
-}
-
-/// Counts for as long as it lives.
-struct Counted(Rc<Cell<usize>>);
-
-impl Counted {
-    fn new(count: &Rc<Cell<usize>>) -> Counted {
-        count.set(count.get() + 1);
-        Counted(count.clone())
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
-    }
 }
 
 /// One timer.
@@ -66,15 +52,11 @@ pub(super) fn table(vm: &Rc<AppVm>) -> Result<Table> {
         let add = move |lua: &Lua, (delay, function, arguments): (f64, Function, MultiValue)| {
             let delay = delay_of(name, delay, is_repeated)?;
             let vm = weak.upgrade().ok_or(Error::MismatchedLua)?;
-            let refuse = |why: &str| {
-                let why = Value::String(lua.create_string(why)?);
-                Ok(MultiValue::from_vec(vec![Value::Nil, why]))
-            };
             if vm.is_stopping() && (is_repeated || !delay.is_zero()) {
-                return refuse("process exiting");
+                return no(lua, "process exiting");
             }
             if timers.pending.get() >= MAX_PENDING {
-                return refuse("too many pending timers");
+                return no(lua, "too many pending timers");
             }
             let timer = Timer {
                 vm: weak.clone(),
@@ -86,7 +68,7 @@ pub(super) fn table(vm: &Rc<AppVm>) -> Result<Table> {
             };
             let pending = Counted::new(&timers.pending);
             tokio::task::spawn_local(timer.run(pending));
-            Ok(MultiValue::from_vec(vec![Value::Integer(1)]))
+            Ok(yes())
         };
         table.raw_set(name, lua.create_function(add)?)?;
     }

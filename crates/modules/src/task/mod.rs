@@ -24,10 +24,11 @@
 
 mod calls;
 
+use crate::answer::no;
 use rille_lua::function::{Cost, NativeDef};
 use rille_lua::native::{Ctx, NativeResult, Thrown, to_integer};
 use rille_lua::value::Val;
-use rille_lua::{Error, Function, Lua, LuaString, MultiValue, Result, Table, Value};
+use rille_lua::{Error, Function, Lua, MultiValue, Result, Table, Value};
 use rille_runtime::task::{Refused, Selector, Tasks, Tid, Wait};
 use rille_runtime::vm::AppVm;
 use std::future::poll_fn;
@@ -311,7 +312,7 @@ fn add_functions(lua: &Lua, tasks: &Rc<Tasks>, table: &Table) -> Result<()> {
     // What succeeds is one value.
     let spawn = lua.create_function(move |lua, arguments| match spawn(lua, arguments)? {
         (Some(tid), _) => Ok(MultiValue::from_vec(vec![Value::Integer(tid)])),
-        (None, why) => no(lua, &why.unwrap_or_default()),
+        (None, why) => no(lua, why.unwrap_or_default()),
     })?;
     add("spawn", spawn)?;
     let t = tasks.clone();
@@ -423,11 +424,6 @@ fn id(tasks: &Tasks, value: &Value) -> Option<Tid> {
         Value::String(name) => tasks.whereis(&name.to_string_lossy()),
         _ => None,
     }
-}
-
-fn no(lua: &Lua, why: &str) -> Result<MultiValue> {
-    let why: LuaString = lua.create_string(why)?;
-    Ok(MultiValue::from_vec(vec![Value::Nil, Value::String(why)]))
 }
 
 /// What a chunk of ours returns.

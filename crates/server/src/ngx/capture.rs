@@ -3,8 +3,10 @@
 //! **Invariants.** A captured request is one exchange of its own, with its parent's budget of time, and its whole response in memory, up to the app's
 //! room for bodies. At most [`MAX_DEPTH`] are inside one another; those of one `capture_multi` run side by side.
 
-use super::control::{arguments_text, split};
-use super::{Adding, type_name};
+use super::Adding;
+use super::control::target;
+use super::request::method as method_of;
+use crate::bindings::add_field;
 use crate::body::ResponseBody;
 use crate::exchange::{Arrived, Changed, Exchange, Phase, Source};
 use crate::pipeline;
@@ -12,6 +14,7 @@ use crate::service::static_file;
 use bytes::Bytes;
 use http::{Method, Response};
 use rille_lua::{Error, Lua, LuaString, MultiValue, Result, Table, Value};
+use rille_modules::answer::type_name;
 use rille_runtime::route::Match;
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -119,15 +122,8 @@ impl Captured {
         table.raw_set("truncated", self.truncated)?;
         let header = lua.create_table()?;
         for (name, value) in self.headers {
-            let name = lua.create_string(capitals(&name))?;
             let value = Value::String(lua.create_string(value)?);
-            match header.raw_get(&name)? {
-                Value::Nil => header.raw_set(&name, value)?,
-                Value::Table(list) => list.raw_push(value)?,
-                first => {
-                    header.raw_set(&name, lua.create_sequence_from([first, value])?)?;
-                }
-            }
+            add_field(lua, &header, &capitals(&name), value)?;
         }
         table.raw_set("header", header)?;
         Ok(table)
@@ -153,8 +149,11 @@ fn prepare(lua: &Lua, parent: &Rc<Exchange>, uri: &[u8], options: Option<Table>)
     if depth > MAX_DEPTH {
         return Err(Error::runtime("subrequests nest too deep"));
     }
-    let (path, query) = split(uri)?;
-    let mut query = query.map(<[u8]>::to_vec);
+    let arguments = match &options {
+        Some(options) => options.raw_get("args")?,
+        None => Value::Nil,
+    };
+    let (path, query) = target(lua, uri, &arguments)?;
     let mut method = Method::GET;
     let mut body = None;
     let mut forward = false;
@@ -162,14 +161,7 @@ fn prepare(lua: &Lua, parent: &Rc<Exchange>, uri: &[u8], options: Option<Table>)
     let vars = RefCell::new(Vec::new());
     if let Some(options) = &options {
         if let Some(number) = options.raw_get::<Option<i64>>("method")? {
-            method = super::var::method(number)
-                .ok_or_else(|| Error::runtime(format!("unsupported HTTP method: {number}")))?;
-        }
-        if let Some(more) = arguments_text(lua, &options.raw_get("args")?)? {
-            query = Some(match query {
-                Some(query) if !query.is_empty() => [&query[..], b"&", &more].concat(),
-                _ => more,
-            });
+            method = method_of(number)?;
         }
         match options.raw_get("body")? {
             Value::Nil => {}
@@ -200,7 +192,6 @@ fn prepare(lua: &Lua, parent: &Rc<Exchange>, uri: &[u8], options: Option<Table>)
         body = parent.ngx.body.borrow().clone();
     }
     let app = parent.served.vm.app().clone();
-    let path = super::request::encode_path(path);
     let length = body.as_ref().map_or(0, Bytes::len);
     let arrived = Arrived {
         head: parent.head.clone(),
@@ -210,7 +201,7 @@ fn prepare(lua: &Lua, parent: &Rc<Exchange>, uri: &[u8], options: Option<Table>)
         served: parent.served.clone(),
         worker: parent.worker.clone(),
     };
-    let (target, params) = match app.router.find(method.as_str(), &path) {
+    let (route, params) = match app.router.find(method.as_str(), &path) {
         Match::Found(target, params) => (Some(target), pipeline::owned(params)),
         _ => (None, Vec::new()),
     };
@@ -243,7 +234,7 @@ fn prepare(lua: &Lua, parent: &Rc<Exchange>, uri: &[u8], options: Option<Table>)
     let child = Rc::new(child);
     let limit = parent.served.room.limit();
     Ok(Box::pin(async move {
-        let answer = match target {
+        let answer = match route {
             Some(target) => Ok(pipeline::start(child.clone(), target)),
             None => static_file(&child.served, &method, &path),
         };

@@ -2,12 +2,13 @@
 //!
 //! What ends a phase notes how it ended and then waits for what never comes: the pipeline sees the note, and no `pcall` can.
 
-use super::header::Fields;
-use super::{ALL, Adding, OUTPUT, check, exchange, text, type_name};
+use super::header;
+use super::{ALL, Adding, OUTPUT, check, exchange, text};
 use crate::exchange::{Beside, Ending, Exchange, Phase};
 use bytes::Bytes;
 use http::header::{HeaderValue, LOCATION};
 use rille_lua::{Error, Lua, LuaString, MultiValue, Result, Table, Value, Variadic};
+use rille_modules::answer::type_name;
 use rille_modules::ngx::args;
 use rille_runtime::log::Level;
 use rille_runtime::vm::{AppVm, Background, Current};
@@ -231,21 +232,28 @@ fn exec(lua: &Lua, exchange: &Rc<Exchange>, uri: &[u8], arguments: Value) -> Res
             "named locations are not supported: write a route for it",
         ));
     }
-    let (path, query) = split(uri)?;
-    let mut query = query.map(<[u8]>::to_vec);
-    if let Some(more) = arguments_text(lua, &arguments)? {
-        query = Some(match query {
-            Some(query) if !query.is_empty() => [&query[..], b"&", &more].concat(),
-            _ => more,
-        });
-    }
-    let path = super::request::encode_path(path);
+    let (path, query) = target(lua, uri, &arguments)?;
     exchange.change(|changed| {
         changed.path = Some(path);
         changed.query = Some(query);
     });
     exchange.end(Ending::Jump { fresh: true });
     Ok(())
+}
+
+/// The path, encoded, and the query of a URI with further arguments.
+pub(super) fn target(
+    lua: &Lua,
+    uri: &[u8],
+    arguments: &Value,
+) -> Result<(Vec<u8>, Option<Vec<u8>>)> {
+    let (path, query) = split(uri)?;
+    let query = match (query, arguments_text(lua, arguments)?) {
+        (Some(query), Some(more)) if !query.is_empty() => Some([query, b"&", &more].concat()),
+        (_, Some(more)) => Some(more),
+        (query, None) => query.map(<[u8]>::to_vec),
+    };
+    Ok((super::request::encode_path(path), query))
 }
 
 /// A URI that begins with `/`: its path and what follows the question mark.
@@ -306,7 +314,7 @@ fn config_table(lua: &Lua) -> Result<Table> {
 }
 
 /// The fields of `ngx` itself that are of a request.
-pub(super) fn dynamic(adding: &Adding<'_>, ngx: &Table, _fields: Fields) -> Result<()> {
+pub(super) fn dynamic(adding: &Adding<'_>, ngx: &Table) -> Result<()> {
     let lua = adding.lua;
     let meta = lua.create_table()?;
     let current = adding.current.clone();
@@ -318,7 +326,7 @@ pub(super) fn dynamic(adding: &Adding<'_>, ngx: &Table, _fields: Fields) -> Resu
         match &name[..] {
             b"ctx" => context_table(lua, &current).map(Value::Table),
             b"status" | b"headers_sent" => {
-                Ok(Fields::get(&*exchange(&current)?, &name).unwrap_or(Value::Nil))
+                Ok(header::field(&*exchange(&current)?, &name).unwrap_or(Value::Nil))
             }
             b"is_subrequest" => Ok(Value::Boolean(exchange(&current)?.ngx.depth.get() > 0)),
             _ => Ok(Value::Nil),
@@ -341,7 +349,7 @@ pub(super) fn dynamic(adding: &Adding<'_>, ngx: &Table, _fields: Fields) -> Resu
                 b"status" => {
                     let exchange = exchange(&current)?;
                     check(&exchange, ALL)?;
-                    return Fields::set_status(lua, &exchange, value);
+                    return header::set_status(lua, &exchange, value);
                 }
                 _ => {}
             }

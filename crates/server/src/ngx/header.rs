@@ -1,55 +1,54 @@
 //! `ngx.header`, `ngx.status`, `ngx.headers_sent`, `ngx.resp`.
 
 use super::{Adding, complain, text};
+use crate::bindings::add_field;
 use crate::exchange::{Exchange, Phase};
 use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
 use rille_lua::{Error, Lua, LuaString, MultiValue, Result, Table, Value};
+use rille_modules::answer::type_name;
 use rille_modules::ngx::escape::{Kind, escape};
 use std::rc::Rc;
 
 /// How many headers tables of them have if nothing else is said.
 pub(super) const DEFAULT_HEADERS: usize = 100;
 
-/// Reads of `ngx.status` and `ngx.headers_sent`, and writes of the former.
-pub(super) struct Fields;
+/// `ngx.status` or `ngx.headers_sent`.
+pub(super) fn field(exchange: &Exchange, name: &[u8]) -> Option<Value> {
+    let out = exchange.out.borrow();
+    match name {
+        b"status" => Some(Value::Integer(match out.status {
+            Some(status) => i64::from(status.as_u16()),
+            None if out.said || out.committed => 200,
+            None => 0,
+        })),
+        b"headers_sent" => Some(Value::Boolean(out.said || out.committed)),
+        _ => None,
+    }
+}
 
-impl Fields {
-    pub(super) fn get(exchange: &Exchange, name: &[u8]) -> Option<Value> {
-        let out = exchange.out.borrow();
-        match name {
-            b"status" => Some(Value::Integer(match out.status {
-                Some(status) => i64::from(status.as_u16()),
-                None if out.said || out.committed => 200,
-                None => 0,
-            })),
-            b"headers_sent" => Some(Value::Boolean(out.said || out.committed)),
-            _ => None,
+/// Sets `ngx.status`.
+pub(super) fn set_status(lua: &Lua, exchange: &Exchange, value: Value) -> Result<()> {
+    if is_late(exchange) {
+        complain(
+            exchange,
+            format_args!("attempt to set ngx.status after sending out response headers"),
+        );
+        return Ok(());
+    }
+    let status = lua.coerce_integer(value)?;
+    let status = status
+        .and_then(|status| u16::try_from(status).ok())
+        .and_then(|status| StatusCode::from_u16(status).ok());
+    match status {
+        Some(status) => exchange.out.borrow_mut().status = Some(status),
+        None => {
+            return Err(Error::runtime(
+                "bad argument (a status from 100 to 999 expected)",
+            ));
         }
     }
-
-    pub(super) fn set_status(lua: &Lua, exchange: &Exchange, value: Value) -> Result<()> {
-        if is_late(exchange) {
-            complain(
-                exchange,
-                format_args!("attempt to set ngx.status after sending out response headers"),
-            );
-            return Ok(());
-        }
-        let status = lua.coerce_integer(value)?;
-        let status = status
-            .and_then(|status| u16::try_from(status).ok())
-            .and_then(|status| StatusCode::from_u16(status).ok());
-        match status {
-            Some(status) => exchange.out.borrow_mut().status = Some(status),
-            None => {
-                return Err(Error::runtime(
-                    "bad argument (a status from 100 to 999 expected)",
-                ));
-            }
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 fn is_late(exchange: &Exchange) -> bool {
@@ -60,7 +59,7 @@ fn is_late(exchange: &Exchange) -> bool {
     out.said || out.committed
 }
 
-pub(super) fn install(adding: &Adding<'_>, ngx: &Table) -> Result<Fields> {
+pub(super) fn install(adding: &Adding<'_>, ngx: &Table) -> Result<()> {
     let lua = adding.lua;
     let (header, meta) = (lua.create_table()?, lua.create_table()?);
     adding.add(
@@ -119,8 +118,7 @@ pub(super) fn install(adding: &Adding<'_>, ngx: &Table) -> Result<Fields> {
         .raw_get("loaded")?;
     // `require "ngx.resp"` has add_header.
     loaded.raw_set("ngx.resp", &resp)?;
-    ngx.raw_set("resp", resp)?;
-    Ok(Fields)
+    ngx.raw_set("resp", resp)
 }
 
 /// A metatable that finds headers whatever their case, `_` for `-`.
@@ -167,18 +165,10 @@ pub(super) fn headers_table<'a>(
             truncated = true;
             break;
         }
-        let name = match raw {
-            true => lua.create_string(name)?,
-            false => lua.create_string(name.to_ascii_lowercase())?,
-        };
         let value = Value::String(lua.create_string(value)?);
-        match table.raw_get(&name)? {
-            Value::Nil => table.raw_set(&name, value)?,
-            Value::Table(list) => list.raw_push(value)?,
-            first => {
-                let list = lua.create_sequence_from([first, value])?;
-                table.raw_set(&name, list)?;
-            }
+        match raw {
+            true => add_field(lua, &table, name, value)?,
+            false => add_field(lua, &table, &name.to_ascii_lowercase(), value)?,
         }
     }
     if !raw {
@@ -297,7 +287,7 @@ pub(super) fn header_text(lua: &Lua, value: &Value) -> Result<Vec<u8>> {
         value => text(lua, value)?.ok_or_else(|| {
             Error::runtime(format!(
                 "invalid header value: string or number expected, got {}",
-                super::type_name(value)
+                type_name(value)
             ))
         }),
     }

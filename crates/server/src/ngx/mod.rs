@@ -22,7 +22,7 @@ mod var;
 
 use crate::exchange::{Exchange, Phase};
 use bytes::Bytes;
-use rille_lua::{Error, FromLuaMulti, IntoLuaMulti, Lua, MultiValue, Result, Table, Value};
+use rille_lua::{Error, FromLuaMulti, IntoLuaMulti, Lua, Result, Table, Value};
 use rille_runtime::vm::{AppVm, Current};
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -67,11 +67,11 @@ pub fn install(vm: &Rc<AppVm>, worker: (usize, usize)) -> Result<()> {
     };
     output::install(&adding, &ngx)?;
     control::install(&adding, &ngx, vm, worker)?;
-    let fields = header::install(&adding, &ngx)?;
+    header::install(&adding, &ngx)?;
     ngx.raw_set("req", request::table(&adding)?)?;
     ngx.raw_set("var", var::table(&adding)?)?;
     ngx.raw_set("location", capture::table(&adding)?)?;
-    control::dynamic(&adding, &ngx, fields)
+    control::dynamic(&adding, &ngx)
 }
 
 /// Functions of one VM on their way into tables.
@@ -169,17 +169,6 @@ const ALL: &[Phase] = &[
     Phase::Log,
 ];
 
-/// `nil, why`.
-fn no(lua: &Lua, why: &str) -> Result<MultiValue> {
-    let why = Value::String(lua.create_string(why)?);
-    Ok(MultiValue::from_vec(vec![Value::Nil, why]))
-}
-
-/// `1`, which says that it has been done.
-fn one() -> MultiValue {
-    MultiValue::from_vec(vec![Value::Integer(1)])
-}
-
 /// A text, or a number as one; `None` for anything else.
 fn text(lua: &Lua, value: &Value) -> Result<Option<Vec<u8>>> {
     Ok(match value {
@@ -189,15 +178,6 @@ fn text(lua: &Lua, value: &Value) -> Result<Option<Vec<u8>>> {
             .map(|text| text.as_bytes().to_vec()),
         _ => None,
     })
-}
-
-/// The type's name as Lua has it.
-fn type_name(value: &Value) -> &'static str {
-    match value {
-        Value::Integer(_) => "number",
-        Value::LightUserData(_) => "userdata",
-        other => other.type_name(),
-    }
 }
 
 /// A line of the server's about something a script did in vain.

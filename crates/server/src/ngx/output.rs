@@ -3,10 +3,11 @@
 //! What is said is kept until the handler ends, flushes, or waits with more than a packet's worth: so a short response goes out in one
 //! piece with its length. To scripts the head is out from the first word on.
 
-use super::{Adding, OUTPUT, no, one, type_name};
+use super::{Adding, OUTPUT};
 use crate::exchange::Exchange;
 use http::Method;
 use rille_lua::{Error, Lua, MultiValue, Result, Table, Value, Variadic};
+use rille_modules::answer::{no, type_name, yes};
 use std::rc::Rc;
 
 /// The deepest nesting of tables that are printed.
@@ -27,7 +28,7 @@ pub(super) fn install(adding: &Adding<'_>, ngx: &Table) -> Result<()> {
     }
     adding.add_in(OUTPUT, ngx, "send_headers", |_, exchange, ()| {
         exchange.out.borrow_mut().said = true;
-        Ok(one())
+        Ok(yes())
     })?;
     adding.add_async(
         OUTPUT,
@@ -46,12 +47,12 @@ pub(super) fn install(adding: &Adding<'_>, ngx: &Table) -> Result<()> {
             }
             match wait {
                 Some(true) => match exchange.flush().await {
-                    Ok(()) => Ok(one()),
+                    Ok(()) => Ok(yes()),
                     Err(_) => no(&lua, "client aborted"),
                 },
                 _ => {
                     exchange.push(0);
-                    Ok(one())
+                    Ok(yes())
                 }
             }
         },
@@ -67,7 +68,7 @@ pub(super) fn install(adding: &Adding<'_>, ngx: &Table) -> Result<()> {
         out.ended = true;
         out.stream = None;
         match result {
-            Ok(()) => Ok(one()),
+            Ok(()) => Ok(yes()),
             Err(_) => no(&lua, "client aborted"),
         }
     })
@@ -99,8 +100,8 @@ fn output(
         return no(lua, "header only");
     }
     match exchange.write(&text) {
-        Ok(()) => Ok(one()),
-        Err(error) => no(lua, &error.message()),
+        Ok(()) => Ok(yes()),
+        Err(error) => no(lua, error.message()),
     }
 }
 

@@ -4,11 +4,14 @@
 
 use super::control::{arguments_text, split};
 use super::header::{header_text, headers_table, insensitive};
-use super::{ALL, Adding, no, text, type_name};
+use super::{ALL, Adding, text};
 use crate::exchange::{BodyError, Ending, Exchange, Phase};
 use bytes::Bytes;
+use http::Method;
 use rille_lua::{Error, Lua, LuaString, MultiValue, Result, Table, Value};
+use rille_modules::answer::{no, type_name};
 use rille_modules::ngx::args::{self, DEFAULT_PAIRS, Decoded, TRUNCATED};
+use rille_modules::ngx::constants::METHODS;
 use rille_modules::ngx::escape::{Kind, escape};
 use std::future::pending;
 use std::rc::Rc;
@@ -26,6 +29,15 @@ pub(super) fn table(adding: &Adding<'_>) -> Result<Table> {
     Ok(req)
 }
 
+/// A method by the number that `ngx` gives it.
+pub(super) fn method(number: i64) -> Result<Method> {
+    METHODS
+        .iter()
+        .find(|(_, known)| *known == number)
+        .and_then(|(name, _)| Method::from_bytes(name.as_bytes()).ok())
+        .ok_or_else(|| Error::runtime(format!("unsupported HTTP method: {number}")))
+}
+
 /// A decoded path as one that can stand in a request line.
 pub(super) fn encode_path(path: &[u8]) -> Vec<u8> {
     escape(path, Kind::Uri)
@@ -36,11 +48,7 @@ fn line(adding: &Adding<'_>, req: &Table) -> Result<()> {
         Ok(exchange.ngx.is_internal.get())
     })?;
     adding.add(req, "start_time", |_, exchange, ()| {
-        let now = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap_or_default();
-        let start = now.saturating_sub(exchange.started.elapsed());
-        Ok(start.as_millis() as f64 / 1000.0)
+        Ok(exchange.start_time().as_millis() as f64 / 1000.0)
     })?;
     adding.add(req, "http_version", |_, exchange, ()| {
         Ok(if exchange.head.is_1_1 { 1.1 } else { 1.0 })
@@ -57,8 +65,7 @@ fn line(adding: &Adding<'_>, req: &Table) -> Result<()> {
         lua.create_string(exchange.method().as_str())
     })?;
     adding.add(req, "set_method", |_, exchange, number: i64| {
-        let method = super::var::method(number)
-            .ok_or_else(|| Error::runtime(format!("unsupported HTTP method: {number}")))?;
+        let method = method(number)?;
         exchange.change(|changed| changed.method = Some(method));
         Ok(())
     })?;

@@ -3,12 +3,12 @@
 //! Names that nginx has are read from the request as it is now; `args`, `uri`-like ones follow what scripts change. Any other name can be
 //! written (there a `set` in the configuration has to declare it first), and is nil before.
 
-use super::{Adding, text, type_name};
+use super::{Adding, text};
 use crate::exchange::Exchange;
 use crate::hosts::strip_port;
-use http::Method;
 use http::header::HeaderName;
-use rille_lua::{Error, Lua, Result, Table, Value};
+use rille_lua::{Error, Result, Table, Value};
+use rille_modules::answer::type_name;
 use rille_modules::ngx::time;
 use rille_runtime::route::percent_decode;
 use std::net::IpAddr;
@@ -99,7 +99,7 @@ pub(super) fn table(adding: &Adding<'_>) -> Result<Table> {
                     }
                 },
             };
-            write(lua, exchange, &name.as_bytes(), value)
+            write(exchange, &name.as_bytes(), value)
         },
     )?;
     var.set_metatable(Some(meta))?;
@@ -112,7 +112,7 @@ fn capture(exchange: &Exchange, at: i64) -> Option<Vec<u8>> {
     params.get(at).map(|(_, value)| value.clone())
 }
 
-fn write(lua: &Lua, exchange: &Rc<Exchange>, name: &[u8], value: Option<Vec<u8>>) -> Result<()> {
+fn write(exchange: &Rc<Exchange>, name: &[u8], value: Option<Vec<u8>>) -> Result<()> {
     if name == b"args" {
         exchange.change(|changed| changed.query = Some(value.filter(|value| !value.is_empty())));
         return Ok(());
@@ -124,7 +124,6 @@ fn write(lua: &Lua, exchange: &Rc<Exchange>, name: &[u8], value: Option<Vec<u8>>
             "variable \"{shown}\" not changeable"
         )));
     }
-    let _ = lua;
     let mut vars = exchange.ngx.vars.borrow_mut();
     let at = vars.iter().position(|(known, _)| known == name);
     match (at, value) {
@@ -339,39 +338,4 @@ fn cookie(exchange: &Exchange, name: &[u8]) -> Option<Vec<u8>> {
         }
     });
     found
-}
-
-/// The numbers by which `ngx` names methods.
-pub(super) const METHODS: &[(i64, Method)] = &[
-    (2, Method::GET),
-    (4, Method::HEAD),
-    (8, Method::POST),
-    (16, Method::PUT),
-    (32, Method::DELETE),
-    (512, Method::OPTIONS),
-    (16384, Method::PATCH),
-    (32768, Method::TRACE),
-];
-
-/// Those of methods that have no name of their own here.
-pub(super) const OTHER_METHODS: &[(i64, &str)] = &[
-    (64, "MKCOL"),
-    (128, "COPY"),
-    (256, "MOVE"),
-    (1024, "PROPFIND"),
-    (2048, "PROPPATCH"),
-    (4096, "LOCK"),
-    (8192, "UNLOCK"),
-];
-
-/// A method by its number.
-pub(super) fn method(number: i64) -> Option<Method> {
-    let named = METHODS.iter().find(|(known, _)| *known == number);
-    match named {
-        Some((_, method)) => Some(method.clone()),
-        None => {
-            let (_, name) = OTHER_METHODS.iter().find(|(known, _)| *known == number)?;
-            Method::from_bytes(name.as_bytes()).ok()
-        }
-    }
 }

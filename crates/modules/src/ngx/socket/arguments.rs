@@ -1,8 +1,9 @@
 //! Arguments of the methods, and how they fail.
 
+use crate::answer::{no, type_name, yes};
+use crate::text::bad_argument;
 use rille_lua::{AnyUserData, Error, Lua, MultiValue, Result, UserDataRef, Value};
 use rille_runtime::net::NetError;
-use std::sync::Arc;
 
 /// The arguments of a call.
 pub(super) struct Arguments(MultiValue);
@@ -37,7 +38,7 @@ impl Arguments {
         };
         match object.raw_get::<Value>(1)? {
             Value::UserData(socket) => borrow(&socket),
-            _ => Err(bad(1, "bad tcp socket")),
+            _ => Err(bad_argument(1, "bad tcp socket")),
         }
     }
 
@@ -67,51 +68,21 @@ impl Arguments {
 }
 
 fn borrow<T: 'static>(socket: &AnyUserData) -> Result<UserDataRef<T>> {
-    (socket.borrow()).map_err(|_| bad(1, "bad tcp socket"))
-}
-
-/// The error of an argument, by its position from 1.
-pub(super) fn bad(position: usize, why: impl std::fmt::Display) -> Error {
-    Error::BadArgument {
-        to: None,
-        pos: position,
-        name: None,
-        cause: Arc::new(Error::runtime(why)),
-    }
+    (socket.borrow()).map_err(|_| bad_argument(1, "bad tcp socket"))
 }
 
 /// The error of an argument of the wrong type.
 pub(super) fn wrong(position: usize, expected: &str, value: &Value) -> Error {
-    bad(
+    bad_argument(
         position,
         format!("{expected} expected, got {}", type_name(value)),
     )
-}
-
-/// The type's name as Lua has it: the API tells integers from other numbers.
-pub(super) fn type_name(value: &Value) -> &'static str {
-    match value {
-        Value::Integer(_) => "number",
-        Value::LightUserData(_) => "userdata",
-        other => other.type_name(),
-    }
-}
-
-/// 1, which is how OpenResty says yes.
-pub(super) fn yes() -> MultiValue {
-    MultiValue::from_vec(vec![Value::Integer(1)])
-}
-
-/// nil and why not.
-pub(super) fn no(lua: &Lua, why: &str) -> Result<MultiValue> {
-    let why = Value::String(lua.create_string(why)?);
-    Ok(MultiValue::from_vec(vec![Value::Nil, why]))
 }
 
 /// 1, or nil and why not.
 pub(super) fn answer(lua: &Lua, result: std::result::Result<(), NetError>) -> Result<MultiValue> {
     match result {
         Ok(()) => Ok(yes()),
-        Err(why) => no(lua, &why.to_string()),
+        Err(why) => no(lua, why),
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! **Invariant:** nothing is connected, and no connection given up, before all arguments have been looked at.
 
-use super::arguments::{Arguments, answer, bad, no, type_name};
+use super::arguments::{Arguments, answer};
 use super::methods::tcp;
 use super::tcp::{Connection, Operation, Tcp, time};
 use super::{POOL_SIZE, make_room};
+use crate::answer::{no, type_name};
+use crate::text::bad_argument;
 use rille_lua::{Lua, MultiValue, Result, Table, Value};
 use rille_runtime::net::connect::strip_unix;
 use rille_runtime::net::pool::{Acquired, MAX_NAME, Pool};
@@ -148,18 +150,18 @@ fn pool_options(lua: &Lua, position: usize, table: &Table) -> Result<PoolOptions
         Some(number) if number as i64 > 0 => options.size = Some(number as usize),
         Some(number) => {
             let why = format!("bad \"pool_size\" option value: {}", number as i64);
-            return Err(bad(position, why));
+            return Err(bad_argument(position, why));
         }
         None if size.is_nil() => {}
         None => {
             let why = format!("bad \"pool_size\" option type: {}", type_name(&size));
-            return Err(bad(position, why));
+            return Err(bad_argument(position, why));
         }
     }
     if let Some(number) = lua.coerce_number(table.get("backlog")?)? {
         if (number as i64) < 0 {
             let why = format!("bad \"backlog\" option value: {}", number as i64);
-            return Err(bad(position, why));
+            return Err(bad_argument(position, why));
         }
         options.backlog = Some(number as usize);
         options.size = options.size.or(Some(POOL_SIZE));
@@ -167,13 +169,13 @@ fn pool_options(lua: &Lua, position: usize, table: &Table) -> Result<PoolOptions
     let name: Value = table.get("pool")?;
     match lua.coerce_string(name.clone())? {
         Some(text) if text.len() > MAX_NAME => {
-            return Err(bad(position, "the \"pool\" option is too long"));
+            return Err(bad_argument(position, "the \"pool\" option is too long"));
         }
         Some(text) => options.name = Some(text.as_bytes().to_vec()),
         None if name.is_nil() => {}
         None => {
             let why = format!("bad \"pool\" option type: {}", type_name(&name));
-            return Err(bad(position, why));
+            return Err(bad_argument(position, why));
         }
     }
     Ok(options)
@@ -189,11 +191,11 @@ pub(super) fn bind(lua: &Lua, given: MultiValue) -> Result<MultiValue> {
             let name = type_name(value);
             return no(
                 lua,
-                &format!("expecting port to be anumber but got type: {name}"),
+                format!("expecting port to be anumber but got type: {name}"),
             );
         };
         if !(0.0..65536.0).contains(&number) {
-            return no(lua, &format!("bad port number: {}", number as i64));
+            return no(lua, format!("bad port number: {}", number as i64));
         }
         port = number as u16;
     }

@@ -3,7 +3,8 @@
 //! **Invariants.** A string is sent from where it is; an array is copied, and the copy charged to the VM's sockets. Arrays have at most [`MAX_PIECES`]
 //! elements, all together, and are at most [`MAX_DEPTH`] inside one another: a table that contains itself is an error.
 
-use super::arguments::{bad, type_name};
+use crate::answer::type_name;
+use crate::text::bad_argument;
 use rille_lua::{Lua, LuaString, Result, Table, Value};
 use rille_runtime::net::{Held, Net};
 
@@ -39,7 +40,7 @@ impl Data {
                 lua.charge_fuel((pieces.bytes.len() / 16 + pieces.count) as u64);
                 Ok(Data::Copied(pieces.bytes, pieces.held))
             }
-            other => Err(bad(
+            other => Err(bad_argument(
                 position,
                 format!(
                     "string, number, boolean, nil, or array table expected, got {}",
@@ -92,7 +93,9 @@ impl Pieces<'_> {
                     let length = self.length(&inner)?;
                     open.push((inner, 1, length));
                 }
-                Value::Table(_) => return Err(bad(self.position, "tables nested too deep")),
+                Value::Table(_) => {
+                    return Err(bad_argument(self.position, "tables nested too deep"));
+                }
                 element => self.add(element)?,
             }
         }
@@ -106,19 +109,19 @@ impl Pieces<'_> {
             let (key, _) = entry?;
             self.count += 1;
             if self.count > MAX_PIECES {
-                return Err(bad(self.position, "too many elements"));
+                return Err(bad_argument(self.position, "too many elements"));
             }
             match key {
                 Value::Integer(key) if key >= 1 => {
                     count += 1;
                     last = last.max(key);
                 }
-                _ => return Err(bad(self.position, "non-array table found")),
+                _ => return Err(bad_argument(self.position, "non-array table found")),
             }
         }
         match count == last {
             true => Ok(count),
-            false => Err(bad(self.position, "bad data type nil found")),
+            false => Err(bad_argument(self.position, "bad data type nil found")),
         }
     }
 
@@ -130,13 +133,13 @@ impl Pieces<'_> {
         };
         let Some(text) = text else {
             let why = format!("bad data type {} found", type_name(&element));
-            return Err(bad(self.position, why));
+            return Err(bad_argument(self.position, why));
         };
         let text = text.as_bytes();
         let (len, capacity) = (self.bytes.len(), self.bytes.capacity());
         if capacity - len < text.len() {
             let new = (len + text.len()).max(capacity + capacity.min(self.held.room()));
-            (self.held.grow(new - capacity)).map_err(|why| bad(self.position, why))?;
+            (self.held.grow(new - capacity)).map_err(|why| bad_argument(self.position, why))?;
             self.bytes.reserve_exact(new - len);
         }
         self.bytes.extend_from_slice(&text);

@@ -2,9 +2,10 @@
 //!
 //! **Invariant:** nothing else uses the connection during a handshake, and none is left of one that fails.
 
-use super::arguments::{Arguments, no, wrong};
+use super::arguments::{Arguments, wrong};
 use super::methods::{ready_for, tcp};
 use super::tcp::{Operation, time};
+use crate::answer::no;
 use crate::ngx::ssl;
 use rille_lua::{Lua, MultiValue, Result, UserData, Value};
 use rille_runtime::net::Net;
@@ -96,7 +97,7 @@ pub(super) fn handshake(
             Ok(()) => Ok(MultiValue::from_vec(vec![Value::Boolean(true)])),
             Err(why) => {
                 tcp.close();
-                no(&lua, &why.to_string())
+                no(&lua, why.to_string())
             }
         }
     })

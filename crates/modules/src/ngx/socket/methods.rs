@@ -16,7 +16,7 @@
 //! sock:settimeout(ms), sock:settimeouts(connect, send, read)
 //! ```
 
-use super::arguments::{Arguments, answer, bad, no, yes};
+use super::arguments::{Arguments, answer};
 use super::connect::{bind, connect};
 use super::data::Data;
 use super::handshake::{handshake, set_client_cert};
@@ -24,6 +24,8 @@ use super::receive::{read_until, receive, receive_any};
 use super::settings::{get_option, set_option, set_timeout, set_timeouts};
 use super::tcp::{Connection, Operation, Tcp, TcpObject, time};
 use super::{POOL_SIZE, maker};
+use crate::answer::{no, yes};
+use crate::text::bad_argument;
 use rille_lua::{Lua, MultiValue, Result, Table, Value};
 use rille_runtime::net::{Net, NetError};
 use std::future::Future;
@@ -128,7 +130,7 @@ fn send(lua: &Lua, given: MultiValue) -> Result<impl Future<Output = Result<Mult
             ])),
             Err(why) => {
                 tcp.write_failed(&connection);
-                no(&lua, &why.to_string())
+                no(&lua, why.to_string())
             }
         }
     })
@@ -144,7 +146,7 @@ fn shutdown(
     let direction = arguments.bytes(lua, 2)?;
     if direction != b"send" {
         let shown = String::from_utf8_lossy(&direction);
-        return Err(bad(2, format!("bad shutdown argument: {shown}")));
+        return Err(bad_argument(2, format!("bad shutdown argument: {shown}")));
     }
     let operations = [Operation::Connect, Operation::Write];
     let prepared = ready_for(&tcp, &operations, |connection| {
@@ -199,12 +201,12 @@ fn set_keepalive(lua: &Lua, given: MultiValue) -> Result<MultiValue> {
         Err(why) => return no(lua, why),
     };
     if connection.stream.has_input() {
-        return no(lua, &NetError::Unread.to_string());
+        return no(lua, NetError::Unread.to_string());
     }
     let pools = tcp.net.pools();
     if size <= 0 && pools.find(&connection.pool).is_none() {
         let why = format!("bad \"pool_size\" option value: {size}");
-        return Err(bad(arguments.len(), why));
+        return Err(bad_argument(arguments.len(), why));
     }
     if !connection.stream.is_quiet() {
         let has_ended = connection.stream.has_ended();

@@ -3,9 +3,11 @@
 //! **Invariant:** what has been taken from the connection is returned, with an error if there is one; if the VM has no room for it, nothing more
 //! can be read.
 
-use super::arguments::{Arguments, bad, no, type_name, wrong};
+use super::arguments::{Arguments, wrong};
 use super::methods::{Refused, ready_for, tcp};
 use super::tcp::{Busy, Connection, Operation, Tcp, time};
+use crate::answer::{no, type_name};
+use crate::text::bad_argument;
 use rille_lua::{Error, Function, Lua, MultiValue, Result, Value};
 use rille_runtime::net::pattern::{MAX_TEXT, Until};
 use rille_runtime::net::{NetError, Pattern, Received};
@@ -40,7 +42,7 @@ pub(super) fn receive(
 fn pattern_of(lua: &Lua, value: &Value) -> Result<Option<Pattern>> {
     if let Some(number) = lua.coerce_number(value.clone())? {
         return match number as i64 {
-            ..0 => Err(bad(2, "bad number argument")),
+            ..0 => Err(bad_argument(2, "bad number argument")),
             0 => Ok(None),
             count => Ok(Some(Pattern::bytes(
                 usize::try_from(count).unwrap_or(usize::MAX),
@@ -48,15 +50,15 @@ fn pattern_of(lua: &Lua, value: &Value) -> Result<Option<Pattern>> {
         };
     }
     let Value::String(text) = value else {
-        return Err(bad(2, "bad argument"));
+        return Err(bad_argument(2, "bad argument"));
     };
     match &*text.as_bytes() {
         b"*l" => Ok(Some(Pattern::line())),
         b"*a" => Ok(Some(Pattern::all())),
-        [b'*', _] => Err(bad(2, "bad pattern argument")),
+        [b'*', _] => Err(bad_argument(2, "bad pattern argument")),
         other => {
             let shown: String = String::from_utf8_lossy(other).chars().take(200).collect();
-            Err(bad(2, format!("bad pattern argument: {shown}")))
+            Err(bad_argument(2, format!("bad pattern argument: {shown}")))
         }
     }
 }
@@ -74,7 +76,7 @@ pub(super) fn receive_any(
             Some(most) if most as i64 > 0 => {
                 Reading::begin(&tcp, connection, Pattern::any(most as usize))
             }
-            _ => return Err(bad(2, "bad max argument")),
+            _ => return Err(bad_argument(2, "bad max argument")),
         },
     };
     let lua = lua.clone();
@@ -226,7 +228,7 @@ pub(super) fn read_until(
             // The automaton is made for each call: kept, it would be memory outside of the VM.
             lua.charge_fuel(text.len() as u64 / 8);
             let Some(until) = Until::new(&text, inclusive) else {
-                return Err(bad(2, "failed to compile pattern"));
+                return Err(bad_argument(2, "failed to compile pattern"));
             };
             let until = until
                 .resume(usize::try_from(state).unwrap_or(0))

@@ -1,8 +1,9 @@
 //! `setoption`, `getoption`, `settimeout`, `settimeouts`.
 
-use super::arguments::{Arguments, no, type_name};
+use super::arguments::Arguments;
 use super::methods::{CLOSED, tcp};
 use super::tcp::Timeouts;
+use crate::answer::{no, type_name};
 use rille_lua::{Error, Lua, MultiValue, Result, Value};
 use rille_runtime::net::NetError;
 
@@ -25,13 +26,13 @@ pub(super) fn set_option(lua: &Lua, given: MultiValue) -> Result<MultiValue> {
     };
     let name = option_name(arguments.get(2));
     let Some(option) = SocketOption::find(&name) else {
-        return no(lua, &format!("unsupported option {name}"));
+        return no(lua, format!("unsupported option {name}"));
     };
     let done = (tcp.open())
         .and_then(|open| (open.stream).with_socket(|socket| option.set(&socket, number)));
     match done {
         Some(Ok(())) => Ok(MultiValue::from_vec(vec![Value::Boolean(true)])),
-        Some(Err(error)) => no(lua, &NetError::from(error).to_string()),
+        Some(Err(error)) => no(lua, NetError::from(error).to_string()),
         None => no(lua, CLOSED),
     }
 }
@@ -49,12 +50,12 @@ pub(super) fn get_option(lua: &Lua, given: MultiValue) -> Result<MultiValue> {
     }
     let name = option_name(arguments.get(2));
     let Some(option) = SocketOption::find(&name) else {
-        return no(lua, &format!("unsupported option {name}"));
+        return no(lua, format!("unsupported option {name}"));
     };
     let got = (tcp.open()).and_then(|open| open.stream.with_socket(|socket| option.get(&socket)));
     match got {
         Some(Ok(number)) => Ok(MultiValue::from_vec(vec![Value::Integer(number as i64)])),
-        Some(Err(error)) => no(lua, &NetError::from(error).to_string()),
+        Some(Err(error)) => no(lua, NetError::from(error).to_string()),
         None => no(lua, CLOSED),
     }
 }

@@ -9,10 +9,11 @@
 //! sock:settimeout(milliseconds)
 //! ```
 
-use super::arguments::{Arguments, answer, no, yes};
+use super::arguments::{Arguments, answer};
 use super::data::Data;
 use super::tcp::time;
 use super::{make_room, maker};
+use crate::answer::{no, yes};
 use rille_lua::{Lua, MultiValue, Result, Table, UserData, Value};
 use rille_runtime::net::connect::Target;
 use rille_runtime::net::udp::{Datagram, MAX_DATAGRAM};
@@ -211,7 +212,7 @@ fn receive(
                 let data = Value::String(lua.create_string(bytes)?);
                 Ok(MultiValue::from_vec(vec![data]))
             }
-            Err(why) => no(&lua, &why.to_string()),
+            Err(why) => no(&lua, why.to_string()),
         }
     })
 }

@@ -17,7 +17,8 @@ mod modes;
 
 use super::digest::Algorithm;
 use super::object::{Class, State, VERSION};
-use crate::text::{Answer, MAX_TEXT, Text, at_argument, bad_argument, charge_hash, type_name};
+use crate::answer::type_name;
+use crate::text::{Answer, MAX_TEXT, Text, at_argument, bad_argument, charge_hash};
 use modes::{BLOCK, Key, Mode};
 use rille_lua::{
     AnyUserData, Error, FromLua, FromLuaMulti, Function, Lua, LuaString, MultiValue, Result, Table,
