@@ -14,6 +14,7 @@ mod finish;
 #[doc(hidden)]
 pub mod forms;
 mod handler;
+mod head;
 mod hosts;
 #[doc(hidden)]
 pub mod http1;
@@ -24,6 +25,7 @@ mod pipeline;
 mod reply;
 mod server;
 mod service;
+mod socket;
 mod statics;
 mod worker;
 

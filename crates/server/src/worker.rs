@@ -10,6 +10,7 @@ use crate::exchange::Room;
 use crate::hosts::{AppIndex, Hosts};
 use crate::http1::{self, Wire};
 use crate::service::ConnectionService;
+use crate::socket::{Socket, Watched};
 use rille_lua::{Function, Table, Value};
 use rille_runtime::app::App;
 use rille_runtime::log::Log;
@@ -311,7 +312,8 @@ async fn connection(worker: Rc<Worker>, watch: Rc<Watch>, stream: TcpStream, pee
         local,
         last_host: RefCell::new(("".into(), None)),
     };
-    let wire = Wire::new(stream, watch.add());
+    let conn = watch.add();
+    let wire = Wire::new(Socket::Plain(Watched::new(stream, conn.clone())), conn);
     let stopping = || worker.stopping.get();
     let answer = |head, body| service.call(head, body);
     if let Err(refused) = http1::serve(&wire, stopping, answer).await {

@@ -18,7 +18,7 @@ mod serve;
 mod wire;
 
 pub use head::Head;
-pub use serve::{Answer, serve};
+pub use serve::{Answer, Ended, serve};
 pub use wire::{Body, Wire, WireError};
 
 use http::StatusCode;

@@ -184,7 +184,7 @@ pub(super) fn read(exchange: &Exchange, name: &[u8]) -> Option<Vec<u8>> {
         b"remote_port" => text(&exchange.peer.port().to_string()),
         b"server_addr" => text(&exchange.local.ip().to_canonical().to_string()),
         b"server_port" => text(&exchange.local.port().to_string()),
-        b"server_protocol" => text(protocol(exchange)),
+        b"server_protocol" => text(head.protocol()),
         b"scheme" => text("http"),
         b"https" => text(""),
         b"request_method" => text(exchange.method().as_str()),
@@ -194,7 +194,7 @@ pub(super) fn read(exchange: &Exchange, name: &[u8]) -> Option<Vec<u8>> {
                 b" ",
                 head.target(),
                 b" ",
-                protocol(exchange).as_bytes(),
+                head.protocol().as_bytes(),
             ]
             .concat(),
         ),
@@ -265,13 +265,6 @@ fn hostname() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname")
         .map(|name| name.trim().to_owned())
         .unwrap_or_default()
-}
-
-fn protocol(exchange: &Exchange) -> &'static str {
-    match exchange.head.is_1_1 {
-        true => "HTTP/1.1",
-        false => "HTTP/1.0",
-    }
 }
 
 /// The first argument of this name, as it was sent.
