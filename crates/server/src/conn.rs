@@ -69,6 +69,11 @@ impl Conn {
         self.since.set(self.clock.get());
     }
 
+    /// Now, to within a [`TICK`].
+    pub fn now(&self) -> Instant {
+        self.clock.get()
+    }
+
     fn overdue(&self, now: Instant, timeouts: &Timeouts) -> bool {
         if let Some(since) = self.stalled.get() {
             return now.duration_since(since) > timeouts.write;
@@ -139,6 +144,11 @@ impl Watch {
             connections: RefCell::default(),
             timeouts,
         })
+    }
+
+    /// How long connections may take.
+    pub fn timeouts(&self) -> Timeouts {
+        self.timeouts
     }
 
     /// A new connection.

@@ -6,7 +6,9 @@
 //! longer change. What a script changes of its request is in `changed`; `head` stays as it came.
 
 use crate::body::{Cut, Piece, ResponseBody};
-use crate::http1::{Body, Head, WireError};
+use crate::head::Head;
+use crate::http1::{self, WireError};
+use crate::http2;
 use crate::worker::{Served, Worker};
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
@@ -165,7 +167,9 @@ pub struct Changed {
 /// Where a request's body comes from.
 pub enum Source {
     /// The connection.
-    Wire(Body),
+    Wire(http1::Body),
+    /// A stream of HTTP/2.
+    Stream(http2::Body),
     /// It is here already.
     Memory(RefCell<Option<Bytes>>),
 }
@@ -174,6 +178,7 @@ impl Source {
     async fn next(&self) -> std::result::Result<Option<Bytes>, WireError> {
         match self {
             Source::Wire(body) => body.next().await,
+            Source::Stream(body) => body.next().await,
             Source::Memory(bytes) => Ok(bytes.take()),
         }
     }

@@ -8,6 +8,7 @@
 mod bindings;
 mod body;
 mod conn;
+mod date;
 mod exchange;
 mod filter;
 mod finish;
@@ -18,6 +19,8 @@ mod head;
 mod hosts;
 #[doc(hidden)]
 pub mod http1;
+#[doc(hidden)]
+pub mod http2;
 mod listener;
 mod ngx;
 mod pages;

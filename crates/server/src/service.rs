@@ -13,8 +13,9 @@
 use crate::body::ResponseBody;
 use crate::exchange::{Arrived, Exchange, Source};
 use crate::filter;
+use crate::head::Head;
 use crate::hosts::AppIndex;
-use crate::http1::{self, Body, Head};
+use crate::http1;
 use crate::pages;
 use crate::pipeline;
 use crate::statics;
@@ -61,7 +62,7 @@ pub struct Waiting {
 
 impl ConnectionService {
     /// Answers a request.
-    pub fn call(&self, head: Head, body: Body) -> Answer {
+    pub fn call(&self, head: Head, body: Source) -> Answer {
         match self.answer(head, body) {
             Ok(answer) => answer,
             Err(response) => Answer::Ready(Some(*response)),
@@ -72,7 +73,7 @@ impl ConnectionService {
     fn answer(
         &self,
         head: Head,
-        body: Body,
+        body: Source,
     ) -> std::result::Result<Answer, Box<Response<ResponseBody>>> {
         let host = head.authority();
         let Some(app) = self.app_of(host) else {
@@ -119,7 +120,7 @@ impl ConnectionService {
             head,
             peer: self.peer,
             local: self.local,
-            body: Source::Wire(body),
+            body,
             served,
             worker: self.worker.clone(),
         };

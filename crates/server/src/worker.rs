@@ -5,10 +5,11 @@
 //! order: no new connections, idle ones closed, running requests until the deadline, the rest cut.
 
 use crate::bindings;
-use crate::conn::{Timeouts, Watch};
-use crate::exchange::Room;
+use crate::conn::{Conn, Timeouts, Watch};
+use crate::exchange::{Room, Source};
 use crate::hosts::{AppIndex, Hosts};
-use crate::http1::{self, Wire};
+use crate::http1::{self, Ended, Wire};
+use crate::http2;
 use crate::service::ConnectionService;
 use crate::socket::{Socket, Watched};
 use rille_lua::{Function, Table, Value};
@@ -313,14 +314,42 @@ async fn connection(worker: Rc<Worker>, watch: Rc<Watch>, stream: TcpStream, pee
         last_host: RefCell::new(("".into(), None)),
     };
     let conn = watch.add();
-    let wire = Wire::new(Socket::Plain(Watched::new(stream, conn.clone())), conn);
+    let socket = Socket::Plain(Watched::new(stream, conn.clone()));
+    let wire = Wire::new(socket, conn.clone());
     let stopping = || worker.stopping.get();
-    let answer = |head, body| service.call(head, body);
-    if let Err(refused) = http1::serve(&wire, stopping, answer).await {
-        worker.client_line(
-            peer,
-            &format!("malformed request ({}); refused", refused.why),
-        );
+    let answer = |head, body| service.call(head, Source::Wire(body));
+    match http1::serve(&wire, stopping, answer).await {
+        Ok(Ended::Closed) => {}
+        Ok(Ended::Http2) => {
+            if let Some((socket, inbox)) = wire.into_parts() {
+                serve_http2(&service, socket, inbox, conn, watch.timeouts()).await;
+            }
+        }
+        Err(refused) => {
+            let why = refused.why;
+            worker.client_line(peer, &format!("malformed request ({why}); refused"));
+        }
+    }
+}
+
+async fn serve_http2(
+    service: &ConnectionService,
+    socket: Socket,
+    inbox: Vec<u8>,
+    conn: Rc<Conn>,
+    timeouts: Timeouts,
+) {
+    let connection = http2::Connection {
+        socket,
+        inbox,
+        conn,
+        patience: timeouts.write,
+    };
+    let worker = &service.worker;
+    let stopping = || worker.stopping.get();
+    let answer = |head, body| service.call(head, Source::Stream(body));
+    if let Err(why) = http2::serve(connection, stopping, answer).await {
+        worker.client_line(service.peer, &format!("HTTP/2 connection ended: {why}"));
     }
 }
 

@@ -1,0 +1,245 @@
+//! The driver: the streams of a connection, each in a task of its own.
+//!
+//! ```text
+//!  accept --> head --> answer --> respond --> written
+//!               (a reset drops the answer, and with it the request)
+//! ```
+//!
+//! **Invariant.** The connection is `Busy` while it has a stream that is being answered, else `Idle`; so one that is kept open with frames
+//! of other kinds alone is closed as one that is silent.
+
+use super::io::Io;
+use super::meter::Meter;
+use super::respond::{Unsent, respond};
+use super::{Body, head_of};
+use crate::body::ResponseBody;
+use crate::conn::{Conn, Phase};
+use crate::head::Head;
+use crate::http1::Answer;
+use crate::pages;
+use crate::socket::Socket;
+use bytes::Bytes;
+use h2::server::{Builder, SendResponse};
+use h2::{Reason, RecvStream, SendStream};
+use http::{Method, Request, Response, StatusCode};
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// A connection on its way to the driver.
+pub struct Connection {
+    /// Its socket.
+    pub socket: Socket,
+    /// What has been read of it.
+    pub inbox: Vec<u8>,
+    /// Its place under the watch.
+    pub conn: Rc<Conn>,
+    /// How long a client may take nothing of a response.
+    pub patience: Duration,
+}
+
+/// One stream: what the body and the response of a request share.
+pub struct Stream {
+    respond: RefCell<SendResponse<Bytes>>,
+    owes_continue: Cell<bool>,
+}
+
+impl Stream {
+    /// The client is told to send the body, if it waits for that.
+    pub(super) fn continues(&self) {
+        if self.owes_continue.replace(false) {
+            let mut interim = Response::new(());
+            *interim.status_mut() = StatusCode::CONTINUE;
+            let _ = self.respond.borrow_mut().send_informational(interim);
+        }
+    }
+
+    /// Sends the head of the response.
+    pub(super) fn send(
+        &self,
+        head: Response<()>,
+        is_all: bool,
+    ) -> Result<SendStream<Bytes>, h2::Error> {
+        self.owes_continue.set(false);
+        self.respond.borrow_mut().send_response(head, is_all)
+    }
+
+    /// Whether the client has taken the request back, or has gone.
+    fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.respond.borrow_mut().poll_reset(cx).map(drop)
+    }
+
+    fn reset(&self, reason: Reason) {
+        self.respond.borrow_mut().send_reset(reason);
+    }
+}
+
+/// The streams that are being answered.
+struct Open {
+    count: Cell<usize>,
+    conn: Rc<Conn>,
+    meter: Rc<RefCell<Meter>>,
+}
+
+/// One of them.
+struct Counted(Rc<Open>);
+
+impl Counted {
+    fn new(open: &Rc<Open>) -> Counted {
+        if open.count.get() == 0 {
+            open.conn.enter(Phase::Busy);
+        }
+        open.count.set(open.count.get() + 1);
+        Counted(open.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let open = &self.0;
+        open.count.set(open.count.get() - 1);
+        if open.count.get() == 0 {
+            open.conn.enter(Phase::Idle);
+        }
+    }
+}
+
+/// Serves a connection to its end. `answer` is called for each stream; dropping what it gives ends the request. The error is what the
+/// client did wrong.
+pub async fn serve<F>(
+    connection: Connection,
+    stopping: impl Fn() -> bool,
+    answer: impl Fn(Head, Body) -> F,
+) -> Result<(), String>
+where
+    F: Answer + 'static,
+{
+    let Connection {
+        socket,
+        inbox,
+        conn,
+        patience,
+    } = connection;
+    let meter = Rc::new(RefCell::new(Meter::new(conn.now())));
+    let io = Io::new(socket, inbox, conn.clone(), meter.clone());
+    let mut connection = match builder().handshake::<_, Bytes>(io).await {
+        Ok(connection) => connection,
+        Err(error) => return told(&error),
+    };
+    conn.enter(Phase::Idle);
+    let open = Rc::new(Open {
+        count: Cell::new(0),
+        conn,
+        meter: meter.clone(),
+    });
+    let (mut leaving, mut cut) = (false, false);
+    loop {
+        let accepted = poll_fn(|cx| {
+            if stopping() && !leaving {
+                leaving = true;
+                connection.graceful_shutdown();
+            }
+            let polled = connection.poll_accept(cx);
+            if polled.is_pending() && !cut && meter.borrow().is_over() {
+                cut = true;
+                connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+                return connection.poll_accept(cx);
+            }
+            polled
+        });
+        match accepted.await {
+            Some(Ok((request, respond))) => {
+                begin(&open, request, respond, patience, &answer);
+            }
+            _ if cut => return Err("too many frames that carry nothing".to_owned()),
+            Some(Err(error)) => return told(&error),
+            None => return Ok(()),
+        }
+    }
+}
+
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder
+        .max_concurrent_streams(super::MAX_STREAMS)
+        .initial_window_size(super::STREAM_WINDOW)
+        .initial_connection_window_size(super::CONNECTION_WINDOW)
+        .max_header_list_size(crate::http1::head::HEAD_BYTES as u32)
+        .max_send_buffer_size(super::SEND_BUFFER)
+        .max_concurrent_reset_streams(super::RESET_STREAMS)
+        .reset_stream_duration(Duration::from_secs(super::RESET_SECONDS))
+        .max_pending_accept_reset_streams(super::PENDING_RESETS)
+        .max_local_error_reset_streams(Some(super::STREAM_ERRORS));
+    builder
+}
+
+/// What the log is told of a connection that ended badly: nothing where the peer has just gone.
+fn told(error: &h2::Error) -> Result<(), String> {
+    match error.is_io() || (error.is_remote() && error.is_go_away()) {
+        true => Ok(()),
+        false => Err(error.to_string()),
+    }
+}
+
+/// A stream becomes a request, in a task of its own.
+fn begin<F: Answer + 'static>(
+    open: &Rc<Open>,
+    request: Request<RecvStream>,
+    respond: SendResponse<Bytes>,
+    patience: Duration,
+    answer: impl Fn(Head, Body) -> F,
+) {
+    let (parts, data) = request.into_parts();
+    let counted = Counted::new(open);
+    let stream = Rc::new(Stream {
+        respond: RefCell::new(respond),
+        owes_continue: Cell::new(false),
+    });
+    let head = match head_of(&parts, data.is_end_stream()) {
+        Ok(head) => head,
+        Err(refused) => {
+            let page = pages::error(refused.status, refused.why);
+            let is_head = parts.method == Method::HEAD;
+            tokio::task::spawn_local(async move {
+                let _counted = counted;
+                finish(&stream, is_head, page, patience).await;
+            });
+            return;
+        }
+    };
+    stream
+        .owes_continue
+        .set(head.expects_continue && !data.is_end_stream());
+    let is_head = head.method == Method::HEAD;
+    let mut answer = answer(head, Body::new(data, stream.clone()));
+    tokio::task::spawn_local(async move {
+        let response = poll_fn(|cx| match Pin::new(&mut answer).poll(cx) {
+            Poll::Ready(response) => Poll::Ready(Some(response)),
+            Poll::Pending => stream.poll_gone(cx).map(|()| None),
+        });
+        let Some(response) = response.await else {
+            return;
+        };
+        if finish(&stream, is_head, response, patience).await {
+            counted.0.meter.borrow_mut().answered();
+        }
+        answer.written();
+    });
+}
+
+/// Sends a response, or a reset; whether it was sent to its end.
+async fn finish(
+    stream: &Stream,
+    is_head: bool,
+    response: Response<ResponseBody>,
+    patience: Duration,
+) -> bool {
+    let result = respond(stream, is_head, response, patience).await;
+    if let Err(Unsent::Reset(reason)) = result {
+        stream.reset(reason);
+    }
+    result.is_ok()
+}
