@@ -9,6 +9,7 @@ use crate::body::{Cut, Piece, ResponseBody};
 use crate::head::Head;
 use crate::http1::{self, WireError};
 use crate::http2;
+use crate::tls::Session;
 use crate::worker::{Served, Worker};
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
@@ -192,6 +193,8 @@ pub struct Exchange {
     pub peer: SocketAddr,
     /// The address that was connected to.
     pub local: SocketAddr,
+    /// How the connection is secured.
+    pub tls: Option<Rc<Session>>,
     /// Route parameters, decoded.
     pub params: RefCell<Vec<(Box<str>, Vec<u8>)>>,
     /// Counts requests of this worker.
@@ -348,6 +351,8 @@ pub struct Arrived {
     pub peer: SocketAddr,
     /// The address that was connected to.
     pub local: SocketAddr,
+    /// How the connection is secured.
+    pub tls: Option<Rc<Session>>,
     /// Its body.
     pub body: Source,
     /// The app.
@@ -363,6 +368,7 @@ impl Exchange {
             head,
             peer,
             local,
+            tls,
             body,
             served,
             worker,
@@ -371,6 +377,7 @@ impl Exchange {
             head,
             peer,
             local,
+            tls,
             params: RefCell::new(params),
             number: worker.next_number(),
             started: Instant::now(),
@@ -396,6 +403,14 @@ impl Exchange {
             ngx: Default::default(),
             served,
             worker,
+        }
+    }
+
+    /// `http` or `https`.
+    pub fn scheme(&self) -> &'static str {
+        match self.tls {
+            Some(_) => "https",
+            None => "http",
         }
     }
 

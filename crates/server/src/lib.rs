@@ -30,7 +30,10 @@ mod server;
 mod service;
 mod socket;
 mod statics;
+#[doc(hidden)]
+pub mod tls;
 mod worker;
 
 pub use conn::Timeouts;
-pub use server::{AppSource, Config, Error, Server};
+pub use server::{AppSource, Config, Error, Server, TlsConfig};
+pub use tls::{Certificate, ClientCertificates, Verify};

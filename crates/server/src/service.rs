@@ -19,6 +19,7 @@ use crate::http1;
 use crate::pages;
 use crate::pipeline;
 use crate::statics;
+use crate::tls::Session;
 use crate::worker::{Served, Slot, Worker};
 use bytes::Bytes;
 use http::{Method, Response, StatusCode};
@@ -41,6 +42,8 @@ pub struct ConnectionService {
     pub peer: SocketAddr,
     /// The address it has connected to.
     pub local: SocketAddr,
+    /// How it is secured.
+    pub tls: Option<Rc<Session>>,
     /// The last host and what it meant: a connection hardly ever changes it.
     pub last_host: RefCell<(Box<str>, Option<AppIndex>)>,
 }
@@ -81,7 +84,7 @@ impl ConnectionService {
             return Err(Box::new(pages::no_app(
                 host,
                 self.peer,
-                self.worker.port,
+                self.origin(),
                 head.path(),
                 &names,
             )));
@@ -120,6 +123,7 @@ impl ConnectionService {
             head,
             peer: self.peer,
             local: self.local,
+            tls: self.tls.clone(),
             body,
             served,
             worker: self.worker.clone(),
@@ -128,6 +132,15 @@ impl ConnectionService {
             Rc::new(Exchange::new(arrived, params)),
             target,
         ))
+    }
+
+    /// The scheme and the port that the client has used.
+    fn origin(&self) -> (&'static str, u16) {
+        let scheme = match self.tls {
+            Some(_) => "https",
+            None => "http",
+        };
+        (scheme, self.local.port())
     }
 
     fn app_of(&self, host: &str) -> Option<AppIndex> {

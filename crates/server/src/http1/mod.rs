@@ -18,8 +18,8 @@ mod serve;
 mod wire;
 
 pub use head::Head;
-pub use serve::{Answer, Ended, is_bodiless, serve};
-pub use wire::{Body, Wire, WireError};
+pub use serve::{Answer, Ended, is_bodiless, serve, turn_away};
+pub use wire::{Body, LINGER, LINGER_BYTES, Wire, WireError};
 
 use http::StatusCode;
 

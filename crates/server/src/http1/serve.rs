@@ -93,6 +93,18 @@ where
     }
 }
 
+/// Answers whatever comes first with a refusal, and ends the connection.
+pub async fn turn_away(wire: &Rc<Wire>, refused: Refused) {
+    let head = match wire.next_head(|| false).await {
+        Ok(Next::Head(head)) => head,
+        Ok(Next::Http2 | Next::End) | Err(WireError::Gone) => return,
+        Err(WireError::Refused(_)) => return refuse(wire, refused).await,
+    };
+    // What the body is, so that the client may go on sending it for a little.
+    let _body = wire.begin(&head);
+    refuse(wire, refused).await;
+}
+
 async fn refuse(wire: &Wire, refused: Refused) {
     let mut asked = Asked {
         version: Version::HTTP_11,

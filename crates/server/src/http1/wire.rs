@@ -25,8 +25,8 @@ const READ_BYTES: usize = 16 << 10;
 const KEPT_BYTES: usize = 1 << 10;
 /// What a client may still send, and for how long, before a connection with an unread rest is closed: so that it gets to see the
 /// response.
-const LINGER_BYTES: usize = 256 << 10;
-const LINGER: Duration = Duration::from_secs(2);
+pub const LINGER_BYTES: usize = 256 << 10;
+pub const LINGER: Duration = Duration::from_secs(2);
 
 /// The beginning of HTTP/2's preface, which is made like a head.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\n";

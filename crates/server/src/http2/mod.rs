@@ -3,6 +3,7 @@
 //! ```text
 //!  io.rs       the socket behind h2; meter.rs: what frames come that carry nothing         (meter: pure)
 //!  serve.rs    accepts streams, a task for each; tells the client to go when the server stops
+//!  stream.rs   what the body and the response of a request share
 //!  head.rs     a stream's fields to a request's head                                       (pure)
 //!  body.rs     what a script reads of a stream
 //!  respond.rs  what it answers to a stream
@@ -18,6 +19,7 @@ mod io;
 pub mod meter;
 mod respond;
 mod serve;
+mod stream;
 
 pub use body::Body;
 pub use head::head as head_of;

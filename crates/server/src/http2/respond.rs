@@ -3,7 +3,7 @@
 //! **Invariants.** Bytes are handed to `h2` only as the peer has room for them. A body that is cut short, or is not of the length that
 //! was said, ends in a reset; one whose peer takes nothing for too long too.
 
-use super::serve::Stream;
+use super::stream::Stream;
 use crate::body::{Piece, ResponseBody};
 use crate::date;
 use crate::http1::is_bodiless;
@@ -45,7 +45,7 @@ pub async fn respond(
         ResponseBody::Full(bytes) => {
             let has_none = is_head || is_bodiless(parts.status) || bytes.is_empty();
             let head = head(parts, Some(bytes.len() as u64));
-            let mut out = stream.send(head, has_none)?;
+            let mut out = stream.send(head, has_none)?.ok_or(Unsent::Gone)?;
             match has_none {
                 true => Ok(()),
                 false => send(&mut out, bytes, true, patience).await,
@@ -53,7 +53,9 @@ pub async fn respond(
         }
         ResponseBody::Stream(pieces, length) => {
             let has_none = is_head || is_bodiless(parts.status);
-            let mut out = stream.send(head(parts, length), has_none)?;
+            let mut out = stream
+                .send(head(parts, length), has_none)?
+                .ok_or(Unsent::Gone)?;
             match has_none {
                 true => Ok(()),
                 false => send_pieces(&mut out, pieces, length, patience).await,

@@ -11,6 +11,7 @@
 use super::io::Io;
 use super::meter::Meter;
 use super::respond::{Unsent, respond};
+use super::stream::Stream;
 use super::{Body, head_of};
 use crate::body::ResponseBody;
 use crate::conn::{Conn, Phase};
@@ -20,13 +21,13 @@ use crate::pages;
 use crate::socket::Socket;
 use bytes::Bytes;
 use h2::server::{Builder, SendResponse};
-use h2::{Reason, RecvStream, SendStream};
-use http::{Method, Request, Response, StatusCode};
+use h2::{Reason, RecvStream};
+use http::{Method, Request, Response};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
 /// A connection on its way to the driver.
@@ -39,42 +40,6 @@ pub struct Connection {
     pub conn: Rc<Conn>,
     /// How long a client may take nothing of a response.
     pub patience: Duration,
-}
-
-/// One stream: what the body and the response of a request share.
-pub struct Stream {
-    respond: RefCell<SendResponse<Bytes>>,
-    owes_continue: Cell<bool>,
-}
-
-impl Stream {
-    /// The client is told to send the body, if it waits for that.
-    pub(super) fn continues(&self) {
-        if self.owes_continue.replace(false) {
-            let mut interim = Response::new(());
-            *interim.status_mut() = StatusCode::CONTINUE;
-            let _ = self.respond.borrow_mut().send_informational(interim);
-        }
-    }
-
-    /// Sends the head of the response.
-    pub(super) fn send(
-        &self,
-        head: Response<()>,
-        is_all: bool,
-    ) -> Result<SendStream<Bytes>, h2::Error> {
-        self.owes_continue.set(false);
-        self.respond.borrow_mut().send_response(head, is_all)
-    }
-
-    /// Whether the client has taken the request back, or has gone.
-    fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.respond.borrow_mut().poll_reset(cx).map(drop)
-    }
-
-    fn reset(&self, reason: Reason) {
-        self.respond.borrow_mut().send_reset(reason);
-    }
 }
 
 /// The streams that are being answered.
@@ -193,53 +158,83 @@ fn begin<F: Answer + 'static>(
     answer: impl Fn(Head, Body) -> F,
 ) {
     let (parts, data) = request.into_parts();
+    let has_ended = data.is_end_stream();
+    let is_head = parts.method == Method::HEAD;
     let counted = Counted::new(open);
-    let stream = Rc::new(Stream {
-        respond: RefCell::new(respond),
-        owes_continue: Cell::new(false),
-    });
-    let head = match head_of(&parts, data.is_end_stream()) {
-        Ok(head) => head,
+    let head = head_of(&parts, has_ended);
+    let waits = (head.as_ref()).is_ok_and(|head| head.expects_continue && !has_ended);
+    let stream = Rc::new(Stream::new(data, respond, waits));
+    match head {
+        Ok(head) => {
+            let answer = answer(head, Body::new(stream.clone()));
+            tokio::task::spawn_local(follow(counted, stream, is_head, answer, patience));
+        }
         Err(refused) => {
             let page = pages::error(refused.status, refused.why);
-            let is_head = parts.method == Method::HEAD;
             tokio::task::spawn_local(async move {
-                let _counted = counted;
-                finish(&stream, is_head, page, patience).await;
+                let _ = finish(&stream, is_head, page, patience).await;
+                drop(counted);
             });
-            return;
         }
-    };
-    stream
-        .owes_continue
-        .set(head.expects_continue && !data.is_end_stream());
-    let is_head = head.method == Method::HEAD;
-    let mut answer = answer(head, Body::new(data, stream.clone()));
-    tokio::task::spawn_local(async move {
-        let response = poll_fn(|cx| match Pin::new(&mut answer).poll(cx) {
-            Poll::Ready(response) => Poll::Ready(Some(response)),
-            Poll::Pending => stream.poll_gone(cx).map(|()| None),
-        });
-        let Some(response) = response.await else {
-            return;
-        };
-        if finish(&stream, is_head, response, patience).await {
-            counted.0.meter.borrow_mut().answered();
-        }
-        answer.written();
-    });
+    }
 }
 
-/// Sends a response, or a reset; whether it was sent to its end.
+/// A request to its end.
+async fn follow(
+    counted: Counted,
+    stream: Rc<Stream>,
+    is_head: bool,
+    mut answer: impl Answer,
+    patience: Duration,
+) {
+    let _closing = Closing(&stream);
+    let response = poll_fn(|cx| match Pin::new(&mut answer).poll(cx) {
+        Poll::Ready(response) => Poll::Ready(Some(response)),
+        Poll::Pending => stream.poll_gone(cx).map(|()| None),
+    });
+    let Some(response) = response.await else {
+        return;
+    };
+    let sent = respond(&stream, is_head, response, patience).await;
+    answer.written();
+    drop(answer);
+    if finished(&stream, sent).await {
+        counted.0.meter.borrow_mut().answered();
+    }
+}
+
+/// Closes a stream, however its task ends.
+struct Closing<'a>(&'a Stream);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// A response of the server's own.
 async fn finish(
     stream: &Stream,
     is_head: bool,
-    response: Response<ResponseBody>,
+    page: Response<ResponseBody>,
     patience: Duration,
 ) -> bool {
-    let result = respond(stream, is_head, response, patience).await;
-    if let Err(Unsent::Reset(reason)) = result {
-        stream.reset(reason);
+    let _closing = Closing(stream);
+    let sent = respond(stream, is_head, page, patience).await;
+    finished(stream, sent).await
+}
+
+/// What follows a response; whether it was sent to its end.
+async fn finished(stream: &Stream, sent: Result<(), Unsent>) -> bool {
+    match sent {
+        Ok(()) => {
+            stream.pass_over().await;
+            true
+        }
+        Err(Unsent::Reset(reason)) => {
+            stream.reset(reason);
+            false
+        }
+        Err(Unsent::Gone) => false,
     }
-    result.is_ok()
 }
