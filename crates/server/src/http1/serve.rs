@@ -56,7 +56,11 @@ where
         let head = match wire.next_head(&stopping).await {
             Ok(Next::Head(head)) => head,
             Ok(Next::Http2) => return Ok(Ended::Http2),
-            Ok(Next::End) | Err(WireError::Gone) => return Ok(Ended::Closed),
+            Ok(Next::End) => {
+                wire.say_goodbye().await;
+                return Ok(Ended::Closed);
+            }
+            Err(WireError::Gone) => return Ok(Ended::Closed),
             Err(WireError::Refused(refused)) => {
                 refuse(wire, refused).await;
                 return Err(refused);

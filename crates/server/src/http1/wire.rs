@@ -323,6 +323,13 @@ impl Wire {
         self.body_has_ended() || matches!(tokio::time::timeout(LINGER, work).await, Ok(true))
     }
 
+    /// Ends a connection between two requests: with TLS the peer is to know that nothing has been cut off.
+    pub async fn say_goodbye(&self) {
+        if matches!(&*self.socket.borrow(), Socket::Tls(_)) {
+            let _ = poll_fn(|cx| Pin::new(&mut *self.socket.borrow_mut()).poll_shutdown(cx)).await;
+        }
+    }
+
     /// Ends the connection so that a client that still sends gets to see the response.
     pub async fn close(&self) {
         let unread = !self.inbox.borrow().is_empty() || !self.body_has_ended();
