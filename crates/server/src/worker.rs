@@ -351,7 +351,7 @@ async fn connection(
         return serve_http2(&service, socket, Vec::new(), conn, watch.timeouts()).await;
     }
     let wire = Wire::new(socket, conn.clone());
-    let stopping = || worker.stopping.get();
+    let stopping = || worker.stopping.get() || conn.is_to_go();
     let answer = |head, body| service.call(head, Source::Wire(body));
     match http1::serve(&wire, stopping, answer).await {
         Ok(Ended::Closed) => {}
@@ -376,7 +376,10 @@ async fn secure(
     peer: SocketAddr,
 ) -> Option<(Socket, Rc<Session>)> {
     match tls::accept(tls, socket, conn).await {
-        Accepted::Tls(stream, session) => Some((Socket::Tls(stream), Rc::new(session))),
+        Accepted::Tls(stream, session) => {
+            conn.can_say_goodbye();
+            Some((Socket::Tls(stream), Rc::new(session)))
+        }
         Accepted::Plain(socket) => {
             let wire = Wire::new(Socket::Plain(socket), conn.clone());
             let why = "The plain HTTP request was sent to HTTPS port";
@@ -399,14 +402,15 @@ async fn serve_http2(
     conn: Rc<Conn>,
     timeouts: Timeouts,
 ) {
+    conn.can_say_goodbye();
     let connection = http2::Connection {
         socket,
         inbox,
-        conn,
+        conn: conn.clone(),
         patience: timeouts.write,
     };
     let worker = &service.worker;
-    let stopping = || worker.stopping.get();
+    let stopping = || worker.stopping.get() || conn.is_to_go();
     let answer = |head, body| service.call(head, Source::Stream(body));
     if let Err(why) = http2::serve(connection, stopping, answer).await {
         worker.client_line(service.peer, &format!("HTTP/2 connection ended: {why}"));
