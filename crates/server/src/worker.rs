@@ -334,7 +334,8 @@ async fn connection(
     let socket = Watched::new(stream, conn.clone());
     let (socket, session) = match tls {
         None => (Socket::Plain(socket), None),
-        Some(tls) => match secure(&worker, &tls, socket, &conn, peer).await {
+        // These are boxed, so that a plain connection of HTTP/1.1 is no larger for them.
+        Some(tls) => match Box::pin(secure(&worker, &tls, socket, &conn, peer)).await {
             Some((socket, session)) => (socket, Some(session)),
             None => return,
         },
@@ -348,7 +349,8 @@ async fn connection(
         last_host: RefCell::new(("".into(), None)),
     };
     if is_http2 {
-        return serve_http2(&service, socket, Vec::new(), conn, watch.timeouts()).await;
+        let work = serve_http2(&service, socket, Vec::new(), conn, watch.timeouts());
+        return Box::pin(work).await;
     }
     let wire = Wire::new(socket, conn.clone());
     let stopping = || worker.stopping.get() || conn.is_to_go();
@@ -357,7 +359,8 @@ async fn connection(
         Ok(Ended::Closed) => {}
         Ok(Ended::Http2) => {
             if let Some((socket, inbox)) = wire.into_parts() {
-                serve_http2(&service, socket, inbox, conn, watch.timeouts()).await;
+                let work = serve_http2(&service, socket, inbox, conn, watch.timeouts());
+                Box::pin(work).await;
             }
         }
         Err(refused) => {
