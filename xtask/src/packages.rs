@@ -17,7 +17,7 @@ enum Sign {
     PythonModule(&'static str),
 }
 
-const PACKAGES: [Package; 12] = [
+const PACKAGES: [Package; 11] = [
     Package {
         name: "lua5.4",
         sign: Sign::Program("lua5.4"),
@@ -52,11 +52,6 @@ const PACKAGES: [Package; 12] = [
         name: "lua-penlight",
         sign: Sign::File("/usr/share/lua/5.4/pl/init.lua"),
         purpose: "a library an example app requires unmodified",
-    },
-    Package {
-        name: "curl",
-        sign: Sign::Program("curl"),
-        purpose: "a client of TLS and HTTP/2 that is not ours",
     },
     Package {
         name: "wrk",

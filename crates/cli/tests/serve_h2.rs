@@ -286,6 +286,11 @@ fn what_is_special_about_requests_here() {
             "close.lua",
             "response.headers['Connection'] = 'close' return 'still open'",
         ),
+        (
+            "proxy.lua",
+            "response.headers['Proxy-Connection'] = 'x' return 'without'",
+        ),
+        ("switch.lua", "ngx.exit(101)"),
         ("silent.lua", "ngx.exit(444)"),
         ("cut.lua", "ngx.say('some') ngx.flush(true) error('cut')"),
         (
@@ -314,6 +319,7 @@ fn what_is_special_about_requests_here() {
         );
         for (target, reason) in [
             ("/silent", Reason::INTERNAL_ERROR),
+            ("/switch", Reason::INTERNAL_ERROR),
             ("/cut", Reason::INTERNAL_ERROR),
             ("/short", Reason::INTERNAL_ERROR),
         ] {
@@ -338,6 +344,11 @@ fn what_is_special_about_requests_here() {
             .status,
             200
         );
+        let proxy = fetch(&client, "/proxy").await;
+        assert_eq!(
+            (proxy.body.as_str(), proxy.header("proxy-connection")),
+            ("without", None)
+        );
         let mut many = request("GET", "/");
         for at in 0..100 {
             many = many.header(format!("x-{at}"), "y");
@@ -345,6 +356,37 @@ fn what_is_special_about_requests_here() {
         assert_eq!(ask(&client, many, b"").await.unwrap().status, 431);
         assert_eq!(fetch(&client, "/").await.body, "ok");
     });
+}
+
+#[test]
+fn targets_without_a_path() {
+    let app = with(&[("index.lua", "return request.method .. ' ' .. request.path")]);
+    let mut raw = Raw::open(app.address());
+    raw.send(&frame(
+        HEADERS,
+        END_HEADERS | END_STREAM,
+        1,
+        &fields("OPTIONS", "*", &[]),
+    ));
+    assert_eq!(raw.next_of(DATA).payload, b"OPTIONS /");
+    raw.send(&frame(
+        HEADERS,
+        END_HEADERS | END_STREAM,
+        3,
+        &fields("GET", "*", &[]),
+    ));
+    assert!(raw.next_of(DATA).payload.starts_with(b"400 Bad Request"));
+    let connect = [
+        field(":method", "CONNECT"),
+        field(":authority", "localhost:1"),
+    ]
+    .concat();
+    raw.send(&frame(HEADERS, END_HEADERS | END_STREAM, 5, &connect));
+    assert!(
+        raw.next_of(DATA)
+            .payload
+            .starts_with(b"501 Not Implemented")
+    );
 }
 
 #[test]
@@ -603,6 +645,10 @@ fn a_client_that_only_does_its_part_is_not_taken_for_a_flood() {
             "read.lua",
             "return function(request) return tostring(#request.body) end",
         ),
+        (
+            "events.lua",
+            "for i = 1, 3000 do ngx.print('event') ngx.flush(true) end",
+        ),
     ]);
     run(async {
         let client = http2_plain(app.address()).await;
@@ -632,6 +678,26 @@ fn a_client_that_only_does_its_part_is_not_taken_for_a_flood() {
         let mut body = response.await.unwrap().into_body();
         assert_eq!(body.data().await.unwrap().unwrap(), "5000");
     });
+    // One that acknowledges every little piece, for the stream and for the connection.
+    let mut raw = Raw::open(app.address());
+    raw.send(&get(1, "/events"));
+    let mut pieces = 0;
+    loop {
+        let data = raw.next_of(DATA);
+        if data.flags & END_STREAM != 0 {
+            break;
+        }
+        let more = (data.payload.len() as u32).to_be_bytes();
+        raw.send(
+            &[
+                frame(WINDOW_UPDATE, 0, 1, &more),
+                frame(WINDOW_UPDATE, 0, 0, &more),
+            ]
+            .concat(),
+        );
+        pieces += 1;
+    }
+    assert_eq!(pieces, 3000);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What frames come that carry nothing: resets, pings, settings, window updates, priorities, empty data, frames nobody knows.
 //!
 //! A client needs some of each; one that sends nothing else makes work for free (CVE-2019-9512, -9514, -9515, -9518, CVE-2023-44487). Each
-//! costs credit. Credit comes with time, with streams that are answered and with what is written, since that has to be acknowledged.
+//! costs credit. Credit comes with time, with responses and with what is written, since that has to be acknowledged.
 //!
 //! **Invariants.** The meter follows the frames by their lengths alone and keeps nothing but the head of one. Its credit is at most
 //! [`CREDIT`]; once it is used up it stays so.
@@ -12,8 +12,10 @@ use std::time::Instant;
 pub const CREDIT: u32 = 2000;
 /// What comes with a second.
 const PER_SECOND: u32 = 100;
-/// What comes with a stream that has been answered.
+/// What comes with a stream that has been answered, and with each piece of a response: some clients acknowledge every one, for the stream
+/// and for the connection.
 const PER_ANSWER: u32 = 8;
+const PER_PIECE: u32 = 3;
 /// Bytes written that are worth 1.
 const BYTES_FOR_ONE: usize = 2 << 10;
 /// What a stream's reset costs: a request that was begun in vain.
@@ -120,6 +122,11 @@ impl Meter {
         self.earn(PER_ANSWER);
     }
 
+    /// A piece of a response has been sent.
+    pub fn sent(&mut self) {
+        self.earn(PER_PIECE);
+    }
+
     /// Bytes have been written.
     pub fn wrote(&mut self, count: usize) {
         let written = self.written + count;
@@ -188,6 +195,9 @@ mod tests {
         meter.wrote(BYTES_FOR_ONE - 1);
         meter.wrote(1);
         assert_eq!(meter.credit(), PER_ANSWER + 1);
+        meter.sent();
+        assert_eq!(meter.credit(), PER_ANSWER + 1 + PER_PIECE);
+        meter.credit = PER_ANSWER + 1;
         meter.see(&[], now + Duration::from_secs(3));
         assert_eq!(meter.credit(), PER_ANSWER + 1 + 3 * PER_SECOND);
         meter.see(&[], now + Duration::from_secs(3000));

@@ -9,13 +9,18 @@ use crate::date;
 use crate::http1::is_bodiless;
 use bytes::Bytes;
 use h2::{Reason, SendStream};
-use http::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderValue};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, DATE, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
+};
 use http::response::Parts;
 use http::{Response, Version};
 use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::mpsc;
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
 /// Why a response was not sent to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +45,10 @@ pub async fn respond(
     patience: Duration,
 ) -> Result<(), Unsent> {
     let (parts, body) = response.into_parts();
+    if parts.status.is_informational() {
+        // There is nothing to switch to here.
+        return Err(Unsent::Reset(Reason::INTERNAL_ERROR));
+    }
     match body {
         ResponseBody::None => Err(Unsent::Reset(Reason::INTERNAL_ERROR)),
         ResponseBody::Full(bytes) => {
@@ -48,7 +57,7 @@ pub async fn respond(
             let mut out = stream.send(head, has_none)?.ok_or(Unsent::Gone)?;
             match has_none {
                 true => Ok(()),
-                false => send(&mut out, bytes, true, patience).await,
+                false => send(stream, &mut out, bytes, true, patience).await,
             }
         }
         ResponseBody::Stream(pieces, length) => {
@@ -58,7 +67,7 @@ pub async fn respond(
                 .ok_or(Unsent::Gone)?;
             match has_none {
                 true => Ok(()),
-                false => send_pieces(&mut out, pieces, length, patience).await,
+                false => send_pieces(stream, &mut out, pieces, length, patience).await,
             }
         }
     }
@@ -69,7 +78,17 @@ fn head(parts: Parts, length: Option<u64>) -> Response<()> {
     *head.version_mut() = Version::HTTP_2;
     let bodiless = is_bodiless(head.status());
     let headers = head.headers_mut();
-    headers.remove(CONNECTION);
+    // What belongs to a connection of HTTP/1.1.
+    for name in [
+        CONNECTION,
+        TRANSFER_ENCODING,
+        UPGRADE,
+        TE,
+        KEEP_ALIVE,
+        PROXY_CONNECTION,
+    ] {
+        headers.remove(name);
+    }
     if let (false, Some(length)) = (bodiless, length) {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
@@ -81,6 +100,7 @@ fn head(parts: Parts, length: Option<u64>) -> Response<()> {
 
 /// Sends bytes as there is room for them.
 async fn send(
+    stream: &Stream,
     out: &mut SendStream<Bytes>,
     mut data: Bytes,
     is_last: bool,
@@ -99,12 +119,14 @@ async fn send(
         let piece = data.split_to(out.capacity().min(data.len()));
         if !piece.is_empty() {
             out.send_data(piece, is_last && data.is_empty())?;
+            stream.meter().borrow_mut().sent();
         }
     }
     Ok(())
 }
 
 async fn send_pieces(
+    stream: &Stream,
     out: &mut SendStream<Bytes>,
     mut pieces: mpsc::Receiver<Piece>,
     length: Option<u64>,
@@ -127,7 +149,7 @@ async fn send_pieces(
         if let Some(left) = &mut left {
             *left = left.checked_sub(data.len() as u64).ok_or(cut)?;
         }
-        send(out, data, false, patience).await?;
+        send(stream, out, data, false, patience).await?;
     }
     match left {
         Some(1..) => Err(cut),

@@ -163,7 +163,7 @@ fn begin<F: Answer + 'static>(
     let counted = Counted::new(open);
     let head = head_of(&parts, has_ended);
     let waits = (head.as_ref()).is_ok_and(|head| head.expects_continue && !has_ended);
-    let stream = Rc::new(Stream::new(data, respond, waits));
+    let stream = Rc::new(Stream::new(data, respond, waits, open.meter.clone()));
     match head {
         Ok(head) => {
             let answer = answer(head, Body::new(stream.clone()));
@@ -193,14 +193,15 @@ async fn follow(
         Poll::Pending => stream.poll_gone(cx).map(|()| None),
     });
     let Some(response) = response.await else {
-        return;
+        return drop(counted);
     };
     let sent = respond(&stream, is_head, response, patience).await;
     answer.written();
     drop(answer);
     if finished(&stream, sent).await {
-        counted.0.meter.borrow_mut().answered();
+        stream.meter().borrow_mut().answered();
     }
+    drop(counted);
 }
 
 /// Closes a stream, however its task ends.

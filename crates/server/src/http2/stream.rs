@@ -6,6 +6,7 @@
 //!
 //! **Invariant:** once it is closed nothing of it is held, whoever still has a hand on it.
 
+use super::meter::Meter;
 use crate::http1::{LINGER, LINGER_BYTES};
 use bytes::Bytes;
 use h2::server::SendResponse;
@@ -13,6 +14,7 @@ use h2::{Error, Reason, RecvStream, SendStream};
 use http::{Response, StatusCode};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 /// A stream that has been accepted.
@@ -20,16 +22,28 @@ pub struct Stream {
     sides: RefCell<Option<(RecvStream, SendResponse<Bytes>)>>,
     owes_continue: Cell<bool>,
     is_answered: Cell<bool>,
+    meter: Rc<RefCell<Meter>>,
 }
 
 impl Stream {
     /// `owes_continue`: the client waits for "100 Continue".
-    pub fn new(data: RecvStream, respond: SendResponse<Bytes>, owes_continue: bool) -> Stream {
+    pub fn new(
+        data: RecvStream,
+        respond: SendResponse<Bytes>,
+        owes_continue: bool,
+        meter: Rc<RefCell<Meter>>,
+    ) -> Stream {
         Stream {
             sides: RefCell::new(Some((data, respond))),
             owes_continue: Cell::new(owes_continue),
             is_answered: Cell::new(false),
+            meter,
         }
+    }
+
+    /// The meter of its connection.
+    pub fn meter(&self) -> &RefCell<Meter> {
+        &self.meter
     }
 
     /// Whether its response has been sent, or could not be.
@@ -43,12 +57,17 @@ impl Stream {
         let Some((data, _)) = &mut *sides else {
             return Poll::Ready(Ok(None));
         };
-        let bytes = ready!(data.poll_data(cx)).transpose()?;
-        if let Some(bytes) = &bytes {
-            // It fails when the stream has been reset, which the next read tells.
-            let _ = data.flow_control().release_capacity(bytes.len());
+        loop {
+            let bytes = ready!(data.poll_data(cx)).transpose()?;
+            if let Some(bytes) = &bytes {
+                if bytes.is_empty() {
+                    continue;
+                }
+                // It fails when the stream has been reset, which the next read tells.
+                let _ = data.flow_control().release_capacity(bytes.len());
+            }
+            return Poll::Ready(Ok(bytes));
         }
-        Poll::Ready(Ok(bytes))
     }
 
     /// The client is told to send the body, if it waits for that.
