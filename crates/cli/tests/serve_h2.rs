@@ -634,6 +634,21 @@ fn rapid_resets_end_their_connection() {
     assert_eq!(raw.goes_away(), Some(ENHANCE_YOUR_CALM), "after {sent}");
     assert!(sent < 1500, "{sent}");
     eventually(|| count(&app, "begun") == count(&app, "ended"));
+    // Requests that the client makes the server take back: a window that becomes too large is an error of the stream.
+    let mut raw = Raw::open(app.address());
+    for at in 0..2000 {
+        let stream = at * 2 + 1;
+        let much = frame(WINDOW_UPDATE, 0, stream, &[0x7f, 0xff, 0xff, 0xff]);
+        if raw
+            .try_send(&[get(stream, "/wait"), much].concat())
+            .is_err()
+        {
+            break;
+        }
+        std::thread::sleep(Duration::from_micros(300));
+    }
+    assert_eq!(raw.goes_away(), Some(ENHANCE_YOUR_CALM));
+    eventually(|| count(&app, "begun") == count(&app, "ended"));
     assert_eq!(app.get("/").text(), "ok");
 }
 

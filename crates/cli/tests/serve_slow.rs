@@ -32,6 +32,10 @@ struct Here {
 }
 
 fn here() -> Here {
+    here_with(10_000)
+}
+
+fn here_with(max_connections: usize) -> Here {
     let dir = folder(&[
         ("index.lua", "return 'ok'"),
         (
@@ -43,6 +47,7 @@ fn here() -> Here {
             "local t <close> = setmetatable({}, {__close = function() kv.set('stream', 'ended') end})
              while ngx.flush(true) or true do ngx.print(('x'):rep(100000)) end",
         ),
+        ("wait.lua", "sleep(20)"),
         ("get.lua", "return tostring(kv.get(ngx.var.args))"),
     ]);
     let authority = Authority::new();
@@ -53,6 +58,7 @@ fn here() -> Here {
     let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
     let mut config = Config::new(any, log.clone());
     config.workers = 1;
+    config.max_connections = max_connections;
     config.timeouts.idle = IDLE;
     config.timeouts.head = HEAD;
     config.timeouts.write = WRITE;
@@ -232,4 +238,38 @@ fn a_client_that_reads_nothing_loses_its_connection() {
     });
     assert_eq!(http::get(here.plain, "/").unwrap().text(), "ok");
     here.server.stop();
+}
+
+#[test]
+fn streams_of_all_connections_are_limited() {
+    let here = here_with(5);
+    let mut first = Raw::open(here.plain);
+    let mut second = Raw::open(here.plain);
+    for stream in [1, 3, 5] {
+        first.send(&get(stream, "/wait"));
+        first.send(&frame(PING, 0, 0, &[0; 8]));
+        first.next_of(PING);
+    }
+    for stream in [1, 3, 5] {
+        second.send(&get(stream, "/wait"));
+    }
+    let reset = second.next_of(RST_STREAM);
+    assert_eq!((reset.stream, reset.code()), (5, REFUSED_STREAM));
+    // One that ends makes room for another.
+    first.send(&frame(RST_STREAM, 0, 1, &CANCEL.to_be_bytes()));
+    first.send(&frame(PING, 0, 0, &[0; 8]));
+    first.next_of(PING);
+    eventually(|| {
+        static STREAM: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(7);
+        let stream = STREAM.fetch_add(2, std::sync::atomic::Ordering::Relaxed);
+        second.send(&get(stream, "/"));
+        loop {
+            match second.next() {
+                Some(frame) if frame.kind == DATA => return frame.payload == b"ok",
+                Some(frame) if frame.kind == RST_STREAM => return false,
+                Some(_) => {}
+                None => panic!("the connection has ended"),
+            }
+        }
+    });
 }

@@ -32,7 +32,7 @@ pub struct Config {
     pub tls: Option<TlsConfig>,
     /// Threads.
     pub workers: usize,
-    /// Connections at once, per worker.
+    /// Connections at once, per worker; and as many requests of HTTP/2 on all of them, since one connection has many.
     pub max_connections: usize,
     /// For connections that do not move.
     pub timeouts: Timeouts,

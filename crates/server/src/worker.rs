@@ -9,7 +9,7 @@ use crate::conn::{Conn, Timeouts, Watch};
 use crate::exchange::{Room, Source};
 use crate::hosts::{AppIndex, Hosts};
 use crate::http1::{self, Ended, Refused, Wire};
-use crate::http2;
+use crate::http2::{self, Streams};
 use crate::service::ConnectionService;
 use crate::socket::{Socket, Watched};
 use crate::tls::{self, Accepted, Session, Tls};
@@ -65,7 +65,7 @@ pub struct Setup {
     pub log: Log,
     /// For connections that do not move.
     pub timeouts: Timeouts,
-    /// Connections at once.
+    /// Connections at once, and requests of HTTP/2 on all of them.
     pub max_connections: usize,
     /// Told once, when the worker is ready.
     pub ready: Sender<Ready>,
@@ -116,6 +116,8 @@ pub struct Worker {
     slots: Vec<Slot>,
     requests: Cell<u64>,
     connections: Cell<usize>,
+    /// Requests of HTTP/2.
+    streams: Rc<Streams>,
     stopping: Cell<bool>,
     log: Log,
     /// Lines about clients in the current second.
@@ -209,6 +211,7 @@ async fn serve(setup: Setup) -> std::io::Result<()> {
         slots,
         requests: Cell::new(0),
         connections: Cell::new(0),
+        streams: Streams::new(max_connections),
         stopping: Cell::new(false),
         log,
         client_lines: Cell::new((None, 0)),
@@ -411,6 +414,7 @@ async fn serve_http2(
         inbox,
         conn: conn.clone(),
         patience: timeouts.write,
+        streams: service.worker.streams.clone(),
     };
     let worker = &service.worker;
     let stopping = || worker.stopping.get() || conn.is_to_go();

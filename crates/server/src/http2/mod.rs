@@ -23,7 +23,7 @@ mod stream;
 
 pub use body::Body;
 pub use head::head as head_of;
-pub use serve::{Connection, serve};
+pub use serve::{Connection, Streams, serve};
 
 /// Requests at once on a connection.
 pub const MAX_STREAMS: u32 = 128;

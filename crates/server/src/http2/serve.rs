@@ -40,11 +40,30 @@ pub struct Connection {
     pub conn: Rc<Conn>,
     /// How long a client may take nothing of a response.
     pub patience: Duration,
+    /// The streams of all connections.
+    pub streams: Rc<Streams>,
 }
 
-/// The streams that are being answered.
+/// The streams of a worker that are being answered: what many connections with many streams each may have together.
+pub struct Streams {
+    count: Cell<usize>,
+    limit: usize,
+}
+
+impl Streams {
+    /// None yet.
+    pub fn new(limit: usize) -> Rc<Streams> {
+        Rc::new(Streams {
+            count: Cell::new(0),
+            limit,
+        })
+    }
+}
+
+/// The streams of a connection that are being answered.
 struct Open {
     count: Cell<usize>,
+    all: Rc<Streams>,
     conn: Rc<Conn>,
     meter: Rc<RefCell<Meter>>,
 }
@@ -53,18 +72,25 @@ struct Open {
 struct Counted(Rc<Open>);
 
 impl Counted {
-    fn new(open: &Rc<Open>) -> Counted {
+    /// `None`: there are too many.
+    fn new(open: &Rc<Open>) -> Option<Counted> {
+        let all = open.all.count.get();
+        if all >= open.all.limit {
+            return None;
+        }
+        open.all.count.set(all + 1);
         if open.count.get() == 0 {
             open.conn.enter(Phase::Busy);
         }
         open.count.set(open.count.get() + 1);
-        Counted(open.clone())
+        Some(Counted(open.clone()))
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
         let open = &self.0;
+        open.all.count.set(open.all.count.get() - 1);
         open.count.set(open.count.get() - 1);
         if open.count.get() == 0 {
             open.conn.enter(Phase::Idle);
@@ -87,6 +113,7 @@ where
         inbox,
         conn,
         patience,
+        streams,
     } = connection;
     let meter = Rc::new(RefCell::new(Meter::new(conn.now())));
     let io = Io::new(socket, inbox, conn.clone(), meter.clone());
@@ -97,6 +124,7 @@ where
     conn.enter(Phase::Idle);
     let open = Rc::new(Open {
         count: Cell::new(0),
+        all: streams,
         conn,
         meter: meter.clone(),
     });
@@ -153,14 +181,18 @@ fn told(error: &h2::Error) -> Result<(), String> {
 fn begin<F: Answer + 'static>(
     open: &Rc<Open>,
     request: Request<RecvStream>,
-    respond: SendResponse<Bytes>,
+    mut respond: SendResponse<Bytes>,
     patience: Duration,
     answer: impl Fn(Head, Body) -> F,
 ) {
+    let Some(counted) = Counted::new(open) else {
+        // The client knows that nothing was begun, and may try again.
+        respond.send_reset(Reason::REFUSED_STREAM);
+        return;
+    };
     let (parts, data) = request.into_parts();
     let has_ended = data.is_end_stream();
     let is_head = parts.method == Method::HEAD;
-    let counted = Counted::new(open);
     let head = head_of(&parts, has_ended);
     let waits = (head.as_ref()).is_ok_and(|head| head.expects_continue && !has_ended);
     let stream = Rc::new(Stream::new(data, respond, waits, open.meter.clone()));
