@@ -3,7 +3,7 @@
 
 pub mod frames;
 
-use crate::serve_support::{App, folder, serve_with};
+use crate::serve_support::{App, app, folder, serve_with};
 use bytes::Bytes;
 use h2::client::SendRequest;
 use http::Request;
@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -296,4 +296,46 @@ pub async fn ask(
 /// `GET target`.
 pub async fn get(client: &SendRequest<Bytes>, target: &str) -> Answer {
     ask(client, request("GET", target), b"").await.unwrap()
+}
+
+/// An app whose `/` says ok, and `/count` what was counted under `?name`.
+pub fn with_counts(files: &[(&str, &str)]) -> App {
+    let mut all = vec![
+        ("index.lua", "return 'ok'"),
+        ("count.lua", "return tostring(kv.get(ngx.var.args))"),
+    ];
+    all.extend_from_slice(files);
+    app(&all)
+}
+
+pub fn counted(app: &App, name: &str) -> String {
+    app.get(&format!("/count?{name}")).text()
+}
+
+/// What a request costs that ends early: its handler is closed where it waits.
+pub const WAITING: (&str, &str) = (
+    "wait.lua",
+    "local t <close> = setmetatable({}, {__close = function() kv.incr('ended') end}) kv.incr('begun') sleep(20) return 'late'",
+);
+
+/// `/vars`: what scripts see of a handshake.
+pub const VARIABLES: (&str, &str) = (
+    "vars.lua",
+    "local v = ngx.var
+     local function all(...) for i = 1, select('#', ...) do
+       local name = select(i, ...) ngx.say(name, '=', v[name]) end end
+     ngx.say(request.scheme, ' ', request.host, ' ', v.server_port == tostring(request.port))
+     all('scheme', 'https', 'http2', 'server_protocol', 'ssl_protocol', 'ssl_cipher', 'ssl_curve', 'ssl_server_name',
+       'ssl_session_reused', 'ssl_alpn_protocol', 'ssl_client_verify', 'ssl_client_s_dn', 'ssl_client_i_dn')
+     ngx.say(pcall(function() v.ssl_protocol = 'x' end))",
+);
+
+/// Sends a request as HTTP/1.1 on a stream of its own; all that comes.
+pub async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, target: &str) -> String {
+    let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut text = Vec::new();
+    // Not an error: the server says that it is the end.
+    stream.read_to_end(&mut text).await.unwrap();
+    String::from_utf8(text).unwrap()
 }

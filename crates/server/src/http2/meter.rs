@@ -4,12 +4,14 @@
 //! costs credit. Credit comes with time, with responses and with what is written, since that has to be acknowledged.
 //!
 //! **Invariants.** The meter follows the frames by their lengths alone and keeps nothing but the head of one. Its credit is at most
-//! [`CREDIT`]; once it is used up it stays so.
+//! [`MOST`]; once it is used up it stays so.
 
 use std::time::Instant;
 
-/// What a connection begins with, and the most it can have.
+/// What a connection begins with, and the most that time can bring it to.
 pub const CREDIT: u32 = 2000;
+/// The most that responses can bring it to: they may all have gone out before the client acknowledges the first.
+pub const MOST: u32 = 50_000;
 /// What comes with a second.
 const PER_SECOND: u32 = 100;
 /// What comes with a stream that has been answered, and with each piece of a response: some clients acknowledge every one, for the stream
@@ -104,8 +106,9 @@ impl Meter {
         }
     }
 
+    /// By work.
     fn earn(&mut self, credit: u32) {
-        self.credit = self.credit.saturating_add(credit).min(CREDIT);
+        self.credit = self.credit.saturating_add(credit).min(MOST);
     }
 
     fn pass_time(&mut self, now: Instant) {
@@ -113,7 +116,11 @@ impl Meter {
         if passed > 0 {
             self.since = now;
             let passed = u32::try_from(passed).unwrap_or(u32::MAX);
-            self.earn(passed.saturating_mul(PER_SECOND));
+            let more = passed.saturating_mul(PER_SECOND);
+            self.credit = self
+                .credit
+                .saturating_add(more)
+                .min(CREDIT.max(self.credit));
         }
     }
 
@@ -202,9 +209,15 @@ mod tests {
         assert_eq!(meter.credit(), PER_ANSWER + 1 + 3 * PER_SECOND);
         meter.see(&[], now + Duration::from_secs(3000));
         assert_eq!(meter.credit(), CREDIT);
+        for _ in 0..MOST {
+            meter.sent();
+        }
+        meter.see(&[], now + Duration::from_secs(3010));
+        assert_eq!(meter.credit(), MOST);
+        meter.credit = CREDIT;
         let reset = frame(3, 0, &[0; 4]);
         for _ in 0..=CREDIT / RESET {
-            meter.see(&reset, now + Duration::from_secs(3000));
+            meter.see(&reset, now + Duration::from_secs(3010));
         }
         assert!(meter.is_over());
         meter.answered();
