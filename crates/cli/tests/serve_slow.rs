@@ -119,6 +119,15 @@ fn handshakes_have_their_time() {
             "{bytes:?}: {took:?}"
         );
     }
+    // One that has agreed on HTTP/2 and says nothing.
+    run(async {
+        let config = here.authority.client(&["h2"]);
+        let mut stream = connect(here.tls, config, "localhost").await.unwrap();
+        let start = Instant::now();
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+        let took = start.elapsed();
+        assert!(took >= HEAD && took < HEAD * 5, "{took:?}");
+    });
     assert!(
         here.log
             .lines()

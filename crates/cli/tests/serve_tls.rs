@@ -177,7 +177,11 @@ fn a_server_that_stops_says_goodbye() {
     let secure = secure(
         &[
             ("index.lua", "return 'ok'"),
-            ("slow.lua", "ngx.sleep(0.5) return 'slow'"),
+            (
+                "slow.lua",
+                "kv.set('begun', true) ngx.sleep(1) return 'slow'",
+            ),
+            ("begun.lua", "return tostring(kv.get('begun'))"),
         ],
         &[],
     );
@@ -203,7 +207,9 @@ fn a_server_that_stops_says_goodbye() {
         let running = tokio::task::spawn_local(async move {
             ask(&slow, request("GET", "/slow"), b"").await.unwrap().body
         });
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        while secure.app.get("/begun").text() != "true" {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         secure.app.server.terminate().unwrap();
         // close_notify, then the end: without it this is an error.
         assert_eq!(idle.read(&mut some).await.unwrap(), 0);

@@ -117,6 +117,7 @@ where
     } = connection;
     let meter = Rc::new(RefCell::new(Meter::new(conn.now())));
     let io = Io::new(socket, inbox, conn.clone(), meter.clone());
+    conn.enter(Phase::Head);
     let mut connection = match builder().handshake::<_, Bytes>(io).await {
         Ok(connection) => connection,
         Err(error) => return told(&error),
