@@ -17,6 +17,7 @@ pub mod compile;
 pub mod format;
 pub mod gc;
 pub mod http1;
+pub mod http2;
 pub mod inputs;
 pub mod machine;
 pub mod pattern;
@@ -39,7 +40,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 20] = [
     target("compile", compile::target, 1500),
     target("undump", undump::target, 800),
     target("program", program::target, 700),
@@ -54,6 +55,9 @@ pub const TARGETS: [Target; 17] = [
     target("units", texts::units, 3000),
     target("head", http1::head, 3000),
     target("chunked", http1::chunked, 3000),
+    target("frames", http2::frames, 3000),
+    target("fields", http2::fields, 3000),
+    target("certificate", http2::certificate, 2000),
     target("reads", reads::target, 3000),
     target("dict", texts::dict, 300),
     target("regex", texts::regex, 2000),

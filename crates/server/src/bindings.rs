@@ -151,7 +151,7 @@ fn read_field(lua: &Lua, exchange: &Exchange, name: &[u8], worker: u64) -> Resul
             let query = exchange.query().unwrap_or_default();
             fields_table(lua, forms::urlencoded(&query))
         }
-        b"scheme" => text(b"http"),
+        b"scheme" => text(exchange.scheme().as_bytes()),
         b"host" => text(crate::hosts::strip_port(head.authority()).as_bytes()),
         b"port" => Ok(Value::Integer(i64::from(exchange.local.port()))),
         b"params" => params(lua, exchange),

@@ -57,6 +57,9 @@ pub struct Conn {
     /// Since when the peer has taken nothing of what we have to write.
     stalled: Cell<Option<Instant>>,
     expired: Cell<bool>,
+    /// Whether one that has been idle for too long is asked to go before it is closed, and whether it has been.
+    says_goodbye: Cell<bool>,
+    is_to_go: Cell<bool>,
     /// The connection's task, once it has waited for the socket.
     task: RefCell<Option<Waker>>,
     clock: Rc<Cell<Instant>>,
@@ -69,6 +72,11 @@ impl Conn {
         self.since.set(self.clock.get());
     }
 
+    /// Now, to within a [`TICK`].
+    pub fn now(&self) -> Instant {
+        self.clock.get()
+    }
+
     fn overdue(&self, now: Instant, timeouts: &Timeouts) -> bool {
         if let Some(since) = self.stalled.get() {
             return now.duration_since(since) > timeouts.write;
@@ -79,6 +87,29 @@ impl Conn {
             Phase::Busy => return false,
         };
         now.duration_since(self.since.get()) > limit
+    }
+
+    /// Its protocol has a way to tell the peer that an idle connection is going to be closed.
+    pub fn can_say_goodbye(&self) {
+        self.says_goodbye.set(true);
+    }
+
+    /// Whether it has been idle for too long and is to end.
+    pub fn is_to_go(&self) -> bool {
+        self.is_to_go.get()
+    }
+
+    /// Asks it to go, once and if there is a way; it has the time of a head for that.
+    fn ask_to_go(&self) -> bool {
+        let asked = self.says_goodbye.get()
+            && self.phase.get() == Phase::Idle
+            && self.stalled.get().is_none()
+            && !self.is_to_go.replace(true);
+        if asked {
+            self.enter(Phase::Head);
+            self.wake();
+        }
+        asked
     }
 
     /// Makes the next read or write fail, and makes it happen.
@@ -141,6 +172,11 @@ impl Watch {
         })
     }
 
+    /// How long connections may take.
+    pub fn timeouts(&self) -> Timeouts {
+        self.timeouts
+    }
+
     /// A new connection.
     pub fn add(&self) -> Rc<Conn> {
         let conn = Rc::new(Conn {
@@ -148,6 +184,8 @@ impl Watch {
             since: Cell::new(self.clock.get()),
             stalled: Cell::new(None),
             expired: Cell::new(false),
+            says_goodbye: Cell::new(false),
+            is_to_go: Cell::new(false),
             task: RefCell::default(),
             clock: self.clock.clone(),
         });
@@ -175,7 +213,7 @@ impl Watch {
                 let Some(conn) = weak.upgrade() else {
                     return false;
                 };
-                let overdue = conn.overdue(now, &self.timeouts);
+                let overdue = conn.overdue(now, &self.timeouts) && !conn.ask_to_go();
                 if overdue {
                     conn.expire();
                 }

@@ -6,7 +6,10 @@
 //! longer change. What a script changes of its request is in `changed`; `head` stays as it came.
 
 use crate::body::{Cut, Piece, ResponseBody};
-use crate::http1::{Body, Head, WireError};
+use crate::head::Head;
+use crate::http1::{self, WireError};
+use crate::http2;
+use crate::tls::Session;
 use crate::worker::{Served, Worker};
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
@@ -165,7 +168,9 @@ pub struct Changed {
 /// Where a request's body comes from.
 pub enum Source {
     /// The connection.
-    Wire(Body),
+    Wire(http1::Body),
+    /// A stream of HTTP/2.
+    Stream(http2::Body),
     /// It is here already.
     Memory(RefCell<Option<Bytes>>),
 }
@@ -174,6 +179,7 @@ impl Source {
     async fn next(&self) -> std::result::Result<Option<Bytes>, WireError> {
         match self {
             Source::Wire(body) => body.next().await,
+            Source::Stream(body) => body.next().await,
             Source::Memory(bytes) => Ok(bytes.take()),
         }
     }
@@ -187,6 +193,8 @@ pub struct Exchange {
     pub peer: SocketAddr,
     /// The address that was connected to.
     pub local: SocketAddr,
+    /// How the connection is secured.
+    pub tls: Option<Rc<Session>>,
     /// Route parameters, decoded.
     pub params: RefCell<Vec<(Box<str>, Vec<u8>)>>,
     /// Counts requests of this worker.
@@ -343,6 +351,8 @@ pub struct Arrived {
     pub peer: SocketAddr,
     /// The address that was connected to.
     pub local: SocketAddr,
+    /// How the connection is secured.
+    pub tls: Option<Rc<Session>>,
     /// Its body.
     pub body: Source,
     /// The app.
@@ -358,6 +368,7 @@ impl Exchange {
             head,
             peer,
             local,
+            tls,
             body,
             served,
             worker,
@@ -366,6 +377,7 @@ impl Exchange {
             head,
             peer,
             local,
+            tls,
             params: RefCell::new(params),
             number: worker.next_number(),
             started: Instant::now(),
@@ -391,6 +403,14 @@ impl Exchange {
             ngx: Default::default(),
             served,
             worker,
+        }
+    }
+
+    /// `http` or `https`.
+    pub fn scheme(&self) -> &'static str {
+        match self.tls {
+            Some(_) => "https",
+            None => "http",
         }
     }
 

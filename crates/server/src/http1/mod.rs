@@ -18,8 +18,8 @@ mod serve;
 mod wire;
 
 pub use head::Head;
-pub use serve::{Answer, serve};
-pub use wire::{Body, Wire, WireError};
+pub use serve::{Answer, Ended, is_bodiless, serve, turn_away};
+pub use wire::{Body, LINGER, LINGER_BYTES, Wire, WireError};
 
 use http::StatusCode;
 
@@ -33,7 +33,8 @@ pub struct Refused {
 }
 
 impl Refused {
-    fn new(status: StatusCode, why: &'static str) -> Refused {
+    /// With a status, and why.
+    pub fn new(status: StatusCode, why: &'static str) -> Refused {
         Refused { status, why }
     }
 }

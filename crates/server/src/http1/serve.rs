@@ -3,7 +3,7 @@
 use super::Refused;
 use super::encode::{self, Body as Encoded};
 use super::head::Head;
-use super::wire::{Body, Wire, WireError};
+use super::wire::{Body, Next, Wire, WireError};
 use crate::body::{Piece, ResponseBody};
 use crate::pages;
 use bytes::Bytes;
@@ -33,31 +33,41 @@ pub trait Answer: Future<Output = Response<ResponseBody>> + Unpin {
     fn written(&mut self) {}
 }
 
+/// How a connection came to the end of its HTTP/1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It is closed, or is to be.
+    Closed,
+    /// The client goes on in HTTP/2.
+    Http2,
+}
+
 /// Serves a connection to its end. `answer` is called for each request; dropping what it gives ends the request. The error is
 /// a request that was refused (and told so).
 pub async fn serve<F>(
     wire: &Rc<Wire>,
     stopping: impl Fn() -> bool,
     answer: impl Fn(Head, Body) -> F,
-) -> Result<(), Refused>
+) -> Result<Ended, Refused>
 where
     F: Answer,
 {
     loop {
         let head = match wire.next_head(&stopping).await {
-            Ok(Some(head)) => head,
-            Ok(None) | Err(WireError::Gone) => return Ok(()),
+            Ok(Next::Head(head)) => head,
+            Ok(Next::Http2) => return Ok(Ended::Http2),
+            Ok(Next::End) => {
+                wire.say_goodbye().await;
+                return Ok(Ended::Closed);
+            }
+            Err(WireError::Gone) => return Ok(Ended::Closed),
             Err(WireError::Refused(refused)) => {
                 refuse(wire, refused).await;
                 return Err(refused);
             }
         };
         let mut asked = Asked {
-            version: if head.is_1_1 {
-                Version::HTTP_11
-            } else {
-                Version::HTTP_10
-            },
+            version: head.version,
             keep_alive: head.keep_alive,
             is_head: head.method == Method::HEAD,
         };
@@ -68,7 +78,7 @@ where
             Poll::Pending => wire.poll_gone(cx).map(|()| None),
         });
         let Some(response) = response.await else {
-            return Ok(());
+            return Ok(Ended::Closed);
         };
         asked.keep_alive &= !stopping() && wire.may_pass_over();
         wire.forgo_continue();
@@ -79,12 +89,24 @@ where
             Ok(true) if asked.keep_alive && wire.pass_over().await => {}
             Ok(true) => {
                 wire.close().await;
-                return Ok(());
+                return Ok(Ended::Closed);
             }
             // The script failed after its response had begun, or the client has gone: cut off.
-            Ok(false) | Err(_) => return Ok(()),
+            Ok(false) | Err(_) => return Ok(Ended::Closed),
         }
     }
+}
+
+/// Answers whatever comes first with a refusal, and ends the connection.
+pub async fn turn_away(wire: &Rc<Wire>, refused: Refused) {
+    let head = match wire.next_head(|| false).await {
+        Ok(Next::Head(head)) => head,
+        Ok(Next::Http2 | Next::End) | Err(WireError::Gone) => return,
+        Err(WireError::Refused(_)) => return refuse(wire, refused).await,
+    };
+    // What the body is, so that the client may go on sending it for a little.
+    let _body = wire.begin(&head);
+    refuse(wire, refused).await;
 }
 
 async fn refuse(wire: &Wire, refused: Refused) {
@@ -118,7 +140,7 @@ async fn respond(
 }
 
 /// Whether a status says that there is no body.
-fn is_bodiless(status: StatusCode) -> bool {
+pub fn is_bodiless(status: StatusCode) -> bool {
     matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
 

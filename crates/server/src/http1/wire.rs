@@ -7,6 +7,7 @@ use super::Refused;
 use super::chunked::Decoder;
 use super::head::{self, Framing, HEAD_BYTES, Head};
 use crate::conn::{Conn, Phase};
+use crate::socket::Socket;
 use bytes::Bytes;
 use http::StatusCode;
 use std::cell::{Cell, RefCell};
@@ -17,7 +18,6 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 /// Bytes read at once.
 const READ_BYTES: usize = 16 << 10;
@@ -25,8 +25,11 @@ const READ_BYTES: usize = 16 << 10;
 const KEPT_BYTES: usize = 1 << 10;
 /// What a client may still send, and for how long, before a connection with an unread rest is closed: so that it gets to see the
 /// response.
-const LINGER_BYTES: usize = 256 << 10;
-const LINGER: Duration = Duration::from_secs(2);
+pub const LINGER_BYTES: usize = 256 << 10;
+pub const LINGER: Duration = Duration::from_secs(2);
+
+/// The beginning of HTTP/2's preface, which is made like a head.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\n";
 
 thread_local! {
     /// Reading into a slice needs one that is initialised: this one is, once per worker.
@@ -54,6 +57,16 @@ impl From<Refused> for WireError {
     }
 }
 
+/// What comes next on a connection.
+pub enum Next {
+    /// A request.
+    Head(Head),
+    /// Nothing.
+    End,
+    /// HTTP/2: the client knows that this server speaks it. Its preface is in the inbox.
+    Http2,
+}
+
 /// What is left of a body.
 enum Rest {
     Length(u64),
@@ -64,7 +77,7 @@ enum Rest {
 
 /// A connection.
 pub struct Wire {
-    socket: RefCell<TcpStream>,
+    socket: RefCell<Socket>,
     conn: Rc<Conn>,
     /// Read and not used.
     inbox: RefCell<Vec<u8>>,
@@ -82,8 +95,8 @@ pub struct Body {
 }
 
 impl Wire {
-    /// A connection that has been accepted.
-    pub fn new(socket: TcpStream, conn: Rc<Conn>) -> Rc<Wire> {
+    /// A connection that has been accepted, and is ready for requests.
+    pub fn new(socket: Socket, conn: Rc<Conn>) -> Rc<Wire> {
         Rc::new(Wire {
             socket: RefCell::new(socket),
             conn,
@@ -94,29 +107,28 @@ impl Wire {
         })
     }
 
+    /// The socket, and what has been read from it and not used; `None` while a request's body is still in somebody's hands.
+    pub fn into_parts(self: Rc<Self>) -> Option<(Socket, Vec<u8>)> {
+        let wire = Rc::into_inner(self)?;
+        Some((wire.socket.into_inner(), wire.inbox.into_inner()))
+    }
+
     /// Reads once, to the inbox; 0 at the end of what the peer sends.
     fn poll_fill(&self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if self.conn.has_expired() {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
         SCRATCH.with_borrow_mut(|scratch| {
             let mut read = ReadBuf::new(scratch);
-            let polled = Pin::new(&mut *self.socket.borrow_mut()).poll_read(cx, &mut read);
-            if polled.is_pending() {
-                self.conn.waits(cx);
-            }
-            ready!(polled)?;
+            ready!(Pin::new(&mut *self.socket.borrow_mut()).poll_read(cx, &mut read))?;
             self.inbox.borrow_mut().extend_from_slice(read.filled());
             Poll::Ready(Ok(read.filled().len()))
         })
     }
 
-    /// The head of the next request; `None`: there will be none.
-    pub async fn next_head(&self, stopping: impl Fn() -> bool) -> Result<Option<Head>, WireError> {
+    /// The head of the next request, or what comes instead.
+    pub async fn next_head(&self, stopping: impl Fn() -> bool) -> Result<Next, WireError> {
         let mut seen = 0;
         loop {
-            if let Some(head) = self.take_head(&mut seen)? {
-                return Ok(Some(head));
+            if let Some(next) = self.take_head(&mut seen)? {
+                return Ok(next);
             }
             let empty = self.inbox.borrow().is_empty();
             if empty {
@@ -128,19 +140,19 @@ impl Wire {
                 polled => polled,
             });
             match read.await {
-                Ok(0) if empty => return Ok(None),
+                Ok(0) if empty => return Ok(Next::End),
                 Ok(0) => return Err(WireError::Gone),
                 Ok(_) if empty => self.conn.enter(Phase::Head),
                 Ok(_) => {}
                 // A connection that nothing was asked on ends without a word.
-                Err(_) if empty => return Ok(None),
+                Err(_) if empty => return Ok(Next::End),
                 Err(error) => return Err(error.into()),
             }
         }
     }
 
     /// Takes a head out of the inbox. `seen`: how much of the inbox has been looked at.
-    fn take_head(&self, seen: &mut usize) -> Result<Option<Head>, Refused> {
+    fn take_head(&self, seen: &mut usize) -> Result<Option<Next>, Refused> {
         let mut inbox = self.inbox.borrow_mut();
         let skipped = head::leading_lines(&inbox);
         inbox.drain(..skipped);
@@ -155,9 +167,15 @@ impl Wire {
         if end > HEAD_BYTES {
             return Err(too_large());
         }
-        let head = head::parse(&inbox[..end])?;
+        let head = match head::parse(&inbox[..end]) {
+            Ok(head) => head,
+            Err(_) if inbox[..end] == *PREFACE && self.request.get() == 0 => {
+                return Ok(Some(Next::Http2));
+            }
+            Err(refused) => return Err(refused),
+        };
         inbox.drain(..end);
-        Ok(Some(head))
+        Ok(Some(Next::Head(head)))
     }
 
     /// A request begins: its body is what comes next.
@@ -266,22 +284,11 @@ impl Wire {
             }
             IoSlice::advance_slices(&mut parts, count);
         }
-        Ok(())
+        poll_fn(|cx| Pin::new(&mut *self.socket.borrow_mut()).poll_flush(cx)).await
     }
 
     fn poll_write(&self, cx: &mut Context<'_>, parts: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        if self.conn.has_expired() {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
-        let polled = Pin::new(&mut *self.socket.borrow_mut()).poll_write_vectored(cx, parts);
-        match polled.is_pending() {
-            true => {
-                self.conn.waits(cx);
-                self.conn.stalls();
-            }
-            false => self.conn.moves(),
-        }
-        polled
+        Pin::new(&mut *self.socket.borrow_mut()).poll_write_vectored(cx, parts)
     }
 
     /// A response begins: nothing is to be written between its bytes, so the client is not asked for the body any more.
@@ -314,6 +321,13 @@ impl Wire {
             false
         };
         self.body_has_ended() || matches!(tokio::time::timeout(LINGER, work).await, Ok(true))
+    }
+
+    /// Ends a connection between two requests: with TLS the peer is to know that nothing has been cut off.
+    pub async fn say_goodbye(&self) {
+        if matches!(&*self.socket.borrow(), Socket::Tls(_)) {
+            let _ = poll_fn(|cx| Pin::new(&mut *self.socket.borrow_mut()).poll_shutdown(cx)).await;
+        }
     }
 
     /// Ends the connection so that a client that still sends gets to see the response.

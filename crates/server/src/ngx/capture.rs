@@ -197,6 +197,7 @@ fn prepare(lua: &Lua, parent: &Rc<Exchange>, uri: &[u8], options: Option<Table>)
         head: parent.head.clone(),
         peer: parent.peer,
         local: parent.local,
+        tls: parent.tls.clone(),
         body: Source::Memory(RefCell::new(body.filter(|body| !body.is_empty()))),
         served: parent.served.clone(),
         worker: parent.worker.clone(),

@@ -7,7 +7,7 @@ use super::header::{header_text, headers_table, insensitive};
 use super::{ALL, Adding, text};
 use crate::exchange::{BodyError, Ending, Exchange, Phase};
 use bytes::Bytes;
-use http::Method;
+use http::{Method, Version};
 use rille_lua::{Error, Lua, LuaString, MultiValue, Result, Table, Value};
 use rille_modules::answer::{no, type_name};
 use rille_modules::ngx::args::{self, DEFAULT_PAIRS, Decoded, TRUNCATED};
@@ -51,9 +51,16 @@ fn line(adding: &Adding<'_>, req: &Table) -> Result<()> {
         Ok(exchange.start_time().as_millis() as f64 / 1000.0)
     })?;
     adding.add(req, "http_version", |_, exchange, ()| {
-        Ok(if exchange.head.is_1_1 { 1.1 } else { 1.0 })
+        Ok(match exchange.head.version {
+            Version::HTTP_2 => 2.0,
+            Version::HTTP_11 => 1.1,
+            _ => 1.0,
+        })
     })?;
     adding.add(req, "raw_header", |lua, exchange, no_line: Option<bool>| {
+        if exchange.head.version == Version::HTTP_2 {
+            return Err(Error::runtime("http2 requests not supported yet"));
+        }
         let raw = exchange.head.raw();
         let skipped = match no_line {
             Some(true) => memchr::memmem::find(raw, b"\r\n").map_or(0, |at| at + 2),

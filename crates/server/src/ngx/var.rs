@@ -6,6 +6,7 @@
 use super::{Adding, text};
 use crate::exchange::Exchange;
 use crate::hosts::strip_port;
+use http::Version;
 use http::header::HeaderName;
 use rille_lua::{Error, Result, Table, Value};
 use rille_modules::answer::type_name;
@@ -35,6 +36,7 @@ const FIXED: &[&str] = &[
     "server_protocol",
     "scheme",
     "https",
+    "http2",
     "request_method",
     "request",
     "request_id",
@@ -118,7 +120,7 @@ fn write(exchange: &Rc<Exchange>, name: &[u8], value: Option<Vec<u8>>) -> Result
         return Ok(());
     }
     let shown = String::from_utf8_lossy(name).into_owned();
-    let derived = ["arg_", "http_", "cookie_", "sent_http_"];
+    let derived = ["arg_", "http_", "cookie_", "sent_http_", "ssl_"];
     if FIXED.contains(&&*shown) || derived.iter().any(|prefix| shown.starts_with(prefix)) {
         return Err(Error::runtime(format!(
             "variable \"{shown}\" not changeable"
@@ -162,6 +164,9 @@ pub(super) fn read(exchange: &Exchange, name: &[u8]) -> Option<Vec<u8>> {
     if let Some(name) = name.strip_prefix(b"cookie_") {
         return cookie(exchange, name);
     }
+    if let Some(name) = name.strip_prefix(b"ssl_") {
+        return exchange.tls.as_ref()?.variable(name);
+    }
     match name {
         b"uri" | b"document_uri" => Some(percent_decode(&exchange.path()).into_owned()),
         b"request_uri" => Some(head.target().to_vec()),
@@ -184,9 +189,14 @@ pub(super) fn read(exchange: &Exchange, name: &[u8]) -> Option<Vec<u8>> {
         b"remote_port" => text(&exchange.peer.port().to_string()),
         b"server_addr" => text(&exchange.local.ip().to_canonical().to_string()),
         b"server_port" => text(&exchange.local.port().to_string()),
-        b"server_protocol" => text(protocol(exchange)),
-        b"scheme" => text("http"),
-        b"https" => text(""),
+        b"server_protocol" => text(head.protocol()),
+        b"scheme" => text(exchange.scheme()),
+        b"https" => text(exchange.tls.as_ref().map_or("", |_| "on")),
+        b"http2" => match (head.version, &exchange.tls) {
+            (Version::HTTP_2, Some(_)) => text("h2"),
+            (Version::HTTP_2, None) => text("h2c"),
+            _ => text(""),
+        },
         b"request_method" => text(exchange.method().as_str()),
         b"request" => Some(
             [
@@ -194,7 +204,7 @@ pub(super) fn read(exchange: &Exchange, name: &[u8]) -> Option<Vec<u8>> {
                 b" ",
                 head.target(),
                 b" ",
-                protocol(exchange).as_bytes(),
+                head.protocol().as_bytes(),
             ]
             .concat(),
         ),
@@ -265,13 +275,6 @@ fn hostname() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname")
         .map(|name| name.trim().to_owned())
         .unwrap_or_default()
-}
-
-fn protocol(exchange: &Exchange) -> &'static str {
-    match exchange.head.is_1_1 {
-        true => "HTTP/1.1",
-        false => "HTTP/1.0",
-    }
 }
 
 /// The first argument of this name, as it was sent.
