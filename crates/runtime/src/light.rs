@@ -82,25 +82,50 @@ impl Threads {
         function: Function,
         arguments: MultiValue,
     ) -> Result<Rc<Light>> {
-        if context.threads().list.borrow().len() >= MAX_THREADS {
+        let parent = vm.lua().current_thread()?;
+        let light = Threads::add(vm, context, parent, function)?;
+        let thread = light.thread.clone();
+        match vm.start_inside(thread, arguments, context.clone(), context.budget()) {
+            Started::Ended(end) => context.threads().finish(&light, end),
+            Started::Running(running) => watch(context.clone(), &light, running),
+        }
+        Ok(light)
+    }
+
+    /// Starts a light thread from outside of any coroutine, as one of `parent`'s. It runs when its turn comes.
+    pub fn spawn_later(
+        vm: &Rc<AppVm>,
+        context: &Rc<dyn Owner>,
+        parent: Thread,
+        function: Function,
+    ) -> Result<()> {
+        let light = Threads::add(vm, context, parent, function)?;
+        let (thread, budget) = (light.thread.clone(), context.budget());
+        let running = vm.start_later(thread, MultiValue::new(), context.clone(), budget);
+        watch(context.clone(), &light, running);
+        Ok(())
+    }
+
+    fn add(
+        vm: &Rc<AppVm>,
+        context: &Rc<dyn Owner>,
+        parent: Thread,
+        function: Function,
+    ) -> Result<Rc<Light>> {
+        let threads = context.threads();
+        if threads.list.borrow().len() >= MAX_THREADS {
             return Err(Error::runtime("too many light threads"));
         }
-        let parent = vm.lua().current_thread()?;
         let thread = vm.lua().create_thread(function)?;
         thread.set_globals(parent.own_globals())?;
         let light = Rc::new(Light {
-            thread: thread.clone(),
+            thread,
             parent,
             state: RefCell::new(State::Running(None)),
             waiter: RefCell::default(),
         });
-        let threads = context.threads();
         threads.alive.set(threads.alive.get() + 1);
         threads.list.borrow_mut().push(light.clone());
-        match vm.start_inside(thread, arguments, context.clone(), context.budget()) {
-            Started::Ended(end) => threads.finish(&light, end),
-            Started::Running(running) => watch(context.clone(), &light, running),
-        }
         Ok(light)
     }
 
