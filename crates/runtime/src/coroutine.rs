@@ -297,7 +297,9 @@ impl Coroutine {
     fn check_budget(&self, now: Instant) {
         if self.exceeded(now).is_some() {
             self.renew_budget();
-            self.stop.set(self.exceeded(now));
+            if let Some(reason) = self.exceeded(now) {
+                self.stop.set(Some(reason));
+            }
         }
     }
 
@@ -337,11 +339,7 @@ impl Coroutine {
             StopReason::CpuTime => format!(
                 "cpu limit of {}{}",
                 show_duration(budget.cpu),
-                if budget.per_minute {
-                    " a minute"
-                } else {
-                    ""
-                }
+                if budget.per_minute { " a minute" } else { "" }
             ),
             StopReason::WallTime => format!("wall limit of {}", show_duration(budget.wall)),
             StopReason::Memory => {

@@ -8,6 +8,8 @@
 //! ```text
 //!  Idle --first byte--> Head --request parsed--> Busy --response written--> Idle
 //!  (keep-alive)         (slow headers)           (write stalls; a script's own time is its `wall`)
+//!                                               |
+//!                                               +--the script takes the connection--> Left (not timed)
 //! ```
 
 use std::cell::{Cell, RefCell};
@@ -17,6 +19,9 @@ use std::time::{Duration, Instant};
 
 /// How often connections are looked at.
 pub const TICK: Duration = Duration::from_millis(500);
+
+/// In how many ticks connections that have left HTTP are looked at once.
+const LEFT_TICKS: u32 = 4;
 
 /// How long a connection may stay in each phase.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +53,8 @@ pub enum Phase {
     Head,
     /// A request is being answered.
     Busy,
+    /// A script has the connection, and limits of its own.
+    Left,
 }
 
 /// The state of a connection that its socket, its service and the watch share.
@@ -57,6 +64,8 @@ pub struct Conn {
     /// Since when the peer has taken nothing of what we have to write.
     stalled: Cell<Option<Instant>>,
     expired: Cell<bool>,
+    /// It is time to look whether the client of a connection that has left HTTP is still there.
+    ticked: Cell<bool>,
     /// The connection's task, once it has waited for the socket.
     task: RefCell<Option<Waker>>,
     clock: Rc<Cell<Instant>>,
@@ -67,6 +76,7 @@ impl Conn {
     pub fn enter(&self, phase: Phase) {
         self.phase.set(phase);
         self.since.set(self.clock.get());
+        self.stalled.set(None);
     }
 
     fn overdue(&self, now: Instant, timeouts: &Timeouts) -> bool {
@@ -76,7 +86,7 @@ impl Conn {
         let limit = match self.phase.get() {
             Phase::Idle => timeouts.idle,
             Phase::Head => timeouts.head,
-            Phase::Busy => return false,
+            Phase::Busy | Phase::Left => return false,
         };
         now.duration_since(self.since.get()) > limit
     }
@@ -92,6 +102,19 @@ impl Conn {
         if let Some(waker) = self.task.borrow_mut().take() {
             waker.wake();
         }
+    }
+
+    /// Makes a connection that has left HTTP look after its client.
+    fn tick(&self) {
+        if self.phase.get() == Phase::Left {
+            self.ticked.set(true);
+            self.wake();
+        }
+    }
+
+    /// Whether it was told to look after its client, once.
+    pub fn takes_tick(&self) -> bool {
+        self.ticked.take()
     }
 
     /// Whether it has been closed for being overdue.
@@ -148,6 +171,7 @@ impl Watch {
             since: Cell::new(self.clock.get()),
             stalled: Cell::new(None),
             expired: Cell::new(false),
+            ticked: Cell::new(false),
             task: RefCell::default(),
             clock: self.clock.clone(),
         });
@@ -167,10 +191,13 @@ impl Watch {
         let tick = TICK
             .min(self.timeouts.head / 2)
             .max(Duration::from_millis(10));
+        let mut turn = 0u32;
         loop {
             tokio::time::sleep(tick).await;
             let now = Instant::now();
             self.clock.set(now);
+            turn = turn.wrapping_add(1);
+            let looks = turn % LEFT_TICKS == 0;
             self.connections.borrow_mut().retain(|weak| {
                 let Some(conn) = weak.upgrade() else {
                     return false;
@@ -178,6 +205,8 @@ impl Watch {
                 let overdue = conn.overdue(now, &self.timeouts);
                 if overdue {
                     conn.expire();
+                } else if looks {
+                    conn.tick();
                 }
                 !overdue
             });

@@ -25,6 +25,8 @@ mod reply;
 mod server;
 mod service;
 mod statics;
+mod upgrade;
+mod websocket;
 mod worker;
 
 pub use conn::Timeouts;

@@ -259,6 +259,20 @@ impl Stream {
             }
             rest = rest.get(written..).unwrap_or_default();
         }
+        self.flush(limit).await
+    }
+
+    /// Writes some of it: how many bytes. The wait for the other side may not be longer than `limit`; given up, it has written nothing.
+    pub async fn write_some(&self, bytes: &[u8], limit: Duration) -> Result<usize, NetError> {
+        let written = timed(limit, poll_fn(|cx| self.poll_write(bytes, cx))).await??;
+        if written == 0 && !bytes.is_empty() {
+            return Err(NetError::Closed);
+        }
+        Ok(written)
+    }
+
+    /// Sees to it that what was written is on its way. The wait for the other side may not be longer than `limit`.
+    pub async fn flush(&self, limit: Duration) -> Result<(), NetError> {
         timed(limit, poll_fn(|cx| self.poll_flush(cx))).await?
     }
 

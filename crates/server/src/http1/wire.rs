@@ -6,6 +6,7 @@
 use super::Refused;
 use super::chunked::Decoder;
 use super::head::{self, Framing, HEAD_BYTES, Head};
+use super::left::Left;
 use crate::conn::{Conn, Phase};
 use bytes::Bytes;
 use http::StatusCode;
@@ -64,15 +65,17 @@ enum Rest {
 
 /// A connection.
 pub struct Wire {
-    socket: RefCell<TcpStream>,
-    conn: Rc<Conn>,
+    pub(super) socket: RefCell<TcpStream>,
+    pub(super) conn: Rc<Conn>,
     /// Read and not used.
-    inbox: RefCell<Vec<u8>>,
+    pub(super) inbox: RefCell<Vec<u8>>,
     rest: RefCell<Rest>,
     /// The client waits for "100 Continue".
     owes_continue: Cell<bool>,
     /// Counts requests.
     request: Cell<u64>,
+    /// Whether a script has the connection.
+    pub(super) left: Left,
 }
 
 /// The body of one request.
@@ -91,6 +94,7 @@ impl Wire {
             rest: RefCell::new(Rest::Length(0)),
             owes_continue: Cell::new(false),
             request: Cell::new(0),
+            left: Left::default(),
         })
     }
 
@@ -163,6 +167,7 @@ impl Wire {
     /// A request begins: its body is what comes next.
     pub fn begin(self: &Rc<Self>, head: &Head) -> Body {
         self.conn.enter(Phase::Busy);
+        self.begins();
         self.request.set(self.request.get() + 1);
         *self.rest.borrow_mut() = match head.framing {
             Framing::Length(length) => Rest::Length(length),
@@ -340,10 +345,20 @@ impl Wire {
 impl Body {
     /// The next bytes; `None` at the end.
     pub async fn next(&self) -> Result<Option<Bytes>, WireError> {
-        match self.request == self.wire.request.get() {
-            true => self.wire.next_piece().await,
-            false => Err(WireError::Gone),
+        match self.wire() {
+            Some(wire) => wire.next_piece().await,
+            None => Err(WireError::Gone),
         }
+    }
+
+    /// Whether all of it has been read.
+    pub fn has_ended(&self) -> bool {
+        self.wire().is_none_or(|wire| wire.body_has_ended())
+    }
+
+    /// The connection, while the request is the one that is served.
+    pub(super) fn wire(&self) -> Option<&Rc<Wire>> {
+        (self.request == self.wire.request.get()).then_some(&self.wire)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a read that takes too long, or is given up, loses nothing: the next one goes on in the middle of the frame.
 
-use super::frame::{Head, Part, Parser, Rules, Violation};
+use super::frame::{Head, Parser, Part, Rules, Violation};
 use crate::net::{MemoryLimit, NetError, Pattern, Received, Stream};
 use std::fmt;
 use std::rc::Rc;
@@ -71,8 +71,8 @@ impl Reader {
     ) -> Result<Frame, ReadError> {
         loop {
             let (part, size) = self.parser.next();
-            let (pattern, received) = (self.pending)
-                .get_or_insert_with(|| (Pattern::bytes(size), Received::new(memory)));
+            let (pattern, received) =
+                (self.pending).get_or_insert_with(|| (Pattern::bytes(size), Received::new(memory)));
             if size > 0 {
                 let read = stream.read(pattern, received, limit).await;
                 read.map_err(|error| ReadError::Net(part, error))?;
