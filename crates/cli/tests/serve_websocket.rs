@@ -113,13 +113,13 @@ fn messages_come_back() {
         Message::Pong(b"there?".to_vec().into())
     );
     let bye = CloseFrame {
-        code: CloseCode::Library(3001),
+        code: CloseCode::Library(4001),
         reason: "bye".into(),
     };
     client.close(Some(bye)).unwrap();
     assert_eq!(
         close_of(&mut client).unwrap().code,
-        CloseCode::Library(3001)
+        CloseCode::Library(4001)
     );
     assert!(client.read().is_err());
 }
@@ -318,6 +318,24 @@ log.info("left: " .. tostring(message) .. " " .. why .. " " .. code)"#;
     client.read().unwrap();
     drop(client);
     app.log_line("left: nil closed 1006");
+}
+
+#[test]
+fn a_silent_client_is_asked_whether_it_is_there() {
+    let quiet = r#"
+local ws = request:upgrade{ping = 0.2}
+local _, why, code, reason = ws:receive()
+log.info("quiet: " .. why .. " " .. code .. " " .. reason)"#;
+    let app = app(&[("quiet.lua", quiet)]);
+    // It answers, for as long as it reads.
+    let mut client = connect(app.address(), "/quiet");
+    for _ in 0..4 {
+        assert_eq!(client.read().unwrap(), Message::Ping(Default::default()));
+        client.flush().unwrap();
+        assert_eq!(app.count("quiet:"), 0);
+    }
+    app.log_line("quiet: closed 1006 no answer to a ping");
+    assert!(client.read().is_ok() && client.read().is_err());
 }
 
 #[test]
@@ -627,15 +645,15 @@ ngx.say(wb:send_frame(false, 9, ""))
     let lines: Vec<&str> = text.lines().collect();
     let expected = [
         "1 nil true x,y",
-        "11",
+        "11nil",
         "text 5 niltextnil",
-        "7",
+        "7nil",
         "text 1 againtextnil",
-        "7",
+        "7nil",
         "continuation 1 niltextnil",
-        "7",
+        "7nil",
         "ppongnil",
-        "13",
+        "13nil",
         "enoughclose1000",
         "nilalready closed",
         "1",
@@ -771,11 +789,11 @@ ngx.say(ngx.req.get_body_data())
     );
     assert_eq!(
         app.get("/many").text(),
-        "falseexpecting 0 or 1 argument, but got 2\n"
+        "falsemany.lua:1: expecting 0 or 1 argument, but got 2\n"
     );
     assert_eq!(
         app.get("/sub").text(),
-        "falseattempt to read the request body in a subrequest\n"
+        "falseinner.lua:1: attempt to read the request body in a subrequest\n"
     );
     // It is asked for when it is first read; the connection serves on.
     let mut connection = Connection::open(app.address()).unwrap();
@@ -817,6 +835,7 @@ ngx.log(ngx.ERR, 'two has ended')"#,
 ngx.on_abort(function() ngx.log(ngx.ERR, 'three aborts') end)
 ngx.say("x") ngx.flush(true)
 ngx.sleep(0.5)
+ngx.say("y")
 ngx.log(ngx.ERR, 'three says ', select(2, ngx.flush(true)))"#,
         ),
         (

@@ -116,7 +116,7 @@ async fn run(
             Err(response) => break *response,
         }
     };
-    upgrade::farewell(&exchange, !response.status().is_server_error()).await;
+    upgrade::farewell(&exchange).await;
     match exchange.committed() {
         true => {
             if let ResponseBody::Full(last) =
@@ -241,6 +241,7 @@ async fn conclude(
     file: FileId,
     result: Result<Returned, rille_runtime::coroutine::Failure>,
 ) -> Flow {
+    exchange.upgrade.has_failed.set(result.is_err());
     Flow::Response(Box::new(match exchange.committed() {
         true => end_stream(exchange, file, result).await,
         false => finish(exchange, file, result),
@@ -264,5 +265,6 @@ fn after(exchange: &Rc<Exchange>, file: FileId, end: rille_lua::Result<End>) -> 
             };
         }
     };
+    exchange.upgrade.has_failed.set(true);
     Flow::Response(Box::new(failed(exchange, file, &failure)))
 }

@@ -32,6 +32,8 @@ pub struct Upgrade {
     pub is_raw: Cell<bool>,
     /// A script reads the body through a socket.
     pub reads_body: Cell<bool>,
+    /// Its script has failed.
+    pub has_failed: Cell<bool>,
     /// What it does when its client leaves.
     abort: RefCell<Abort>,
     /// Its WebSocket, to be closed at its end.
@@ -136,10 +138,14 @@ pub fn body_socket(exchange: &Rc<Exchange>) -> Result<Stream, &'static str> {
 }
 
 /// At the end of a request: its WebSocket is closed, in a friendly way if it has ended well.
-pub async fn farewell(exchange: &Exchange, is_well: bool) {
+pub async fn farewell(exchange: &Exchange) {
     let websocket = exchange.upgrade.websocket.take();
     if let Some(websocket) = websocket {
-        let code = if is_well { 1000 } else { 1011 };
+        let code = if exchange.upgrade.has_failed.get() {
+            1011
+        } else {
+            1000
+        };
         websocket.finish(code).await;
     }
 }

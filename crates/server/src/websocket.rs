@@ -17,8 +17,9 @@ use std::time::Duration;
 
 const MAX_MESSAGE: usize = 1 << 20;
 const SEND_TIMEOUT: f64 = 10.0;
-/// The longest `send_timeout`, in seconds.
-const MAX_SEND_TIMEOUT: f64 = 86_400.0;
+const PING: f64 = 30.0;
+/// The longest `send_timeout` or `ping`, in seconds.
+const MAX_SECONDS: f64 = 86_400.0;
 /// The most texts in a list of the options.
 const MAX_LIST: usize = 100;
 
@@ -59,6 +60,7 @@ impl Options {
             settings: Settings {
                 max_message: MAX_MESSAGE,
                 send_limit: Duration::from_secs_f64(SEND_TIMEOUT),
+                ping: Some(Duration::from_secs_f64(PING)),
             },
         };
         let Some(given) = given else {
@@ -88,11 +90,19 @@ impl Options {
             }
             options.settings.max_message = bytes as usize;
         }
-        if let Some(seconds) = number("send_timeout")? {
-            if !(0.0..=MAX_SEND_TIMEOUT).contains(&seconds) {
-                return Err(wrong("send_timeout", "a number of seconds"));
+        let seconds = |name: &str| -> Result<Option<Duration>> {
+            match number(name)? {
+                Some(seconds) if !(0.0..=MAX_SECONDS).contains(&seconds) => {
+                    Err(wrong(name, "a number of seconds"))
+                }
+                seconds => Ok(seconds.map(Duration::from_secs_f64)),
             }
-            options.settings.send_limit = Duration::from_secs_f64(seconds);
+        };
+        if let Some(limit) = seconds("send_timeout")? {
+            options.settings.send_limit = limit;
+        }
+        if let Some(ping) = seconds("ping")? {
+            options.settings.ping = Some(ping).filter(|ping| !ping.is_zero());
         }
         Ok(options)
     }

@@ -15,7 +15,7 @@ use rille_runtime::net::websocket::{Frame, Masking, Opcode, ReadError, Reader, R
 use rille_runtime::net::{Held, MemoryLimit, NetError, Stream};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, watch};
 
 /// A wait for the other side that has no limit of its own.
@@ -33,6 +33,8 @@ pub struct Settings {
     pub max_message: usize,
     /// How long the other side may take nothing of what is sent to it.
     pub send_limit: Duration,
+    /// After so long a silence it is asked whether it is there, and after another one it is taken to have gone; `None`: never.
+    pub ping: Option<Duration>,
 }
 
 /// A WebSocket.
@@ -46,6 +48,9 @@ pub struct WebSocket {
     turn: Mutex<()>,
     outbox: RefCell<Outbox>,
     has_closed: Cell<bool>,
+    /// When something has come last, or a ping has gone out since.
+    heard: Cell<Instant>,
+    has_asked: Cell<bool>,
     ended: RefCell<Option<Ended>>,
     stopping: watch::Receiver<bool>,
 }
@@ -141,6 +146,8 @@ impl WebSocket {
             turn: Mutex::new(()),
             outbox: RefCell::default(),
             has_closed: Cell::new(false),
+            heard: Cell::new(Instant::now()),
+            has_asked: Cell::new(false),
             ended: RefCell::default(),
             stopping,
         }
@@ -195,7 +202,16 @@ impl WebSocket {
                 masking: Masking::Required,
                 max_payload: (self.settings.max_message - joined) as u64,
             };
-            let read = (reader.read(&self.stream, &self.memory, &rules, FOREVER)).await;
+            let patience = (self.settings.ping).map_or(FOREVER, |ping| {
+                ping.saturating_sub(self.heard.get().elapsed())
+            });
+            let read = (reader.read(&self.stream, &self.memory, &rules, patience)).await;
+            if matches!(read, Err(ReadError::Net(_, NetError::Timeout))) {
+                self.ask().await?;
+                continue;
+            }
+            self.heard.set(Instant::now());
+            self.has_asked.set(false);
             let frame = read.map_err(|error| match error {
                 ReadError::Refused(violation) => refused(violation),
                 ReadError::Net(_, NetError::TooMuchData(_)) => {
@@ -217,6 +233,20 @@ impl WebSocket {
                     }
                 }
             }
+        }
+    }
+
+    /// Nothing has come for long.
+    async fn ask(&self) -> Result<(), Ended> {
+        if self.has_asked.replace(true) {
+            self.stream.close();
+            return Err(broken(1006, "no answer to a ping"));
+        }
+        self.heard.set(Instant::now());
+        match self.has_closed.get() {
+            true => Ok(()),
+            false => (self.send_frame(Opcode::Ping, b"").await)
+                .map_err(|error| broken(1006, &error.to_string())),
         }
     }
 

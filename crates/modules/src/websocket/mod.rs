@@ -10,6 +10,8 @@
 //! request:upgrade{protocols = {"chat"},         -- what we speak, the best first: ws.protocol is the first of them that the client offers
 //!   max_message = 65536,                        -- bytes, 1 MiB if not said
 //!   send_timeout = 10,                          -- seconds after which a client that takes nothing is cut off; 10 if not said
+//!   ping = 30,                                  -- seconds of silence after which the client is asked whether it is there, and after as many more cut
+//!                                               -- off, while somebody receives; 30 if not said, 0 for never
 //!   origins = "*" or {"https://example.com"}}   -- whose pages may connect; only those of the same host if not said
 //!
 //! ws:send(text | number | table)     --> true, or nil and why not; a table is sent as JSON. Waits while the client is slow.

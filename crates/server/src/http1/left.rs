@@ -12,14 +12,13 @@
 use super::wire::{Body, Wire};
 use crate::conn::Phase;
 use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::mem::MaybeUninit;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 
 /// How long a request may go on whose client has hung up, if it wants to hear nothing of that.
 pub const HUNG_UP: Duration = Duration::from_secs(60);
@@ -37,6 +36,8 @@ enum State {
 #[derive(Default)]
 pub(super) struct Left {
     state: Cell<State>,
+    /// It has been [`State::Left`].
+    pub(super) was_left: Cell<bool>,
     /// The client has ended what it sends.
     hung_up: Cell<bool>,
     /// Waits for [`State::Left`].
@@ -97,13 +98,13 @@ impl Wire {
         Poll::Pending
     }
 
-    /// Whether there is nothing to read any more; costs a system call.
+    /// Whether the client is known to have ended what it sends, read or not.
     fn is_hung_up(&self) -> bool {
         let socket = self.socket.borrow();
-        let peeked = socket2::SockRef::from(&*socket).peek(&mut [MaybeUninit::uninit()]);
-        match peeked {
-            Ok(count) => count == 0,
-            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+        let mut ready = pin!(socket.ready(Interest::READABLE));
+        match ready.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Pending => false,
+            Poll::Ready(ready) => ready.is_ok_and(|ready| ready.is_read_closed()),
         }
     }
 
@@ -114,6 +115,7 @@ impl Wire {
 
     /// The request has ended, or will have when its response is read.
     pub fn is_over(&self) {
+        self.left.was_left.set(self.has_left());
         self.left.enter(State::Over);
     }
 }

@@ -309,6 +309,8 @@ async fn stream(
         let next = poll_fn(|cx| match pieces.poll_recv(cx) {
             Poll::Ready(piece) => Poll::Ready(Next::Piece(piece)),
             Poll::Pending if wire.poll_left(cx).is_ready() => Poll::Ready(Next::Left),
+            // What comes now is for the script, the end of it too.
+            Poll::Pending if switches => Poll::Pending,
             Poll::Pending => wire.poll_gone(cx).map(|()| Next::Gone),
         });
         data = match next.await {

@@ -323,7 +323,9 @@ impl Wire {
 
     /// Ends the connection so that a client that still sends gets to see the response.
     pub async fn close(&self) {
-        let unread = !self.inbox.borrow().is_empty() || !self.body_has_ended();
+        // What the other side still says of its own accord must not cut off what it has not read.
+        let unread =
+            self.left.was_left.get() || !self.inbox.borrow().is_empty() || !self.body_has_ended();
         let shut = poll_fn(|cx| Pin::new(&mut *self.socket.borrow_mut()).poll_shutdown(cx)).await;
         if shut.is_err() || !unread {
             return;
