@@ -672,6 +672,42 @@ ngx.say(wb:send_frame(false, 9, ""))
     assert_eq!(lines, expected);
 }
 
+#[test]
+fn a_handshake_by_hand() {
+    // Without a flush between the head and the socket.
+    let app = app(&[
+        ("rille.toml", MANIFEST),
+        (
+            "hand.lua",
+            r#"
+ngx.status = 101
+ngx.header["Upgrade"] = "websocket"
+ngx.header["Connection"] = "Upgrade"
+ngx.header["Sec-WebSocket-Accept"] =
+  ngx.encode_base64(ngx.sha1_bin(ngx.var.http_sec_websocket_key .. "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+local ok, err = ngx.send_headers()
+local sock, err = ngx.req.socket(true)
+local protocol = require "resty.websocket.protocol"
+sock:settimeout(1000)
+local data, typ = protocol.recv_frame(sock, 100, true)
+protocol.send_frame(sock, true, 2, data:upper(), 100, false)
+ngx.exit(ngx.OK)"#,
+        ),
+        // Somebody who says 101 and then nothing.
+        ("nothing.lua", "ngx.status = 101 ngx.say('lost')"),
+        ("exits.lua", "ngx.exit(101)"),
+    ]);
+    let mut client = connect(app.address(), "/hand");
+    client.send(text("hand")).unwrap();
+    assert_eq!(client.read().unwrap(), Message::binary(&b"HAND"[..]));
+    assert!(client.read().is_err());
+    for target in ["/nothing", "/exits"] {
+        let mut stream = raw(&app, &handshake(target, &[]));
+        assert!(head(&mut stream).starts_with("HTTP/1.1 101 "));
+        assert_eq!(rest(&mut stream), b"");
+    }
+}
+
 // ---- raw sockets, bodies, aborts ----
 
 #[test]

@@ -27,6 +27,7 @@ pub mod rng;
 mod text;
 pub mod texts;
 pub mod undump;
+pub mod websocket;
 
 /// Something to fuzz.
 pub struct Target {
@@ -39,7 +40,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 19] = [
     target("compile", compile::target, 1500),
     target("undump", undump::target, 800),
     target("program", program::target, 700),
@@ -57,6 +58,8 @@ pub const TARGETS: [Target; 17] = [
     target("reads", reads::target, 3000),
     target("dict", texts::dict, 300),
     target("regex", texts::regex, 2000),
+    target("frames", websocket::frames, 3000),
+    target("handshake", websocket::handshake, 3000),
 ];
 
 const fn target(name: &'static str, run: fn(&[u8]), seeds: u64) -> Target {

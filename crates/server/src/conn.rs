@@ -197,7 +197,7 @@ impl Watch {
             let now = Instant::now();
             self.clock.set(now);
             turn = turn.wrapping_add(1);
-            let looks = turn % LEFT_TICKS == 0;
+            let looks = turn.is_multiple_of(LEFT_TICKS);
             self.connections.borrow_mut().retain(|weak| {
                 let Some(conn) = weak.upgrade() else {
                     return false;

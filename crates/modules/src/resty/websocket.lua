@@ -1,10 +1,10 @@
--- resty.websocket: the methods, over frames that the host reads (`receive`) and makes (`build`).
+-- resty.websocket: the methods, over frames that the host reads (`receive`) and makes (`build_frame`).
 local tools = ...
 local type, tostring, tonumber = tools.type, tools.tostring, tools.tonumber
 local setmetatable, error, ngx = tools.setmetatable, tools.error, tools.ngx
 local match, find, lower, char, gsub = tools.string.match, tools.string.find, tools.string.lower, tools.string.char, tools.string.gsub
 local concat = tools.table.concat
-local receive, build, accept, new_key = tools.receive, tools.build, tools.accept, tools.key
+local receive, build_frame, accept, new_key = tools.receive, tools.build, tools.accept, tools.key
 
 local VERSION = "0.13"
 local MAX_PAYLOAD = 65535
@@ -25,8 +25,8 @@ local function send_frame(sock, fin, opcode, payload, max, masking)
     if length > 125 then return nil, "too much payload for control frame" end
     if not fin then return nil, "fragmented control frame" end
   end
-  local frame, err = build(fin and true or false, opcode, length, payload, masking and true or false)
-  if not frame then return nil, "failed to build frame: " .. err end
+  local frame, err = build_frame(fin and true or false, opcode, length, payload, masking and true or false)
+  if not frame then return nil, "failed to build_frame frame: " .. err end
   local bytes
   bytes, err = sock:send(frame)
   if not bytes then return nil, "failed to send frame: " .. err end
@@ -38,7 +38,7 @@ local protocol = {
   new_tab = function() return {} end,
   recv_frame = receive,
   build_frame = function(fin, opcode, length, payload, masking)
-    return build(fin and true or false, opcode, length, payload, masking and true or false)
+    return build_frame(fin and true or false, opcode, length, payload, masking and true or false)
   end,
   send_frame = send_frame,
 }

@@ -32,7 +32,7 @@ pub(super) fn install(adding: &Adding<'_>, ngx: &Table, req: &Table) -> Result<(
                 ));
             }
             let is_raw = !matches!(
-                given.get(0),
+                given.front(),
                 None | Some(Value::Nil | Value::Boolean(false))
             );
             let (kind, stream) = match is_raw {
