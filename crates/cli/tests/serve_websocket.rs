@@ -908,6 +908,27 @@ ngx.sleep(60)"#,
 }
 
 #[test]
+fn an_abort_has_the_globals_of_its_own_request() {
+    let late = r#"
+who = ngx.var.arg_who
+ngx.on_abort(function() ngx.log(ngx.ERR, who, ' aborts') end)
+ngx.thread.spawn(function() ngx.sleep(1) end)"#;
+    let app = app(&[
+        ("rille.toml", MANIFEST),
+        ("late.lua", late),
+        ("other.lua", "who = 'other' ngx.sleep(1)"),
+    ]);
+    let first = raw(&app, b"GET /late?who=first HTTP/1.1\r\nHost: a\r\n\r\n");
+    std::thread::sleep(Duration::from_millis(100));
+    let _others: Vec<_> = (0..5)
+        .map(|_| raw(&app, b"GET /other HTTP/1.1\r\nHost: a\r\n\r\n"))
+        .collect();
+    std::thread::sleep(Duration::from_millis(100));
+    drop(first);
+    app.log_line("first aborts");
+}
+
+#[test]
 fn connections_end_with_their_requests() {
     let app = app(&[("echo.lua", ECHO)]);
     let folder = format!("/proc/{}/fd", app.server.id());

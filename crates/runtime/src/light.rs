@@ -83,8 +83,8 @@ impl Threads {
         arguments: MultiValue,
     ) -> Result<Rc<Light>> {
         let parent = vm.lua().current_thread()?;
-        let light = Threads::add(vm, context, parent, function)?;
-        let thread = light.thread.clone();
+        let thread = Threads::prepare(vm, &parent, function)?;
+        let light = Threads::add(context, parent, thread.clone())?;
         match vm.start_inside(thread, arguments, context.clone(), context.budget()) {
             Started::Ended(end) => context.threads().finish(&light, end),
             Started::Running(running) => watch(context.clone(), &light, running),
@@ -92,32 +92,32 @@ impl Threads {
         Ok(light)
     }
 
-    /// Starts a light thread from outside of any coroutine, as one of `parent`'s. It runs when its turn comes.
+    /// A coroutine with the globals of `parent`, to be one of its light threads now or later.
+    pub fn prepare(vm: &AppVm, parent: &Thread, function: Function) -> Result<Thread> {
+        let thread = vm.lua().create_thread(function)?;
+        thread.set_globals(parent.own_globals())?;
+        Ok(thread)
+    }
+
+    /// Starts a prepared light thread from outside of any coroutine. It runs when its turn comes.
     pub fn spawn_later(
         vm: &Rc<AppVm>,
         context: &Rc<dyn Owner>,
         parent: Thread,
-        function: Function,
+        thread: Thread,
     ) -> Result<()> {
-        let light = Threads::add(vm, context, parent, function)?;
-        let (thread, budget) = (light.thread.clone(), context.budget());
+        let light = Threads::add(context, parent, thread.clone())?;
+        let budget = context.budget();
         let running = vm.start_later(thread, MultiValue::new(), context.clone(), budget);
         watch(context.clone(), &light, running);
         Ok(())
     }
 
-    fn add(
-        vm: &Rc<AppVm>,
-        context: &Rc<dyn Owner>,
-        parent: Thread,
-        function: Function,
-    ) -> Result<Rc<Light>> {
+    fn add(context: &Rc<dyn Owner>, parent: Thread, thread: Thread) -> Result<Rc<Light>> {
         let threads = context.threads();
         if threads.list.borrow().len() >= MAX_THREADS {
             return Err(Error::runtime("too many light threads"));
         }
-        let thread = vm.lua().create_thread(function)?;
-        thread.set_globals(parent.own_globals())?;
         let light = Rc::new(Light {
             thread,
             parent,

@@ -11,7 +11,7 @@
 //! each of its waits has a limit of its own, that the number of connections is bounded, and that it is ended a minute after its client has hung up.
 
 use crate::exchange::{Exchange, Source};
-use rille_lua::{Function, Thread};
+use rille_lua::Thread;
 use rille_modules::websocket::WebSocket;
 use rille_runtime::coroutine::Budget;
 use rille_runtime::light::Threads;
@@ -45,8 +45,9 @@ enum Abort {
     /// It ends.
     #[default]
     End,
-    /// This function is called, for the coroutine that said so.
-    Call(Function, Thread),
+    /// This light thread of the coroutine that said so begins: the thread, the coroutine. It was made then, for the coroutine may since have ended, and be
+    /// somebody else's.
+    Call(Thread, Thread),
     /// It was.
     Called,
 }
@@ -57,12 +58,12 @@ impl Upgrade {
         (self.is_raw.get()).then(|| Budget::of_background(&exchange.served.vm))
     }
 
-    /// Calls a function when the client leaves; false if there is one already.
-    pub fn when_gone(&self, function: Function, thread: Thread) -> bool {
+    /// Runs a light thread of `parent`'s when the client leaves; false if there is one already.
+    pub fn when_gone(&self, thread: Thread, parent: Thread) -> bool {
         let mut abort = self.abort.borrow_mut();
         let is_first = matches!(*abort, Abort::End);
         if is_first {
-            *abort = Abort::Call(function, thread);
+            *abort = Abort::Call(thread, parent);
         }
         is_first
     }
@@ -77,11 +78,11 @@ pub fn client_gone(exchange: &Rc<Exchange>) -> bool {
             false
         }
         Abort::Called => true,
-        Abort::Call(function, parent) => {
+        Abort::Call(thread, parent) => {
             let context: Rc<dyn Owner> = exchange.clone();
             let vm = &exchange.served.vm;
             // Without room for a coroutine it ends.
-            Threads::spawn_later(vm, &context, parent, function).is_ok()
+            Threads::spawn_later(vm, &context, parent, thread).is_ok()
         }
     }
 }

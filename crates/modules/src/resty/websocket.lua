@@ -1,8 +1,8 @@
--- resty.websocket: the methods, over frames that the host reads (`receive`) and makes (`build_frame`).
+-- resty.websocket: the methods, over frames that the host reads (`receive`) and makes (`build`).
 local tools = ...
 local type, tostring, tonumber = tools.type, tools.tostring, tools.tonumber
 local setmetatable, error, ngx = tools.setmetatable, tools.error, tools.ngx
-local match, find, lower, char, gsub = tools.string.match, tools.string.find, tools.string.lower, tools.string.char, tools.string.gsub
+local match, find, lower, char = tools.string.match, tools.string.find, tools.string.lower, tools.string.char
 local concat = tools.table.concat
 local receive, build_frame, accept, new_key = tools.receive, tools.build, tools.accept, tools.key
 
@@ -26,7 +26,7 @@ local function send_frame(sock, fin, opcode, payload, max, masking)
     if not fin then return nil, "fragmented control frame" end
   end
   local frame, err = build_frame(fin and true or false, opcode, length, payload, masking and true or false)
-  if not frame then return nil, "failed to build_frame frame: " .. err end
+  if not frame then return nil, "failed to build frame: " .. err end
   local bytes
   bytes, err = sock:send(frame)
   if not bytes then return nil, "failed to send frame: " .. err end
@@ -233,6 +233,24 @@ local function secure(sock, options, name)
   return true
 end
 
+-- Sends the request of a handshake: the head of an answer that says yes; nil and why not.
+local function ask(sock, request, key)
+  local bytes, err = sock:send(request)
+  if not bytes then return nil, "failed to send the handshake request: " .. err end
+  local read = sock:receiveuntil("\r\n\r\n")
+  local head, piece = "", nil
+  repeat
+    piece, err = read(MAX_HEAD)
+    if piece then head = head .. piece end
+  until not piece or #head > MAX_HEAD
+  if err then return nil, "failed to receive response header: " .. err end
+  if #head > MAX_HEAD then return nil, "failed to receive response header: too long" end
+  local ok
+  ok, err = check_answer(head, key)
+  if not ok then return nil, err end
+  return head
+end
+
 function client.connect(self, uri, options)
   local sock = self.sock
   if not sock then return nil, "not initialized" end
@@ -280,20 +298,16 @@ function client.connect(self, uri, options)
     "Connection: Upgrade",
   }
   for i = 1, #lines do request[#request + 1] = lines[i] end
-  local bytes
-  bytes, err = sock:send(concat(request, "\r\n") .. "\r\n\r\n")
-  if not bytes then return nil, "failed to send the handshake request: " .. err end
-  local read = sock:receiveuntil("\r\n\r\n")
-  local head, rest = "", nil
-  repeat
-    local piece
-    piece, err, rest = read(MAX_HEAD)
-    if piece then head = head .. piece end
-  until not piece or #head > MAX_HEAD
-  if err then return nil, "failed to receive response header: " .. err end
-  if #head > MAX_HEAD then return nil, "failed to receive response header: too long" end
-  ok, err = check_answer(head, key)
-  if not ok then
+  for i = 1, #request do
+    -- Another request would begin behind it.
+    if find(request[i], "[\r\n]") then
+      sock:close()
+      return nil, "line break in the handshake request"
+    end
+  end
+  local head
+  head, err = ask(sock, concat(request, "\r\n") .. "\r\n\r\n", key)
+  if not head then
     sock:close()
     return nil, err
   end

@@ -182,14 +182,15 @@ impl WebSocket {
         match received {
             Ok(message) => Ok(Some(message)),
             Err(ended) => {
-                if !matches!(ended.code, 1005 | 1006) {
-                    // The answer, or the news of what was wrong.
-                    let _ = timed(FAREWELL, self.close(ended.code, b"")).await;
-                } else if ended.code == 1005 {
-                    let _ = timed(FAREWELL, self.answer_close()).await;
-                }
+                let code = ended.code;
                 *self.ended.borrow_mut() = Some(ended);
                 self.message.take();
+                let payload = code.to_be_bytes();
+                // The answer, or the news of what was wrong.
+                let payload: &[u8] = if code == 1005 { b"" } else { &payload };
+                if code != 1006 {
+                    let _ = timed(FAREWELL, self.put(Opcode::Close, payload)).await;
+                }
                 Ok(None)
             }
         }
@@ -308,10 +309,6 @@ impl WebSocket {
         self.send_frame(Opcode::Close, &payload).await
     }
 
-    async fn answer_close(&self) -> Result<(), NetError> {
-        self.send_frame(Opcode::Close, b"").await
-    }
-
     /// At the end of whoever has it: a close, unless there was one.
     pub async fn finish(&self, code: u16) {
         if !self.has_closed.get() && self.ended.borrow().is_none() {
@@ -322,8 +319,16 @@ impl WebSocket {
     }
 
     async fn send_frame(&self, opcode: Opcode, payload: &[u8]) -> Result<(), NetError> {
+        match self.ended.borrow().is_some() {
+            true => Err(NetError::Closed),
+            false => self.put(opcode, payload).await,
+        }
+    }
+
+    /// Sends a frame when it is its turn, unless a close was sent.
+    async fn put(&self, opcode: Opcode, payload: &[u8]) -> Result<(), NetError> {
         let _turn = self.turn.lock().await;
-        if self.has_closed.get() || self.ended.borrow().is_some() {
+        if self.has_closed.get() {
             return Err(NetError::Closed);
         }
         self.flush().await?;

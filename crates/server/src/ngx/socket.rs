@@ -13,6 +13,7 @@ use crate::upgrade::{body_socket, take_over};
 use rille_lua::{Error, Function, MultiValue, Result, Table, Value};
 use rille_modules::answer::{no, yes};
 use rille_modules::ngx::socket::{Kind, request_socket};
+use rille_runtime::light::Threads;
 
 pub(super) fn install(adding: &Adding<'_>, ngx: &Table, req: &Table) -> Result<()> {
     adding.add_async(
@@ -51,7 +52,9 @@ pub(super) fn install(adding: &Adding<'_>, ngx: &Table, req: &Table) -> Result<(
     )?;
     adding.add(ngx, "on_abort", |lua, exchange, function: Function| {
         check(exchange, OUTPUT)?;
-        match exchange.upgrade.when_gone(function, lua.current_thread()?) {
+        let parent = lua.current_thread()?;
+        let thread = Threads::prepare(&exchange.served.vm, &parent, function)?;
+        match exchange.upgrade.when_gone(thread, parent) {
             true => Ok(yes()),
             false => no(lua, "duplicate call"),
         }

@@ -75,7 +75,12 @@ impl Reader {
                 (self.pending).get_or_insert_with(|| (Pattern::bytes(size), Received::new(memory)));
             if size > 0 {
                 let read = stream.read(pattern, received, limit).await;
-                read.map_err(|error| ReadError::Net(part, error))?;
+                if let Err(error) = read {
+                    if error != NetError::Timeout {
+                        self.pending = None;
+                    }
+                    return Err(ReadError::Net(part, error));
+                }
             }
             let Some((_, mut received)) = self.pending.take() else {
                 continue;
