@@ -32,6 +32,8 @@ pub struct Timeouts {
     pub head: Duration,
     /// Without any byte of a response accepted by the peer.
     pub write: Duration,
+    /// How long a request may go on that has the connection and whose client has hung up, if it has not asked to hear of that.
+    pub hung_up: Duration,
 }
 
 impl Default for Timeouts {
@@ -40,6 +42,7 @@ impl Default for Timeouts {
             idle: Duration::from_secs(75),
             head: Duration::from_secs(10),
             write: Duration::from_secs(30),
+            hung_up: Duration::from_secs(60),
         }
     }
 }
@@ -69,9 +72,15 @@ pub struct Conn {
     /// The connection's task, once it has waited for the socket.
     task: RefCell<Option<Waker>>,
     clock: Rc<Cell<Instant>>,
+    hung_up: Duration,
 }
 
 impl Conn {
+    /// How long a request may go on whose client has hung up.
+    pub fn patience(&self) -> Duration {
+        self.hung_up
+    }
+
     /// The connection enters a phase.
     pub fn enter(&self, phase: Phase) {
         self.phase.set(phase);
@@ -174,6 +183,7 @@ impl Watch {
             ticked: Cell::new(false),
             task: RefCell::default(),
             clock: self.clock.clone(),
+            hung_up: self.timeouts.hung_up,
         });
         self.connections.borrow_mut().push(Rc::downgrade(&conn));
         conn

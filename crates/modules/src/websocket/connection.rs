@@ -319,10 +319,10 @@ impl WebSocket {
     }
 
     async fn send_frame(&self, opcode: Opcode, payload: &[u8]) -> Result<(), NetError> {
-        match self.ended.borrow().is_some() {
-            true => Err(NetError::Closed),
-            false => self.put(opcode, payload).await,
+        if self.ended.borrow().is_some() {
+            return Err(NetError::Closed);
         }
+        self.put(opcode, payload).await
     }
 
     /// Sends a frame when it is its turn, unless a close was sent.

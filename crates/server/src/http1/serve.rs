@@ -3,7 +3,6 @@
 use super::Refused;
 use super::encode::{self, Body as Encoded};
 use super::head::Head;
-use super::left::HUNG_UP;
 use super::wire::{Body, Wire, WireError};
 use crate::body::{Piece, ResponseBody};
 use crate::pages;
@@ -143,7 +142,7 @@ impl Absence {
         if !has_left {
             return Poll::Ready(());
         }
-        let patience = (self.patience).insert(Box::pin(tokio::time::sleep(HUNG_UP)));
+        let patience = (self.patience).insert(Box::pin(tokio::time::sleep(wire.conn.patience())));
         patience.as_mut().poll(cx)
     }
 }

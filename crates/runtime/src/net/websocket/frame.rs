@@ -361,8 +361,10 @@ mod tests {
         max_payload: MAX_PAYLOAD,
     };
 
+    type Frames = Vec<(Head, Vec<u8>)>;
+
     /// The frames in `input`, with their payloads, and how it ends.
-    fn frames(input: &[u8], rules: &Rules) -> (Vec<(Head, Vec<u8>)>, Result<usize, Violation>) {
+    fn frames(input: &[u8], rules: &Rules) -> (Frames, Result<usize, Violation>) {
         let (mut parser, mut rest, mut all) = (Parser::default(), input, Vec::new());
         loop {
             let (part, size) = parser.next();
