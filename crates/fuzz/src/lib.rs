@@ -58,7 +58,7 @@ pub const TARGETS: [Target; 19] = [
     target("reads", reads::target, 3000),
     target("dict", texts::dict, 300),
     target("regex", texts::regex, 2000),
-    target("frames", websocket::frames, 3000),
+    target("websocket", websocket::websocket, 3000),
     target("handshake", websocket::handshake, 3000),
 ];
 

@@ -1,4 +1,4 @@
-//! Targets for what a WebSocket's peer sends: `frames`, `handshake`.
+//! Targets for what a WebSocket's peer sends: `websocket`, `handshake`.
 
 use rille_modules::websocket::handshake::{Origins, accept, check};
 use rille_runtime::net::websocket::frame::{
@@ -29,8 +29,8 @@ fn parse<'a>(input: &'a [u8], rules: &Rules) -> (Frames, &'a [u8], Option<Violat
     }
 }
 
-/// Target `frames`: what is accepted is by the rules, and written out again it is the same; what is refused is refused with nothing behind it.
-pub fn frames(data: &[u8]) {
+/// Target `websocket`: what is accepted is by the rules, and written out again it is the same; what is refused is refused with nothing behind it.
+pub fn websocket(data: &[u8]) {
     let Some((first, input)) = data.split_first() else {
         return;
     };

@@ -78,10 +78,10 @@ impl UserData for Object {}
 pub(crate) fn install(vm: &Rc<AppVm>) -> Result<()> {
     let lua = vm.lua();
     let tools = lua.create_table()?;
-    tools.raw_set("receive", lua.create_async_function(receive)?)?;
+    tools.raw_set("receive", lua.create_prompt_function(receive)?)?;
     for (name, is_text) in [("send_text", true), ("send_binary", false)] {
-        let send = move |lua: Lua, (ws, bytes): (Table, LuaString)| send(lua, &ws, bytes, is_text);
-        tools.raw_set(name, lua.create_async_function(send)?)?;
+        let send = move |lua: &Lua, (ws, bytes): (Table, LuaString)| send(lua, &ws, bytes, is_text);
+        tools.raw_set(name, lua.create_prompt_function(send)?)?;
     }
     tools.raw_set("ping", lua.create_async_function(ping)?)?;
     tools.raw_set("close", lua.create_async_function(close)?)?;
@@ -161,12 +161,12 @@ fn ending(lua: &Lua, socket: &WebSocket) -> Result<[Value; 2]> {
 }
 
 fn receive(
-    lua: Lua,
+    lua: &Lua,
     (object, seconds): (Table, Value),
-) -> impl Future<Output = Result<MultiValue>> + use<> {
-    let prepared = socket(&object).and_then(|socket| Ok((socket, limit(&seconds)?)));
-    async move {
-        let (socket, limit) = prepared?;
+) -> Result<impl Future<Output = Result<MultiValue>> + use<>> {
+    let (socket, limit) = (socket(&object)?, limit(&seconds)?);
+    let lua = lua.clone();
+    Ok(async move {
         let values = match within(limit, socket.receive()).await {
             None => return no(&lua, "timeout"),
             Some(Err(why)) => return no(&lua, why),
@@ -177,7 +177,7 @@ fn receive(
             }
         };
         Ok(MultiValue::from_vec(values))
-    }
+    })
 }
 
 /// What happens next.
@@ -244,27 +244,25 @@ fn done(
 }
 
 fn send(
-    lua: Lua,
+    lua: &Lua,
     object: &Table,
     bytes: LuaString,
     is_text: bool,
-) -> impl Future<Output = Result<MultiValue>> + use<> {
-    let prepared = socket(object).and_then(|socket| {
-        let length = bytes.as_bytes().len();
-        if length > MAX_TEXT {
-            return Err(bad_argument(1, "the message is too long"));
-        }
-        if is_text && std::str::from_utf8(&bytes.as_bytes()).is_err() {
-            return Err(bad_argument(1, "the text is not UTF-8: use send_binary"));
-        }
-        lua.charge_fuel(length as u64 / BYTES_FOR_FUEL);
-        Ok(socket)
-    });
-    async move {
-        let socket = prepared?;
+) -> Result<impl Future<Output = Result<MultiValue>> + use<>> {
+    let socket = socket(object)?;
+    let length = bytes.as_bytes().len();
+    if length > MAX_TEXT {
+        return Err(bad_argument(1, "the message is too long"));
+    }
+    if is_text && std::str::from_utf8(&bytes.as_bytes()).is_err() {
+        return Err(bad_argument(1, "the text is not UTF-8: use send_binary"));
+    }
+    lua.charge_fuel(length as u64 / BYTES_FOR_FUEL);
+    let lua = lua.clone();
+    Ok(async move {
         let sent = socket.send(is_text, &bytes.as_bytes()).await;
         done(&lua, sent)
-    }
+    })
 }
 
 fn ping(
