@@ -927,6 +927,7 @@ ngx.sleep(60)"#,
     app.log_line("five aborts");
     assert_eq!(app.get("/never").text(), "fine\n");
     assert_eq!(app.count("not reached") + app.count("four aborts"), 0);
+    assert_eq!(app.count("attempt to set status"), 0);
 }
 
 #[test]
