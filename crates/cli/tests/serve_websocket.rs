@@ -293,6 +293,33 @@ end"#;
 }
 
 #[test]
+fn an_app_has_so_many_upgraded_connections() {
+    let raw_socket = "local sock, why = ngx.req.socket(true) if not sock then return 503, why end";
+    let app = app(&[
+        ("rille.toml", "[limits]\nupgrades = 2\n"),
+        ("echo.lua", ECHO),
+        ("raw.lua", raw_socket),
+    ]);
+    let first = connect(app.address(), "/echo");
+    let _second = connect(app.address(), "/echo");
+    let mut refused = raw(
+        &app,
+        &handshake("/echo", &[("Connection", Some("upgrade, close"))]),
+    );
+    let answer = String::from_utf8(rest(&mut refused)).unwrap();
+    assert!(
+        answer.starts_with("HTTP/1.1 503 ") && answer.contains("(limits.upgrades)"),
+        "{answer}"
+    );
+    assert_eq!(app.get("/raw").status, 503);
+    drop(first);
+    eventually(|| {
+        let mut stream = raw(&app, &handshake("/echo", &[]));
+        head(&mut stream).starts_with("HTTP/1.1 101 ")
+    });
+}
+
+#[test]
 fn processor_time_is_limited_by_the_minute() {
     let manifest = "[limits]\ncpu = \"50 ms\"\ncpu_per_minute = \"300 ms\"\n";
     let busy = "local ws = request:upgrade() ws:send('x') while true do end";

@@ -13,7 +13,7 @@
 #![forbid(unsafe_code)]
 
 pub mod answer;
-mod counted;
+pub mod counted;
 pub mod ngx;
 mod resty;
 mod task;

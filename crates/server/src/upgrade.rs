@@ -8,10 +8,11 @@
 //!
 //! **Invariants.** A connection is taken once, and then what is said through `ngx` or `response` goes nowhere. A request that has taken its
 //! connection has no wall limit, and its processor time is what a task has a minute (`limits.cpu_per_minute`): a chat may last for days. What bounds it is that
-//! each of its waits has a limit of its own, that the number of connections is bounded, and that it is ended a minute after its client has hung up.
+//! each of its waits has a limit of its own, that their number is bounded (`limits.upgrades`), and that it is ended a minute after its client has hung up.
 
 use crate::exchange::{Exchange, Source};
 use rille_lua::Thread;
+use rille_modules::counted::Counted;
 use rille_modules::websocket::WebSocket;
 use rille_runtime::coroutine::Budget;
 use rille_runtime::light::Threads;
@@ -30,6 +31,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub struct Upgrade {
     /// It has taken it.
     pub is_raw: Cell<bool>,
+    /// Counts it, once it wants the connection.
+    counted: RefCell<Option<Counted>>,
     /// A script reads the body through a socket.
     pub reads_body: Cell<bool>,
     /// Its script has failed.
@@ -69,6 +72,19 @@ impl Upgrade {
     }
 }
 
+/// Counts a request that is going to take its connection. The error is that the app has too many of them.
+pub fn count(exchange: &Exchange) -> Result<(), &'static str> {
+    let mut counted = exchange.upgrade.counted.borrow_mut();
+    let served = &exchange.served;
+    if counted.is_none() {
+        if served.upgraded.get() as u64 >= served.vm.app().manifest.limits.upgrades {
+            return Err("too many upgraded connections (limits.upgrades)");
+        }
+        *counted = Some(Counted::new(&served.upgraded));
+    }
+    Ok(())
+}
+
 /// The client has left; whether the request goes on all the same.
 pub fn client_gone(exchange: &Rc<Exchange>) -> bool {
     let abort = exchange.upgrade.abort.replace(Abort::Called);
@@ -101,9 +117,11 @@ pub async fn take_over(exchange: &Rc<Exchange>) -> Result<Stream, &'static str> 
     if said && !exchange.head.is_1_1 && !exchange.committed() {
         return Err("http 1.0 buffering");
     }
-    if exchange.upgrade.is_raw.replace(true) {
+    if exchange.upgrade.is_raw.get() {
         return Err("duplicate call");
     }
+    count(exchange)?;
+    exchange.upgrade.is_raw.set(true);
     if said && exchange.clone().flush().await.is_err() {
         return Err("client aborted");
     }

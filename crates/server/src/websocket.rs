@@ -3,7 +3,7 @@
 //! **Invariant:** a request that is refused is as it was: the handler answers it.
 
 use crate::exchange::{Exchange, Phase};
-use crate::upgrade::take_over;
+use crate::upgrade::{count, take_over};
 use http::header::{
     HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
     UPGRADE,
@@ -151,6 +151,9 @@ pub async fn upgrade(lua: Lua, exchange: Rc<Exchange>, given: Option<Table>) -> 
     // A body would be taken for frames.
     if head.declared_length() != Some(0) {
         return no("a WebSocket's handshake has no body", 400);
+    }
+    if let Err(why) = count(&exchange) {
+        return no(why, 503);
     }
     let protocol = agreed(&options.protocols, &accepted);
     answer(&exchange, &accepted, protocol.as_deref());

@@ -1,6 +1,7 @@
 //! A connection's socket, what has been read from it and not used yet, and the body of the request being served.
 //!
-//! **Invariants.** One reader at a time: the driver between requests and once a body has ended, the request's script before that. Bytes behind a
+//! **Invariants.** One reader at a time: the driver between requests and once a body has ended, the request's script before that, and for good once it has
+//! taken the connection (`left`). Bytes behind a
 //! body are never given out as part of it. A body belongs to one request: whoever reads it after the next has begun gets an error.
 
 use super::Refused;
