@@ -69,6 +69,8 @@ pub struct Conn {
     expired: Cell<bool>,
     /// It is time to look whether the client of a connection that has left HTTP is still there.
     ticked: Cell<bool>,
+    /// Who looks.
+    looking: RefCell<Option<Waker>>,
     /// The connection's task, once it has waited for the socket.
     task: RefCell<Option<Waker>>,
     clock: Rc<Cell<Instant>>,
@@ -89,6 +91,9 @@ impl Conn {
     }
 
     fn overdue(&self, now: Instant, timeouts: &Timeouts) -> bool {
+        if self.phase.get() == Phase::Left {
+            return false;
+        }
         if let Some(since) = self.stalled.get() {
             return now.duration_since(since) > timeouts.write;
         }
@@ -117,12 +122,16 @@ impl Conn {
     fn tick(&self) {
         if self.phase.get() == Phase::Left {
             self.ticked.set(true);
-            self.wake();
+            let waker = self.looking.borrow_mut().take();
+            if let Some(waker) = waker {
+                waker.wake();
+            }
         }
     }
 
-    /// Whether it was told to look after its client, once.
-    pub fn takes_tick(&self) -> bool {
+    /// Whether it was told to look after its client, once; who asks is woken when it is.
+    pub fn takes_tick(&self, cx: &Context<'_>) -> bool {
+        *self.looking.borrow_mut() = Some(cx.waker().clone());
         self.ticked.take()
     }
 
@@ -181,6 +190,7 @@ impl Watch {
             stalled: Cell::new(None),
             expired: Cell::new(false),
             ticked: Cell::new(false),
+            looking: RefCell::default(),
             task: RefCell::default(),
             clock: self.clock.clone(),
             hung_up: self.timeouts.hung_up,

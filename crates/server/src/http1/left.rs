@@ -86,12 +86,12 @@ impl Wire {
 
     /// Waits until the client has hung up.
     pub fn poll_hung_up(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.left.hung_up.get() || (self.conn.takes_tick() && self.is_hung_up()) {
-            return Poll::Ready(());
-        }
         *self.left.driver.borrow_mut() = Some(cx.waker().clone());
-        self.conn.waits(cx);
-        Poll::Pending
+        let looks = self.conn.takes_tick(cx);
+        match self.left.hung_up.get() || (looks && self.is_hung_up()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
     }
 
     /// Whether the client is known to have ended what it sends, read or not.
