@@ -5,6 +5,7 @@
 //!  ngx/           the parts of `ngx` that need no request (the server adds those that do)
 //!  task/          `task`, and the names of call control
 //!  timer          functions that run later, for a task or for no request
+//!  cjson/         `cjson` and `cjson.safe`
 //!  resty/         what OpenResty's libraries do through its C parts or the FFI, natively
 //! ```
 //!
@@ -12,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 pub mod answer;
+mod cjson;
 mod counted;
 pub mod ngx;
 mod resty;
@@ -25,7 +27,7 @@ use rille_lua::{Lua, Result, Table, Value};
 use rille_runtime::vm::AppVm;
 use std::rc::Rc;
 
-pub use text::MAX_TEXT;
+pub use text::{MAX_TEXT, bad_argument};
 
 /// Makes a module when it is first required.
 pub(crate) type Maker = fn(&Lua) -> Result<Value>;
@@ -38,7 +40,7 @@ pub fn install(vm: &Rc<AppVm>) -> Result<()> {
     lua.globals().raw_set("ngx", ngx::table(vm)?)?;
     let package: Table = lua.globals().raw_get("package")?;
     let preload: Table = package.raw_get("preload")?;
-    for (name, maker) in resty::MODULES {
+    for (name, maker) in resty::MODULES.iter().chain(cjson::MODULES) {
         add(lua, &preload, name, *maker)?;
     }
     Ok(())

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use http::{Method, Response};
 use rille_lua::{Error, Lua, LuaString, MultiValue, Result, Table, Value};
 use rille_modules::answer::type_name;
+use rille_modules::bad_argument;
 use rille_runtime::route::Match;
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -67,9 +68,7 @@ fn prepare_all(lua: &Lua, exchange: &Rc<Exchange>, requests: &Table) -> Result<V
     let mut work = Vec::new();
     for request in requests.clone().sequence_values::<Value>() {
         let Value::Table(request) = request? else {
-            return Err(Error::runtime(
-                "bad argument #1 to 'capture_multi' (table of tables expected)",
-            ));
+            return Err(bad_argument(1, "table of tables expected"));
         };
         let uri: LuaString = request.raw_get(1)?;
         let options: Option<Table> = request.raw_get(2)?;
@@ -153,6 +152,15 @@ fn prepare(lua: &Lua, parent: &Rc<Exchange>, uri: &[u8], options: Option<Table>)
         Some(options) => options.raw_get("args")?,
         None => Value::Nil,
     };
+    if uri.first() != Some(&b'/') {
+        // Names of routes, among others: none of them is a place that requests go to.
+        return Ok(Box::pin(std::future::ready(Captured {
+            status: 404,
+            headers: Vec::new(),
+            body: Vec::new(),
+            truncated: false,
+        })));
+    }
     let (path, query) = target(lua, uri, &arguments)?;
     let mut method = Method::GET;
     let mut body = None;
@@ -160,8 +168,10 @@ fn prepare(lua: &Lua, parent: &Rc<Exchange>, uri: &[u8], options: Option<Table>)
     let child_ctx = RefCell::new(None);
     let vars = RefCell::new(Vec::new());
     if let Some(options) = &options {
-        if let Some(number) = options.raw_get::<Option<i64>>("method")? {
-            method = method_of(number)?;
+        match options.raw_get("method")? {
+            Value::Nil => {}
+            Value::Integer(number) => method = method_of(number)?,
+            _ => return Err(Error::runtime("Bad http request method")),
         }
         match options.raw_get("body")? {
             Value::Nil => {}

@@ -3,12 +3,13 @@
 //! What ends a phase notes how it ended and then waits for what never comes: the pipeline sees the note, and no `pcall` can.
 
 use super::header;
-use super::{ALL, Adding, OUTPUT, check, exchange, text};
+use super::{ALL, Adding, OUTPUT, check, complain, exchange, text};
 use crate::exchange::{Beside, Ending, Exchange, Phase};
 use bytes::Bytes;
 use http::header::{HeaderValue, LOCATION};
 use rille_lua::{Error, Lua, LuaString, MultiValue, Result, Table, Value, Variadic};
 use rille_modules::answer::type_name;
+use rille_modules::bad_argument;
 use rille_modules::ngx::args;
 use rille_runtime::log::Level;
 use rille_runtime::vm::{AppVm, Background, Current};
@@ -82,7 +83,7 @@ pub(super) fn install(
             _ => return Err(Error::runtime("bad log level")),
         };
         let mut line = Vec::new();
-        for (at, value) in (2..).zip(values.iter()) {
+        for (at, value) in (1..).zip(values.iter()) {
             log_text(lua, &mut line, value, at)?;
         }
         log.script(level, &String::from_utf8_lossy(&line));
@@ -170,9 +171,10 @@ fn log_text(lua: &Lua, line: &mut Vec<u8>, value: &Value, at: usize) -> Result<(
                     None => Value::Nil,
                 };
                 let Value::Function(method) = method else {
-                    return Err(Error::runtime(format!(
-                        "bad argument #{at} to 'log' (expected table to have __tostring metamethod)"
-                    )));
+                    return Err(bad_argument(
+                        at,
+                        "expected table to have __tostring metamethod",
+                    ));
                 };
                 let text: LuaString = method.call(value)?;
                 line.extend_from_slice(&text.as_bytes());
@@ -228,16 +230,36 @@ fn exec(lua: &Lua, exchange: &Rc<Exchange>, uri: &[u8], arguments: Value) -> Res
         ));
     }
     if uri.first() == Some(&b'@') {
-        return Err(Error::runtime(
-            "named locations are not supported: write a route for it",
-        ));
+        return exec_named(exchange, uri);
     }
     let (path, query) = target(lua, uri, &arguments)?;
     exchange.change(|changed| {
         changed.path = Some(path);
         changed.query = Some(query);
     });
-    exchange.end(Ending::Jump { fresh: true });
+    exchange.end(Ending::Jump {
+        fresh: true,
+        to: None,
+    });
+    Ok(())
+}
+
+/// A route by its name: the path and the arguments stay as they are.
+fn exec_named(exchange: &Rc<Exchange>, name: &[u8]) -> Result<()> {
+    let router = &exchange.served.vm.app().router;
+    let name = String::from_utf8_lossy(name);
+    let Some(target) = router.find_named(&name) else {
+        complain(
+            exchange,
+            format_args!("could not find named location \"{name}\""),
+        );
+        exchange.end(Ending::Exit(500));
+        return Ok(());
+    };
+    exchange.end(Ending::Jump {
+        fresh: true,
+        to: Some(target),
+    });
     Ok(())
 }
 

@@ -6,8 +6,9 @@
 use super::{Adding, OUTPUT};
 use crate::exchange::Exchange;
 use http::Method;
-use rille_lua::{Error, Lua, MultiValue, Result, Table, Value, Variadic};
+use rille_lua::{Lua, MultiValue, Result, Table, Value, Variadic};
 use rille_modules::answer::{no, type_name, yes};
+use rille_modules::bad_argument;
 use std::rc::Rc;
 
 /// The deepest nesting of tables that are printed.
@@ -22,7 +23,7 @@ pub(super) fn install(adding: &Adding<'_>, ngx: &Table) -> Result<()> {
             ngx,
             name,
             move |lua, exchange, values: Variadic<Value>| {
-                output(lua, exchange, name, &values, newline)
+                output(lua, exchange, &values, newline)
             },
         )?;
     }
@@ -77,7 +78,6 @@ pub(super) fn install(adding: &Adding<'_>, ngx: &Table) -> Result<()> {
 fn output(
     lua: &Lua,
     exchange: &Rc<Exchange>,
-    name: &str,
     values: &[Value],
     newline: bool,
 ) -> Result<MultiValue> {
@@ -90,7 +90,7 @@ fn output(
     }
     let mut text = Vec::new();
     for (at, value) in (1..).zip(values) {
-        append(lua, &mut text, value, 0, name, at)?;
+        append(lua, &mut text, value, 0, at)?;
     }
     if newline {
         text.push(b'\n');
@@ -111,14 +111,9 @@ fn append(
     out: &mut Vec<u8>,
     value: &Value,
     depth: usize,
-    name: &str,
     at: usize,
 ) -> Result<()> {
-    let wrong = |why: String| {
-        Err(Error::runtime(format!(
-            "bad argument #{at} to '{name}' ({why})"
-        )))
-    };
+    let wrong = |why: String| Err(bad_argument(at, why));
     match value {
         Value::String(text) => out.extend_from_slice(&text.as_bytes()),
         Value::Integer(number) => out.extend_from_slice(number.to_string().as_bytes()),
@@ -146,7 +141,7 @@ fn append(
                 return wrong("non-array table found".into());
             }
             for key in 1..=last {
-                append(lua, out, &table.raw_get::<Value>(key)?, depth + 1, name, at)?;
+                append(lua, out, &table.raw_get::<Value>(key)?, depth + 1, at)?;
             }
         }
         other if depth > 0 => return wrong(format!("bad data type {} found", type_name(other))),

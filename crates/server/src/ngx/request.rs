@@ -64,7 +64,10 @@ fn line(adding: &Adding<'_>, req: &Table) -> Result<()> {
     adding.add(req, "get_method", |lua, exchange, ()| {
         lua.create_string(exchange.method().as_str())
     })?;
-    adding.add(req, "set_method", |_, exchange, number: i64| {
+    adding.add(req, "set_method", |_, exchange, number: Value| {
+        let Value::Integer(number) = number else {
+            return Err(Error::runtime("bad method number"));
+        };
         let method = method(number)?;
         exchange.change(|changed| changed.method = Some(method));
         Ok(())
@@ -95,7 +98,10 @@ fn line(adding: &Adding<'_>, req: &Table) -> Result<()> {
             let path = encode_path(path);
             exchange.change(|changed| changed.path = Some(path));
             if jump {
-                exchange.end(Ending::Jump { fresh: false });
+                exchange.end(Ending::Jump {
+                    fresh: false,
+                    to: None,
+                });
             }
             Ok(jump)
         });
