@@ -5,6 +5,7 @@
 //!  ngx/           the parts of `ngx` that need no request (the server adds those that do)
 //!  task/          `task`, and the names of call control
 //!  timer          functions that run later, for a task or for no request
+//!  buffer         `encode` and `decode` of string.buffer
 //!  cjson/         `cjson` and `cjson.safe`
 //!  resty/         what OpenResty's libraries do through its C parts or the FFI, natively
 //! ```
@@ -13,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 pub mod answer;
+mod buffer;
 mod cjson;
 mod counted;
 pub mod ngx;
@@ -43,7 +45,7 @@ pub fn install(vm: &Rc<AppVm>) -> Result<()> {
     for (name, maker) in resty::MODULES.iter().chain(cjson::MODULES) {
         add(lua, &preload, name, *maker)?;
     }
-    Ok(())
+    buffer::install(lua, &preload)
 }
 
 fn add(lua: &Lua, preload: &Table, name: &str, maker: Maker) -> Result<()> {

@@ -74,7 +74,7 @@ struct Marks {
 struct Common(Marks);
 
 /// JSON's null.
-fn null() -> Value {
+pub(crate) fn null() -> Value {
     Value::LightUserData(LightUserData(ptr::null_mut()))
 }
 

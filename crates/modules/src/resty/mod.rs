@@ -5,6 +5,7 @@
 //! | `aes` | `resty.aes` |
 //! | `digest` | `resty.md5`, `resty.sha1`, `resty.sha224` and so on |
 //! | `hmac` | `resty.hmac` |
+//! | `limit` | `resty.limit.req` |
 //! | `lock` | `resty.lock` |
 //! | `lrucache` | `resty.lrucache` and its `pureffi` |
 //! | `object` | what objects of these are |
@@ -14,6 +15,7 @@
 mod aes;
 mod digest;
 mod hmac;
+mod limit;
 mod lock;
 mod lrucache;
 mod object;
@@ -42,6 +44,7 @@ pub(crate) const MODULES: &[(&str, Maker)] = &[
     ("resty.string", string::module),
     ("ngx.semaphore", crate::ngx::semaphore),
     ("ngx.ssl", crate::ngx::ssl::module),
+    ("resty.limit.req", limit::module),
     ("resty.lock", lock::module),
     ("resty.lrucache", lrucache::tables),
     ("resty.lrucache.pureffi", lrucache::pureffi),
@@ -50,6 +53,6 @@ pub(crate) const MODULES: &[(&str, Maker)] = &[
 /// `resty.core`, which programs require for its effect: here it is in effect already.
 fn core(lua: &Lua) -> Result<Value> {
     let core = lua.create_table()?;
-    core.raw_set("version", "0.1.31")?;
+    core.raw_set("version", crate::ngx::RESTY_CORE)?;
     Ok(Value::Table(core))
 }

@@ -10,8 +10,7 @@ use http::header::{HeaderValue, LOCATION};
 use rille_lua::{Error, Lua, LuaString, MultiValue, Result, Table, Value, Variadic};
 use rille_modules::answer::type_name;
 use rille_modules::bad_argument;
-use rille_modules::ngx::args;
-use rille_runtime::log::Level;
+use rille_modules::ngx::{args, logged};
 use rille_runtime::vm::{AppVm, Background, Current};
 use std::future::pending;
 use std::rc::Rc;
@@ -75,13 +74,7 @@ pub(super) fn install(
     ngx.raw_set("get_phase", lua.create_function(phase)?)?;
     let log = vm.log().clone();
     let write = move |lua: &Lua, (level, values): (i64, Variadic<Value>)| {
-        let level = match level {
-            0..=4 => Level::Error,
-            5 => Level::Warn,
-            6 | 7 => Level::Info,
-            8 => Level::Debug,
-            _ => return Err(Error::runtime("bad log level")),
-        };
+        let level = logged(level)?;
         let mut line = Vec::new();
         for (at, value) in (1..).zip(values.iter()) {
             log_text(lua, &mut line, value, at)?;
