@@ -6,6 +6,7 @@
 //!  task/          `task`, and the names of call control
 //!  timer          functions that run later, for a task or for no request
 //!  buffer         `encode` and `decode` of string.buffer
+//!  io             `io.open`, which finds nothing
 //!  cjson/         `cjson` and `cjson.safe`
 //!  resty/         what OpenResty's libraries do through its C parts or the FFI, natively
 //! ```
@@ -17,6 +18,7 @@ pub mod answer;
 mod buffer;
 mod cjson;
 mod counted;
+mod io;
 pub mod ngx;
 mod resty;
 mod task;
@@ -45,6 +47,7 @@ pub fn install(vm: &Rc<AppVm>) -> Result<()> {
     for (name, maker) in resty::MODULES.iter().chain(cjson::MODULES) {
         add(lua, &preload, name, *maker)?;
     }
+    io::install(lua)?;
     buffer::install(lua, &preload)
 }
 

@@ -13,8 +13,7 @@
 
 use super::logged;
 use crate::answer::no;
-use crate::text::bad_argument;
-use rille_lua::{Lua, Result, Value};
+use rille_lua::{Error, Lua, Result, Value};
 use rille_runtime::log::AppLog;
 use rille_runtime::vm::AppVm;
 use std::rc::Rc;
@@ -57,14 +56,19 @@ fn errlog(lua: &Lua, log: &Rc<AppLog>) -> Result<Value> {
     let log = log.clone();
     let raw = lua.create_function(move |_, (level, text): (Value, Value)| {
         let Value::Integer(level) = level else {
-            return Err(bad_argument(1, "must be a number"));
+            return Err(wrong(1, "must be a number"));
         };
         let Value::String(text) = text else {
-            return Err(bad_argument(2, "must be a string"));
+            return Err(wrong(2, "must be a string"));
         };
         log.script(logged(level)?, &text.to_string_lossy());
         Ok(())
     })?;
     module.raw_set("raw_log", raw)?;
     Ok(Value::Table(module))
+}
+
+/// Argument errors of `raw_log`, which names itself whoever calls it.
+fn wrong(at: usize, why: &str) -> Error {
+    Error::runtime(format!("bad argument #{at} to 'raw_log' ({why})"))
 }

@@ -14,7 +14,7 @@ ngx.say("head: [", res.body, "] ", res.status)
 res = ngx.location.capture("/capture_missing")
 ngx.say(res.status)
 local ok, err = pcall(ngx.location.capture, "/capture_target", {method = "GET"})
-ngx.say(ok, " ", err)
+ngx.say(ok, " ", (err:gsub("^.-:%d+: ", "")))
 --> 200
 --> 200 false yes nil
 --> GET a=1&b=3 nil true true
