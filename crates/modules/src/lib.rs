@@ -44,8 +44,10 @@ pub fn install(vm: &Rc<AppVm>) -> Result<()> {
     lua.globals().raw_set("ngx", ngx::table(vm)?)?;
     let package: Table = lua.globals().raw_get("package")?;
     let preload: Table = package.raw_get("preload")?;
-    for (name, maker) in resty::MODULES.iter().chain(cjson::MODULES) {
-        add(lua, &preload, name, *maker)?;
+    for modules in [resty::MODULES, resty::openssl::MODULES, cjson::MODULES] {
+        for (name, maker) in modules {
+            add(lua, &preload, name, *maker)?;
+        }
     }
     io::install(lua)?;
     buffer::install(lua, &preload)

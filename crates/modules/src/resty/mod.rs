@@ -9,6 +9,7 @@
 //! | `lock` | `resty.lock` |
 //! | `lrucache` | `resty.lrucache` and its `pureffi` |
 //! | `object` | what objects of these are |
+//! | `openssl` | `resty.openssl.digest` and others of it, `resty.evp` |
 //! | `random` | `resty.random` |
 //! | `string` | `resty.string` |
 
@@ -19,6 +20,7 @@ mod limit;
 mod lock;
 mod lrucache;
 mod object;
+pub(crate) mod openssl;
 mod random;
 mod string;
 
