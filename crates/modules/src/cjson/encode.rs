@@ -7,7 +7,7 @@ use super::settings::{Invalid, Settings};
 use super::{Marks, STEP, Work, empty_array};
 use crate::answer::type_name;
 use crate::text::{MAX_TEXT, too_long};
-use rille_lua::{Lua, Result, Table, Value};
+use rille_lua::{Dialect, Lua, Result, Table, Value};
 use std::io::Write;
 
 /// The error of a text, or one of the VM.
@@ -58,6 +58,8 @@ pub(super) struct Encoder {
     mark: (usize, bool),
     settings: Settings,
     marks: Marks,
+    /// Whether the version of the language has them.
+    has_integers: bool,
 }
 
 impl Work for Encoder {
@@ -80,7 +82,7 @@ fn unserialisable<T>(kind: &str, why: &str) -> Outcome<T> {
 }
 
 impl Encoder {
-    pub(super) fn new(value: Value, settings: Settings, marks: Marks) -> Encoder {
+    pub(super) fn new(lua: &Lua, value: Value, settings: Settings, marks: Marks) -> Encoder {
         Encoder {
             out: Vec::new(),
             frames: Vec::new(),
@@ -88,17 +90,18 @@ impl Encoder {
             mark: (0, true),
             settings,
             marks,
+            has_integers: lua.dialect() >= Dialect::Lua53,
         }
     }
 
     /// Writes up to [`STEP`] values; whether that was all.
     fn work(&mut self) -> Outcome<bool> {
         for _ in 0..STEP {
-            if self.out.len() > MAX_TEXT {
-                return Err(Failure::Vm(too_long()));
-            }
             if let Some(value) = self.next.take() {
                 self.value(value)?;
+            }
+            if self.out.len() > MAX_TEXT {
+                return Err(Failure::Vm(too_long()));
             }
             let Some(frame) = self.frames.pop() else {
                 return Ok(true);
@@ -114,6 +117,8 @@ impl Encoder {
             Value::Nil => out.extend_from_slice(b"null"),
             Value::Boolean(true) => out.extend_from_slice(b"true"),
             Value::Boolean(false) => out.extend_from_slice(b"false"),
+            // Without integers, a whole number is printed like the others.
+            Value::Integer(number) if !self.has_integers => self.number(number as f64)?,
             Value::Integer(integer) => {
                 // Writing to a Vec cannot fail.
                 let _ = write!(out, "{integer}");

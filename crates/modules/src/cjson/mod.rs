@@ -99,7 +99,7 @@ fn make(lua: &Lua, safe: bool) -> Result<Value> {
     let marks = marks(lua)?;
     let settings = Rc::new(RefCell::new(Settings::default()));
     let module = lua.create_table()?;
-    module.raw_set("_NAME", if safe { "cjson.safe" } else { "cjson" })?;
+    module.raw_set("_NAME", "cjson")?;
     module.raw_set("_VERSION", VERSION)?;
     module.raw_set("null", null())?;
     module.raw_set("empty_array", Value::LightUserData(empty_array()))?;
@@ -113,7 +113,7 @@ fn make(lua: &Lua, safe: bool) -> Result<Value> {
         let Some(value) = only(&values) else {
             return refused(lua, "encode");
         };
-        let encoder = Encoder::new(value, used.borrow().clone(), known.clone());
+        let encoder = Encoder::new(lua, value, used.borrow().clone(), known.clone());
         begin(lua, encoder)
     };
     module.raw_set("encode", looped(lua, lua.create_function(encode)?, safe)?)?;
