@@ -9,7 +9,7 @@ print(cjson.encode({ 1, 2.5, true, false, "x", cjson.null, ngx.null }))
 print(cjson.encode({ a = 1 }), cjson.encode({}), cjson.encode({ {} }), cjson.encode(cjson.null), cjson.encode(nil))
 print(cjson.encode('a"b\\c/d\b\f\n\r\t\1\127\195\169\255' .. "\0") == [["a\"b\\c\/d\b\f\n\r\t\u0001\u007f]] .. "\195\169\255" .. [[\u0000"]])
 print(cjson.encode({ 1, nil, 3 }), cjson.encode({ [3] = "c" }), cjson.encode({ 1, 2, x = 3 }) == '{"1":1,"2":2,"x":3}')
-print(cjson.encode(1e15), cjson.encode({ [1e15] = 1 }), cjson.encode(1e15 / 7), cjson.encode(10 / 2), cjson.encode(1e100), cjson.encode(-0.0), cjson.encode(0.1))
+print(cjson.encode(1e15), cjson.encode({ [-1e15] = 1 }), cjson.encode(1e15 / 7), cjson.encode(10 / 2), cjson.encode(1e100), cjson.encode(-0.0), cjson.encode(0.1))
 print(try(cjson.encode, print))
 print(try(cjson.encode, { f = print }))
 print(try(cjson.encode, { [true] = 1 }))
@@ -80,4 +80,65 @@ print((try(cjson.encode, ("x"):rep(17 * 1024 * 1024))))
 --> {"a":1}	{}	[{}]	null	null
 --> true
 --> [1,null,3]	[null,null,"c"]	true
---> error: cjson.lua:12: Cannot serialise table: excessively sparse array
+--> 1e+15	{"-1e+15":1}	1.4285714285714e+14	5	1e+100	-0	0.1
+--> Cannot serialise function: type not supported
+--> Cannot serialise function: type not supported
+--> Cannot serialise boolean: table key must be a number or string
+--> Cannot serialise table: excessively sparse array
+--> Cannot serialise number: must not be NaN or Infinity
+--> bad argument #1 to 'encode' (expected 1 argument)
+--> bad argument #1 to 'encode' (expected 1 argument)
+--> [1,null,null,null,null,null,null,null,null,2]
+--> Cannot serialise, excessive nesting (1001)
+--> false	cjson.lua:23: Cannot serialise function: type not supported
+--> 1	2	true	true	\xc3\xa9\xf0\x9f\x98\x80/\n	true	-150
+--> nil	12	x	false	userdata: NULL
+--> [1,	Expected value but found T_END at character 4
+--> [1 2]	Expected comma or array end but found T_NUMBER at character 4
+--> {"a" 1}	Expected colon but found T_NUMBER at character 6
+--> {"a":1,}	Expected object key string but found T_OBJ_END at character 8
+--> {1:2}	Expected object key string but found T_NUMBER at character 2
+--> [1]]	Expected the end but found T_ARR_END at character 4
+--> 	Expected value but found T_END at character 1
+--> tru	Expected value but found invalid token at character 1
+--> "abc	Expected value but found unexpected end of string at character 5
+--> "\x"	Expected value but found invalid escape code at character 2
+--> "\ud800"	Expected value but found invalid unicode escape code at character 2
+--> [1,]	Expected value but found T_ARR_END at character 4
+--> nul	Expected value but found invalid token at character 1
+--> \x00\x00	JSON parser does not support UTF-16 or UTF-32
+--> -	Expected value but found invalid number at character 1
+--> [	Expected value but found T_END at character 2
+--> 5
+--> Found too many nested data structures (1001) at character 1001
+--> 2000
+--> bad argument #1 to 'decode' (expected 1 argument)	bad argument #1 to 'decode' (string expected, got table)
+--> 5
+--> nil	Cannot serialise function: type not supported
+--> nil	Expected object key string but found T_END at character 2
+--> 1	[1]
+--> cjson	cjson
+--> 2	2	1000
+--> Cannot serialise, excessive nesting (3)
+--> 1	Found too many nested data structures (2) at character 2
+--> false	true	[Infinity,-Infinity,NaN]
+--> null	[null]	false
+--> false	Expected value but found invalid number at character 2	Expected value but found invalid number at character 2	Expected value but found invalid token at character 2
+--> 3	[0.333,1.23e+05]
+--> false	true	1	3
+--> true
+--> true	false
+--> false	[]	false	"a/b"
+--> bad argument #1 to '?' (expected integer between 1 and 100000)
+--> bad argument #1 to '?' (expected integer between 1 and 17)
+--> bad argument #2 to '?' (found too many arguments)
+--> bad argument #1 to '?' (invalid option 'perhaps')
+--> true	10	[1,[2]]	{}
+-->   
+--> [\n  1,\n  {\n    \"a\": true\n  },\n  []\n]
+--> true	2	Expected comma or array end but found unclosed comment at character 4
+--> []	[]	[1]
+--> []	{"a":1}
+--> true	nil	nil
+--> true	n5000	4321
+--> [cjson]:3: string longer than 16 MiB
