@@ -104,7 +104,12 @@ impl Example {
             lines.extend(values.iter().map(|value| format!("{name}: {value}")));
         }
         if response.status < 300 || self.said("show-body").next() == Some("all") {
-            lines.extend(response.text().lines().map(|line| line.trim_end().to_owned()));
+            lines.extend(
+                response
+                    .text()
+                    .lines()
+                    .map(|line| line.trim_end().to_owned()),
+            );
         }
     }
 
@@ -226,7 +231,10 @@ fn examples_answer_as_they_say() {
         false => ask(server.address(), |_| true, false),
     };
     assert!(failures.is_empty(), "\n{failures}\n{}", server.log());
-    let asked = all().iter().filter(|e| e.said("request").next().is_some()).count();
+    let asked = all()
+        .iter()
+        .filter(|e| e.said("request").next().is_some())
+        .count();
     assert!(asked >= 30, "{asked} examples");
 }
 

@@ -114,7 +114,10 @@ fn mentions(text: &str, word: &str) -> bool {
 fn the_page_says_what_an_app_has() {
     let rows = rows();
     let app = app(&[
-        ("rille.toml", "lua = \"5.1\"\nshared_dicts = { dict = \"64 KiB\" }\n"),
+        (
+            "rille.toml",
+            "lua = \"5.1\"\nshared_dicts = { dict = \"64 KiB\" }\n",
+        ),
         ("probe.lua", PROBE),
     ]);
     let names: Vec<&str> = (rows.keys().map(String::as_str))

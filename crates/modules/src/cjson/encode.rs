@@ -198,7 +198,10 @@ impl Encoder {
             let message = format!("Cannot serialise, excessive nesting ({depth})");
             return Err(Failure::Script(message));
         }
-        if table.metatable().is_some_and(|meta| meta == self.marks.array) {
+        if table
+            .metatable()
+            .is_some_and(|meta| meta == self.marks.array)
+        {
             let length = table.raw_len() as i64;
             self.open_array(table, length);
             return Ok(());

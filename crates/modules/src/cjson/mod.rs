@@ -164,10 +164,7 @@ trait Work: 'static {
     fn bytes(&self) -> usize;
 }
 
-fn step(
-    lua: &Lua,
-    work: &mut impl Work,
-) -> Result<Option<(Value, Option<LuaString>)>> {
+fn step(lua: &Lua, work: &mut impl Work) -> Result<Option<(Value, Option<LuaString>)>> {
     let before = work.bytes();
     let stepped = work.step(lua)?;
     let bytes = work.bytes().saturating_sub(before) as u64;

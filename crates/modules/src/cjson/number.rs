@@ -8,7 +8,11 @@ use std::io::Write;
 pub(super) fn write_general(out: &mut Vec<u8>, number: f64, digits: i64) {
     let digits = digits.clamp(1, 17) as usize;
     if number == 0.0 {
-        out.extend_from_slice(if number.is_sign_negative() { b"-0" } else { b"0" });
+        out.extend_from_slice(if number.is_sign_negative() {
+            b"-0"
+        } else {
+            b"0"
+        });
         return;
     }
     let scientific = format!("{number:.*e}", digits - 1);
@@ -40,7 +44,11 @@ pub(super) fn read(text: &[u8]) -> (Number, usize) {
     let rest = &text[sign..];
     let is_negative = text.first() == Some(&b'-');
     let signed = |number: f64| Number::Float(if is_negative { -number } else { number });
-    for (word, value) in [("infinity", f64::INFINITY), ("inf", f64::INFINITY), ("nan", f64::NAN)] {
+    for (word, value) in [
+        ("infinity", f64::INFINITY),
+        ("inf", f64::INFINITY),
+        ("nan", f64::NAN),
+    ] {
         let start = rest.get(..word.len());
         if start.is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes())) {
             return (signed(value), sign + word.len());

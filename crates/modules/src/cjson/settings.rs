@@ -130,7 +130,10 @@ pub(super) fn install(lua: &Lua, module: &Table, settings: &Rc<RefCell<Settings>
         if !at(&given, 1).is_nil() {
             let text = rille_lua::LuaString::from_lua(at(&given, 1), lua)?;
             if text.len() > MAX_INDENT {
-                return Err(bad_argument(1, "an indentation of at most 64 bytes expected"));
+                return Err(bad_argument(
+                    1,
+                    "an indentation of at most 64 bytes expected",
+                ));
             }
             settings.indent = Rc::from(&text.as_bytes()[..]);
         }

@@ -41,9 +41,14 @@ pub(super) fn module(lua: &Lua) -> Result<Value> {
             16 => [number(&record[..8]), number(&record[8..])],
             _ => [None, None],
         };
-        Ok(MultiValue::from_vec(numbers.into_iter().flatten().collect()))
+        Ok(MultiValue::from_vec(
+            numbers.into_iter().flatten().collect(),
+        ))
     })?;
     tools.raw_set("unpack", unpack)?;
-    let make: Function = lua.load(SOURCE).set_name("=resty.limit.req").into_function()?;
+    let make: Function = lua
+        .load(SOURCE)
+        .set_name("=resty.limit.req")
+        .into_function()?;
     make.call(tools)
 }

@@ -22,9 +22,7 @@ pub(super) fn install(adding: &Adding<'_>, ngx: &Table) -> Result<()> {
             OUTPUT,
             ngx,
             name,
-            move |lua, exchange, values: Variadic<Value>| {
-                output(lua, exchange, &values, newline)
-            },
+            move |lua, exchange, values: Variadic<Value>| output(lua, exchange, &values, newline),
         )?;
     }
     adding.add_in(OUTPUT, ngx, "send_headers", |_, exchange, ()| {
@@ -106,13 +104,7 @@ fn output(
 }
 
 /// Adds a value's text.
-fn append(
-    lua: &Lua,
-    out: &mut Vec<u8>,
-    value: &Value,
-    depth: usize,
-    at: usize,
-) -> Result<()> {
+fn append(lua: &Lua, out: &mut Vec<u8>, value: &Value, depth: usize, at: usize) -> Result<()> {
     let wrong = |why: String| Err(bad_argument(at, why));
     match value {
         Value::String(text) => out.extend_from_slice(&text.as_bytes()),

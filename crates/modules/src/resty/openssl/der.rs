@@ -88,7 +88,12 @@ mod tests {
 
     #[test]
     fn lengths_beyond_the_text_are_refused() {
-        for der in [&[0x30, 0x82, 1][..], &[0x30, 0x84, 0, 0, 0, 1, 0], &[0x30, 0x81], &[0x30, 2, 0]] {
+        for der in [
+            &[0x30, 0x82, 1][..],
+            &[0x30, 0x84, 0, 0, 0, 1, 0],
+            &[0x30, 0x81],
+            &[0x30, 2, 0],
+        ] {
             assert_eq!(take(&mut &der[..], SEQUENCE), None);
         }
         let mut long = vec![0x30, 0x81, 200];

@@ -178,7 +178,11 @@ impl Key {
                 Ok(signature)
             }
             Key::EcPrivate(key) if key.curve.digest() == digest => {
-                let pair = if numbers { &key.as_numbers } else { &key.as_der };
+                let pair = if numbers {
+                    &key.as_numbers
+                } else {
+                    &key.as_der
+                };
                 let signature = pair.sign(&random, text).map_err(|_| FAILED)?;
                 Ok(signature.as_ref().to_vec())
             }
@@ -262,11 +266,7 @@ fn parameters(digest: Digest, padding: Padding) -> &'static RsaParameters {
     }
 }
 
-fn on(
-    curve: Curve,
-    digest: Digest,
-    numbers: bool,
-) -> Maybe<&'static dyn VerificationAlgorithm> {
+fn on(curve: Curve, digest: Digest, numbers: bool) -> Maybe<&'static dyn VerificationAlgorithm> {
     Ok(match (curve, digest, numbers) {
         (Curve::P256, Digest::Sha256, false) => &signature::ECDSA_P256_SHA256_ASN1,
         (Curve::P256, Digest::Sha384, false) => &signature::ECDSA_P256_SHA384_ASN1,

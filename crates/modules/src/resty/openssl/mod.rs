@@ -27,7 +27,9 @@ mod pbkdf2;
 use crate::Maker;
 use crate::text::Text;
 use key::{Digest, Key, Padding};
-use rille_lua::{Function, Lua, LuaString, MultiValue, Result, Table, UserData, UserDataRef, Value};
+use rille_lua::{
+    Function, Lua, LuaString, MultiValue, Result, Table, UserData, UserDataRef, Value,
+};
 use rille_runtime::net::tls;
 
 const SOURCE: &str = include_str!("openssl.lua");

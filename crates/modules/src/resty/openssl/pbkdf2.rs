@@ -96,8 +96,12 @@ impl UserData for Object {}
 pub(super) fn install(lua: &Lua, tools: &Table) -> Result<()> {
     let begin = |lua: &Lua, given: (LuaString, Text, Text, i64, i64)| {
         let (digest, password, salt, rounds, bytes) = given;
-        let rounds = u32::try_from(rounds).ok().filter(|n| (1..=MAX_ROUNDS).contains(n));
-        let bytes = usize::try_from(bytes).ok().filter(|n| (1..=MAX_BYTES).contains(n));
+        let rounds = u32::try_from(rounds)
+            .ok()
+            .filter(|n| (1..=MAX_ROUNDS).contains(n));
+        let bytes = usize::try_from(bytes)
+            .ok()
+            .filter(|n| (1..=MAX_BYTES).contains(n));
         let (Some(rounds), Some(bytes)) = (rounds, bytes) else {
             return Ok(Value::Nil);
         };
