@@ -54,7 +54,7 @@ pub fn table(vm: &Rc<AppVm>) -> Result<Table> {
     escape::install(lua, &ngx)?;
     hash::install(lua, &ngx)?;
     time::install(lua, &ngx)?;
-    ngx.raw_set("sleep", lua.globals().raw_get::<Value>("sleep")?)?;
+    ngx.raw_set("sleep", sleep(lua)?)?;
     ngx.raw_set("re", re::table(vm)?)?;
     ngx.raw_set("shared", shared::table(vm)?)?;
     ngx.raw_set("socket", socket::table(vm)?)?;
@@ -64,6 +64,32 @@ pub fn table(vm: &Rc<AppVm>) -> Result<Table> {
     let package: Table = lua.globals().raw_get("package")?;
     process::install(vm, &package.raw_get("loaded")?)?;
     Ok(ngx)
+}
+
+/// The global function, with OpenResty's words for what it refuses.
+fn sleep(lua: &Lua) -> Result<Value> {
+    const SOURCE: &str = "
+local sleep, select, tonumber, error, format = ...
+return function(...)
+  local count = select('#', ...)
+  if count ~= 1 then error('attempt to pass ' .. count .. ' arguments, but accepted 1', 2) end
+  local seconds = tonumber((...))
+  if seconds and seconds < 0 then error(format('invalid sleep duration \"%.0f\"', seconds * 1000), 2) end
+  return sleep(seconds or ...)
+end";
+    let globals = lua.globals();
+    let string: Table = globals.raw_get("string")?;
+    let get = |name: &str| globals.raw_get::<Value>(name);
+    lua.load(SOURCE)
+        .set_name("=[rille]")
+        .into_function()?
+        .call((
+            get("sleep")?,
+            get("select")?,
+            get("tonumber")?,
+            get("error")?,
+            string.raw_get::<Value>("format")?,
+        ))
 }
 
 /// What `resty.core` and its modules say their version is.

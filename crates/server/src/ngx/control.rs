@@ -90,11 +90,11 @@ pub(super) fn install(
     ngx.raw_set("worker", worker_table(lua, vm, worker, workers)?)?;
     ngx.raw_set("config", config_table(lua)?)?;
     let (arg, meta) = (lua.create_table()?, lua.create_table()?);
-    adding.add_in(
-        &[Phase::BodyFilter],
+    adding.add(
         &meta,
         "__index",
         |lua, exchange, (_, key): (Value, Value)| {
+            check_arg(exchange)?;
             let arg = exchange.ngx.arg.borrow();
             match key {
                 Value::Integer(1) => lua.create_string(&arg.0).map(Value::String),
@@ -103,11 +103,11 @@ pub(super) fn install(
             }
         },
     )?;
-    adding.add_in(
-        &[Phase::BodyFilter],
+    adding.add(
         &meta,
         "__newindex",
         |lua, exchange, (_, key, value): (Value, Value, Value)| {
+            check_arg(exchange)?;
             let mut arg = exchange.ngx.arg.borrow_mut();
             match (key, value) {
                 (Value::Integer(1), Value::Nil) => arg.0 = Bytes::new(),
@@ -128,6 +128,14 @@ pub(super) fn install(
     ngx.raw_set("arg", arg)
 }
 
+/// `ngx.arg` is a body filter's.
+fn check_arg(exchange: &Exchange) -> Result<()> {
+    match exchange.phase.get() {
+        Phase::BodyFilter => Ok(()),
+        _ => Err(Error::runtime("API disabled in the current context")),
+    }
+}
+
 /// A piece of a body: a text, or a table of them.
 fn piece(lua: &Lua, value: &Value) -> Result<Vec<u8>> {
     if let Some(text) = text(lua, value)? {
@@ -140,11 +148,27 @@ fn piece(lua: &Lua, value: &Value) -> Result<Vec<u8>> {
         )));
     };
     let mut bytes = Vec::new();
-    for part in list.sequence_values::<Value>() {
-        let part = text(lua, &part?)?.ok_or_else(|| Error::runtime("bad chunk data type"))?;
-        bytes.extend_from_slice(&part);
-    }
+    pieces(lua, &mut bytes, list, 0)?;
     Ok(bytes)
+}
+
+/// The deepest nesting of tables that are a piece.
+const MAX_NESTING: u32 = 64;
+
+fn pieces(lua: &Lua, bytes: &mut Vec<u8>, list: &Table, depth: u32) -> Result<()> {
+    for part in list.clone().sequence_values::<Value>() {
+        match part? {
+            Value::Table(inner) if depth < MAX_NESTING => pieces(lua, bytes, &inner, depth + 1)?,
+            part => match text(lua, &part)? {
+                Some(text) => bytes.extend_from_slice(&text),
+                None => {
+                    let kind = type_name(&part);
+                    return Err(Error::runtime(format!("bad chunk data type: {kind}")));
+                }
+            },
+        }
+    }
+    Ok(())
 }
 
 fn log_text(lua: &Lua, line: &mut Vec<u8>, value: &Value, at: usize) -> Result<()> {
@@ -272,7 +296,7 @@ pub(super) fn target(
 }
 
 /// A URI that begins with `/`: its path and what follows the question mark.
-pub(super) fn split(uri: &[u8]) -> Result<(&[u8], Option<&[u8]>)> {
+fn split(uri: &[u8]) -> Result<(&[u8], Option<&[u8]>)> {
     let at = uri.iter().position(|byte| *byte == b'?');
     let (path, query) = match at {
         Some(at) => (&uri[..at], Some(&uri[at + 1..])),

@@ -108,8 +108,11 @@ fn append(lua: &Lua, out: &mut Vec<u8>, value: &Value, depth: usize, at: usize) 
     let wrong = |why: String| Err(bad_argument(at, why));
     match value {
         Value::String(text) => out.extend_from_slice(&text.as_bytes()),
-        Value::Integer(number) => out.extend_from_slice(number.to_string().as_bytes()),
-        Value::Number(_) => {
+        // Larger ones are printed with an exponent in versions without integers.
+        Value::Integer(number) if number.unsigned_abs() < 100_000_000_000_000 => {
+            out.extend_from_slice(number.to_string().as_bytes());
+        }
+        Value::Integer(_) | Value::Number(_) => {
             if let Some(text) = lua.coerce_string(value.clone())? {
                 out.extend_from_slice(&text.as_bytes());
             }

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** what is changed is what later phases, `ngx.var`, `request` and captures see; the bytes that came are still in `raw_header`.
 
-use super::control::{arguments_text, split};
+use super::control::arguments_text;
 use super::header::{header_text, headers_table, insensitive};
 use super::{ALL, Adding, text};
 use crate::exchange::{BodyError, Ending, Exchange, Phase};
@@ -94,8 +94,11 @@ fn line(adding: &Adding<'_>, req: &Table) -> Result<()> {
                     uri.escape_ascii()
                 )));
             }
-            let (path, _) = split(&uri)?;
-            let path = encode_path(path);
+            if uri.first() != Some(&b'/') {
+                return Err(Error::runtime("the uri does not begin with '/'"));
+            }
+            // A question mark is a character of the path: arguments are set by themselves.
+            let path = encode_path(&uri);
             exchange.change(|changed| changed.path = Some(path));
             if jump {
                 exchange.end(Ending::Jump {
@@ -154,7 +157,7 @@ fn arguments(adding: &Adding<'_>, req: &Table) -> Result<()> {
             Value::Table(_) => arguments_text(lua, &arguments)?,
             _ => arguments_text(lua, &arguments)?.map(|text| escape(&text, Kind::RawArgs)),
         };
-        exchange.change(|changed| changed.query = Some(query.filter(|query| !query.is_empty())));
+        exchange.change(|changed| changed.query = Some(query));
         Ok(())
     })?;
     adding.add(
