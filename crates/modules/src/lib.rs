@@ -16,11 +16,11 @@
 
 pub mod answer;
 mod buffer;
-mod cjson;
+pub mod cjson;
 mod counted;
 mod io;
 pub mod ngx;
-mod resty;
+pub mod resty;
 mod task;
 #[cfg(test)]
 mod testing;

@@ -140,11 +140,10 @@ impl Encoder {
     fn take_back(&mut self) {
         let (length, was_first) = self.mark;
         self.out.truncate(length);
-        match self.frames.last_mut() {
-            Some(Frame::Array { is_first, .. } | Frame::Object { is_first, .. }) => {
-                *is_first = was_first;
-            }
-            _ => {}
+        if let Some(Frame::Array { is_first, .. } | Frame::Object { is_first, .. }) =
+            self.frames.last_mut()
+        {
+            *is_first = was_first;
         }
     }
 

@@ -36,7 +36,7 @@ use std::rc::Rc;
 /// By the name they are required by.
 pub(crate) const MODULES: &[(&str, Maker)] = &[
     ("cjson", |lua| make(lua, false)),
-    ("cjson.safe", |lua| make(lua, true)),
+    ("cjson.safe", safe),
 ];
 
 /// The deepest nesting that can be set.
@@ -138,6 +138,11 @@ fn make(lua: &Lua, safe: bool) -> Result<Value> {
     };
     module.raw_set("decode", looped(lua, lua.create_function(decode)?, safe)?)?;
     Ok(Value::Table(module))
+}
+
+/// `cjson.safe`.
+pub fn safe(lua: &Lua) -> Result<Value> {
+    make(lua, true)
 }
 
 fn only(values: &MultiValue) -> Option<Value> {

@@ -65,7 +65,9 @@ impl Default for Settings {
     }
 }
 
-const FLAGS: &[(&str, fn(&mut Settings) -> &mut bool)] = &[
+type Flag = fn(&mut Settings) -> &mut bool;
+
+const FLAGS: &[(&str, Flag)] = &[
     ("decode_invalid_numbers", |s| &mut s.decode_invalid),
     ("encode_keep_buffer", |s| &mut s.keep_buffer),
     ("encode_empty_table_as_object", |s| &mut s.empty_is_object),

@@ -20,7 +20,7 @@ mod limit;
 mod lock;
 mod lrucache;
 mod object;
-pub(crate) mod openssl;
+pub mod openssl;
 mod random;
 mod string;
 

@@ -32,16 +32,29 @@ pub(super) fn take<'a>(der: &mut &'a [u8], tag: u8) -> Option<&'a [u8]> {
     Some(content)
 }
 
-/// The key of a SubjectPublicKeyInfo: the object identifiers of its algorithm and of its parameters, and its bits.
-pub(super) fn public_key(mut der: &[u8]) -> Option<(&[u8], Option<&[u8]>, &[u8])> {
+/// A SubjectPublicKeyInfo.
+pub(super) struct PublicKey<'a> {
+    /// The object identifier of the algorithm.
+    pub(super) algorithm: &'a [u8],
+    /// That of its parameters, if they are one.
+    pub(super) parameters: Option<&'a [u8]>,
+    pub(super) bits: &'a [u8],
+}
+
+/// Reads one.
+pub(super) fn public_key(mut der: &[u8]) -> Option<PublicKey<'_>> {
     let mut info = take(&mut der, SEQUENCE)?;
-    let mut algorithm = take(&mut info, SEQUENCE)?;
-    let name = take(&mut algorithm, OBJECT)?;
-    let parameters = take(&mut algorithm, OBJECT);
+    let mut kind = take(&mut info, SEQUENCE)?;
+    let algorithm = take(&mut kind, OBJECT)?;
+    let parameters = take(&mut kind, OBJECT);
     let bits = take(&mut info, BITS)?;
     // No bit of the last byte is unused.
     let bits = bits.strip_prefix(&[0])?;
-    Some((name, parameters, bits))
+    Some(PublicKey {
+        algorithm,
+        parameters,
+        bits,
+    })
 }
 
 /// The scalar and the point of an ECPrivateKey (RFC 5915), and the object identifier of its curve.

@@ -122,13 +122,13 @@ impl Key {
 
     /// A SubjectPublicKeyInfo.
     pub(super) fn public(der: &[u8]) -> Option<Key> {
-        let (algorithm, parameters, bits) = der::public_key(der)?;
-        match algorithm {
-            RSA => Some(Key::RsaPublic(bits.to_vec())),
-            ED25519 => Some(Key::Ed25519Public(bits.to_vec())),
+        let key = der::public_key(der)?;
+        match key.algorithm {
+            RSA => Some(Key::RsaPublic(key.bits.to_vec())),
+            ED25519 => Some(Key::Ed25519Public(key.bits.to_vec())),
             EC => {
-                let curve = Curve::named(parameters?)?;
-                let point = bits.to_vec();
+                let curve = Curve::named(key.parameters?)?;
+                let point = key.bits.to_vec();
                 Some(Key::EcPublic(Bare { curve, point }))
             }
             _ => None,

@@ -72,6 +72,24 @@ fn part(lua: &Lua, name: &str) -> Result<Value> {
     parts.raw_get(name)
 }
 
+/// Whether a text, PEM or DER, is a key or a certificate with one; for tests that feed it anything.
+pub fn is_key(text: &[u8]) -> bool {
+    READERS.iter().any(|read| read(text).is_some())
+}
+
+/// A private key, a public key, the public key of a certificate.
+const READERS: [fn(&[u8]) -> Option<Key>; 3] = [
+    |text| match pem(text) {
+        true => Key::private(&tls::private_key_from_pem(text)?),
+        false => Key::private(text),
+    },
+    |text| match pem(text) {
+        true => Key::public(&tls::public_key_from_pem(text)?),
+        false => Key::public(text),
+    },
+    |text| Key::public(&tls::certificate_public_key(&certificate(text)?)?),
+];
+
 fn tools(lua: &Lua) -> Result<Table> {
     let globals = lua.globals();
     let tools = lua.create_table()?;
@@ -110,17 +128,9 @@ fn add(lua: &Lua, tools: &Table, name: &str, parse: fn(&[u8]) -> Option<Key>) ->
 }
 
 fn keys(lua: &Lua, tools: &Table) -> Result<()> {
-    add(lua, tools, "private_key", |text| match pem(text) {
-        true => Key::private(&tls::private_key_from_pem(text)?),
-        false => Key::private(text),
-    })?;
-    add(lua, tools, "public_key", |text| match pem(text) {
-        true => Key::public(&tls::public_key_from_pem(text)?),
-        false => Key::public(text),
-    })?;
-    add(lua, tools, "certificate_key", |text| {
-        Key::public(&tls::certificate_public_key(&certificate(text)?)?)
-    })?;
+    for (name, read) in ["private_key", "public_key", "certificate_key"].iter().zip(READERS) {
+        add(lua, tools, name, read)?;
+    }
     let der = lua.create_function(|lua, text: LuaString| {
         let der = certificate(&text.as_bytes());
         der.map(|der| lua.create_string(der)).transpose()
