@@ -4,7 +4,7 @@
 
 use super::number::{self, Number};
 use super::settings::Settings;
-use super::{STEP, Work, null};
+use super::{STEP, Step, Work, null};
 use rille_lua::{Dialect, Lua, LuaString, Result, Table, Value};
 
 /// What comes next in a text.
@@ -75,7 +75,7 @@ pub(super) struct Decoder {
 }
 
 impl Work for Decoder {
-    fn step(&mut self, lua: &Lua) -> Result<std::result::Result<Option<Value>, String>> {
+    fn step(&mut self, lua: &Lua) -> Result<std::result::Result<Step, String>> {
         let held = self.text.clone();
         let bytes = held.as_bytes();
         let mut scan = Scan {
@@ -88,7 +88,8 @@ impl Work for Decoder {
         let done = work(&mut scan, &mut self.open, self.array.as_ref());
         self.at = scan.at;
         match done {
-            Ok(value) => Ok(Ok(value)),
+            Ok(Some(value)) => Ok(Ok(Step::Last(value))),
+            Ok(None) => Ok(Ok(Step::Piece(Value::Nil))),
             Err(Failure::Text(message)) => Ok(Err(message)),
             Err(Failure::Vm(error)) => Err(error),
         }

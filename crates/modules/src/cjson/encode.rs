@@ -4,7 +4,7 @@
 
 use super::number::write_general;
 use super::settings::{Invalid, Settings};
-use super::{Marks, STEP, Work, empty_array};
+use super::{Marks, STEP, Step, Work, empty_array};
 use crate::answer::type_name;
 use crate::text::{MAX_TEXT, too_long};
 use rille_lua::{Dialect, Lua, Result, Table, Value};
@@ -51,7 +51,10 @@ enum Frame {
 
 /// A value on its way to text.
 pub(super) struct Encoder {
+    /// What has been written in this step.
     out: Vec<u8>,
+    /// Bytes of the steps before.
+    given: usize,
     frames: Vec<Frame>,
     next: Option<Value>,
     /// Where the element begins that is being written, should it have to be taken back, and whether it is the first.
@@ -63,17 +66,23 @@ pub(super) struct Encoder {
 }
 
 impl Work for Encoder {
-    fn step(&mut self, lua: &Lua) -> Result<std::result::Result<Option<Value>, String>> {
-        match self.work() {
-            Ok(false) => Ok(Ok(None)),
-            Ok(true) => Ok(Ok(Some(Value::String(lua.create_string(&self.out)?)))),
-            Err(Failure::Script(message)) => Ok(Err(message)),
-            Err(Failure::Vm(error)) => Err(error),
-        }
+    fn step(&mut self, lua: &Lua) -> Result<std::result::Result<Step, String>> {
+        let is_last = match self.work() {
+            Ok(is_last) => is_last,
+            Err(Failure::Script(message)) => return Ok(Err(message)),
+            Err(Failure::Vm(error)) => return Err(error),
+        };
+        let piece = Value::String(lua.create_string(&self.out)?);
+        self.given += self.out.len();
+        self.out.clear();
+        Ok(Ok(match is_last {
+            true => Step::Last(piece),
+            false => Step::Piece(piece),
+        }))
     }
 
     fn bytes(&self) -> usize {
-        self.out.len()
+        self.given + self.out.len()
     }
 }
 
@@ -85,6 +94,7 @@ impl Encoder {
     pub(super) fn new(lua: &Lua, value: Value, settings: Settings, marks: Marks) -> Encoder {
         Encoder {
             out: Vec::new(),
+            given: 0,
             frames: Vec::new(),
             next: Some(value),
             mark: (0, true),
@@ -96,17 +106,21 @@ impl Encoder {
 
     /// Writes up to [`STEP`] values; whether that was all.
     fn work(&mut self) -> Outcome<bool> {
+        // A step does not end between the mark of an element and the element, which may have to be taken back.
         for _ in 0..STEP {
             if let Some(value) = self.next.take() {
                 self.value(value)?;
             }
-            if self.out.len() > MAX_TEXT {
+            if self.bytes() > MAX_TEXT {
                 return Err(Failure::Vm(too_long()));
             }
             let Some(frame) = self.frames.pop() else {
                 return Ok(true);
             };
             self.advance(frame)?;
+        }
+        if let Some(value) = self.next.take() {
+            self.value(value)?;
         }
         Ok(false)
     }
@@ -350,7 +364,7 @@ impl Encoder {
         self.out.push(b'\n');
         for _ in 0..depth {
             // Checked here, since the depth may be great.
-            if self.out.len() > MAX_TEXT {
+            if self.bytes() > MAX_TEXT {
                 return;
             }
             self.out.extend_from_slice(&self.settings.indent);

@@ -34,10 +34,8 @@ use std::ptr;
 use std::rc::Rc;
 
 /// By the name they are required by.
-pub(crate) const MODULES: &[(&str, Maker)] = &[
-    ("cjson", |lua| make(lua, false)),
-    ("cjson.safe", safe),
-];
+pub(crate) const MODULES: &[(&str, Maker)] =
+    &[("cjson", |lua| make(lua, false)), ("cjson.safe", safe)];
 
 /// The deepest nesting that can be set.
 const MAX_DEPTH: i64 = 100_000;
@@ -48,15 +46,21 @@ const VALUE_FUEL: u64 = 4;
 /// What the version of lua-cjson is that this one follows.
 const VERSION: &str = "2.1.0.15";
 
-/// Calls the first step and the others; `safe` says how a failure is told.
+/// Calls the first step and the others, and joins the pieces they give if there are any; `safe` says how a failure is told.
 const LOOP: &str = "\
-local first, error, safe = ...
+local first, error, concat, safe, joins = ...
 return function(...)
   local result, err, step = first(...)
-  while step do
-    local more
-    result, err, more = step()
-    if not more then break end
+  if step then
+    local pieces, more = {}, true
+    while more do
+      if joins then pieces[#pieces + 1] = result end
+      result, err, more = step()
+    end
+    if joins and err == nil then
+      pieces[#pieces + 1] = result
+      result = concat(pieces)
+    end
   end
   if err == nil then return result end
   if safe then return nil, err end
@@ -116,7 +120,10 @@ fn make(lua: &Lua, safe: bool) -> Result<Value> {
         let encoder = Encoder::new(lua, value, used.borrow().clone(), known.clone());
         begin(lua, encoder)
     };
-    module.raw_set("encode", looped(lua, lua.create_function(encode)?, safe)?)?;
+    module.raw_set(
+        "encode",
+        looped(lua, lua.create_function(encode)?, safe, true)?,
+    )?;
     let decode = move |lua: &Lua, values: MultiValue| {
         let Some(value) = only(&values) else {
             return refused(lua, "decode");
@@ -136,7 +143,10 @@ fn make(lua: &Lua, safe: bool) -> Result<Value> {
         let array = settings.borrow().marks_arrays.then(|| marks.array.clone());
         begin(lua, Decoder::new(text, settings.borrow().clone(), array))
     };
-    module.raw_set("decode", looped(lua, lua.create_function(decode)?, safe)?)?;
+    module.raw_set(
+        "decode",
+        looped(lua, lua.create_function(decode)?, safe, false)?,
+    )?;
     Ok(Value::Table(module))
 }
 
@@ -160,43 +170,50 @@ fn refused(lua: &Lua, name: &str) -> Result<Begun> {
     Ok((Value::Nil, Some(lua.create_string(why)?), None))
 }
 
-/// Work in steps.
+/// What a step came to: the end, or a piece of a text (nil where values are made) and that there is more.
+enum Step {
+    Last(Value),
+    Piece(Value),
+}
+
+/// Work in steps. What it makes is in the VM between two of them.
 trait Work: 'static {
-    /// Does one; the outer error is the VM's, the inner one a message for the script. `None`: there is more.
-    fn step(&mut self, lua: &Lua) -> Result<std::result::Result<Option<Value>, String>>;
+    /// Does one; the outer error is the VM's, the inner one a message for the script.
+    fn step(&mut self, lua: &Lua) -> Result<std::result::Result<Step, String>>;
 
     /// The bytes of text that have been worked on.
     fn bytes(&self) -> usize;
 }
 
-fn step(lua: &Lua, work: &mut impl Work) -> Result<Option<(Value, Option<LuaString>)>> {
+/// A value, why there is none, and whether there is more.
+type Stepped = (Value, Option<LuaString>, bool);
+
+fn step(lua: &Lua, work: &mut impl Work) -> Result<Stepped> {
     let before = work.bytes();
     let stepped = work.step(lua)?;
     let bytes = work.bytes().saturating_sub(before) as u64;
     lua.charge_fuel(STEP as u64 * VALUE_FUEL / 4 + bytes / 16);
     Ok(match stepped {
-        Ok(None) => None,
-        Ok(Some(value)) => Some((value, None)),
-        Err(message) => Some((Value::Nil, Some(lua.create_string(message)?))),
+        Ok(Step::Last(value)) => (value, None, false),
+        Ok(Step::Piece(value)) => (value, None, true),
+        Err(message) => (Value::Nil, Some(lua.create_string(message)?), false),
     })
 }
 
 fn begin(lua: &Lua, mut work: impl Work) -> Result<Begun> {
-    if let Some((value, error)) = step(lua, &mut work)? {
+    let (value, error, more) = step(lua, &mut work)?;
+    if !more {
         return Ok((value, error, None));
     }
     let work = RefCell::new(work);
-    let next = lua.create_function(move |lua, ()| {
-        Ok(match step(lua, &mut *work.borrow_mut())? {
-            Some((value, error)) => (value, error, false),
-            None => (Value::Nil, None, true),
-        })
-    })?;
-    Ok((Value::Nil, None, Some(next)))
+    let next = lua.create_function(move |lua, ()| step(lua, &mut *work.borrow_mut()))?;
+    Ok((value, None, Some(next)))
 }
 
-fn looped(lua: &Lua, first: Function, safe: bool) -> Result<Function> {
+fn looped(lua: &Lua, first: Function, safe: bool, joins: bool) -> Result<Function> {
     let make = lua.load(LOOP).set_name("=[cjson]").into_function()?;
-    let error: Value = lua.globals().raw_get("error")?;
-    make.call((first, error, safe))
+    let globals = lua.globals();
+    let error: Value = globals.raw_get("error")?;
+    let concat: Value = globals.raw_get::<Table>("table")?.raw_get("concat")?;
+    make.call((first, error, concat, safe, joins))
 }

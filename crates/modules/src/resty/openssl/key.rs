@@ -135,6 +135,17 @@ impl Key {
         }
     }
 
+    /// Bytes that the host holds for it, at most.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Key::RsaPrivate(_) => 8192,
+            Key::RsaPublic(key) => 256 + key.len(),
+            Key::EcPublic(key) => 256 + key.point.len(),
+            Key::Ed25519Public(key) => 256 + key.len(),
+            Key::EcPrivate(_) | Key::Ed25519Private(_) => 1024,
+        }
+    }
+
     pub(super) fn is_private(&self) -> bool {
         matches!(
             self,

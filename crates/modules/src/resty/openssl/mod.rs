@@ -77,8 +77,10 @@ pub fn is_key(text: &[u8]) -> bool {
     READERS.iter().any(|read| read(text).is_some())
 }
 
+type Reader = fn(&[u8]) -> Option<Key>;
+
 /// A private key, a public key, the public key of a certificate.
-const READERS: [fn(&[u8]) -> Option<Key>; 3] = [
+const READERS: [Reader; 3] = [
     |text| match pem(text) {
         true => Key::private(&tls::private_key_from_pem(text)?),
         false => Key::private(text),
@@ -116,11 +118,23 @@ fn tools(lua: &Lua) -> Result<Table> {
 
 type Maybe<T> = std::result::Result<T, &'static str>;
 
-fn add(lua: &Lua, tools: &Table, name: &str, parse: fn(&[u8]) -> Option<Key>) -> Result<()> {
+/// An object that takes as much of the VM's memory as the host holds for it: as the room of a table.
+fn charged(lua: &Lua, object: impl UserData, bytes: usize) -> Result<Value> {
+    const FIELD: usize = 24;
+    let room = lua.create_table_with_capacity(0, bytes.div_ceil(FIELD))?;
+    let object = lua.create_userdata(object)?;
+    object.set_user_value(room)?;
+    Ok(Value::UserData(object))
+}
+
+fn add(lua: &Lua, tools: &Table, name: &str, parse: Reader) -> Result<()> {
     let function: Function = lua.create_function(move |lua, text: LuaString| {
         lua.charge_fuel(VERIFY_FUEL + text.len() as u64);
         match parse(&text.as_bytes()) {
-            Some(key) => lua.create_userdata(Object(key)).map(Value::UserData),
+            Some(key) => {
+                let bytes = key.bytes();
+                charged(lua, Object(key), bytes)
+            }
             None => Ok(Value::Nil),
         }
     })?;
@@ -128,7 +142,10 @@ fn add(lua: &Lua, tools: &Table, name: &str, parse: fn(&[u8]) -> Option<Key>) ->
 }
 
 fn keys(lua: &Lua, tools: &Table) -> Result<()> {
-    for (name, read) in ["private_key", "public_key", "certificate_key"].iter().zip(READERS) {
+    for (name, read) in ["private_key", "public_key", "certificate_key"]
+        .iter()
+        .zip(READERS)
+    {
         add(lua, tools, name, read)?;
     }
     let der = lua.create_function(|lua, text: LuaString| {

@@ -119,7 +119,8 @@ pub(super) fn install(lua: &Lua, tools: &Table) -> Result<()> {
             _ => None,
         };
         match derivation {
-            Some(derivation) => lua.create_userdata(Object(derivation)).map(Value::UserData),
+            // The states of a digest, the salt, the key.
+            Some(derivation) => super::charged(lua, Object(derivation), 2048 + 2 * MAX_BYTES),
             None => Ok(Value::Nil),
         }
     };

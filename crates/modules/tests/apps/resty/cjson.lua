@@ -60,7 +60,7 @@ print(try(own.encode_max_depth, 1, 2))
 print(try(own.encode_invalid_numbers, "perhaps"))
 print(own.encode_skip_unsupported_value_types(true), own.encode_max_depth(10), own.encode({ print, 1, print, { 2, print } }), own.encode({ a = print }))
 print(own.encode_indent("  "))
-print(own.encode({ 1, { a = true }, {} }))
+print(own.encode({ 1, { a = true }, {} }), try(own.encode_indent, (" "):rep(65)))
 print(own.decode_allow_comment(true), own.decode("/* x */ [1, // y\n 2 /**/]")[2], try(own.decode, "[1 /* x"))
 
 -- Arrays.
@@ -75,6 +75,13 @@ for i = 1, 5000 do many[i] = { i, name = "n" .. i } end
 local text = cjson.encode(many)
 local back = cjson.decode(text)
 print(#text == #cjson.encode(back), back[5000].name, back[4321]["1"])
+-- What cannot be written is left out wherever a step ends.
+own = cjson.new()
+own.encode_skip_unsupported_value_types(true)
+local holes = {}
+for i = 1, 2999 do holes[i] = i % 3 == 0 and i or print end
+local left = cjson.decode(own.encode(holes))
+print(#left, left[1], left[999], own.encode({ holes, { print } }):sub(-9))
 print((try(cjson.encode, ("x"):rep(17 * 1024 * 1024))))
 --> [1,2.5,true,false,"x",null,null]
 --> {"a":1}	{}	[{}]	null	null
@@ -135,10 +142,11 @@ print((try(cjson.encode, ("x"):rep(17 * 1024 * 1024))))
 --> bad argument #1 to '?' (invalid option 'perhaps')
 --> true	10	[1,[2]]	{}
 -->   
---> [\n  1,\n  {\n    \"a\": true\n  },\n  []\n]
+--> [\n  1,\n  {\n    \"a\": true\n  },\n  []\n]	bad argument #1 to '?' (an indentation of at most 64 bytes expected)
 --> true	2	Expected comma or array end but found unclosed comment at character 4
 --> []	[]	[1]
 --> []	{"a":1}
 --> true	nil	nil
 --> true	n5000	4321
+--> 999	3	2997	2997],[]]
 --> [cjson]:3: string longer than 16 MiB
