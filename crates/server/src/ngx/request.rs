@@ -102,7 +102,7 @@ fn line(adding: &Adding<'_>, req: &Table) -> Result<()> {
             exchange.change(|changed| changed.path = Some(path));
             if jump {
                 exchange.end(Ending::Jump {
-                    fresh: false,
+                    fresh: true,
                     to: None,
                 });
             }
@@ -222,7 +222,7 @@ fn headers(adding: &Adding<'_>, req: &Table) -> Result<()> {
 }
 
 /// The most header fields a script may make of a request.
-const MAX_FIELDS: usize = 1000;
+pub(super) const MAX_FIELDS: usize = 1000;
 
 fn set_header(
     exchange: &Rc<Exchange>,

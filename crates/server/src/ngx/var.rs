@@ -65,7 +65,7 @@ pub(super) fn table(adding: &Adding<'_>) -> Result<Table> {
         |lua, exchange, (_, name): (Value, Value)| {
             let value = match &name {
                 Value::Integer(at) => capture(exchange, *at),
-                Value::String(name) => read(exchange, &name.as_bytes()),
+                Value::String(name) => read(exchange, &name.as_bytes().to_ascii_lowercase()),
                 _ => return Err(Error::runtime("bad variable name")),
             };
             match value {
@@ -90,7 +90,7 @@ pub(super) fn table(adding: &Adding<'_>) -> Result<Table> {
                     Some(text.as_bytes().to_vec())
                 }
             };
-            write(exchange, &name.as_bytes(), value)
+            write(exchange, &name.as_bytes().to_ascii_lowercase(), value)
         },
     )?;
     var.set_metatable(Some(meta))?;
