@@ -11,6 +11,7 @@ mod reader;
 mod tasks;
 
 use crate::problem::Problem;
+use crate::route;
 use crate::task::supervise::{Child, Policy};
 use reader::{Reader, Section};
 use rille_lua::Dialect;
@@ -119,7 +120,7 @@ impl Default for Limits {
 /// One `[[route]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteRule {
-    /// `/read`, `/u/:id`, `/files/*rest`; valid as [`crate::route`] understands it.
+    /// `/read`, `/u/:id`, `/files/*rest`, or a name such as `@maintenance`; valid as [`crate::route`] understands it.
     pub path: String,
     /// Upper case; empty means every method.
     pub methods: Vec<String>,
@@ -408,8 +409,20 @@ fn read_route<'a>(reader: &mut Reader<'a>, table: &Section<'a>, manifest: &mut M
     let (Some((path, line)), Some((content, content_line))) = (path, content) else {
         return;
     };
-    if let Err(message) = crate::route::Pattern::parse(&path) {
+    let is_name = route::is_name(&path);
+    let checked = match is_name {
+        true => route::check_name(&path),
+        false => route::Pattern::parse(&path).map(|_| ()),
+    };
+    if let Err(message) = checked {
         reader.problem(line, message);
+        return;
+    }
+    if is_name && !methods.is_empty() {
+        reader.problem(
+            line,
+            format!("{path} takes every method: leave methods out"),
+        );
         return;
     }
     if let Some(other) = manifest
