@@ -5,6 +5,7 @@
 //!  ngx/           the parts of `ngx` that need no request (the server adds those that do)
 //!  task/          `task`, and the names of call control
 //!  timer          functions that run later, for a task or for no request
+//!  http/          the HTTP client
 //!  resty/         what OpenResty's libraries do through its C parts or the FFI, natively
 //! ```
 //!
@@ -13,6 +14,7 @@
 
 pub mod answer;
 mod counted;
+pub mod http;
 pub mod ngx;
 mod resty;
 mod task;
@@ -35,6 +37,7 @@ pub fn install(vm: &Rc<AppVm>) -> Result<()> {
     let lua = vm.lua();
     task::install(vm)?;
     timer::install(vm)?;
+    http::install(vm)?;
     lua.globals().raw_set("ngx", ngx::table(vm)?)?;
     let package: Table = lua.globals().raw_get("package")?;
     let preload: Table = package.raw_get("preload")?;
