@@ -12,7 +12,8 @@ use tokio::time::Instant;
 /// Why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    text: String,
+    /// The message.
+    pub text: String,
     /// Whether the other side may not have seen the request: it closed the connection before it said anything.
     pub stale: bool,
     /// Whether the connection has ended, without saying why.

@@ -52,6 +52,10 @@ impl Url {
             .iter()
             .position(|byte| matches!(byte, b'/' | b'?' | b'#'));
         let (authority, rest) = text.split_at(end.unwrap_or(text.len()));
+        // Some take what is behind it for a path, some for a host.
+        if authority.contains(&b'\\') {
+            return Err("the URL's host is malformed");
+        }
         let (user, place) = match authority.iter().rposition(|byte| *byte == b'@') {
             Some(at) => (authority.get(..at), authority.get(at + 1..)),
             None => (None, Some(authority)),
