@@ -17,6 +17,7 @@ pub mod compile;
 pub mod format;
 pub mod gc;
 pub mod http1;
+pub mod http_client;
 pub mod inputs;
 pub mod machine;
 pub mod pattern;
@@ -39,7 +40,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 20] = [
     target("compile", compile::target, 1500),
     target("undump", undump::target, 800),
     target("program", program::target, 700),
@@ -57,6 +58,9 @@ pub const TARGETS: [Target; 17] = [
     target("reads", reads::target, 3000),
     target("dict", texts::dict, 300),
     target("regex", texts::regex, 2000),
+    target("response", http_client::response, 3000),
+    target("url", http_client::url, 3000),
+    target("inflate", http_client::inflate, 1000),
 ];
 
 const fn target(name: &'static str, run: fn(&[u8]), seeds: u64) -> Target {

@@ -90,6 +90,15 @@ impl Auth {
         }
     }
 
+    /// How many bytes it takes at most, about.
+    pub fn size(&self) -> usize {
+        match self {
+            Auth::Basic(user, password) => user.len() + password.len(),
+            Auth::Bearer(token) => token.len(),
+            Auth::OAuth1(oauth) => oauth.size(),
+        }
+    }
+
     /// The value of the `Authorization` field; `form` is a body that is a form.
     pub fn header(&self, method: &str, url: &Url, form: Option<&[u8]>) -> Result<String> {
         match self {
@@ -133,6 +142,24 @@ impl OAuth1 {
             timestamp: optional(lua, table, &["timestamp"])?,
             nonce: optional(lua, table, &["nonce"])?,
         })
+    }
+
+    fn size(&self) -> usize {
+        let optional = [
+            &self.token,
+            &self.callback,
+            &self.verifier,
+            &self.realm,
+            &self.timestamp,
+            &self.nonce,
+        ];
+        let all = optional.into_iter().flatten();
+        let all = all.chain([
+            &self.consumer_key,
+            &self.consumer_secret,
+            &self.token_secret,
+        ]);
+        512 + all.map(Vec::len).sum::<usize>()
     }
 
     fn header(&self, method: &str, url: &Url, form: Option<&[u8]>) -> Result<String> {

@@ -235,6 +235,18 @@ impl Client {
     }
 }
 
+/// What is shared ends with the VM.
+impl Drop for Client {
+    fn drop(&mut self) {
+        for origin in self.origins.get_mut().values() {
+            let shares = origin.shares.take();
+            if let Some(shares) = shares {
+                shares.close();
+            }
+        }
+    }
+}
+
 /// What is asked for.
 #[derive(Clone, Copy)]
 pub struct Asked<'a> {
@@ -346,7 +358,10 @@ impl Opening<'_> {
         let shared = &self.client.shared;
         let shares =
             Shares::begin(shared, stream, self.asked.peer(), self.asked.route.keep).await?;
-        *origin.shares.borrow_mut() = Some(shares.clone());
+        let former = origin.shares.replace(Some(shares.clone()));
+        if let Some(former) = former {
+            former.close_when_idle();
+        }
         Ok(Connection::Two(H2::new(shares, self.clock)))
     }
 

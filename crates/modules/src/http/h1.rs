@@ -174,9 +174,13 @@ impl H1 {
                 }
             })
             .await;
-            let answer = match first {
-                Some(answer) => answer,
-                None => this.in_time(reading).await,
+            let answer = match (first, &sent) {
+                (Some(answer), _) => answer,
+                // It takes nothing, and there is nobody to wait for.
+                (None, Some(Err(unsent))) if !unsent.is_of_connection => {
+                    return Err(unsent.clone());
+                }
+                (None, _) => this.in_time(reading).await,
             };
             match (answer, sent) {
                 // A peer that has no use for the body says so, or just closes.

@@ -147,6 +147,9 @@ pub struct H2 {
     receiving: Option<RecvStream>,
     /// Of a body whose length was said.
     left: Option<u64>,
+    /// What may wait to be sent.
+    held: Held,
+    is_held: bool,
 }
 
 impl Drop for H2 {
@@ -167,6 +170,7 @@ impl H2 {
     pub fn new(shares: Rc<Shares>, clock: Clock) -> H2 {
         shares.active.set(shares.active.get() + 1);
         let is_reused = shares.used.replace(true);
+        let held = shares.shared.net.memory().hold();
         H2 {
             shares,
             clock,
@@ -175,6 +179,8 @@ impl H2 {
             sending: None,
             receiving: None,
             left: None,
+            held,
+            is_held: false,
         }
     }
 
@@ -226,6 +232,11 @@ impl H2 {
         if let Some(left) = &mut self.left {
             *left = (left.checked_sub(bytes.len() as u64))
                 .ok_or_else(|| Failure::new("the body is longer than its Content-Length says"))?;
+        }
+        if !self.is_held && !bytes.is_empty() {
+            let grown = self.held.grow(SEND);
+            grown.map_err(|error| Failure::of_net(error, &self.shares.peer))?;
+            self.is_held = true;
         }
         while !bytes.is_empty() {
             let wanted = bytes.len().min(SEND);

@@ -84,8 +84,15 @@ const PRELUDE: &str = include_str!("http.lua");
 /// How much `response:read()` gives at most, without a number.
 const READ: usize = 64 << 10;
 
-/// A request that has not been sent.
-struct Prepared(Rc<Spec>);
+/// A request, until it is sent.
+struct Prepared(RefCell<Option<Rc<Spec>>>);
+
+impl Prepared {
+    fn take(&self) -> Result<Rc<Spec>> {
+        (self.0.take()).ok_or_else(|| Error::runtime("the request has been sent"))
+    }
+}
+
 /// A request whose body is being sent; nothing while it is written, and when it is over.
 struct Uploading(RefCell<Option<Sending>>);
 /// A response, until it is a table.
@@ -153,8 +160,9 @@ fn install_requests(vm: &Rc<AppVm>, tools: &Table) -> Result<()> {
     tools.raw_set("prepare", lua.create_function(prepare)?)?;
     let asking = client.clone();
     let ask = move |lua: Lua, prepared: UserDataRef<Prepared>| {
-        let (client, spec) = (asking.clone(), prepared.0.clone());
+        let (client, spec) = (asking.clone(), prepared.take());
         async move {
+            let spec = spec?;
             let asker = Asker {
                 client,
                 lua: lua.clone(),
@@ -164,13 +172,13 @@ fn install_requests(vm: &Rc<AppVm>, tools: &Table) -> Result<()> {
     };
     tools.raw_set("ask", lua.create_async_function(ask)?)?;
     let begin = move |lua: Lua, prepared: UserDataRef<Prepared>| {
-        let (client, spec) = (client.clone(), prepared.0.clone());
+        let (client, spec) = (client.clone(), prepared.take());
         async move {
             let asker = Asker {
                 client,
                 lua: lua.clone(),
             };
-            match asker.begin(spec).await {
+            match asker.begin(spec?).await {
                 Ok(sending) => {
                     let sending = Uploading(RefCell::new(Some(sending)));
                     Ok((Some(lua.create_userdata(sending)?), None))
@@ -223,7 +231,7 @@ fn prepare(
                 spec.fields
                     .push(("content-type".to_owned(), b"application/json".to_vec()));
             }
-            let prepared = lua.create_userdata(Prepared(Rc::new(spec)))?;
+            let prepared = lua.create_userdata(Prepared(RefCell::new(Some(Rc::new(spec)))))?;
             Ok((Some(prepared), source, None))
         }
         Err(error) if error.is_limit() => Err(error),
@@ -375,6 +383,7 @@ fn response_table(lua: &Lua, answer: Answer) -> Result<(Table, Table)> {
         url,
         version,
         mut reader,
+        held: _held,
     } = response;
     let table = lua.create_table_with_capacity(1, 10)?;
     let headers = headers(lua, &head, reader.has_decompressed())?;

@@ -20,7 +20,11 @@ use super::h2::H2;
 use super::head::{Fields, Head};
 use super::url::Url;
 use rille_lua::{Lua, LuaString};
+use rille_runtime::net::Held;
 use std::rc::Rc;
+
+/// The longest form that is signed, in bytes: that is one host call.
+const MAX_SIGNED: usize = 1 << 20;
 
 /// What is to be sent.
 #[derive(Clone)]
@@ -61,6 +65,16 @@ pub struct Spec {
     pub decompress: bool,
 }
 
+impl Spec {
+    /// How many bytes it takes outside of the VM, but for the body, which is the VM's own.
+    pub fn size(&self) -> usize {
+        const REST: usize = 1 << 10;
+        let auth = self.auth.as_ref().map_or(0, Auth::size);
+        // Each hop and each head has the URL and the fields once more.
+        REST + auth + 3 * (self.url.target.len() + size_of(&self.fields))
+    }
+}
+
 /// A response whose body has not been read.
 pub struct Response {
     /// Its head.
@@ -71,6 +85,8 @@ pub struct Response {
     pub version: &'static str,
     /// Its body.
     pub reader: Reader,
+    /// What stands for the head in the VM's limit.
+    pub held: Held,
 }
 
 /// One request of several that redirects make.
@@ -131,8 +147,13 @@ impl Hop {
         if let Some(auth) =
             (spec.auth.as_ref()).filter(|_| is_home && !has(&fields, "authorization"))
         {
-            let form = match &self.body {
-                Body::Text(text) if spec.is_form => Some(text.as_bytes().to_vec()),
+            let form = match (auth, &self.body) {
+                (Auth::OAuth1(_), Body::Text(text)) if spec.is_form => {
+                    if text.len() > MAX_SIGNED {
+                        return Err(Failure::new("a form longer than 1 MiB cannot be signed"));
+                    }
+                    Some(text.as_bytes())
+                }
                 _ => None,
             };
             let value = auth.header(&self.method, &self.url, form.as_deref());
@@ -273,6 +294,14 @@ impl Hop {
     }
 }
 
+/// How many bytes fields take.
+fn size_of(fields: &Fields) -> usize {
+    const EACH: usize = 64;
+    (fields.iter())
+        .map(|(name, value)| EACH + name.len() + value.len())
+        .sum()
+}
+
 fn has(fields: &Fields, wanted: &str) -> bool {
     fields
         .iter()
@@ -291,10 +320,22 @@ pub struct Asker {
 impl Asker {
     /// Sends a request, and reads the head of the response.
     pub async fn run(&self, spec: &Spec) -> Outcome<Response> {
+        let _held = self.hold(spec)?;
         let clock = Clock::start(spec.times);
         let hop = Hop::first(spec);
         let (exchange, head) = self.attempt(spec, &hop, clock).await?;
         self.follow(spec, hop, clock, (exchange, head)).await
+    }
+
+    /// What stands for a request in the VM's limit.
+    fn hold(&self, spec: &Spec) -> Outcome<Held> {
+        let mut held = self.client.net().memory().hold();
+        match held.grow(spec.size()) {
+            Ok(()) => Ok(held),
+            Err(_) => Err(Failure::new(
+                "too many requests at once for the app's memory limit",
+            )),
+        }
     }
 
     /// Follows redirects, from a response on.
@@ -320,12 +361,16 @@ impl Asker {
         }
         let decompress = spec.decompress && !hop.is_head();
         let memory = self.client.net().memory();
+        let mut held = memory.hold();
+        (held.grow(size_of(&head.fields)))
+            .map_err(|error| Failure::of_net(error, &hop.url.address()))?;
         let reader = Reader::new(exchange, &head, decompress, spec.max_body, memory)?;
         Ok(Response {
             head,
             url: hop.url,
             version,
             reader,
+            held,
         })
     }
 
@@ -397,6 +442,7 @@ impl Asker {
 
     /// Connects, and sends the head of a request whose body a function gives.
     pub async fn begin(&self, spec: Rc<Spec>) -> Outcome<Sending> {
+        let held = self.hold(&spec)?;
         let clock = Clock::start(spec.times);
         let hop = Hop::first(&spec);
         let exchange = match self.connection(&spec, &hop, clock, false).await? {
@@ -420,6 +466,7 @@ impl Asker {
             clock,
             exchange,
             unsent: None,
+            _held: held,
         })
     }
 }
@@ -433,6 +480,7 @@ pub struct Sending {
     exchange: Exchange,
     /// Why no more can be sent.
     unsent: Option<Failure>,
+    _held: Held,
 }
 
 impl Sending {

@@ -339,6 +339,35 @@ for _ = 1, 3 do show(http.get(url, {version = "2", timeout = 5})) end
 }
 
 #[test]
+fn a_connection_ends_with_its_vm() {
+    let ended = Log::default();
+    let adding = ended.clone();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let serving = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        stream.set_nonblocking(true).unwrap();
+        crate::harness::on_a_worker(async move {
+            let stream = tokio::net::TcpStream::from_std(stream).unwrap();
+            let answers = |_, answer, _| async move {
+                say(answer, "x");
+                true
+            };
+            connection(stream, 2, answers).await;
+            adding.add("ended");
+        });
+    });
+    let printed = script(
+        &port,
+        "show(http.get(url, {version = '2', keepalive = 1000}))",
+    )
+    .run();
+    assert_eq!(printed, ["200\tx"]);
+    serving.join().unwrap();
+    assert_eq!(ended.lines(), ["ended"]);
+}
+
+#[test]
 fn idle_connections_are_closed() {
     let (port, _) = server(false, |_, answer, _| async move {
         say(answer, "x");
