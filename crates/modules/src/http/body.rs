@@ -10,6 +10,7 @@ use super::head::{Framing, Head};
 use super::inflate::{Inflate, STEP};
 use rille_runtime::net::{Held, MemoryLimit};
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 /// After so many decompressed bytes others may run.
 const TURN: usize = 256 << 10;
@@ -47,6 +48,24 @@ impl Exchange {
     }
 }
 
+/// Work that somebody has to pay for.
+#[derive(Clone, Copy, Default)]
+pub struct Work {
+    /// Bytes that were decompressed.
+    pub bytes: u64,
+    /// Processor time that took.
+    pub time: Duration,
+}
+
+impl Work {
+    fn time<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let begun = Instant::now();
+        let done = work();
+        self.time += begun.elapsed();
+        done
+    }
+}
+
 /// Reads a body.
 pub struct Reader {
     exchange: Option<Exchange>,
@@ -60,8 +79,8 @@ pub struct Reader {
     /// The most bytes in all.
     bound: Option<usize>,
     given: usize,
-    /// Bytes that were decompressed since somebody asked.
-    inflated: usize,
+    /// What was decompressed since somebody asked.
+    work: Work,
 }
 
 impl Reader {
@@ -92,7 +111,7 @@ impl Reader {
             memory: memory.clone(),
             bound,
             given: 0,
-            inflated: 0,
+            work: Work::default(),
         })
     }
 
@@ -101,9 +120,9 @@ impl Reader {
         self.was_compressed
     }
 
-    /// How many bytes were decompressed since this was asked last.
-    pub fn take_inflated(&mut self) -> usize {
-        std::mem::take(&mut self.inflated)
+    /// What was decompressed since this was asked last.
+    pub fn take_work(&mut self) -> Work {
+        std::mem::take(&mut self.work)
     }
 
     /// Up to `most` bytes, at least one; `None` at the end.
@@ -190,7 +209,7 @@ impl Reader {
                 let Some(mut inflate) = self.inflate.take() else {
                     return Ok(None);
                 };
-                let last = inflate.end().map_err(Failure::new)?;
+                let last = self.work.time(|| inflate.end()).map_err(Failure::new)?;
                 return match last.is_empty() {
                     true => Ok(None),
                     false => self.inflated_piece(last).map(Some),
@@ -199,7 +218,7 @@ impl Reader {
             let rest = piece.bytes.get(*at..).unwrap_or_default();
             let now = rest.get(..STEP).unwrap_or(rest);
             let out = match &mut self.inflate {
-                Some(inflate) => inflate.step(now),
+                Some(inflate) => self.work.time(|| inflate.step(now)),
                 None => Ok(now.to_vec()),
             };
             *at += now.len();
@@ -219,7 +238,7 @@ impl Reader {
     fn inflated_piece(&mut self, bytes: Vec<u8>) -> Outcome<Piece> {
         let mut held = self.memory.hold();
         grow(&mut held, bytes.len())?;
-        self.inflated = self.inflated.saturating_add(bytes.len());
+        self.work.bytes = self.work.bytes.saturating_add(bytes.len() as u64);
         Ok(Piece { bytes, held })
     }
 }

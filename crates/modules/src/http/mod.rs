@@ -44,8 +44,8 @@
 //! | file | what |
 //! |---|---|
 //! | this one, `http.lua` | the table, and results |
-//! | `options`, `auth` | arguments to a request |
-//! | `request` | retries, redirects |
+//! | `options`, `fields`, `auth` | arguments to a request |
+//! | `request`, `hop` | retries, redirects |
 //! | `client`, `link` | connections, pools |
 //! | `h1`, `head` | HTTP/1.1 |
 //! | `h2` | HTTP/2 |
@@ -59,9 +59,11 @@ mod auth;
 mod body;
 mod client;
 mod error;
+mod fields;
 mod h1;
 mod h2;
 pub mod head;
+mod hop;
 pub mod inflate;
 mod link;
 mod options;
@@ -70,12 +72,12 @@ pub mod url;
 
 use crate::ngx::args;
 use crate::text::charge_text;
-use body::Reader;
+use body::{Reader, Work};
 use client::Client;
 use options::Options;
 use request::{Asker, Response, Sending, Spec};
 use rille_lua::{AnyUserData, Error, Lua, LuaString, Result, Table, UserData, UserDataRef, Value};
-use rille_runtime::vm::AppVm;
+use rille_runtime::vm::{AppVm, Context, Current};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -134,7 +136,8 @@ pub(crate) fn install(vm: &Rc<AppVm>) -> Result<()> {
     tools.raw_set("qsencode", lua.create_function(encode)?)?;
     tools.raw_set("qsparse", lua.create_function(parse_query)?)?;
     install_requests(vm, &tools)?;
-    install_bodies(lua, &tools)?;
+    install_sending(vm, &tools)?;
+    install_bodies(vm, &tools)?;
     let module: Table = (lua.load(PRELUDE).set_name("=[rille]").into_function()?).call(tools)?;
     module.freeze()?;
     let package: Table = globals.raw_get("package")?;
@@ -158,16 +161,17 @@ fn install_requests(vm: &Rc<AppVm>, tools: &Table) -> Result<()> {
     let prepare =
         move |lua: &Lua, arguments: Arguments| prepare(lua, &preparing, max_body, arguments);
     tools.raw_set("prepare", lua.create_function(prepare)?)?;
-    let asking = client.clone();
+    let (asking, current) = (client.clone(), vm.current().clone());
     let ask = move |lua: Lua, prepared: UserDataRef<Prepared>| {
         let (client, spec) = (asking.clone(), prepared.take());
+        let payer = Payer::of(&current);
         async move {
             let spec = spec?;
             let asker = Asker {
                 client,
                 lua: lua.clone(),
             };
-            answer(&lua, asker.run(&spec).await, spec.stream).await
+            answer(&lua, asker.run(&spec).await, spec.stream, &payer).await
         }
     };
     tools.raw_set("ask", lua.create_async_function(ask)?)?;
@@ -187,8 +191,7 @@ fn install_requests(vm: &Rc<AppVm>, tools: &Table) -> Result<()> {
             }
         }
     };
-    tools.raw_set("begin", lua.create_async_function(begin)?)?;
-    install_sending(lua, tools)
+    tools.raw_set("begin", lua.create_async_function(begin)?)
 }
 
 type Arguments = (Option<String>, Value, Value, Option<Table>, bool);
@@ -239,7 +242,23 @@ fn prepare(
     }
 }
 
-fn install_sending(lua: &Lua, tools: &Table) -> Result<()> {
+/// For whom something is read: it is their processor time.
+struct Payer(Option<Rc<dyn Context>>);
+
+impl Payer {
+    fn of(current: &Current) -> Payer {
+        Payer(current.context())
+    }
+
+    fn pay(&self, work: Work) {
+        if let Some(context) = &self.0 {
+            context.cpu().set(context.cpu().get() + work.time);
+        }
+    }
+}
+
+fn install_sending(vm: &Rc<AppVm>, tools: &Table) -> Result<()> {
+    let lua = vm.lua();
     let write = |_: Lua, (sending, piece): (UserDataRef<Uploading>, LuaString)| async move {
         let Some(mut open) = sending.0.take() else {
             return Ok((false, None));
@@ -253,12 +272,16 @@ fn install_sending(lua: &Lua, tools: &Table) -> Result<()> {
         }
     };
     tools.raw_set("write", lua.create_async_function(write)?)?;
-    let finish = |lua: Lua, (sending, is_whole): (UserDataRef<Uploading>, bool)| async move {
-        let Some(open) = sending.0.take() else {
-            return Err(Error::runtime("the request is over"));
-        };
-        let stream = open.is_streamed();
-        answer(&lua, open.finish(is_whole).await, stream).await
+    let current = vm.current().clone();
+    let finish = move |lua: Lua, (sending, is_whole): (UserDataRef<Uploading>, bool)| {
+        let payer = Payer::of(&current);
+        async move {
+            let Some(open) = sending.0.take() else {
+                return Err(Error::runtime("the request is over"));
+            };
+            let stream = open.is_streamed();
+            answer(&lua, open.finish(is_whole).await, stream, &payer).await
+        }
     };
     tools.raw_set("finish", lua.create_async_function(finish)?)?;
     let abort = |_: &Lua, sending: UserDataRef<Uploading>| {
@@ -273,12 +296,19 @@ async fn answer(
     lua: &Lua,
     response: error::Outcome<Response>,
     stream: bool,
+    payer: &Payer,
 ) -> Result<(Option<AnyUserData>, Option<String>)> {
     let read = async {
         let mut response = response?;
         let body = match stream {
             true => None,
-            false => Some(response.reader.all().await?),
+            false => {
+                let body = response.reader.all().await;
+                let work = response.reader.take_work();
+                payer.pay(work);
+                response.work = work.bytes;
+                Some(body?)
+            }
         };
         Ok::<_, error::Failure>(Answer { response, body })
     };
@@ -293,25 +323,35 @@ async fn answer(
 
 // ---- responses ----
 
-fn install_bodies(lua: &Lua, tools: &Table) -> Result<()> {
+fn install_bodies(vm: &Rc<AppVm>, tools: &Table) -> Result<()> {
+    let lua = vm.lua();
     let result = |lua: &Lua, answered: UserDataRef<Answered>| match answered.0.take() {
         Some(answer) => response_table(lua, answer),
         None => Err(Error::runtime("the response has been taken")),
     };
     tools.raw_set("result", lua.create_function(result)?)?;
     let charge = |lua: &Lua, bytes: Option<u64>| {
-        lua.charge_fuel(bytes.unwrap_or(0) / 4);
+        lua.charge_fuel(bytes.unwrap_or(0));
         Ok(())
     };
     tools.raw_set("charge", lua.create_function(charge)?)?;
-    let read = |lua: Lua, (streaming, most): (UserDataRef<Streaming>, Option<f64>)| async move {
-        let most = most.map_or(READ, |most| most.clamp(1.0, 1e15) as usize);
-        read_with(&lua, &streaming, async |reader| reader.read(most).await).await
+    let current = vm.current().clone();
+    let read = move |lua: Lua, (streaming, most): (UserDataRef<Streaming>, Option<f64>)| {
+        let payer = Payer::of(&current);
+        async move {
+            let most = most.map_or(READ, |most| most.clamp(1.0, 1e15) as usize);
+            let some = async |reader: &mut Reader| reader.read(most).await;
+            read_with(&lua, &streaming, some, &payer).await
+        }
     };
     tools.raw_set("read", lua.create_async_function(read)?)?;
-    let read_all = |lua: Lua, streaming: UserDataRef<Streaming>| async move {
-        let all = async |reader: &mut Reader| Ok(Some(reader.all().await?.bytes));
-        read_with(&lua, &streaming, all).await
+    let current = vm.current().clone();
+    let read_all = move |lua: Lua, streaming: UserDataRef<Streaming>| {
+        let payer = Payer::of(&current);
+        async move {
+            let all = async |reader: &mut Reader| Ok(Some(reader.all().await?.bytes));
+            read_with(&lua, &streaming, all, &payer).await
+        }
     };
     tools.raw_set("read_all", lua.create_async_function(read_all)?)?;
     let close = |_: &Lua, streaming: UserDataRef<Streaming>| {
@@ -323,11 +363,12 @@ fn install_bodies(lua: &Lua, tools: &Table) -> Result<()> {
 
 type Read = (Option<LuaString>, Option<String>, u64);
 
-/// What `work` reads, or why it cannot, and how many bytes were decompressed for it.
+/// What `reading` reads, or why it cannot, and how many bytes were decompressed for it.
 async fn read_with(
     lua: &Lua,
     streaming: &Streaming,
-    work: impl AsyncFnOnce(&mut Reader) -> error::Outcome<Option<Vec<u8>>>,
+    reading: impl AsyncFnOnce(&mut Reader) -> error::Outcome<Option<Vec<u8>>>,
+    payer: &Payer,
 ) -> Result<Read> {
     let mut reader = match streaming.0.replace(State::Busy) {
         State::Idle(reader) => reader,
@@ -344,8 +385,10 @@ async fn read_with(
     };
     // Who is stopped here leaves nothing to be read.
     let over = Over(streaming);
-    let read = work(&mut reader).await;
-    let inflated = reader.take_inflated() as u64;
+    let read = reading(&mut reader).await;
+    let work = reader.take_work();
+    payer.pay(work);
+    let inflated = work.bytes;
     match read {
         Ok(bytes) => {
             over.not_yet(reader);
@@ -382,7 +425,8 @@ fn response_table(lua: &Lua, answer: Answer) -> Result<(Table, Table)> {
         head,
         url,
         version,
-        mut reader,
+        reader,
+        work,
         held: _held,
     } = response;
     let table = lua.create_table_with_capacity(1, 10)?;
@@ -394,7 +438,7 @@ fn response_table(lua: &Lua, answer: Answer) -> Result<(Table, Table)> {
     table.raw_set("headers", &headers)?;
     table.raw_set("url", url.to_string())?;
     table.raw_set("version", version)?;
-    lua.charge_fuel(reader.take_inflated() as u64 / 4);
+    lua.charge_fuel(work);
     match body {
         Some(body) => {
             charge_text(lua, body.bytes.len());

@@ -6,7 +6,9 @@
 use super::auth::Auth;
 use super::client::{Client, Route, Version};
 use super::error::Timeouts;
+use super::fields::{self, is_a_form, is_token, take_connection, take_length};
 use super::head::Fields;
+use super::hop::has;
 use super::inflate;
 use super::link::Keep;
 use super::request::{Body, Spec};
@@ -55,14 +57,11 @@ const POOL_SIZE: usize = 30;
 const KEEPALIVE: Duration = Duration::from_secs(60);
 /// The longest time of an option.
 const MAX_SECONDS: f64 = 1e6;
-/// The most fields of a request.
-const MAX_FIELDS: usize = 100;
-/// The most bytes of all fields of a request.
-const MAX_FIELD_BYTES: usize = 64 << 10;
 /// The longest method.
 const MAX_METHOD: usize = 32;
 
-fn wrong(why: impl Display) -> Error {
+/// An error that is raised where the script is.
+pub fn wrong(why: impl Display) -> Error {
     Error::runtime(why)
 }
 
@@ -91,7 +90,7 @@ impl Options<'_> {
             Value::Nil => self.given_body()?,
             body => body,
         };
-        let mut fields = self.fields()?;
+        let mut fields = fields::read(self.lua, self.get("headers")?)?;
         let is_form = matches!(body, Value::Table(_));
         let (body, source) = self.body(body, &mut fields)?;
         let stream = self.flag("stream", false)?;
@@ -225,65 +224,6 @@ impl Options<'_> {
     }
 
     // ---- fields and body ----
-
-    fn fields(&self) -> Result<Fields> {
-        let table = match self.get("headers")? {
-            Value::Nil => return Ok(Fields::new()),
-            Value::Table(table) => table,
-            other => return Err(self.expected("headers", "a table", &other)),
-        };
-        let (mut fields, mut bytes) = (Fields::new(), 0);
-        let mut key = Value::Nil;
-        while let Some((name, value)) = table.next_entry(&key)? {
-            let Some(text) = self.lua.coerce_string(name.clone())? else {
-                return Err(wrong("the name of a header is not a string"));
-            };
-            let text = text.as_bytes();
-            if !is_token(&text) {
-                return Err(wrong(format!(
-                    "the header {:?} has a malformed name",
-                    shown(&text)
-                )));
-            }
-            let text = String::from_utf8_lossy(&text).into_owned();
-            let values = match value {
-                Value::Table(list) => list
-                    .sequence_values::<Value>()
-                    .take(MAX_FIELDS + 1)
-                    .collect::<Result<_>>()?,
-                value => vec![value],
-            };
-            for value in values {
-                let value = self.field_value(&text, value)?;
-                bytes += text.len() + value.len();
-                fields.push((text.clone(), value));
-                if fields.len() > MAX_FIELDS || bytes > MAX_FIELD_BYTES {
-                    return Err(wrong("more than 100 headers, or 64 KiB of them"));
-                }
-            }
-            key = name;
-        }
-        // A table has no order: what is sent does.
-        fields.sort_by(|(a, _), (b, _)| a.cmp(b));
-        Ok(fields)
-    }
-
-    fn field_value(&self, name: &str, value: Value) -> Result<Vec<u8>> {
-        let Some(text) = self.lua.coerce_string(value.clone())? else {
-            return Err(wrong(format!(
-                "the header '{name}' is a string or a list of strings, not a {}",
-                type_name(&value)
-            )));
-        };
-        let text = text.as_bytes();
-        let plain = |byte: &u8| *byte == b'\t' || !byte.is_ascii_control();
-        match text.iter().all(plain) {
-            true => Ok(text.trim_ascii().to_vec()),
-            false => Err(wrong(format!(
-                "the header '{name}' has a control character"
-            ))),
-        }
-    }
 
     /// The body, and the function that gives it if one does. Checks the fields that frame it and takes them away.
     fn body(&self, value: Value, fields: &mut Fields) -> Result<(Body, Value)> {
@@ -488,63 +428,4 @@ pub fn encode_form(lua: &Lua, table: &Table) -> Result<String> {
     let mut pairs: Vec<&str> = text.split('&').collect();
     pairs.sort_by_key(|pair| pair.split('=').next());
     Ok(pairs.join("&"))
-}
-
-fn has(fields: &Fields, wanted: &str) -> bool {
-    fields
-        .iter()
-        .any(|(name, _)| name.eq_ignore_ascii_case(wanted))
-}
-
-fn is_a_form(fields: &Fields) -> bool {
-    fields.iter().any(|(name, value)| {
-        name.eq_ignore_ascii_case("content-type")
-            && value
-                .to_ascii_lowercase()
-                .starts_with(b"application/x-www-form-urlencoded")
-    })
-}
-
-/// Takes a `Content-Length` away.
-fn take_length(fields: &mut Fields) -> Result<Option<u64>> {
-    let mut all = fields.extract_if(.., |(name, _)| name.eq_ignore_ascii_case("content-length"));
-    let Some((_, value)) = all.next() else {
-        return Ok(None);
-    };
-    let more = all.next().is_some();
-    drop(all);
-    let digits = !value.is_empty() && value.len() <= 18 && value.iter().all(u8::is_ascii_digit);
-    match digits && !more {
-        true => Ok(Some(
-            value
-                .iter()
-                .fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0')),
-        )),
-        false => Err(wrong("the header 'Content-Length' is one number")),
-    }
-}
-
-/// Takes a `Connection` away; whether it says that the connection is not to be kept.
-fn take_connection(fields: &mut Fields) -> Result<bool> {
-    let mut closes = false;
-    let all: Vec<_> = fields
-        .extract_if(.., |(name, _)| name.eq_ignore_ascii_case("connection"))
-        .collect();
-    for (_, value) in all {
-        match value.to_ascii_lowercase().as_slice() {
-            b"close" => closes = true,
-            b"keep-alive" => {}
-            _ => return Err(wrong("the header 'Connection' is 'close' or 'keep-alive'")),
-        }
-    }
-    Ok(closes)
-}
-
-fn is_token(text: &[u8]) -> bool {
-    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
-    !text.is_empty() && text.iter().all(is_token)
-}
-
-fn shown(text: &[u8]) -> String {
-    String::from_utf8_lossy(text).chars().take(40).collect()
 }

@@ -127,6 +127,33 @@ print(s:read())
 }
 
 #[test]
+fn decompression_is_processor_time() {
+    let bomb = gzip(&vec![0; 400 << 20]);
+    let port = answers("gzip", bomb);
+    let folder = tempfile::tempdir().unwrap();
+    let source = format!(
+        "local s = http.get('http://127.0.0.1:{port}', {{stream = true}}) repeat until not s:read(4194304) print('all')"
+    );
+    std::fs::write(folder.path().join("index.lua"), source).unwrap();
+    let app = crate::harness::load(folder.path());
+    crate::harness::on_a_worker(async {
+        let vm = crate::harness::vm(&app, &rille_runtime::log::Log::memory());
+        vm.init().await.unwrap();
+        let (cpu, wall) = (Duration::from_millis(60), Duration::from_secs(100));
+        let end = crate::harness::run(&vm, "index.lua", cpu, wall).await;
+        match end {
+            rille_runtime::coroutine::End::Failed(failure) => {
+                assert!(
+                    failure.to_string().contains("cpu limit of 60 ms"),
+                    "{failure}"
+                );
+            }
+            _ => panic!("it was not stopped"),
+        }
+    });
+}
+
+#[test]
 fn long_bodies_are_bounded() {
     let long = "x".repeat(3 << 20);
     let chunked = format!(

@@ -37,10 +37,11 @@ fn server<F: Future<Output = bool> + 'static>(
                 let (tls, handle) = (tls.clone(), handle.clone());
                 tokio::task::spawn_local(async move {
                     match tls {
-                        Some(tls) => match tls.accept(stream).await {
-                            Ok(stream) => connection(stream, number, handle).await,
-                            Err(_) => {}
-                        },
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                connection(stream, number, handle).await;
+                            }
+                        }
                         None => connection(stream, number, handle).await,
                     }
                 });
@@ -62,10 +63,8 @@ async fn connection<F: Future<Output = bool> + 'static>(
     while let Some(Ok((request, answer))) = connection.accept().await {
         let handling = tokio::task::spawn_local(handle(request, answer, number));
         // The next request is not waited for when this one ends the connection.
-        if number == 1 && ENDS.with(|ends| ends.get()) {
-            if !handling.await.unwrap() {
-                return;
-            }
+        if number == 1 && ENDS.with(|ends| ends.get()) && !handling.await.unwrap() {
+            return;
         }
     }
 }

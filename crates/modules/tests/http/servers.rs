@@ -120,7 +120,7 @@ pub fn server(answer: impl Fn(&str) -> String + Send + Clone + 'static) -> (Stri
 
 /// A server that says back what it was asked.
 pub fn echo() -> (String, Counts) {
-    server(|request| ok(request))
+    server(ok)
 }
 
 /// What a server has been asked.
