@@ -86,6 +86,9 @@ pub fn parse(bytes: &[u8], to_head: bool) -> Result<Head, Refusal> {
     let (Some(version), Some(status)) = (response.version, response.code) else {
         return Err("a head that is cut short");
     };
+    if status < 100 {
+        return Err("a malformed status line");
+    }
     let is_1_1 = version == 1;
     let facts = Facts::of(response.headers, is_1_1)?;
     let framing = match (status, &facts) {
@@ -238,6 +241,7 @@ mod tests {
             "HTTP/1.1 200 OK\nA: \0\n\n",
             "HTTP/2.0 200 OK\n\n",
             "HTTP/1.1 20 OK\n\n",
+            "HTTP/1.1 099 OK\n\n",
             "ICY 200 OK\n\n",
             "HTTP/1.1 200 OK\nA: 1\n\nmore",
             "",
