@@ -8,6 +8,7 @@ mod check;
 mod lua;
 mod serve;
 mod sources;
+mod tls;
 
 use clap::{Arg, ArgAction, Command, value_parser};
 use std::ffi::{OsStr, OsString};

@@ -3,17 +3,17 @@
 //! What is wrong with an app is told at the start, one line each. An app that cannot be served at
 //! all answers 503 while the others serve; when none can, the program ends with 1.
 
-use crate::sources;
+use crate::{sources, tls};
 use clap::{Arg, ArgMatches, Command, value_parser};
 use rille_runtime::app::Unservable;
 use rille_runtime::log::Log;
-use rille_server::{AppSource, Config, Server};
+use rille_server::{AppSource, Config, Server, TlsConfig};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The most workers: beyond any machine's cores, a mistake.
 const MAX_WORKERS: u64 = 1024;
@@ -38,10 +38,11 @@ pub fn command() -> Command {
                 .help("Threads; the number of cores if not given")
                 .value_parser(value_parser!(u64).range(1..=MAX_WORKERS)),
         )
+        .args(tls::arguments())
 }
 
 /// `127.0.0.1:8080`, `[::1]:80`, `:8080` for every address, `localhost:8080`.
-fn parse_address(text: &str) -> Result<SocketAddr, String> {
+pub fn parse_address(text: &str) -> Result<SocketAddr, String> {
     let full = match text.strip_prefix(':') {
         Some(port) => format!("0.0.0.0:{port}"),
         None => text.replace("localhost:", "127.0.0.1:"),
@@ -59,7 +60,15 @@ pub fn run(matches: &ArgMatches) -> ExitCode {
         .cloned()
         .collect();
     let log = Log::stderr();
-    let code = match serve(&paths, matches, &log) {
+    let tls = match tls::config(matches) {
+        Ok(tls) => tls,
+        Err(message) => {
+            log.line(message);
+            log.close();
+            return ExitCode::from(2);
+        }
+    };
+    let code = match serve(&paths, matches, tls, &log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Stopped::Told) => ExitCode::from(1),
         Err(Stopped::Because(error)) => {
@@ -85,7 +94,12 @@ impl<E: Into<anyhow::Error>> From<E> for Stopped {
     }
 }
 
-fn serve(paths: &[PathBuf], matches: &ArgMatches, log: &Log) -> Result<(), Stopped> {
+fn serve(
+    paths: &[PathBuf],
+    matches: &ArgMatches,
+    tls: Option<TlsConfig>,
+    log: &Log,
+) -> Result<(), Stopped> {
     let apps = load(paths, log)?;
     let Some(listen) = matches.get_one::<SocketAddr>("listen") else {
         return Err(Stopped::Told);
@@ -94,6 +108,7 @@ fn serve(paths: &[PathBuf], matches: &ArgMatches, log: &Log) -> Result<(), Stopp
     if let Some(workers) = matches.get_one::<u64>("workers") {
         config.workers = usize::try_from(*workers)?;
     }
+    config.tls = tls;
     let workers = config.workers;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
@@ -106,6 +121,7 @@ fn serve(paths: &[PathBuf], matches: &ArgMatches, log: &Log) -> Result<(), Stopp
             signal(SignalKind::terminate())?,
         )
     };
+    let mut reload = None;
     let server = Server::start(config, &apps)?;
     let mut broken: Vec<usize> = (0..apps.len())
         .filter(|at| matches!(apps[*at], AppSource::Broken(_)))
@@ -119,16 +135,23 @@ fn serve(paths: &[PathBuf], matches: &ArgMatches, log: &Log) -> Result<(), Stopp
     if broken.len() == apps.len() {
         return Err(Stopped::Told);
     }
+    if server.tls_address().is_some() {
+        let _guard = runtime.enter();
+        reload = Some(signal(SignalKind::hangup())?);
+    }
     // Whoever started us may not read this; that is no reason to stop.
     let _ = writeln!(
         std::io::stdout(),
         "{}",
-        ready_line(server.address(), workers, &apps, &broken)
+        ready_line(&server, workers, &apps, &broken)
     );
     runtime.block_on(async {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => break,
+                _ = terminate.recv() => break,
+                () = told(&mut reload) => server.reload_certificates(),
+            }
         }
     });
     log.line("stopping: running requests may end; a second signal stops at once");
@@ -145,6 +168,17 @@ fn serve(paths: &[PathBuf], matches: &ArgMatches, log: &Log) -> Result<(), Stopp
     });
     server.join()?;
     Ok(())
+}
+
+/// Waits for a signal, for ever if there is none to wait for.
+async fn told(signal: &mut Option<Signal>) {
+    let come = match signal {
+        Some(signal) => signal.recv().await,
+        None => None,
+    };
+    if come.is_none() {
+        std::future::pending().await
+    }
 }
 
 /// Loads the apps and tells what is wrong with them.
@@ -181,9 +215,15 @@ fn load(paths: &[PathBuf], log: &Log) -> Result<Vec<AppSource>, Stopped> {
 }
 
 /// What is served where, in one line.
-fn ready_line(address: SocketAddr, workers: usize, apps: &[AppSource], broken: &[usize]) -> String {
+fn ready_line(server: &Server, workers: usize, apps: &[AppSource], broken: &[usize]) -> String {
     let s = if workers == 1 { "" } else { "s" };
-    let mut line = format!("rille: listening on http://{address} with {workers} worker{s};");
+    let address = server.address();
+    let secure = match server.tls_address() {
+        Some(address) => format!(" and https://{address}"),
+        None => String::new(),
+    };
+    let mut line =
+        format!("rille: listening on http://{address}{secure} with {workers} worker{s};");
     let several = apps.len() > 1;
     for (at, app) in apps.iter().enumerate() {
         let name = match app {

@@ -50,16 +50,13 @@ pub fn head(data: &[u8]) {
 
 fn written(head: &Head) -> Vec<u8> {
     let mut text = Vec::new();
-    let version: &[u8] = if head.is_1_1 {
-        b" HTTP/1.1\r\n"
-    } else {
-        b" HTTP/1.0\r\n"
-    };
     for part in [
         head.method.as_str().as_bytes(),
         b" ",
         head.target(),
-        version,
+        b" ",
+        head.protocol().as_bytes(),
+        b"\r\n",
     ] {
         text.extend_from_slice(part);
     }

@@ -17,6 +17,7 @@ pub mod compile;
 pub mod format;
 pub mod gc;
 pub mod http1;
+pub mod http2;
 pub mod http_client;
 pub mod inputs;
 pub mod machine;
@@ -28,6 +29,7 @@ pub mod rng;
 mod text;
 pub mod texts;
 pub mod undump;
+pub mod websocket;
 
 /// Something to fuzz.
 pub struct Target {
@@ -40,7 +42,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 20] = [
+pub const TARGETS: [Target; 27] = [
     target("compile", compile::target, 1500),
     target("undump", undump::target, 800),
     target("program", program::target, 700),
@@ -55,9 +57,16 @@ pub const TARGETS: [Target; 20] = [
     target("units", texts::units, 3000),
     target("head", http1::head, 3000),
     target("chunked", http1::chunked, 3000),
+    target("frames", http2::frames, 3000),
+    target("fields", http2::fields, 3000),
+    target("certificate", http2::certificate, 2000),
     target("reads", reads::target, 3000),
     target("dict", texts::dict, 300),
     target("regex", texts::regex, 2000),
+    target("websocket", websocket::websocket, 3000),
+    target("handshake", websocket::handshake, 3000),
+    target("cjson", texts::cjson, 1000),
+    target("keys", texts::keys, 2000),
     target("response", http_client::response, 3000),
     target("url", http_client::url, 3000),
     target("inflate", http_client::inflate, 1000),

@@ -12,7 +12,7 @@ use crate::dict::Dict;
 use crate::kv::Kv;
 use crate::manifest::{self, Manifest};
 use crate::problem::Problem;
-use crate::route::{FileId, Pattern, Router, TargetId};
+use crate::route::{FileId, Pattern, Router, TargetId, is_name};
 use crate::task::Exchange;
 use rille_lua::{Chunk, Dialect};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -255,16 +255,20 @@ impl App {
                 };
                 *place = find(phase.name, &phase.file, phase.line);
             }
-            match (Pattern::parse(&rule.path), content) {
-                (Ok(pattern), Some(content)) => {
-                    let target = self.add_target(Target {
-                        content,
-                        phases: (!rule.phases.is_empty()).then(|| Box::new(phases)),
-                    });
+            let Some(content) = content else { continue };
+            let phases = (!rule.phases.is_empty()).then(|| Box::new(phases));
+            let target = Target { content, phases };
+            if is_name(&rule.path) {
+                let target = self.add_target(target);
+                self.router.add_named(&rule.path, target);
+                continue;
+            }
+            match Pattern::parse(&rule.path) {
+                Ok(pattern) => {
+                    let target = self.add_target(target);
                     self.router.add_rule(&pattern, &rule.methods, target);
                 }
-                (Err(message), _) => problems.push(Problem::at(&file, rule.line, message)),
-                (Ok(_), None) => {}
+                Err(message) => problems.push(Problem::at(&file, rule.line, message)),
             }
         }
         self.manifest.routes = rules;

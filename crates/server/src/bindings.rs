@@ -130,6 +130,13 @@ fn install_request(tools: &Tools<'_>, json: &Rc<Json>, worker: u64) -> Result<()
     tools.add_async("read", |lua, exchange, count: Option<i64>| async move {
         read_some(&lua, &exchange, count).await
     })?;
+    let here = tools.current.clone();
+    let upgrade = move |lua: Lua, options: Option<Table>| {
+        let exchange = exchange(&here);
+        async move { crate::websocket::upgrade(lua, exchange?, options).await }
+    };
+    let upgrade = tools.lua.create_async_function(upgrade)?;
+    tools.table.raw_set("upgrade", upgrade)?;
     tools.add("form", |lua, exchange, body: LuaString| {
         form(lua, exchange, &body.as_bytes())
     })?;
@@ -151,7 +158,7 @@ fn read_field(lua: &Lua, exchange: &Exchange, name: &[u8], worker: u64) -> Resul
             let query = exchange.query().unwrap_or_default();
             fields_table(lua, forms::urlencoded(&query))
         }
-        b"scheme" => text(b"http"),
+        b"scheme" => text(exchange.scheme().as_bytes()),
         b"host" => text(crate::hosts::strip_port(head.authority()).as_bytes()),
         b"port" => Ok(Value::Integer(i64::from(exchange.local.port()))),
         b"params" => params(lua, exchange),

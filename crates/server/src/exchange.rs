@@ -6,7 +6,10 @@
 //! longer change. What a script changes of its request is in `changed`; `head` stays as it came.
 
 use crate::body::{Cut, Piece, ResponseBody};
-use crate::http1::{Body, Head, WireError};
+use crate::head::Head;
+use crate::http1::{self, WireError};
+use crate::http2;
+use crate::tls::Session;
 use crate::worker::{Served, Worker};
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
@@ -146,6 +149,8 @@ pub enum Ending {
     Jump {
         /// Whether `ngx.ctx` is forgotten.
         fresh: bool,
+        /// The route, if it is not the one that the request's path leads to.
+        to: Option<TargetId>,
     },
 }
 
@@ -165,15 +170,19 @@ pub struct Changed {
 /// Where a request's body comes from.
 pub enum Source {
     /// The connection.
-    Wire(Body),
+    Wire(http1::Body),
+    /// A stream of HTTP/2.
+    Stream(http2::Body),
     /// It is here already.
     Memory(RefCell<Option<Bytes>>),
 }
 
 impl Source {
-    async fn next(&self) -> std::result::Result<Option<Bytes>, WireError> {
+    /// The next bytes; `None` at the end.
+    pub async fn next(&self) -> std::result::Result<Option<Bytes>, WireError> {
         match self {
             Source::Wire(body) => body.next().await,
+            Source::Stream(body) => body.next().await,
             Source::Memory(bytes) => Ok(bytes.take()),
         }
     }
@@ -187,6 +196,8 @@ pub struct Exchange {
     pub peer: SocketAddr,
     /// The address that was connected to.
     pub local: SocketAddr,
+    /// How the connection is secured.
+    pub tls: Option<Rc<Session>>,
     /// Route parameters, decoded.
     pub params: RefCell<Vec<(Box<str>, Vec<u8>)>>,
     /// Counts requests of this worker.
@@ -237,6 +248,8 @@ pub struct Exchange {
     pub changed: RefCell<Option<Box<Changed>>>,
     /// What only `ngx` has.
     pub ngx: crate::ngx::State,
+    /// What it has made of its connection.
+    pub upgrade: crate::upgrade::Upgrade,
 }
 
 impl Context for Exchange {
@@ -249,6 +262,9 @@ impl Context for Exchange {
     }
 
     fn budget(&self) -> Budget {
+        if let Some(budget) = self.upgrade.budget(self) {
+            return budget;
+        }
         let limits = &self.served.vm.app().manifest.limits;
         Budget {
             cpu: limits.cpu,
@@ -343,6 +359,8 @@ pub struct Arrived {
     pub peer: SocketAddr,
     /// The address that was connected to.
     pub local: SocketAddr,
+    /// How the connection is secured.
+    pub tls: Option<Rc<Session>>,
     /// Its body.
     pub body: Source,
     /// The app.
@@ -358,6 +376,7 @@ impl Exchange {
             head,
             peer,
             local,
+            tls,
             body,
             served,
             worker,
@@ -366,6 +385,7 @@ impl Exchange {
             head,
             peer,
             local,
+            tls,
             params: RefCell::new(params),
             number: worker.next_number(),
             started: Instant::now(),
@@ -389,8 +409,17 @@ impl Exchange {
             ending: RefCell::default(),
             changed: RefCell::default(),
             ngx: Default::default(),
+            upgrade: Default::default(),
             served,
             worker,
+        }
+    }
+
+    /// `http` or `https`.
+    pub fn scheme(&self) -> &'static str {
+        match self.tls {
+            Some(_) => "https",
+            None => "http",
         }
     }
 
@@ -571,10 +600,12 @@ impl Exchange {
         let mut response = Response::new(ResponseBody::Stream(receiver, out.length));
         *response.status_mut() = out.status.unwrap_or(StatusCode::OK);
         *response.headers_mut() = std::mem::take(&mut out.headers);
-        response
-            .headers_mut()
-            .entry(http::header::CONTENT_TYPE)
-            .or_insert(crate::pages::TEXT);
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            response
+                .headers_mut()
+                .entry(http::header::CONTENT_TYPE)
+                .or_insert(crate::pages::TEXT);
+        }
         *self.started_response.borrow_mut() = Some(response);
         if let Some(waker) = self.head_waker.borrow_mut().take() {
             waker.wake();

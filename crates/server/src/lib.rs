@@ -8,15 +8,19 @@
 mod bindings;
 mod body;
 mod conn;
+mod date;
 mod exchange;
 mod filter;
 mod finish;
 #[doc(hidden)]
 pub mod forms;
 mod handler;
+mod head;
 mod hosts;
 #[doc(hidden)]
 pub mod http1;
+#[doc(hidden)]
+pub mod http2;
 mod listener;
 mod ngx;
 mod pages;
@@ -24,8 +28,14 @@ mod pipeline;
 mod reply;
 mod server;
 mod service;
+mod socket;
 mod statics;
+#[doc(hidden)]
+pub mod tls;
+mod upgrade;
+mod websocket;
 mod worker;
 
 pub use conn::Timeouts;
-pub use server::{AppSource, Config, Error, Server};
+pub use server::{AppSource, Config, Error, Server, TlsConfig};
+pub use tls::{Certificate, ClientCertificates, Verify};

@@ -42,21 +42,21 @@ fn socket(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// What to tell the user when binding failed.
-pub fn explain(address: SocketAddr, error: &io::Error) -> String {
+/// What to tell the user when binding failed; `option` is where the address is from.
+pub fn explain(address: SocketAddr, option: &str, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
             format!(
-                "{address} is in use by another program; stop it or choose another with --listen"
+                "{address} is in use by another program; stop it or choose another with {option}"
             )
         }
         io::ErrorKind::PermissionDenied => {
             format!(
-                "may not listen on {address}: ports below 1024 need root; choose another with --listen"
+                "may not listen on {address}: ports below 1024 need root; choose another with {option}"
             )
         }
         io::ErrorKind::AddrNotAvailable => {
-            format!("{address} is not an address of this machine; choose another with --listen")
+            format!("{address} is not an address of this machine; choose another with {option}")
         }
         _ => format!("cannot listen on {address}: {error}"),
     }
@@ -77,7 +77,10 @@ mod tests {
         );
         for count in [1, 2] {
             let error = bind(address, count).unwrap_err();
-            assert!(explain(address, &error).contains("is in use"), "{error}");
+            assert!(
+                explain(address, "--listen", &error).contains("is in use"),
+                "{error}"
+            );
         }
         drop(ours);
         assert!(bind(address, 1).is_ok());

@@ -49,7 +49,7 @@ pub fn method_not_allowed<'a>(
 pub fn no_app(
     host: &str,
     peer: SocketAddr,
-    port: u16,
+    (scheme, port): (&str, u16),
     path: &[u8],
     names: &[&str],
 ) -> Response<ResponseBody> {
@@ -71,7 +71,7 @@ pub fn no_app(
         page.push_str("Apps served here, each at its own host:\n");
     }
     for name in names {
-        page.push_str(&format!("  http://{name}.localhost:{port}/\n"));
+        page.push_str(&format!("  {scheme}://{name}.localhost:{port}/\n"));
     }
     let status = if bare && path == b"/" {
         StatusCode::OK
@@ -98,7 +98,7 @@ mod tests {
             no_app(
                 host,
                 peer.parse().unwrap(),
-                8080,
+                ("http", 8080),
                 path.as_bytes(),
                 &["shop"],
             )

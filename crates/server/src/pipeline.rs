@@ -17,6 +17,7 @@ use crate::ngx::status;
 use crate::pages;
 use crate::reply::Returned;
 use crate::service::{Answer, static_file};
+use crate::upgrade;
 use crate::worker::Served;
 use http::{Response, StatusCode};
 use rille_runtime::coroutine::{End, Started};
@@ -33,7 +34,7 @@ enum Flow {
     /// What comes next.
     On,
     /// Another route.
-    Jump { fresh: bool },
+    Jump { fresh: bool, to: Option<TargetId> },
     /// The response.
     Response(Box<Response<ResponseBody>>),
 }
@@ -93,12 +94,12 @@ async fn run(
     mut begun: Option<(Stage, Started)>,
 ) -> Response<ResponseBody> {
     let mut jumps = 0;
-    let response = loop {
+    let mut response = loop {
         exchange.target.set(target);
-        let fresh = match route(&exchange, target, begun.take()).await {
+        let (fresh, to) = match route(&exchange, target, begun.take()).await {
             Flow::Response(response) => break *response,
-            Flow::Jump { fresh } => fresh,
-            Flow::On => false,
+            Flow::Jump { fresh, to } => (fresh, to),
+            Flow::On => (false, None),
         };
         if jumps == MAX_JUMPS {
             let log = exchange.served.vm.log();
@@ -110,20 +111,33 @@ async fn run(
         if fresh {
             exchange.ngx.forget();
         }
-        match find(&exchange).await {
+        exchange.ngx.is_internal.set(true);
+        let found = match to {
+            Some(named) => Ok(named),
+            None => find(&exchange).await,
+        };
+        match found {
             Ok(found) => target = found,
             Err(response) => break *response,
         }
     };
+    upgrade::farewell(&exchange).await;
     match exchange.committed() {
-        true => response,
+        true => {
+            if let ResponseBody::Full(last) =
+                std::mem::replace(response.body_mut(), ResponseBody::None)
+            {
+                // A phase before the content has ended what it had begun.
+                exchange.end_stream(Ok(last)).await;
+            }
+            response
+        }
         false => filter::whole(&exchange, response).await,
     }
 }
 
 /// The route that the request leads to as it is now.
 async fn find(exchange: &Rc<Exchange>) -> Result<TargetId, Box<Response<ResponseBody>>> {
-    exchange.ngx.is_internal.set(true);
     let (method, path) = (exchange.method(), exchange.path());
     let app = exchange.served.vm.app();
     match app.router.find(method.as_str(), &path) {
@@ -231,6 +245,7 @@ async fn conclude(
     file: FileId,
     result: Result<Returned, rille_runtime::coroutine::Failure>,
 ) -> Flow {
+    exchange.upgrade.has_failed.set(result.is_err());
     Flow::Response(Box::new(match exchange.committed() {
         true => end_stream(exchange, file, result).await,
         false => finish(exchange, file, result),
@@ -246,7 +261,7 @@ fn after(exchange: &Rc<Exchange>, file: FileId, end: rille_lua::Result<End>) -> 
         Ok(End::Exited) => {
             return match exchange.ending.take() {
                 None => Flow::On,
-                Some(Ending::Jump { fresh }) => Flow::Jump { fresh },
+                Some(Ending::Jump { fresh, to }) => Flow::Jump { fresh, to },
                 Some(Ending::Exit(code)) => match status::exited(exchange, code) {
                     Some(response) => Flow::Response(Box::new(response)),
                     None => Flow::On,
@@ -254,5 +269,6 @@ fn after(exchange: &Rc<Exchange>, file: FileId, end: rille_lua::Result<End>) -> 
             };
         }
     };
+    exchange.upgrade.has_failed.set(true);
     Flow::Response(Box::new(failed(exchange, file, &failure)))
 }

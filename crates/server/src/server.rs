@@ -7,14 +7,15 @@
 use crate::conn::Timeouts;
 use crate::hosts::Hosts;
 use crate::listener;
-use crate::worker::{self, Entry, Setup};
+use crate::tls::{Certificate, ClientCertificates, Tls, Watcher};
+use crate::worker::{self, Entry, Listener, Setup};
 use rille_runtime::app::App;
 use rille_runtime::log::Log;
 use rille_runtime::manifest::Manifest;
 use rille_runtime::problem::Problem;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -27,9 +28,11 @@ const STACK: usize = 4 << 20;
 pub struct Config {
     /// Where to listen. Port 0 takes a free one.
     pub listen: SocketAddr,
+    /// TLS, on an address of its own.
+    pub tls: Option<TlsConfig>,
     /// Threads.
     pub workers: usize,
-    /// Connections at once, per worker.
+    /// Connections at once, per worker; and as many requests of HTTP/2 on all of them, since one connection has many.
     pub max_connections: usize,
     /// For connections that do not move.
     pub timeouts: Timeouts,
@@ -44,6 +47,7 @@ impl Config {
     pub fn new(listen: SocketAddr, log: Log) -> Config {
         Config {
             listen,
+            tls: None,
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             max_connections: 10_000,
             timeouts: Timeouts::default(),
@@ -51,6 +55,16 @@ impl Config {
             log,
         }
     }
+}
+
+/// How to serve over TLS.
+pub struct TlsConfig {
+    /// Where to listen. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// At least one; the first answers for names that no other has.
+    pub certificates: Vec<Certificate>,
+    /// Whether clients need certificates, and whose.
+    pub clients: Option<ClientCertificates>,
 }
 
 /// An app to serve, or one that could not be loaded and answers 503.
@@ -80,7 +94,8 @@ pub struct Error {
 #[derive(Debug)]
 enum ErrorKind {
     Hosts(String),
-    Listen(SocketAddr, io::Error),
+    Listen(SocketAddr, &'static str, io::Error),
+    Tls(Problem),
     Worker(io::Error),
     WorkerEnded,
 }
@@ -89,7 +104,10 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             ErrorKind::Hosts(message) => f.write_str(message),
-            ErrorKind::Listen(address, error) => f.write_str(&listener::explain(*address, error)),
+            ErrorKind::Listen(address, option, error) => {
+                f.write_str(&listener::explain(*address, option, error))
+            }
+            ErrorKind::Tls(problem) => problem.fmt(f),
             ErrorKind::Worker(error) => write!(f, "cannot start a worker: {error}"),
             ErrorKind::WorkerEnded => f.write_str("a worker ended before it was ready"),
         }
@@ -99,7 +117,8 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.kind {
-            ErrorKind::Listen(_, error) | ErrorKind::Worker(error) => Some(error),
+            ErrorKind::Listen(_, _, error) | ErrorKind::Worker(error) => Some(error),
+            ErrorKind::Tls(problem) => Some(problem),
             ErrorKind::Hosts(_) | ErrorKind::WorkerEnded => None,
         }
     }
@@ -114,6 +133,7 @@ impl From<ErrorKind> for Error {
 /// Running workers.
 pub struct Server {
     address: SocketAddr,
+    tls: Option<(SocketAddr, Watcher)>,
     threads: Vec<JoinHandle<io::Result<()>>>,
     stop: watch::Sender<Option<Instant>>,
     drain: Duration,
@@ -125,9 +145,25 @@ impl Server {
     pub fn start(config: Config, apps: &[AppSource]) -> Result<Server, Error> {
         let hosts = Hosts::new(apps.iter().map(AppSource::manifest)).map_err(ErrorKind::Hosts)?;
         let workers = config.workers.max(1);
-        let listeners = listener::bind(config.listen, workers)
-            .map_err(|error| ErrorKind::Listen(config.listen, error))?;
-        let address = listeners[0].local_addr().map_err(ErrorKind::Worker)?;
+        let (address, plain) = bind(config.listen, "--listen", workers)?;
+        let mut listeners: Vec<Vec<Listener>> = plain
+            .into_iter()
+            .map(|socket| vec![Listener { socket, tls: None }])
+            .collect();
+        let tls = match config.tls {
+            None => None,
+            Some(tls) => {
+                let (address, sockets) = bind(tls.listen, "--tls-listen", workers)?;
+                let tls = Tls::load(tls.certificates, tls.clients).map_err(ErrorKind::Tls)?;
+                let tls = Arc::new(tls);
+                for (listeners, socket) in listeners.iter_mut().zip(sockets) {
+                    let tls = Some(tls.clone());
+                    listeners.push(Listener { socket, tls });
+                }
+                let watcher = Watcher::start(tls, config.log.clone());
+                Some((address, watcher.map_err(ErrorKind::Worker)?))
+            }
+        };
         let entries: Vec<Entry> = apps
             .iter()
             .map(|app| match app {
@@ -140,17 +176,18 @@ impl Server {
         let (ready, reports) = mpsc::channel();
         let mut server = Server {
             address,
+            tls,
             threads: Vec::new(),
             stop,
             drain: config.drain,
             problems: Vec::new(),
         };
         let workers = listeners.len();
-        for (number, listener) in listeners.into_iter().enumerate() {
+        for (number, listeners) in listeners.into_iter().enumerate() {
             let setup = Setup {
                 number,
                 workers,
-                listener,
+                listeners,
                 entries: entries.clone(),
                 hosts: hosts.clone(),
                 log: config.log.clone(),
@@ -188,6 +225,18 @@ impl Server {
         self.address
     }
 
+    /// Where it listens for TLS.
+    pub fn tls_address(&self) -> Option<SocketAddr> {
+        self.tls.as_ref().map(|(address, _)| *address)
+    }
+
+    /// Loads the certificates again, also if their files do not look changed. What is wrong with them is in the log.
+    pub fn reload_certificates(&self) {
+        if let Some((_, watcher)) = &self.tls {
+            watcher.reload();
+        }
+    }
+
     /// The apps (by their place) whose `init.lua` failed; they answer 503.
     pub fn problems(&self) -> &[(usize, Problem)] {
         &self.problems
@@ -216,6 +265,21 @@ impl Server {
         }
         result
     }
+}
+
+/// Sockets for all workers on an address; `option` names it to the user.
+fn bind(
+    address: SocketAddr,
+    option: &'static str,
+    workers: usize,
+) -> Result<(SocketAddr, Vec<TcpListener>), Error> {
+    let sockets = listener::bind(address, workers)
+        .map_err(|error| ErrorKind::Listen(address, option, error))?;
+    let address = match sockets.first() {
+        Some(socket) => socket.local_addr().map_err(ErrorKind::Worker)?,
+        None => address,
+    };
+    Ok((address, sockets))
 }
 
 impl Drop for Server {

@@ -13,11 +13,14 @@
 use crate::body::ResponseBody;
 use crate::exchange::{Arrived, Exchange, Source};
 use crate::filter;
+use crate::head::Head;
 use crate::hosts::AppIndex;
-use crate::http1::{self, Body, Head};
+use crate::http1;
 use crate::pages;
 use crate::pipeline;
 use crate::statics;
+use crate::tls::Session;
+use crate::upgrade;
 use crate::worker::{Served, Slot, Worker};
 use bytes::Bytes;
 use http::{Method, Response, StatusCode};
@@ -40,6 +43,8 @@ pub struct ConnectionService {
     pub peer: SocketAddr,
     /// The address it has connected to.
     pub local: SocketAddr,
+    /// How it is secured.
+    pub tls: Option<Rc<Session>>,
     /// The last host and what it meant: a connection hardly ever changes it.
     pub last_host: RefCell<(Box<str>, Option<AppIndex>)>,
 }
@@ -61,7 +66,7 @@ pub struct Waiting {
 
 impl ConnectionService {
     /// Answers a request.
-    pub fn call(&self, head: Head, body: Body) -> Answer {
+    pub fn call(&self, head: Head, body: Source) -> Answer {
         match self.answer(head, body) {
             Ok(answer) => answer,
             Err(response) => Answer::Ready(Some(*response)),
@@ -72,7 +77,7 @@ impl ConnectionService {
     fn answer(
         &self,
         head: Head,
-        body: Body,
+        body: Source,
     ) -> std::result::Result<Answer, Box<Response<ResponseBody>>> {
         let host = head.authority();
         let Some(app) = self.app_of(host) else {
@@ -80,7 +85,7 @@ impl ConnectionService {
             return Err(Box::new(pages::no_app(
                 host,
                 self.peer,
-                self.worker.port,
+                self.origin(),
                 head.path(),
                 &names,
             )));
@@ -119,7 +124,8 @@ impl ConnectionService {
             head,
             peer: self.peer,
             local: self.local,
-            body: Source::Wire(body),
+            tls: self.tls.clone(),
+            body,
             served,
             worker: self.worker.clone(),
         };
@@ -127,6 +133,15 @@ impl ConnectionService {
             Rc::new(Exchange::new(arrived, params)),
             target,
         ))
+    }
+
+    /// The scheme and the port that the client has used.
+    fn origin(&self) -> (&'static str, u16) {
+        let scheme = match self.tls {
+            Some(_) => "https",
+            None => "http",
+        };
+        (scheme, self.local.port())
     }
 
     fn app_of(&self, host: &str) -> Option<AppIndex> {
@@ -205,6 +220,16 @@ impl http1::Answer for Answer {
             filter::log(exchange);
         }
     }
+
+    fn gone(&mut self) -> bool {
+        match self {
+            Answer::Waiting(Waiting {
+                exchange: Some(exchange),
+                ..
+            }) => upgrade::client_gone(exchange),
+            _ => false,
+        }
+    }
 }
 
 impl Waiting {
@@ -267,10 +292,16 @@ async fn follow(
     });
     let has_ended = match stream {
         None => run.await,
-        Some(stream) => tokio::select! {
-            has_ended = run => has_ended,
-            () = stream.closed() => return,
-        },
+        Some(stream) => {
+            let mut run = std::pin::pin!(run);
+            tokio::select! {
+                has_ended = &mut run => has_ended,
+                () = stream.closed() => match upgrade::client_gone(&exchange) {
+                    true => run.await,
+                    false => return,
+                },
+            }
+        }
     };
     if !has_ended {
         work.await;

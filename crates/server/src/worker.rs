@@ -5,11 +5,15 @@
 //! order: no new connections, idle ones closed, running requests until the deadline, the rest cut.
 
 use crate::bindings;
-use crate::conn::{Timeouts, Watch};
-use crate::exchange::Room;
+use crate::conn::{Conn, Timeouts, Watch};
+use crate::exchange::{Room, Source};
 use crate::hosts::{AppIndex, Hosts};
-use crate::http1::{self, Wire};
+use crate::http1::{self, Ended, Refused, Wire};
+use crate::http2::{self, Streams};
 use crate::service::ConnectionService;
+use crate::socket::{Socket, Watched};
+use crate::tls::{self, Accepted, Session, Tls};
+use http::StatusCode;
 use rille_lua::{Function, Table, Value};
 use rille_runtime::app::App;
 use rille_runtime::log::Log;
@@ -37,14 +41,22 @@ pub enum Entry {
     Broken(String),
 }
 
+/// A socket that already listens, and does not block.
+pub struct Listener {
+    /// The socket.
+    pub socket: std::net::TcpListener,
+    /// What its connections begin with.
+    pub tls: Option<Arc<Tls>>,
+}
+
 /// What a worker needs to start.
 pub struct Setup {
     /// Counts from 0.
     pub number: usize,
     /// How many there are.
     pub workers: usize,
-    /// Already listening, not blocking.
-    pub listener: std::net::TcpListener,
+    /// What to accept from.
+    pub listeners: Vec<Listener>,
     /// The apps, in the order of `hosts`.
     pub entries: Vec<Entry>,
     /// Who answers which host.
@@ -53,7 +65,7 @@ pub struct Setup {
     pub log: Log,
     /// For connections that do not move.
     pub timeouts: Timeouts,
-    /// Connections at once.
+    /// Connections at once, and requests of HTTP/2 on all of them.
     pub max_connections: usize,
     /// Told once, when the worker is ready.
     pub ready: Sender<Ready>,
@@ -93,19 +105,21 @@ pub struct Served {
     pub encode: Function,
     /// For the bodies of its requests.
     pub room: Rc<Room>,
+    /// How many of its requests have taken their connections.
+    pub upgraded: Rc<Cell<usize>>,
     /// By file.
     pub handlers: RefCell<Vec<Option<Cached>>>,
 }
 
 /// What the connections of a worker share.
 pub struct Worker {
-    /// The port that is listened on.
-    pub port: u16,
     /// Who answers which host.
     pub hosts: Arc<Hosts>,
     slots: Vec<Slot>,
     requests: Cell<u64>,
     connections: Cell<usize>,
+    /// Requests of HTTP/2.
+    streams: Rc<Streams>,
     stopping: Cell<bool>,
     log: Log,
     /// Lines about clients in the current second.
@@ -167,7 +181,7 @@ async fn serve(setup: Setup) -> std::io::Result<()> {
     let Setup {
         number,
         workers,
-        listener,
+        listeners,
         entries,
         hosts,
         log,
@@ -195,26 +209,34 @@ async fn serve(setup: Setup) -> std::io::Result<()> {
         });
     }
     let worker = Rc::new(Worker {
-        port: listener.local_addr()?.port(),
         hosts,
         slots,
         requests: Cell::new(0),
         connections: Cell::new(0),
+        streams: Streams::new(max_connections),
         stopping: Cell::new(false),
         log,
         client_lines: Cell::new((None, 0)),
     });
-    let listener = TcpListener::from_std(listener)?;
+    let listeners: Vec<_> = (listeners.into_iter())
+        .map(|listener| Ok((TcpListener::from_std(listener.socket)?, listener.tls)))
+        .collect::<std::io::Result<_>>()?;
     // If nobody listens any more the server has given up; so does the worker.
     if ready.send(Ready { problems }).is_err() {
         return Ok(());
     }
     drop(ready);
-    tokio::select! {
-        () = accept(&worker, &watch, &listener, max_connections) => {}
-        _ = stop.wait_for(Option::is_some) => {}
+    let accepting: Vec<_> = (listeners.into_iter())
+        .map(|(listener, tls)| {
+            let (worker, watch) = (worker.clone(), watch.clone());
+            tokio::task::spawn_local(accept(worker, watch, listener, tls, max_connections))
+        })
+        .collect();
+    let _ = stop.wait_for(Option::is_some).await;
+    for accepting in accepting {
+        accepting.abort();
+        let _ = accepting.await;
     }
-    drop(listener);
     let deadline = (*stop.borrow()).unwrap_or_else(Instant::now);
     drain(&worker, &watch, deadline).await;
     Ok(())
@@ -247,14 +269,16 @@ async fn start_app(
         request,
         encode,
         room: Room::new(app.manifest.limits.memory),
+        upgraded: Rc::default(),
         handlers,
     })
 }
 
 async fn accept(
-    worker: &Rc<Worker>,
-    watch: &Rc<Watch>,
-    listener: &TcpListener,
+    worker: Rc<Worker>,
+    watch: Rc<Watch>,
+    listener: TcpListener,
+    tls: Option<Arc<Tls>>,
     max_connections: usize,
 ) {
     let mut complained: Option<Instant> = None;
@@ -269,6 +293,7 @@ async fn accept(
                         watch.clone(),
                         stream,
                         peer,
+                        tls.clone(),
                     ));
                     continue;
                 }
@@ -300,25 +325,105 @@ impl Drop for Counted {
     }
 }
 
-async fn connection(worker: Rc<Worker>, watch: Rc<Watch>, stream: TcpStream, peer: SocketAddr) {
+async fn connection(
+    worker: Rc<Worker>,
+    watch: Rc<Watch>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<Arc<Tls>>,
+) {
     let _counted = Counted::new(&worker);
     // A response is written whole; waiting for more to send with it gains nothing.
     let _ = stream.set_nodelay(true);
     let local = stream.local_addr().unwrap_or(peer);
+    let conn = watch.add();
+    let socket = Watched::new(stream, conn.clone());
+    let (socket, session) = match tls {
+        None => (Socket::Plain(socket), None),
+        // These are boxed, so that a plain connection of HTTP/1.1 is no larger for them.
+        Some(tls) => match Box::pin(secure(&worker, &tls, socket, &conn, peer)).await {
+            Some((socket, session)) => (socket, Some(session)),
+            None => return,
+        },
+    };
+    let is_http2 = session.as_ref().is_some_and(|session| session.is_http2());
     let service = ConnectionService {
         worker: worker.clone(),
         peer,
         local,
+        tls: session,
         last_host: RefCell::new(("".into(), None)),
     };
-    let wire = Wire::new(stream, watch.add());
-    let stopping = || worker.stopping.get();
-    let answer = |head, body| service.call(head, body);
-    if let Err(refused) = http1::serve(&wire, stopping, answer).await {
-        worker.client_line(
-            peer,
-            &format!("malformed request ({}); refused", refused.why),
-        );
+    if is_http2 {
+        let work = serve_http2(&service, socket, Vec::new(), conn, watch.timeouts());
+        return Box::pin(work).await;
+    }
+    let wire = Wire::new(socket, conn.clone());
+    let stopping = || worker.stopping.get() || conn.is_to_go();
+    let answer = |head, body| service.call(head, Source::Wire(body));
+    match http1::serve(&wire, stopping, answer).await {
+        Ok(Ended::Closed) => {}
+        Ok(Ended::Http2) => {
+            if let Some((socket, inbox)) = wire.into_parts() {
+                let work = serve_http2(&service, socket, inbox, conn, watch.timeouts());
+                Box::pin(work).await;
+            }
+        }
+        Err(refused) => {
+            let why = refused.why;
+            worker.client_line(peer, &format!("malformed request ({why}); refused"));
+        }
+    }
+}
+
+/// The handshake; `None` if there was none to be made.
+async fn secure(
+    worker: &Worker,
+    tls: &Tls,
+    socket: Watched,
+    conn: &Rc<Conn>,
+    peer: SocketAddr,
+) -> Option<(Socket, Rc<Session>)> {
+    match tls::accept(tls, socket, conn).await {
+        Accepted::Tls(stream, session) => {
+            conn.can_say_goodbye();
+            Some((Socket::Tls(stream), Rc::new(session)))
+        }
+        Accepted::Plain(socket) => {
+            let wire = Wire::new(Socket::Plain(socket), conn.clone());
+            let why = "The plain HTTP request was sent to HTTPS port";
+            http1::turn_away(&wire, Refused::new(StatusCode::BAD_REQUEST, why)).await;
+            None
+        }
+        Accepted::Ended(why) => {
+            if let Some(why) = why {
+                worker.client_line(peer, &why);
+            }
+            None
+        }
+    }
+}
+
+async fn serve_http2(
+    service: &ConnectionService,
+    socket: Socket,
+    inbox: Vec<u8>,
+    conn: Rc<Conn>,
+    timeouts: Timeouts,
+) {
+    conn.can_say_goodbye();
+    let connection = http2::Connection {
+        socket,
+        inbox,
+        conn: conn.clone(),
+        patience: timeouts.write,
+        streams: service.worker.streams.clone(),
+    };
+    let worker = &service.worker;
+    let stopping = || worker.stopping.get() || conn.is_to_go();
+    let answer = |head, body| service.call(head, Source::Stream(body));
+    if let Err(why) = http2::serve(connection, stopping, answer).await {
+        worker.client_line(service.peer, &format!("HTTP/2 connection ended: {why}"));
     }
 }
 

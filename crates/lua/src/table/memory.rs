@@ -281,15 +281,43 @@ pub(super) unsafe fn new_array(
 
 /// Copies `n` slots from index `from` on, from one array part to the same places of another.
 ///
+/// PERF: the payloads of many booleans are left out. Nothing looks at them, and the memory for them may never have been touched.
+///
 /// # Safety
 /// Both parts have these slots.
 #[inline(always)]
 pub(super) unsafe fn copy_slots(old: *mut u8, new: *mut u8, from: usize, n: usize) {
     // SAFETY: the caller's promise; payloads lie below the middle, in the other direction.
     unsafe {
-        let end = (from + n) * 8;
-        std::ptr::copy_nonoverlapping(old.sub(end), new.sub(end), n * 8);
         std::ptr::copy_nonoverlapping(old.add(from), new.add(from), n);
+        let end = (from + n) * 8;
+        if n < PAGE_OF_PAYLOADS {
+            std::ptr::copy_nonoverlapping(old.sub(end), new.sub(end), n * 8);
+        } else {
+            copy_payloads(old, new, from, from + n);
+        }
+    }
+}
+
+/// The payloads of as many slots are a page of the system's.
+const PAGE_OF_PAYLOADS: usize = 512;
+
+/// Copies the payloads of [`copy_slots`], of a page of them where one of its slots has any.
+///
+/// # Safety
+/// As there.
+unsafe fn copy_payloads(old: *mut u8, new: *mut u8, mut from: usize, end: usize) {
+    while from < end {
+        let n = PAGE_OF_PAYLOADS.min(end - from);
+        // SAFETY: as there.
+        unsafe {
+            let tags = std::slice::from_raw_parts(old.add(from), n);
+            if tags.iter().any(|&t| t > tag::TRUE) {
+                let end = (from + n) * 8;
+                std::ptr::copy_nonoverlapping(old.sub(end), new.sub(end), n * 8);
+            }
+        }
+        from += n;
     }
 }
 

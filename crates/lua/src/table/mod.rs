@@ -185,11 +185,26 @@ impl Slot {
         }
     }
     #[inline(always)]
+    pub(crate) fn tag(self) -> u8 {
+        // SAFETY: as above.
+        unsafe { *self.tag.as_ptr() }
+    }
+    #[inline(always)]
     pub(crate) fn set(self, v: Val) {
         // SAFETY: as in `get`; never made from the dummy node (its key is nil, which no lookup finds).
         unsafe {
             *self.payload.as_ptr() = v.payload;
             *self.tag.as_ptr() = v.tag;
+        }
+    }
+    /// The same, without the payload of what has none (nil and booleans).
+    #[inline(always)]
+    pub(crate) fn set_shortly(self, v: Val) {
+        if v.tag <= tag::TRUE {
+            // SAFETY: as in `set`.
+            unsafe { *self.tag.as_ptr() = v.tag }
+        } else {
+            self.set(v);
         }
     }
 }

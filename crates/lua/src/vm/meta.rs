@@ -8,6 +8,7 @@
 use super::debug::Operand;
 use super::{Event, NO_NATIVE, Vm};
 use crate::dialect::Dialect;
+use crate::function::NativeDef;
 use crate::heap::Gc;
 use crate::native::{Action, MAX_NUMERAL, Thrown, to_number};
 use crate::number::{self, Number, float_to_int};
@@ -85,6 +86,9 @@ impl Vm {
         nresults: i16,
     ) -> Result<Outcome<Val>, Thrown> {
         self.heap.spend(1);
+        if let Some(v) = self.call_quickly(f, &args) {
+            return Ok(Outcome::Now(v));
+        }
         let next = self.call_meta(f, &args, nresults)?;
         let Next::Call { func, .. } = next else {
             unreachable!("a metamethod is called")
@@ -115,6 +119,23 @@ impl Vm {
         // As when an instruction is finished: the live part ends with the frame's registers again.
         t.top = base;
         Ok(Outcome::Now(result))
+    }
+
+    /// The value of a metamethod that is a native with a quick form, if that takes the arguments. They are all on the stack too, or reachable
+    /// from there.
+    #[inline(always)]
+    fn call_quickly(&mut self, f: Val, args: &[Val]) -> Option<Val> {
+        if f.tag != tag::NATIVE || self.floats || self.thread().hook.is_some() {
+            return None;
+        }
+        // SAFETY: the payload of such a value is the definition of a native.
+        let quick = unsafe { (*(f.payload as *const NativeDef)).quick? };
+        let v = quick(self, args, true);
+        match v.tag {
+            tag::UNSUITED => None,
+            tag::NOTHING => Some(Val::NIL),
+            _ => Some(v),
+        }
     }
 
     /// As [`call_method`](Self::call_method), for a condition.

@@ -11,6 +11,7 @@ mod reader;
 mod tasks;
 
 use crate::problem::Problem;
+use crate::route;
 use crate::task::supervise::{Child, Policy};
 use reader::{Reader, Section};
 use rille_lua::Dialect;
@@ -88,6 +89,8 @@ pub struct Limits {
     pub log: u64,
     /// Open sockets.
     pub sockets: u64,
+    /// Connections that requests have taken for themselves, WebSockets above all, at once and per worker.
+    pub upgrades: u64,
     /// Running tasks.
     pub tasks: u64,
     /// Bytes in the mailbox of one task.
@@ -106,6 +109,7 @@ impl Default for Limits {
             kv: 16 << 20,
             log: 256 << 10,
             sockets: 64,
+            upgrades: 5000,
             tasks: 10_000,
             mailbox: 1 << 20,
             cpu_per_minute: Duration::from_secs(10),
@@ -116,7 +120,7 @@ impl Default for Limits {
 /// One `[[route]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteRule {
-    /// `/read`, `/u/:id`, `/files/*rest`; valid as [`crate::route`] understands it.
+    /// `/read`, `/u/:id`, `/files/*rest`, or a name such as `@maintenance`; valid as [`crate::route`] understands it.
     pub path: String,
     /// Upper case; empty means every method.
     pub methods: Vec<String>,
@@ -299,6 +303,7 @@ fn read_limits<'a>(reader: &mut Reader<'a>, table: &Section<'a>, limits: &mut Li
         "kv",
         "log",
         "sockets",
+        "upgrades",
         "tasks",
         "mailbox",
         "cpu_per_minute",
@@ -332,6 +337,7 @@ fn read_limits<'a>(reader: &mut Reader<'a>, table: &Section<'a>, limits: &mut Li
     }
     for (key, slot) in [
         ("sockets", &mut limits.sockets),
+        ("upgrades", &mut limits.upgrades),
         ("tasks", &mut limits.tasks),
     ] {
         if let Some(count) = reader.count(table, key, 10_000_000) {
@@ -403,8 +409,20 @@ fn read_route<'a>(reader: &mut Reader<'a>, table: &Section<'a>, manifest: &mut M
     let (Some((path, line)), Some((content, content_line))) = (path, content) else {
         return;
     };
-    if let Err(message) = crate::route::Pattern::parse(&path) {
+    let is_name = route::is_name(&path);
+    let checked = match is_name {
+        true => route::check_name(&path),
+        false => route::Pattern::parse(&path).map(|_| ()),
+    };
+    if let Err(message) = checked {
         reader.problem(line, message);
+        return;
+    }
+    if is_name && !methods.is_empty() {
+        reader.problem(
+            line,
+            format!("{path} takes every method: leave methods out"),
+        );
         return;
     }
     if let Some(other) = manifest

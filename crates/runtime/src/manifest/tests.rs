@@ -179,6 +179,14 @@ fn wrong_types_and_impossible_values() {
             "[[route]]\ncontent = \"a.lua\"",
             "1: a [[route]] needs a path, such as path = \"/read\"",
         ),
+        (
+            "[[route]]\npath = \"@a b\"\ncontent = \"a.lua\"",
+            "2: '@a b' cannot name a route; use letters, digits, '_' and '-' after the '@'",
+        ),
+        (
+            "[[route]]\npath = \"@a\"\ncontent = \"a.lua\"\nmethods = [\"GET\"]",
+            "2: @a takes every method: leave methods out",
+        ),
     ] {
         assert_eq!(
             problems(text),

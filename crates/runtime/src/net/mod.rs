@@ -14,6 +14,7 @@
 //! | `pool` | connections kept for the next who asks |
 //! | `chunked` | the chunked transfer coding of HTTP/1.1; no I/O |
 //! | `udp` | connected datagram sockets |
+//! | `websocket` | frames of WebSocket |
 //! | `timed` | time limits that cost nothing unless something waits |
 //!
 //! **Invariants.** Everything here stays on one thread, its worker's. Each open socket holds a [`SocketPermit`] from before it is opened until it
@@ -61,6 +62,7 @@ pub mod timed;
 pub mod tls;
 mod transport;
 pub mod udp;
+pub mod websocket;
 
 pub use connect::Target;
 pub use error::NetError;
@@ -69,7 +71,7 @@ pub use pattern::Pattern;
 pub use pool::Pools;
 pub use resolve::Resolver;
 pub use stream::{Io, Received, Stream};
-pub use transport::Plain;
+pub use transport::{Duplex, Plain};
 
 use std::cell::RefCell;
 use std::rc::Rc;

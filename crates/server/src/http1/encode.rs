@@ -3,10 +3,9 @@
 //! **Invariant:** the length or the coding, `Connection` and `Date` are written here and nowhere else; what a script set has been checked
 //! before (`exchange::put_header`), so no value has a line break.
 
+use crate::date;
 use http::header::{CONNECTION, DATE};
 use http::{HeaderMap, StatusCode, Version};
-use std::cell::RefCell;
-use std::time::{Duration, Instant, SystemTime};
 
 /// How a response's body is framed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,13 +50,14 @@ pub fn head(
         Body::Chunked => field(out, b"transfer-encoding", b"chunked"),
     }
     match (keep_alive, version) {
+        _ if status == StatusCode::SWITCHING_PROTOCOLS => field(out, b"connection", b"upgrade"),
         (false, _) => field(out, b"connection", b"close"),
         (true, Version::HTTP_10) => field(out, b"connection", b"keep-alive"),
         (true, _) => {}
     }
     if !headers.contains_key(DATE) {
         out.extend_from_slice(b"date: ");
-        date(out);
+        date::with(|date| out.extend_from_slice(date.as_bytes()));
         out.extend_from_slice(b"\r\n");
     }
     out.extend_from_slice(b"\r\n");
@@ -91,28 +91,6 @@ pub fn chunk(out: &mut Vec<u8>, length: usize) {
         out.push(b"0123456789abcdef"[length >> (digit * 4) & 15]);
     }
     out.extend_from_slice(b"\r\n");
-}
-
-thread_local! {
-    /// The date as text, and until when it is good.
-    static TODAY: RefCell<(Option<Instant>, String)> = const { RefCell::new((None, String::new())) };
-}
-
-/// The time in the format of HTTP, made once a second.
-fn date(out: &mut Vec<u8>) {
-    TODAY.with_borrow_mut(|(until, text)| {
-        let now = Instant::now();
-        if until.is_none_or(|until| now >= until) {
-            let time = SystemTime::now();
-            let since = time
-                .duration_since(SystemTime::UNIX_EPOCH)
-                .unwrap_or_default();
-            let left = Duration::from_nanos(1_000_000_000 - u64::from(since.subsec_nanos()));
-            *until = Some(now + left);
-            *text = httpdate::fmt_http_date(time);
-        }
-        out.extend_from_slice(text.as_bytes());
-    });
 }
 
 #[cfg(test)]

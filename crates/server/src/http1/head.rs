@@ -1,14 +1,13 @@
 //! The head of a request: bytes to method, target, fields and what frames the body (RFC 9112).
 //!
-//! **Invariants.** A head is kept as it came, and the rest are places in it: what nobody asks for is not built. One that two
-//! readers could take for different requests is refused, not mended: bare line feeds, folded lines, a length twice or beside a
-//! transfer coding, a coding other than `chunked`, no host or two.
+//! **Invariant.** A head that two readers could take for different requests is refused, not mended: bare line feeds, folded lines, a
+//! length twice or beside a transfer coding, a coding other than `chunked`, no host or two.
 
 use super::Refused;
-use http::header::HeaderName;
-use http::{Method, StatusCode};
+use crate::head::Field;
+pub use crate::head::{Framing, Head};
+use http::{Method, StatusCode, Version};
 use std::mem::MaybeUninit;
-use std::ops::Range;
 
 /// The largest head, in bytes.
 pub const HEAD_BYTES: usize = 64 << 10;
@@ -16,45 +15,6 @@ pub const HEAD_BYTES: usize = 64 << 10;
 pub const MAX_FIELDS: usize = 100;
 /// What ends a head.
 const END: &[u8] = b"\r\n\r\n";
-
-/// What follows a head.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Framing {
-    /// So many bytes; often none.
-    Length(u64),
-    /// Chunks.
-    Chunked,
-}
-
-/// Places of a field in the head.
-#[derive(Debug, Clone)]
-struct Field {
-    name: Range<u32>,
-    value: Range<u32>,
-}
-
-/// The head of a request.
-#[derive(Debug, Clone)]
-pub struct Head {
-    raw: Box<[u8]>,
-    /// The method.
-    pub method: Method,
-    /// Whether it is HTTP/1.1, not 1.0.
-    pub is_1_1: bool,
-    /// How the body is framed.
-    pub framing: Framing,
-    /// Whether another request may follow on the connection.
-    pub keep_alive: bool,
-    /// Whether the client waits for "100 Continue" before it sends the body.
-    pub expects_continue: bool,
-    /// The target without a scheme and an authority: path and query. In `raw`, or empty (`*` included).
-    target: Range<u32>,
-    /// The length of its path.
-    path: u32,
-    /// The host, and the port if there is one: from an absolute target, or the `Host` field.
-    authority: Range<u32>,
-    fields: Box<[Field]>,
-}
 
 /// Where a head ends that begins at the first byte. `seen` bytes have been looked at before, without finding an end.
 pub fn find_end(bytes: &[u8], seen: usize) -> Option<usize> {
@@ -109,7 +69,10 @@ pub fn parse(bytes: &[u8]) -> Result<Head, Refused> {
     });
     Ok(Head {
         method,
-        is_1_1,
+        version: match is_1_1 {
+            true => Version::HTTP_11,
+            false => Version::HTTP_10,
+        },
         framing: facts.framing,
         keep_alive: facts.keep_alive,
         expects_continue: facts.expects_continue,
@@ -199,7 +162,7 @@ fn without_scheme(target: &[u8]) -> Option<&[u8]> {
 }
 
 /// Whether bytes can be a host with or without a port. Nothing that could pass for a path, a user or another field.
-fn is_host(bytes: &[u8]) -> bool {
+pub(crate) fn is_host(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| {
         byte.is_ascii_alphanumeric()
             || matches!(
@@ -308,7 +271,7 @@ impl<'a> Facts<'a> {
 }
 
 /// A number of digits only.
-fn number(bytes: &[u8]) -> Option<u64> {
+pub(crate) fn number(bytes: &[u8]) -> Option<u64> {
     if bytes.is_empty() || bytes.len() > 19 {
         return None;
     }
@@ -316,68 +279,6 @@ fn number(bytes: &[u8]) -> Option<u64> {
         let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
         number.checked_mul(10)?.checked_add(digit)
     })
-}
-
-impl Head {
-    fn part(&self, place: &Range<u32>) -> &[u8] {
-        &self.raw[place.start as usize..place.end as usize]
-    }
-
-    /// The head as it was received, with the empty line at its end.
-    pub fn raw(&self) -> &[u8] {
-        &self.raw
-    }
-
-    /// Path and query, as they were sent.
-    pub fn target(&self) -> &[u8] {
-        match self.target.is_empty() {
-            true => b"/",
-            false => self.part(&self.target),
-        }
-    }
-
-    /// The path, as it was sent.
-    pub fn path(&self) -> &[u8] {
-        match self.target.is_empty() {
-            true => b"/",
-            false => &self.part(&self.target)[..self.path as usize],
-        }
-    }
-
-    /// What follows the question mark.
-    pub fn query(&self) -> Option<&[u8]> {
-        self.part(&self.target).get(self.path as usize + 1..)
-    }
-
-    /// Host and port that the request is for; empty in a request of HTTP/1.0 without any.
-    pub fn authority(&self) -> &str {
-        std::str::from_utf8(self.part(&self.authority)).unwrap_or("")
-    }
-
-    /// How long the body is said to be.
-    pub fn declared_length(&self) -> Option<u64> {
-        match self.framing {
-            Framing::Length(length) => Some(length),
-            Framing::Chunked => None,
-        }
-    }
-
-    /// The fields in their order, names as they were sent.
-    pub fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        (self.fields.iter()).map(|field| (self.part(&field.name), self.part(&field.value)))
-    }
-
-    /// The values of a field.
-    pub fn all(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]> {
-        let name = name.as_str().as_bytes();
-        (self.fields())
-            .filter_map(move |(at, value)| at.eq_ignore_ascii_case(name).then_some(value))
-    }
-
-    /// The first value of a field.
-    pub fn first(&self, name: &HeaderName) -> Option<&[u8]> {
-        self.all(name).next()
-    }
 }
 
 #[cfg(test)]
@@ -401,7 +302,7 @@ mod tests {
         assert_eq!(head.query(), Some(&b"x=1?&y"[..]));
         assert_eq!(head.authority(), "shop.example:8080");
         assert_eq!(head.framing, Framing::Length(12));
-        assert!(head.keep_alive && !head.expects_continue && head.is_1_1);
+        assert!(head.keep_alive && !head.expects_continue && head.version == Version::HTTP_11);
         assert_eq!(head.all(&COOKIE).collect::<Vec<_>>(), [b"a=1", b"b=2"]);
         assert_eq!(head.first(&ACCEPT), None);
         assert_eq!(head.fields().count(), 5);

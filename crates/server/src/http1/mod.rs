@@ -4,6 +4,7 @@
 //!  wire.rs      the socket, what has been read from it and not used, the body of the request being served
 //!  head.rs      bytes to a request's head (its body: rille_runtime::net::chunked)  (pure: no socket)
 //!  encode.rs    a response's head to bytes                                  (pure)
+//!  left.rs      connections that a script has taken out of HTTP
 //!  serve        read a head -> answer -> write -> pass over what is left of the body -> again
 //! ```
 //!
@@ -13,12 +14,13 @@
 
 mod encode;
 pub mod head;
+mod left;
 mod serve;
 mod wire;
 
 pub use head::Head;
-pub use serve::{Answer, serve};
-pub use wire::{Body, Wire, WireError};
+pub use serve::{Answer, Ended, is_bodiless, serve, turn_away};
+pub use wire::{Body, LINGER, LINGER_BYTES, Wire, WireError};
 
 use http::StatusCode;
 
@@ -32,7 +34,8 @@ pub struct Refused {
 }
 
 impl Refused {
-    fn new(status: StatusCode, why: &'static str) -> Refused {
+    /// With a status, and why.
+    pub fn new(status: StatusCode, why: &'static str) -> Refused {
         Refused { status, why }
     }
 }

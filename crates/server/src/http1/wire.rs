@@ -1,11 +1,14 @@
 //! A connection's socket, what has been read from it and not used yet, and the body of the request being served.
 //!
-//! **Invariants.** One reader at a time: the driver between requests and once a body has ended, the request's script before that. Bytes behind a
+//! **Invariants.** One reader at a time: the driver between requests and once a body has ended, the request's script before that, and for good once it has
+//! taken the connection (`left`). Bytes behind a
 //! body are never given out as part of it. A body belongs to one request: whoever reads it after the next has begun gets an error.
 
 use super::Refused;
 use super::head::{self, Framing, HEAD_BYTES, Head};
+use super::left::Left;
 use crate::conn::{Conn, Phase};
+use crate::socket::Socket;
 use bytes::Bytes;
 use http::StatusCode;
 use rille_runtime::net::chunked::Decoder;
@@ -17,7 +20,6 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 /// Bytes read at once.
 const READ_BYTES: usize = 16 << 10;
@@ -25,8 +27,11 @@ const READ_BYTES: usize = 16 << 10;
 const KEPT_BYTES: usize = 1 << 10;
 /// What a client may still send, and for how long, before a connection with an unread rest is closed: so that it gets to see the
 /// response.
-const LINGER_BYTES: usize = 256 << 10;
-const LINGER: Duration = Duration::from_secs(2);
+pub const LINGER_BYTES: usize = 256 << 10;
+pub const LINGER: Duration = Duration::from_secs(2);
+
+/// The beginning of HTTP/2's preface, which is made like a head.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\n";
 
 thread_local! {
     /// Reading into a slice needs one that is initialised: this one is, once per worker.
@@ -54,6 +59,16 @@ impl From<Refused> for WireError {
     }
 }
 
+/// What comes next on a connection.
+pub enum Next {
+    /// A request.
+    Head(Head),
+    /// Nothing.
+    End,
+    /// HTTP/2: the client knows that this server speaks it. Its preface is in the inbox.
+    Http2,
+}
+
 /// What is left of a body.
 enum Rest {
     Length(u64),
@@ -64,15 +79,17 @@ enum Rest {
 
 /// A connection.
 pub struct Wire {
-    socket: RefCell<TcpStream>,
-    conn: Rc<Conn>,
+    pub(super) socket: RefCell<Socket>,
+    pub(super) conn: Rc<Conn>,
     /// Read and not used.
-    inbox: RefCell<Vec<u8>>,
+    pub(super) inbox: RefCell<Vec<u8>>,
     rest: RefCell<Rest>,
     /// The client waits for "100 Continue".
     owes_continue: Cell<bool>,
     /// Counts requests.
     request: Cell<u64>,
+    /// Whether a script has the connection.
+    pub(super) left: Left,
 }
 
 /// The body of one request.
@@ -82,8 +99,8 @@ pub struct Body {
 }
 
 impl Wire {
-    /// A connection that has been accepted.
-    pub fn new(socket: TcpStream, conn: Rc<Conn>) -> Rc<Wire> {
+    /// A connection that has been accepted, and is ready for requests.
+    pub fn new(socket: Socket, conn: Rc<Conn>) -> Rc<Wire> {
         Rc::new(Wire {
             socket: RefCell::new(socket),
             conn,
@@ -91,32 +108,32 @@ impl Wire {
             rest: RefCell::new(Rest::Length(0)),
             owes_continue: Cell::new(false),
             request: Cell::new(0),
+            left: Left::default(),
         })
+    }
+
+    /// The socket, and what has been read from it and not used; `None` while a request's body is still in somebody's hands.
+    pub fn into_parts(self: Rc<Self>) -> Option<(Socket, Vec<u8>)> {
+        let wire = Rc::into_inner(self)?;
+        Some((wire.socket.into_inner(), wire.inbox.into_inner()))
     }
 
     /// Reads once, to the inbox; 0 at the end of what the peer sends.
     fn poll_fill(&self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if self.conn.has_expired() {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
         SCRATCH.with_borrow_mut(|scratch| {
             let mut read = ReadBuf::new(scratch);
-            let polled = Pin::new(&mut *self.socket.borrow_mut()).poll_read(cx, &mut read);
-            if polled.is_pending() {
-                self.conn.waits(cx);
-            }
-            ready!(polled)?;
+            ready!(Pin::new(&mut *self.socket.borrow_mut()).poll_read(cx, &mut read))?;
             self.inbox.borrow_mut().extend_from_slice(read.filled());
             Poll::Ready(Ok(read.filled().len()))
         })
     }
 
-    /// The head of the next request; `None`: there will be none.
-    pub async fn next_head(&self, stopping: impl Fn() -> bool) -> Result<Option<Head>, WireError> {
+    /// The head of the next request, or what comes instead.
+    pub async fn next_head(&self, stopping: impl Fn() -> bool) -> Result<Next, WireError> {
         let mut seen = 0;
         loop {
-            if let Some(head) = self.take_head(&mut seen)? {
-                return Ok(Some(head));
+            if let Some(next) = self.take_head(&mut seen)? {
+                return Ok(next);
             }
             let empty = self.inbox.borrow().is_empty();
             if empty {
@@ -128,19 +145,19 @@ impl Wire {
                 polled => polled,
             });
             match read.await {
-                Ok(0) if empty => return Ok(None),
+                Ok(0) if empty => return Ok(Next::End),
                 Ok(0) => return Err(WireError::Gone),
                 Ok(_) if empty => self.conn.enter(Phase::Head),
                 Ok(_) => {}
                 // A connection that nothing was asked on ends without a word.
-                Err(_) if empty => return Ok(None),
+                Err(_) if empty => return Ok(Next::End),
                 Err(error) => return Err(error.into()),
             }
         }
     }
 
     /// Takes a head out of the inbox. `seen`: how much of the inbox has been looked at.
-    fn take_head(&self, seen: &mut usize) -> Result<Option<Head>, Refused> {
+    fn take_head(&self, seen: &mut usize) -> Result<Option<Next>, Refused> {
         let mut inbox = self.inbox.borrow_mut();
         let skipped = head::leading_lines(&inbox);
         inbox.drain(..skipped);
@@ -155,14 +172,21 @@ impl Wire {
         if end > HEAD_BYTES {
             return Err(too_large());
         }
-        let head = head::parse(&inbox[..end])?;
+        let head = match head::parse(&inbox[..end]) {
+            Ok(head) => head,
+            Err(_) if inbox[..end] == *PREFACE && self.request.get() == 0 => {
+                return Ok(Some(Next::Http2));
+            }
+            Err(refused) => return Err(refused),
+        };
         inbox.drain(..end);
-        Ok(Some(head))
+        Ok(Some(Next::Head(head)))
     }
 
     /// A request begins: its body is what comes next.
     pub fn begin(self: &Rc<Self>, head: &Head) -> Body {
         self.conn.enter(Phase::Busy);
+        self.begins();
         self.request.set(self.request.get() + 1);
         *self.rest.borrow_mut() = match head.framing {
             Framing::Length(length) => Rest::Length(length),
@@ -266,22 +290,11 @@ impl Wire {
             }
             IoSlice::advance_slices(&mut parts, count);
         }
-        Ok(())
+        poll_fn(|cx| Pin::new(&mut *self.socket.borrow_mut()).poll_flush(cx)).await
     }
 
     fn poll_write(&self, cx: &mut Context<'_>, parts: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        if self.conn.has_expired() {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
-        let polled = Pin::new(&mut *self.socket.borrow_mut()).poll_write_vectored(cx, parts);
-        match polled.is_pending() {
-            true => {
-                self.conn.waits(cx);
-                self.conn.stalls();
-            }
-            false => self.conn.moves(),
-        }
-        polled
+        Pin::new(&mut *self.socket.borrow_mut()).poll_write_vectored(cx, parts)
     }
 
     /// A response begins: nothing is to be written between its bytes, so the client is not asked for the body any more.
@@ -316,9 +329,18 @@ impl Wire {
         self.body_has_ended() || matches!(tokio::time::timeout(LINGER, work).await, Ok(true))
     }
 
+    /// Ends a connection between two requests: with TLS the peer is to know that nothing has been cut off.
+    pub async fn say_goodbye(&self) {
+        if matches!(&*self.socket.borrow(), Socket::Tls(_)) {
+            let _ = poll_fn(|cx| Pin::new(&mut *self.socket.borrow_mut()).poll_shutdown(cx)).await;
+        }
+    }
+
     /// Ends the connection so that a client that still sends gets to see the response.
     pub async fn close(&self) {
-        let unread = !self.inbox.borrow().is_empty() || !self.body_has_ended();
+        // What the other side still says of its own accord must not cut off what it has not read.
+        let unread =
+            self.left.was_left.get() || !self.inbox.borrow().is_empty() || !self.body_has_ended();
         let shut = poll_fn(|cx| Pin::new(&mut *self.socket.borrow_mut()).poll_shutdown(cx)).await;
         if shut.is_err() || !unread {
             return;
@@ -340,10 +362,20 @@ impl Wire {
 impl Body {
     /// The next bytes; `None` at the end.
     pub async fn next(&self) -> Result<Option<Bytes>, WireError> {
-        match self.request == self.wire.request.get() {
-            true => self.wire.next_piece().await,
-            false => Err(WireError::Gone),
+        match self.wire() {
+            Some(wire) => wire.next_piece().await,
+            None => Err(WireError::Gone),
         }
+    }
+
+    /// Whether all of it has been read.
+    pub fn has_ended(&self) -> bool {
+        self.wire().is_none_or(|wire| wire.body_has_ended())
+    }
+
+    /// The connection, while the request is the one that is served.
+    pub(super) fn wire(&self) -> Option<&Rc<Wire>> {
+        (self.request == self.wire.request.get()).then_some(&self.wire)
     }
 }
 

@@ -6,12 +6,15 @@
 use super::{Adding, OUTPUT};
 use crate::exchange::Exchange;
 use http::Method;
-use rille_lua::{Error, Lua, MultiValue, Result, Table, Value, Variadic};
+use rille_lua::{Lua, MultiValue, Result, Table, Value, Variadic};
 use rille_modules::answer::{no, type_name, yes};
+use rille_modules::bad_argument;
 use std::rc::Rc;
 
 /// The deepest nesting of tables that are printed.
 const MAX_DEPTH: usize = 64;
+/// The script has the connection itself.
+const RAW: &str = "raw request socket acquired";
 /// Bytes of output for a unit of fuel.
 const BYTES_FOR_FUEL: usize = 16;
 
@@ -21,9 +24,7 @@ pub(super) fn install(adding: &Adding<'_>, ngx: &Table) -> Result<()> {
             OUTPUT,
             ngx,
             name,
-            move |lua, exchange, values: Variadic<Value>| {
-                output(lua, exchange, name, &values, newline)
-            },
+            move |lua, exchange, values: Variadic<Value>| output(lua, exchange, &values, newline),
         )?;
     }
     adding.add_in(OUTPUT, ngx, "send_headers", |_, exchange, ()| {
@@ -35,6 +36,9 @@ pub(super) fn install(adding: &Adding<'_>, ngx: &Table) -> Result<()> {
         ngx,
         "flush",
         |lua, exchange, wait: Option<bool>| async move {
+            if exchange.upgrade.is_raw.get() {
+                return no(&lua, RAW);
+            }
             let said = exchange.out.borrow().said;
             if !said {
                 return no(&lua, "nothing to flush");
@@ -58,6 +62,9 @@ pub(super) fn install(adding: &Adding<'_>, ngx: &Table) -> Result<()> {
         },
     )?;
     adding.add_async(OUTPUT, ngx, "eof", |lua, exchange, ()| async move {
+        if exchange.upgrade.is_raw.get() {
+            return no(&lua, RAW);
+        }
         if exchange.out.borrow().ended {
             return no(&lua, "seen eof");
         }
@@ -77,10 +84,12 @@ pub(super) fn install(adding: &Adding<'_>, ngx: &Table) -> Result<()> {
 fn output(
     lua: &Lua,
     exchange: &Rc<Exchange>,
-    name: &str,
     values: &[Value],
     newline: bool,
 ) -> Result<MultiValue> {
+    if exchange.upgrade.is_raw.get() {
+        return no(lua, RAW);
+    }
     {
         let mut out = exchange.out.borrow_mut();
         if out.ended {
@@ -90,7 +99,7 @@ fn output(
     }
     let mut text = Vec::new();
     for (at, value) in (1..).zip(values) {
-        append(lua, &mut text, value, 0, name, at)?;
+        append(lua, &mut text, value, 0, at)?;
     }
     if newline {
         text.push(b'\n');
@@ -106,23 +115,15 @@ fn output(
 }
 
 /// Adds a value's text.
-fn append(
-    lua: &Lua,
-    out: &mut Vec<u8>,
-    value: &Value,
-    depth: usize,
-    name: &str,
-    at: usize,
-) -> Result<()> {
-    let wrong = |why: String| {
-        Err(Error::runtime(format!(
-            "bad argument #{at} to '{name}' ({why})"
-        )))
-    };
+fn append(lua: &Lua, out: &mut Vec<u8>, value: &Value, depth: usize, at: usize) -> Result<()> {
+    let wrong = |why: String| Err(bad_argument(at, why));
     match value {
         Value::String(text) => out.extend_from_slice(&text.as_bytes()),
-        Value::Integer(number) => out.extend_from_slice(number.to_string().as_bytes()),
-        Value::Number(_) => {
+        // Larger ones are printed with an exponent in versions without integers.
+        Value::Integer(number) if number.unsigned_abs() < 100_000_000_000_000 => {
+            out.extend_from_slice(number.to_string().as_bytes());
+        }
+        Value::Integer(_) | Value::Number(_) => {
             if let Some(text) = lua.coerce_string(value.clone())? {
                 out.extend_from_slice(&text.as_bytes());
             }
@@ -146,7 +147,7 @@ fn append(
                 return wrong("non-array table found".into());
             }
             for key in 1..=last {
-                append(lua, out, &table.raw_get::<Value>(key)?, depth + 1, name, at)?;
+                append(lua, out, &table.raw_get::<Value>(key)?, depth + 1, at)?;
             }
         }
         other if depth > 0 => return wrong(format!("bad data type {} found", type_name(other))),

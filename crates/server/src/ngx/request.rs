@@ -2,12 +2,12 @@
 //!
 //! **Invariant:** what is changed is what later phases, `ngx.var`, `request` and captures see; the bytes that came are still in `raw_header`.
 
-use super::control::{arguments_text, split};
+use super::control::arguments_text;
 use super::header::{header_text, headers_table, insensitive};
 use super::{ALL, Adding, text};
 use crate::exchange::{BodyError, Ending, Exchange, Phase};
 use bytes::Bytes;
-use http::Method;
+use http::{Method, Version};
 use rille_lua::{Error, Lua, LuaString, MultiValue, Result, Table, Value};
 use rille_modules::answer::{no, type_name};
 use rille_modules::ngx::args::{self, DEFAULT_PAIRS, Decoded, TRUNCATED};
@@ -51,9 +51,16 @@ fn line(adding: &Adding<'_>, req: &Table) -> Result<()> {
         Ok(exchange.start_time().as_millis() as f64 / 1000.0)
     })?;
     adding.add(req, "http_version", |_, exchange, ()| {
-        Ok(if exchange.head.is_1_1 { 1.1 } else { 1.0 })
+        Ok(match exchange.head.version {
+            Version::HTTP_2 => 2.0,
+            Version::HTTP_11 => 1.1,
+            _ => 1.0,
+        })
     })?;
     adding.add(req, "raw_header", |lua, exchange, no_line: Option<bool>| {
+        if exchange.head.version == Version::HTTP_2 {
+            return Err(Error::runtime("http2 requests not supported yet"));
+        }
         let raw = exchange.head.raw();
         let skipped = match no_line {
             Some(true) => memchr::memmem::find(raw, b"\r\n").map_or(0, |at| at + 2),
@@ -64,7 +71,10 @@ fn line(adding: &Adding<'_>, req: &Table) -> Result<()> {
     adding.add(req, "get_method", |lua, exchange, ()| {
         lua.create_string(exchange.method().as_str())
     })?;
-    adding.add(req, "set_method", |_, exchange, number: i64| {
+    adding.add(req, "set_method", |_, exchange, number: Value| {
+        let Value::Integer(number) = number else {
+            return Err(Error::runtime("bad method number"));
+        };
         let method = method(number)?;
         exchange.change(|changed| changed.method = Some(method));
         Ok(())
@@ -91,11 +101,17 @@ fn line(adding: &Adding<'_>, req: &Table) -> Result<()> {
                     uri.escape_ascii()
                 )));
             }
-            let (path, _) = split(&uri)?;
-            let path = encode_path(path);
+            if uri.first() != Some(&b'/') {
+                return Err(Error::runtime("the uri does not begin with '/'"));
+            }
+            // A question mark is a character of the path: arguments are set by themselves.
+            let path = encode_path(&uri);
             exchange.change(|changed| changed.path = Some(path));
             if jump {
-                exchange.end(Ending::Jump { fresh: false });
+                exchange.end(Ending::Jump {
+                    fresh: true,
+                    to: None,
+                });
             }
             Ok(jump)
         });
@@ -148,7 +164,7 @@ fn arguments(adding: &Adding<'_>, req: &Table) -> Result<()> {
             Value::Table(_) => arguments_text(lua, &arguments)?,
             _ => arguments_text(lua, &arguments)?.map(|text| escape(&text, Kind::RawArgs)),
         };
-        exchange.change(|changed| changed.query = Some(query.filter(|query| !query.is_empty())));
+        exchange.change(|changed| changed.query = Some(query));
         Ok(())
     })?;
     adding.add(
@@ -213,7 +229,7 @@ fn headers(adding: &Adding<'_>, req: &Table) -> Result<()> {
 }
 
 /// The most header fields a script may make of a request.
-const MAX_FIELDS: usize = 1000;
+pub(super) const MAX_FIELDS: usize = 1000;
 
 fn set_header(
     exchange: &Rc<Exchange>,
@@ -240,7 +256,7 @@ fn set_header(
 
 /// Reads what is left of the body, once.
 pub(super) async fn read_body(exchange: &Exchange) -> std::result::Result<(), BodyError> {
-    if exchange.ngx.body.borrow().is_some() {
+    if exchange.ngx.body.borrow().is_some() || exchange.upgrade.reads_body.get() {
         return Ok(());
     }
     while let Some(data) = exchange.next_bytes().await? {

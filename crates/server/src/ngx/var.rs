@@ -3,12 +3,12 @@
 //! Names that nginx has are read from the request as it is now; `args`, `uri`-like ones follow what scripts change. Any other name can be
 //! written (there a `set` in the configuration has to declare it first), and is nil before.
 
-use super::{Adding, text};
+use super::Adding;
 use crate::exchange::Exchange;
 use crate::hosts::strip_port;
+use http::Version;
 use http::header::HeaderName;
-use rille_lua::{Error, Result, Table, Value};
-use rille_modules::answer::type_name;
+use rille_lua::{Error, Function, LuaString, Result, Table, Value};
 use rille_modules::ngx::time;
 use rille_runtime::route::percent_decode;
 use std::net::IpAddr;
@@ -35,6 +35,7 @@ const FIXED: &[&str] = &[
     "server_protocol",
     "scheme",
     "https",
+    "http2",
     "request_method",
     "request",
     "request_id",
@@ -66,13 +67,8 @@ pub(super) fn table(adding: &Adding<'_>) -> Result<Table> {
         |lua, exchange, (_, name): (Value, Value)| {
             let value = match &name {
                 Value::Integer(at) => capture(exchange, *at),
-                Value::String(name) => read(exchange, &name.as_bytes()),
-                other => {
-                    return Err(Error::runtime(format!(
-                        "bad variable name (string expected, got {})",
-                        type_name(other)
-                    )));
-                }
+                Value::String(name) => read(exchange, &name.as_bytes().to_ascii_lowercase()),
+                _ => return Err(Error::runtime("bad variable name")),
             };
             match value {
                 Some(value) => lua.create_string(value).map(Value::String),
@@ -89,17 +85,14 @@ pub(super) fn table(adding: &Adding<'_>) -> Result<Table> {
             };
             let value = match &value {
                 Value::Nil => None,
-                value => match text(lua, value)? {
-                    Some(text) => Some(text),
-                    None => {
-                        return Err(Error::runtime(format!(
-                            "bad variable value (string, number or nil expected, got {})",
-                            type_name(value)
-                        )));
-                    }
-                },
+                Value::String(text) => Some(text.as_bytes().to_vec()),
+                value => {
+                    let tostring: Function = lua.globals().raw_get("tostring")?;
+                    let text: LuaString = tostring.call(value)?;
+                    Some(text.as_bytes().to_vec())
+                }
             };
-            write(exchange, &name.as_bytes(), value)
+            write(exchange, &name.as_bytes().to_ascii_lowercase(), value)
         },
     )?;
     var.set_metatable(Some(meta))?;
@@ -114,11 +107,11 @@ fn capture(exchange: &Exchange, at: i64) -> Option<Vec<u8>> {
 
 fn write(exchange: &Rc<Exchange>, name: &[u8], value: Option<Vec<u8>>) -> Result<()> {
     if name == b"args" {
-        exchange.change(|changed| changed.query = Some(value.filter(|value| !value.is_empty())));
+        exchange.change(|changed| changed.query = Some(value));
         return Ok(());
     }
     let shown = String::from_utf8_lossy(name).into_owned();
-    let derived = ["arg_", "http_", "cookie_", "sent_http_"];
+    let derived = ["arg_", "http_", "cookie_", "sent_http_", "ssl_"];
     if FIXED.contains(&&*shown) || derived.iter().any(|prefix| shown.starts_with(prefix)) {
         return Err(Error::runtime(format!(
             "variable \"{shown}\" not changeable"
@@ -162,6 +155,9 @@ pub(super) fn read(exchange: &Exchange, name: &[u8]) -> Option<Vec<u8>> {
     if let Some(name) = name.strip_prefix(b"cookie_") {
         return cookie(exchange, name);
     }
+    if let Some(name) = name.strip_prefix(b"ssl_") {
+        return exchange.tls.as_ref()?.variable(name);
+    }
     match name {
         b"uri" | b"document_uri" => Some(percent_decode(&exchange.path()).into_owned()),
         b"request_uri" => Some(head.target().to_vec()),
@@ -184,9 +180,14 @@ pub(super) fn read(exchange: &Exchange, name: &[u8]) -> Option<Vec<u8>> {
         b"remote_port" => text(&exchange.peer.port().to_string()),
         b"server_addr" => text(&exchange.local.ip().to_canonical().to_string()),
         b"server_port" => text(&exchange.local.port().to_string()),
-        b"server_protocol" => text(protocol(exchange)),
-        b"scheme" => text("http"),
-        b"https" => text(""),
+        b"server_protocol" => text(head.protocol()),
+        b"scheme" => text(exchange.scheme()),
+        b"https" => text(exchange.tls.as_ref().map_or("", |_| "on")),
+        b"http2" => match (head.version, &exchange.tls) {
+            (Version::HTTP_2, Some(_)) => text("h2"),
+            (Version::HTTP_2, None) => text("h2c"),
+            _ => text(""),
+        },
         b"request_method" => text(exchange.method().as_str()),
         b"request" => Some(
             [
@@ -194,7 +195,7 @@ pub(super) fn read(exchange: &Exchange, name: &[u8]) -> Option<Vec<u8>> {
                 b" ",
                 head.target(),
                 b" ",
-                protocol(exchange).as_bytes(),
+                head.protocol().as_bytes(),
             ]
             .concat(),
         ),
@@ -265,13 +266,6 @@ fn hostname() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname")
         .map(|name| name.trim().to_owned())
         .unwrap_or_default()
-}
-
-fn protocol(exchange: &Exchange) -> &'static str {
-    match exchange.head.is_1_1 {
-        true => "HTTP/1.1",
-        false => "HTTP/1.0",
-    }
 }
 
 /// The first argument of this name, as it was sent.

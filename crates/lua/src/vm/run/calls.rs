@@ -5,18 +5,20 @@
 
 use super::super::NO_NATIVE;
 use super::super::call::Next;
+use super::methods::method_of;
 pub(super) use super::natives::call_native;
-use super::natives::{call_value, run_quick};
+use super::natives::run_quick;
 use super::switches::{call_resume, call_wrapped, call_yield, is_wrapped};
 use super::{
     attempt, charge_line, clear, copy, leave, not_unrolled, ops, put, ra, resume, save, set,
 };
+use crate::dialect::Dialect;
 use crate::function::{LuaClosure, NativeDef, Switch};
 use crate::op::Instr;
 use crate::thread::frame_flags::TAIL;
 use crate::thread::{Frame, Thread};
 use crate::value::{Val, tag};
-use crate::vm::Vm;
+use crate::vm::{Event, Vm};
 
 /// The number of arguments of a call with its function at `at`: B - 1, or all up to the top.
 #[inline(always)]
@@ -181,6 +183,10 @@ ops! { (vm, pc, base, i, k, frame)
                 _ => {}
             }
         }
+        // From 5.5 on, frames know how they were called.
+        if !HOOKED && (*f).tag == tag::TABLE && (*vm).dialect < Dialect::Lua55 {
+            return call_table(vm, pc, base, i, k, frame);
+        }
         if !HOOKED && is_wrapped(f) {
             return call_wrapped(vm, pc, base, i, k, frame);
         }
@@ -200,6 +206,37 @@ ops! { (vm, pc, base, i, k, frame)
             return other_results(vm, pc, base, i, k, frame);
         }
     }
+    /// A table whose `__call` is a Lua function, as a rule: the table becomes the first argument.
+    #[inline(never)]
+    call_table => {
+        let f = ra(base, i);
+        let method = method_of(vm, (*f).raw_gc(), Event::Call);
+        if method.tag != tag::LCLOSURE {
+            return call_plainly::<false>(vm, pc, base, i, k, frame);
+        }
+        let p = (*(method.payload as *const LuaClosure)).proto;
+        let nargs = argument_count(vm, f, i);
+        let th = (*vm).current;
+        let func = index_of(th, f);
+        let fuel = (*vm).heap.fuel - (nargs / 4) as i64;
+        if fuel <= 0 || !has_room(th, func, nargs as u32 + 1 + (*p).frame_size) {
+            return call_plainly::<false>(vm, pc, base, i, k, frame);
+        }
+        (*vm).heap.fuel = fuel - 1;
+        charge_line(vm, pc, frame);
+        save(frame, pc);
+        let mut at = f.add(nargs);
+        while at >= f {
+            not_unrolled();
+            set(at.add(1), at);
+            at = at.sub(1);
+        }
+        put(f, method);
+        base = f.add(1);
+        clear(base.add(nargs + 1), base.add((*p).num_params as usize));
+        (*vm).native = NO_NATIVE;
+        enter!(th, p, pc, k, frame, func, func + 1, i.c(), 0);
+    }
     /// A native that is entered, a value that is no function, any of them in a coroutine with a hook.
     #[inline(never)]
     call_plainly [HOOKED] => {
@@ -218,12 +255,6 @@ ops! { (vm, pc, base, i, k, frame)
         }
         (*th).top = func + 1 + nargs as u32;
         (*vm).native = NO_NATIVE;
-        if !HOOKED {
-            if call_value(vm, func, nargs as u32, wanted) {
-                return resume(vm);
-            }
-            return;
-        }
         return leave(vm, Ok(Next::Call { func, nargs: nargs as u32, nresults: wanted, flags: 0 }));
     }
     /// The result of a quick native where not just one is wanted, or there is none.

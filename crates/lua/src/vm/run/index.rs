@@ -5,11 +5,12 @@
 
 use super::super::debug::Operand;
 use super::super::meta::Outcome;
-use super::methods::{enter, index_method, is_absent, method_of};
+use super::methods::{begin_method, enter, index_method, is_absent, method_of, place};
 use super::{
-    attempt, begin, kb, kc, leave, ops, put, ra, rb, rc, resume, save, slow_value, upvalue,
+    attempt, begin, charge_line, kb, kc, leave, ops, put, ra, rb, rc, resume, save, set,
+    slow_value, upvalue,
 };
-use crate::function::ConstantSlot;
+use crate::function::{ConstantSlot, LuaClosure};
 use crate::heap::Gc;
 use crate::op::{Instr, Op};
 use crate::string::Str;
@@ -73,18 +74,36 @@ unsafe fn set_hint(constant: *const Val, t: Gc<Table>, slot: Slot) {
     }
 }
 
+/// `R[A] :=` the entry of a slot of an array part, but for nil in a table with a metatable.
+///
+/// PERF: nil and booleans are their tag. Their payload, elsewhere in memory, is not looked at here, and constants of
+/// these kinds are stored without it: an array of flags is a ninth of the memory.
+macro_rules! get_item {
+    ($vm:ident, $pc:ident, $base:ident, $i:ident, $k:ident, $frame:ident, $t:ident, $slot:expr) => {{
+        let slot: Slot = $slot;
+        if slot.tag() > tag::TRUE {
+            put(ra($base, $i), slot.get());
+            return super::go!($vm, $pc, $base, $k, $frame, "item");
+        }
+        if slot.tag() != tag::NIL || $t.meta.is_null() {
+            (*ra($base, $i)).tag = slot.tag();
+            return super::go!($vm, $pc, $base, $k, $frame, "flag");
+        }
+    }};
+}
+
 /// `object[key] := value`, the key an integer. `$black` goes on with a table that is not plainly writable.
 ///
 /// PERF: in this order there is always a register free.
 macro_rules! set_int {
-    ($vm:ident, $pc:ident, $base:ident, $i:ident, $k:ident, $frame:ident, $object:expr, $key:expr, $value:expr, $black:ident) => {{
+    ($vm:ident, $pc:ident, $base:ident, $i:ident, $k:ident, $frame:ident, $object:expr, $key:expr, $set:ident $value:expr, $black:ident) => {{
         let object: *const Val = $object;
         if (*object).tag == tag::TABLE {
             let t: Gc<Table> = (*object).raw_gc();
             if !t.is_plainly_writable() {
                 return $black($vm, $pc, $base, $i, $k, $frame);
             }
-            store_int!($vm, $pc, $base, $i, $k, $frame, t, $key, $value);
+            store_int!($vm, $pc, $base, $i, $k, $frame, t, $key, $set $value);
         }
         return slow_set($vm, $pc, $base, $i, $k, $frame);
     }};
@@ -92,14 +111,14 @@ macro_rules! set_int {
 
 /// The store of [`set_int`], if it is one to the array part that needs no metamethod.
 macro_rules! store_int {
-    ($vm:ident, $pc:ident, $base:ident, $i:ident, $k:ident, $frame:ident, $t:ident, $key:expr, $value:expr) => {
+    ($vm:ident, $pc:ident, $base:ident, $i:ident, $k:ident, $frame:ident, $t:ident, $key:expr, $set:ident $value:expr) => {
         let key: i64 = $key;
         let index = (key as u64).wrapping_sub(1);
         if index < $t.array_size as u64 {
             let slot = $t.array_slot(index as usize);
             if $t.meta.is_null() || !slot.get().is_nil() {
                 let value: *const Val = $value;
-                slot.set(*value);
+                slot.$set(*value);
                 return super::go!($vm, $pc, $base, $k, $frame);
             }
         }
@@ -109,13 +128,13 @@ macro_rules! store_int {
 /// Defines the writes under integers: each, and the same for a table that the collector is done with, perhaps for a long time. There
 /// what is no object is stored like that.
 macro_rules! int_writes {
-    ($($(#[$attr:meta])* $op:ident $black:ident ($vm:ident, $pc:ident, $base:ident, $i:ident, $k:ident, $frame:ident): $before:block $key:expr, $value:expr;)*) => {
+    ($($(#[$attr:meta])* $op:ident $black:ident ($vm:ident, $pc:ident, $base:ident, $i:ident, $k:ident, $frame:ident): $before:block $key:expr, $set:ident $value:expr;)*) => {
         ops! { (vm, pc, base, i, k, frame) $(
             $(#[$attr])*
             $op => {
                 let ($vm, $pc, $base, $i, $k, $frame) = (vm, pc, base, i, k, frame);
                 $before
-                set_int!(vm, pc, base, i, k, frame, ra(base, i), $key, $value, $black);
+                set_int!(vm, pc, base, i, k, frame, ra(base, i), $key, $set $value, $black);
             }
             #[inline(never)]
             $black => {
@@ -125,30 +144,30 @@ macro_rules! int_writes {
                 if t.header.extra != 0 || (*value).is_object() {
                     return set_carefully(vm, pc, base, i, k, frame);
                 }
-                store_int!(vm, pc, base, i, k, frame, t, $key, value);
+                store_int!(vm, pc, base, i, k, frame, t, $key, $set value);
                 return slow_set(vm, pc, base, i, k, frame);
             }
         )* }
     };
 }
 int_writes! {
-    SETI seti_black (vm, pc, base, i, k, frame): {} i.b() as i64, rc(base, i);
-    SETIK setik_black (vm, pc, base, i, k, frame): {} i.b() as i64, kc(k, i);
+    SETI seti_black (vm, pc, base, i, k, frame): {} i.b() as i64, set rc(base, i);
+    SETIK setik_black (vm, pc, base, i, k, frame): {} i.b() as i64, set_shortly kc(k, i);
     SETTABLE settable_black (vm, pc, base, i, k, frame): {
         if (*rb(base, i)).tag != tag::INT {
             return set_by_other(vm, pc, base, i, k, frame);
         }
-    } (*rb(base, i)).raw_int(), rc(base, i);
+    } (*rb(base, i)).raw_int(), set rc(base, i);
     SETTABLEK settablek_black (vm, pc, base, i, k, frame): {
         if (*rb(base, i)).tag != tag::INT {
             return set_by_other(vm, pc, base, i, k, frame);
         }
-    } (*rb(base, i)).raw_int(), kc(k, i);
+    } (*rb(base, i)).raw_int(), set_shortly kc(k, i);
     /// SETTABLE and SETTABLEK with a key that is a float of an integer's value.
     #[inline(never)]
     set_by_float set_by_float_black (vm, pc, base, i, k, frame): {}
         (*rb(base, i)).raw_float() as i64,
-        if i.op() == Op::SETTABLE { rc(base, i) as *const Val } else { kc(k, i) };
+        set if i.op() == Op::SETTABLE { rc(base, i) as *const Val } else { kc(k, i) };
 }
 
 /// What a writing instruction writes to.
@@ -254,6 +273,19 @@ ops! { (vm, pc, base, i, k, frame)
             };
             match next {
                 Some(slot) if slot.get().tag == tag::TABLE => t = slot.get().raw_gc(),
+                Some(slot) if link == 0 && slot.tag() == tag::LCLOSURE => {
+                    charge_line(vm, pc, frame);
+                    save(frame, pc);
+                    let method = slot.get().payload as *const LuaClosure;
+                    let at = place(vm, base, method, 2);
+                    if at.is_null() {
+                        return get_name_by_method(vm, pc, base, i, k, frame);
+                    }
+                    put(at.add(1), Val::table(t));
+                    set(at.add(2), name);
+                    begin_method!(vm, pc, base, k, frame, method, at, 2, 1);
+                    return super::go!(vm, pc, base, k, frame, "method");
+                }
                 Some(slot) if link == 0 && slot.get().is_function() => {
                     return get_name_by_method(vm, pc, base, i, k, frame);
                 }
@@ -313,11 +345,7 @@ ops! { (vm, pc, base, i, k, frame)
             if (*key).tag == tag::INT {
                 let index = ((*key).raw_int() as u64).wrapping_sub(1);
                 if index < t.array_size as u64 {
-                    let v = t.array_slot(index as usize).get();
-                    if !v.is_nil() || t.meta.is_null() {
-                        put(ra(base, i), v);
-                        return super::go!(vm, pc, base, k, frame);
-                    }
+                    get_item!(vm, pc, base, i, k, frame, t, t.array_slot(index as usize));
                 }
                 return get_int_node(vm, pc, base, i, k, frame);
             }
@@ -357,11 +385,7 @@ ops! { (vm, pc, base, i, k, frame)
         let f = (*rc(base, i)).raw_float();
         let index = (f as i64 as u64).wrapping_sub(1);
         if index < t.array_size as u64 && f as i64 as f64 == f {
-            let v = t.array_slot(index as usize).get();
-            if !v.is_nil() || t.meta.is_null() {
-                put(ra(base, i), v);
-                return super::go!(vm, pc, base, k, frame);
-            }
+            get_item!(vm, pc, base, i, k, frame, t, t.array_slot(index as usize));
         }
         return slow_get(vm, pc, base, i, k, frame);
     }
@@ -396,11 +420,7 @@ ops! { (vm, pc, base, i, k, frame)
             let t: Gc<Table> = (*object).raw_gc();
             let index = i.c().wrapping_sub(1);
             if index < t.array_size as usize {
-                let v = t.array_slot(index).get();
-                if !v.is_nil() || t.meta.is_null() {
-                    put(ra(base, i), v);
-                    return super::go!(vm, pc, base, k, frame);
-                }
+                get_item!(vm, pc, base, i, k, frame, t, t.array_slot(index));
             } else if t.meta.is_null() {
                 return get_int_node(vm, pc, base, i, k, frame);
             }
@@ -492,14 +512,20 @@ ops! { (vm, pc, base, i, k, frame)
             return super::go!(vm, pc, base, k, frame);
         }
         let method = method_of(vm, t, Event::NewIndex);
-        if !method.is_function() {
-            return slow_set(vm, pc, base, i, k, frame);
+        if method.tag == tag::LCLOSURE {
+            charge_line(vm, pc, frame);
+            save(frame, pc);
+            let method = method.payload as *const LuaClosure;
+            let at = place(vm, base, method, 3);
+            if !at.is_null() {
+                put(at.add(1), Val::table(t));
+                set(at.add(2), name);
+                put(at.add(3), written_name_value(base, k, i));
+                begin_method!(vm, pc, base, k, frame, method, at, 3, 0);
+                return super::go!(vm, pc, base, k, frame, "method");
+            }
         }
-        save(frame, pc);
-        if !set_name_by_method(vm, base, i, k, method) {
-            return;
-        }
-        return resume(vm);
+        return slow_set(vm, pc, base, i, k, frame);
     }
     /// The same under another key.
     #[inline(never)]
@@ -624,26 +650,6 @@ unsafe fn set_by_method(vm: *mut Vm, base: *mut Val, i: Instr, k: *const Val, me
             // A table that has one needs no name in a message.
             false => assign(vm, object, key, value, Operand::None),
         }
-    }
-}
-
-/// As [`set_by_method`], under a name that the table does not have.
-#[inline(never)]
-unsafe fn set_name_by_method(
-    vm: *mut Vm,
-    base: *mut Val,
-    i: Instr,
-    k: *const Val,
-    method: Val,
-) -> bool {
-    // SAFETY: as for handlers.
-    unsafe {
-        let args = [
-            written_object(base, i),
-            *kb(k, i),
-            written_name_value(base, k, i),
-        ];
-        call_newindex(vm, base, method, args)
     }
 }
 

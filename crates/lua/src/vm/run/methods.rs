@@ -2,14 +2,15 @@
 //!
 //! **Invariant:** what a function here says no to is as it was, and goes the long way ([`mod@crate::vm::meta`]), which means the same.
 
-use super::{clear, closure, not_unrolled, put, set};
-use crate::dialect::Dialect;
-use crate::function::{LuaClosure, Proto};
+use super::calls::index_of;
+use super::{clear, closure, put};
+use crate::function::LuaClosure;
 use crate::heap::Gc;
+use crate::op::Instr;
 use crate::string::Str;
 use crate::table::Table;
+use crate::thread::Frame;
 use crate::thread::frame_flags::META;
-use crate::thread::{Frame, Thread};
 use crate::value::{Val, tag};
 use crate::vm::{Event, NO_NATIVE, Vm};
 
@@ -25,27 +26,102 @@ pub(super) unsafe fn method_of(vm: *mut Vm, t: Gc<Table>, event: Event) -> Val {
     }
 }
 
-/// Pushes the frame of a Lua function whose first register is at stack index `first`. There is room for it.
+/// Where the call of a metamethod with `n` values (its arguments, and what lies below it) is put: behind all that the running
+/// function has. Null: it is not entered here.
 #[inline(always)]
-unsafe fn push_frame(
+pub(super) unsafe fn place(
     vm: *mut Vm,
-    th: *mut Thread,
-    p: *const Proto,
+    base: *mut Val,
+    method: *const LuaClosure,
+    n: usize,
+) -> *mut Val {
+    // SAFETY: the running frame, whose registers begin at `base`, is on top.
+    unsafe {
+        let th = (*vm).current;
+        let end = base.add((*(*closure(base)).proto).max_stack as usize);
+        let at = end.max((*th).stack.add((*th).top as usize));
+        // The size of a frame with extra arguments is more than any stack has.
+        let size = n + 1 + (*(*method).proto).frame_size as usize;
+        let last = at.offset_from((*th).stack) as usize + size;
+        let fits = last < (*th).stack_size as usize && (*th).frame_count < (*th).frame_capacity;
+        match fits && !(*vm).floats && (*vm).heap.fuel > 0 && (*th).hook.is_none() {
+            true => at,
+            false => std::ptr::null_mut(),
+        }
+    }
+}
+
+/// Writes the frame of a metamethod whose first register is at stack index `first`, and charges for it. There is room for it.
+#[inline(always)]
+pub(super) unsafe fn push_frame(
+    vm: *mut Vm,
+    frame: *mut Frame,
+    code: *const Instr,
     first: u32,
     nresults: i16,
-    flags: u16,
 ) {
     // SAFETY: the caller's promise.
     unsafe {
-        let frame = (*th).frames.add((*th).frame_count as usize);
-        (*frame).pc = (*p).code;
+        (*frame).pc = code;
         (*frame).func = first - 1;
         (*frame).base = first;
-        Frame::set_rest(frame, nresults, flags, 0);
-        (*th).frame_count += 1;
+        Frame::set_rest(frame, nresults, META, 0);
+        (*(*vm).current).frame_count += 1;
         (*vm).native = NO_NATIVE;
+        (*vm).heap.spend(1);
     }
 }
+
+/// Puts the call of a metamethod, a Lua function, on the stack: its first register. Null: it is not entered here.
+/// `note`: what is to lie below the call.
+#[inline(always)]
+pub(super) unsafe fn put_call<const N: usize>(
+    vm: *mut Vm,
+    base: *mut Val,
+    method: Val,
+    args: [Val; N],
+    note: Option<Val>,
+) -> *mut Val {
+    // SAFETY: the running frame, whose registers begin at `base`, is on top.
+    unsafe {
+        let closure = method.payload as *const LuaClosure;
+        let mut at = place(vm, base, closure, N + note.is_some() as usize);
+        if at.is_null() {
+            return at;
+        }
+        if let Some(note) = note {
+            put(at, note);
+            at = at.add(1);
+        }
+        put(at, method);
+        at = at.add(1);
+        for (n, arg) in args.into_iter().enumerate() {
+            put(at.add(n), arg);
+        }
+        clear(at.add(N), at.add((*(*closure).proto).num_params as usize));
+        at
+    }
+}
+
+/// Goes on in the metamethod of an instruction: a Lua function that is to be at `$at` ([`place`]), where `$n` arguments are behind it.
+/// The running frame's `pc` is saved.
+///
+/// PERF: nothing is read back that has just been written, unlike after [`enter`].
+macro_rules! begin_method {
+    ($vm:ident, $pc:ident, $base:ident, $k:ident, $frame:ident, $method:ident, $at:ident, $n:expr, $nresults:expr) => {{
+        (*$at).payload = $method as u64;
+        (*$at).tag = $crate::value::tag::LCLOSURE;
+        $base = $at.add(1);
+        let p = (*$method).proto;
+        $crate::vm::run::clear($base.add($n), $base.add((*p).num_params as usize));
+        $pc = (*p).code;
+        $k = (*p).constants;
+        $frame = $frame.add(1);
+        let first = $crate::vm::run::calls::index_of((*$vm).current, $base);
+        $crate::vm::run::methods::push_frame($vm, $frame, $pc, first, $nresults);
+    }};
+}
+pub(super) use begin_method;
 
 /// Pushes the frame of a metamethod for the instruction before the saved `pc`, if it is a Lua function. `note`: what is to lie
 /// below the call.
@@ -60,35 +136,17 @@ pub(super) unsafe fn enter<const N: usize>(
 ) -> bool {
     // SAFETY: the running frame, whose registers begin at `base`, is on top.
     unsafe {
+        if method.tag != tag::LCLOSURE {
+            return false;
+        }
+        let first = put_call(vm, base, method, args, note);
+        if first.is_null() {
+            return false;
+        }
         let th = (*vm).current;
-        if method.tag != tag::LCLOSURE
-            || (*vm).floats
-            || (*vm).heap.fuel <= 0
-            || (*th).hook.is_some()
-        {
-            return false;
-        }
-        let end = base.add((*(*closure(base)).proto).max_stack as usize);
-        let mut at = end.max((*th).stack.add((*th).top as usize));
-        let p = (*(method.payload as *const LuaClosure)).proto;
-        // The size of a frame with extra arguments is more than any stack has.
-        let last = at.add(N + 1).offset_from((*th).stack) as usize + (*p).frame_size as usize;
-        if last >= (*th).stack_size as usize || (*th).frame_count >= (*th).frame_capacity {
-            return false;
-        }
-        if let Some(note) = note {
-            put(at, note);
-            at = at.add(1);
-        }
-        put(at, method);
-        at = at.add(1);
-        for (n, arg) in args.into_iter().enumerate() {
-            put(at.add(n), arg);
-        }
-        clear(at.add(N), at.add((*p).num_params as usize));
-        let first = at.offset_from((*th).stack) as u32;
-        push_frame(vm, th, p, first, nresults, META);
-        (*vm).heap.spend(1);
+        let frame = (*th).frames.add((*th).frame_count as usize);
+        let code = (*(*(method.payload as *const LuaClosure)).proto).code;
+        push_frame(vm, frame, code, index_of(th, first), nresults);
         true
     }
 }
@@ -119,47 +177,6 @@ pub(super) unsafe fn index_method(vm: *mut Vm, object: Val, key: Val) -> Val {
             true => method,
             false => Val::NIL,
         }
-    }
-}
-
-/// Pushes the frame of the `__call` of the table at `f`, which is called with `nargs` arguments, if that is a Lua function.
-#[inline(always)]
-pub(super) unsafe fn enter_callable(vm: *mut Vm, f: *mut Val, nargs: u32, nresults: i16) -> bool {
-    // SAFETY: the value and its arguments are on the stack of the running coroutine.
-    unsafe {
-        let th = (*vm).current;
-        // From 5.5 on, frames know how they were called.
-        if (*f).tag != tag::TABLE || (*vm).dialect >= Dialect::Lua55 || (*th).hook.is_some() {
-            return false;
-        }
-        let method = method_of(vm, (*f).raw_gc(), Event::Call);
-        if method.tag != tag::LCLOSURE {
-            return false;
-        }
-        let p = (*(method.payload as *const LuaClosure)).proto;
-        let first = f.offset_from((*th).stack) as u32 + 1;
-        let last = first as usize + nargs as usize + 1 + (*p).frame_size as usize;
-        let fuel = (*vm).heap.fuel - 1 - (nargs / 4) as i64;
-        if last >= (*th).stack_size as usize
-            || (*th).frame_count >= (*th).frame_capacity
-            || fuel < 0
-        {
-            return false;
-        }
-        (*vm).heap.fuel = fuel;
-        let mut at = f.add(nargs as usize);
-        while at >= f {
-            not_unrolled();
-            set(at.add(1), at);
-            at = at.sub(1);
-        }
-        put(f, method);
-        clear(
-            f.add(nargs as usize + 2),
-            f.add(1 + (*p).num_params as usize),
-        );
-        push_frame(vm, th, p, first, nresults, 0);
-        true
     }
 }
 

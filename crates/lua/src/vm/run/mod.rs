@@ -225,6 +225,13 @@ unsafe fn closure(base: *mut Val) -> *const LuaClosure {
     unsafe { (*base.sub(1)).payload as *const LuaClosure }
 }
 
+/// The constants of the running closure.
+#[inline(always)]
+unsafe fn constants(base: *mut Val) -> *const Val {
+    // SAFETY: an invariant of the machine.
+    unsafe { (*(*closure(base)).proto).constants }
+}
+
 /// Upvalue `n` of the running closure.
 #[inline(always)]
 unsafe fn upvalue(base: *mut Val, n: usize) -> *mut Val {
@@ -256,7 +263,7 @@ unsafe fn resume(vm: *mut Vm) {
         let th = (*vm).current;
         let frame = (*th).frames.add((*th).frame_count as usize - 1);
         let base = (*th).stack.add((*frame).base as usize);
-        let k = (*(*closure(base)).proto).constants;
+        let k = constants(base);
         go!(vm, (*frame).pc, base, k, frame)
     }
 }

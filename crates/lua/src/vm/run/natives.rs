@@ -4,7 +4,6 @@
 
 use super::super::call::{NATIVE_SLOTS, Next};
 use super::super::{NO_NATIVE, Vm};
-use super::methods::enter_callable;
 use super::put;
 use super::returns::move_values;
 use crate::function::{NativeClosure, NativeDef, Switch};
@@ -23,25 +22,6 @@ pub(super) unsafe fn run_quick(vm: *mut Vm, f: *const Val, nargs: usize, c: usiz
         };
         let one = c == 1 || c == 2;
         quick(&mut *vm, std::slice::from_raw_parts(f.add(1), nargs), one)
-    }
-}
-
-/// Calls a value that is no function. The result is as for [`call_native`].
-#[inline(never)]
-pub(super) unsafe fn call_value(vm: *mut Vm, func: u32, nargs: u32, wanted: i16) -> bool {
-    // SAFETY: the value at `func` and its arguments are on the stack of the running coroutine.
-    unsafe {
-        let f = (*(*vm).current).stack.add(func as usize);
-        if enter_callable(vm, f, nargs, wanted) {
-            return true;
-        }
-        (*vm).exit = Ok(Next::Call {
-            func,
-            nargs,
-            nresults: wanted,
-            flags: 0,
-        });
-        false
     }
 }
 

@@ -8,7 +8,7 @@ use super::super::call::Next;
 use super::calls::index_of;
 use super::jumps::take_jump;
 use super::natives::return_to_native;
-use super::{charge_line, clear, closure, copy, finish, leave, ops, put, ra, resume, save, set};
+use super::{charge_line, clear, constants, copy, finish, leave, ops, put, ra, resume, save, set};
 use crate::native::Thrown;
 use crate::op::{Instr, Op};
 use crate::thread::frame_flags::*;
@@ -21,7 +21,7 @@ macro_rules! go_back {
         $frame = $frame.sub(1);
         $base = (*$th).stack.add((*$frame).base as usize);
         $pc = (*$frame).pc;
-        $k = (*(*closure($base)).proto).constants;
+        $k = constants($base);
     }};
 }
 
@@ -141,7 +141,7 @@ ops! { (vm, pc, base, i, k, frame)
         frame = caller;
         base = (*th).stack.add((*frame).base as usize);
         pc = (*frame).pc;
-        k = (*(*closure(base)).proto).constants;
+        k = constants(base);
         if ending == Ending::Store || ending == Ending::Join {
             set(ra(base, of), from);
         } else if ending != Ending::Drop {
@@ -170,7 +170,7 @@ ops! { (vm, pc, base, i, k, frame)
         frame = frame.sub(2);
         base = (*th).stack.add((*frame).base as usize);
         pc = (*frame).pc;
-        k = (*(*closure(base)).proto).constants;
+        k = constants(base);
     }
 }
 
