@@ -32,6 +32,10 @@ fn every_kind_of_return_value() {
             "response:write('first ') response.headers['Content-Type'] = 'text/html' return 'second'",
         ),
         ("gone.lua", "return 204, 'ignored'"),
+        (
+            "passed_on.lua",
+            "return http.get('http://127.0.0.1:' .. request.port .. '/' .. request.query.to)",
+        ),
     ]);
     let text = app.get("/text");
     assert_eq!(
@@ -44,6 +48,18 @@ fn every_kind_of_return_value() {
     );
     assert_eq!(text.header("content-length"), Some("5"));
     assert!(text.header("date").is_some());
+    // The response of another server is one, whatever that said of its own connection.
+    let passed_on = app.get("/passed_on?to=text");
+    assert_eq!(
+        (
+            passed_on.status,
+            passed_on.text().as_str(),
+            passed_on.header("x-a")
+        ),
+        (200, "hello", Some("b"))
+    );
+    assert_eq!(passed_on.header("content-length"), Some("5"));
+    assert_eq!(app.get("/passed_on?to=status_body").status, 201);
     assert_eq!(app.get("/status").status, 418);
     let made = app.get("/status_body");
     assert_eq!(

@@ -1,6 +1,6 @@
 //! Targets for the readers of HTTP/1.1: `head`, `chunked`.
 
-use rille_server::http1::chunked::Decoder;
+use rille_runtime::net::chunked::Decoder;
 use rille_server::http1::head::{self, Framing, Head};
 
 /// Target `head`: what is found to be a head is one by the letter, is kept as it came, and means the same when it is written out again.

@@ -18,6 +18,7 @@ pub mod format;
 pub mod gc;
 pub mod http1;
 pub mod http2;
+pub mod http_client;
 pub mod inputs;
 pub mod machine;
 pub mod pattern;
@@ -41,7 +42,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 24] = [
+pub const TARGETS: [Target; 27] = [
     target("compile", compile::target, 1500),
     target("undump", undump::target, 800),
     target("program", program::target, 700),
@@ -66,6 +67,9 @@ pub const TARGETS: [Target; 24] = [
     target("handshake", websocket::handshake, 3000),
     target("cjson", texts::cjson, 1000),
     target("keys", texts::keys, 2000),
+    target("response", http_client::response, 3000),
+    target("url", http_client::url, 3000),
+    target("inflate", http_client::inflate, 1000),
 ];
 
 const fn target(name: &'static str, run: fn(&[u8]), seeds: u64) -> Target {

@@ -9,6 +9,7 @@
 //!  io             `io.open`, which finds nothing
 //!  cjson/         `cjson` and `cjson.safe`
 //!  websocket/     WebSockets: what `request:upgrade` gives
+//!  http/          the HTTP client
 //!  resty/         what OpenResty's libraries do through its C parts or the FFI, natively
 //! ```
 //!
@@ -19,6 +20,7 @@ pub mod answer;
 mod buffer;
 pub mod cjson;
 pub mod counted;
+pub mod http;
 mod io;
 pub mod ngx;
 pub mod resty;
@@ -44,6 +46,7 @@ pub fn install(vm: &Rc<AppVm>) -> Result<()> {
     task::install(vm)?;
     timer::install(vm)?;
     websocket::install(vm)?;
+    http::install(vm)?;
     lua.globals().raw_set("ngx", ngx::table(vm)?)?;
     let package: Table = lua.globals().raw_get("package")?;
     let preload: Table = package.raw_get("preload")?;

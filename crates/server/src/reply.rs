@@ -28,6 +28,17 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// The methods a table of functions may be keyed by.
 const METHODS: &[&str] = &["get", "post", "put", "patch", "delete", "head", "options"];
 
+/// Fields that say how a message is sent, not what: those of a returned table are left out, the server says its own.
+const OF_A_CONNECTION: &[&str] = &[
+    "content-length",
+    "transfer-encoding",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "upgrade",
+];
+
 /// What a table of functions does with a method.
 pub enum ByMethod {
     /// This function answers.
@@ -230,6 +241,13 @@ fn put_headers(table: &Table, headers: &mut HeaderMap) -> Result<()> {
         let Value::String(name) = name else {
             return Err(wrong("a header's name", "a string", &name));
         };
+        // What another server said of its connection: the response of a request of this script's is returned as it is.
+        if OF_A_CONNECTION
+            .iter()
+            .any(|of| name.as_bytes().eq_ignore_ascii_case(of.as_bytes()))
+        {
+            continue;
+        }
         let values = match value {
             Value::Table(list) => (1..=list.raw_len() as i64)
                 .map(|at| list.raw_get(at))
@@ -244,7 +262,11 @@ fn put_headers(table: &Table, headers: &mut HeaderMap) -> Result<()> {
                 Value::Boolean(boolean) => boolean.to_string().into_bytes(),
                 other => return Err(wrong("a header's value", "a string", other)),
             };
-            put_header(headers, &name.as_bytes(), Some(&text), true)?;
+            let keeps = name.as_bytes().eq_ignore_ascii_case(b"connection")
+                && text.eq_ignore_ascii_case(b"keep-alive");
+            if !keeps {
+                put_header(headers, &name.as_bytes(), Some(&text), true)?;
+            }
         }
     }
     Ok(())

@@ -88,7 +88,7 @@ fn text(_: &Lua, der: LuaString) -> Result<Value> {
 }
 
 /// The certificates that a script gives: what [`module`] has parsed, or a PEM text.
-pub(super) fn chain_of(value: &Value) -> std::result::Result<Vec<u8>, String> {
+pub(crate) fn chain_of(value: &Value) -> std::result::Result<Vec<u8>, String> {
     match value {
         Value::String(pem) => tls::certificates_from_pem(&pem.as_bytes())
             .ok_or_else(|| "invalid client certificate chain".to_owned()),
@@ -104,7 +104,7 @@ pub(super) fn chain_of(value: &Value) -> std::result::Result<Vec<u8>, String> {
 }
 
 /// The private key that a script gives: what [`module`] has parsed, or a PEM text.
-pub(super) fn key_of(value: &Value) -> std::result::Result<Vec<u8>, String> {
+pub(crate) fn key_of(value: &Value) -> std::result::Result<Vec<u8>, String> {
     match value {
         Value::String(pem) => tls::private_key_from_pem(&pem.as_bytes())
             .ok_or_else(|| "ssl set client private key failed".to_owned()),

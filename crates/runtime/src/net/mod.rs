@@ -12,6 +12,7 @@
 //! | `pattern` | what a read waits for; no I/O |
 //! | `tls` | roots, client certificates, configurations |
 //! | `pool` | connections kept for the next who asks |
+//! | `chunked` | the chunked transfer coding of HTTP/1.1; no I/O |
 //! | `udp` | connected datagram sockets |
 //! | `websocket` | frames of WebSocket |
 //! | `timed` | time limits that cost nothing unless something waits |
@@ -49,6 +50,7 @@
 //! }
 //! ```
 
+pub mod chunked;
 pub mod connect;
 pub mod error;
 pub mod limits;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  wire.rs      the socket, what has been read from it and not used, the body of the request being served
-//!  head.rs      bytes to a request's head; chunked.rs: to its body        (pure: no socket)
+//!  head.rs      bytes to a request's head (its body: rille_runtime::net::chunked)  (pure: no socket)
 //!  encode.rs    a response's head to bytes                                  (pure)
 //!  left.rs      connections that a script has taken out of HTTP
 //!  serve        read a head -> answer -> write -> pass over what is left of the body -> again
@@ -12,7 +12,6 @@
 //! socket. A response is framed by this driver alone. When what comes next cannot be told for certain, the connection ends behind
 //! the response.
 
-pub mod chunked;
 mod encode;
 pub mod head;
 mod left;

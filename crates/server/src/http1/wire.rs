@@ -5,13 +5,13 @@
 //! body are never given out as part of it. A body belongs to one request: whoever reads it after the next has begun gets an error.
 
 use super::Refused;
-use super::chunked::Decoder;
 use super::head::{self, Framing, HEAD_BYTES, Head};
 use super::left::Left;
 use crate::conn::{Conn, Phase};
 use crate::socket::Socket;
 use bytes::Bytes;
 use http::StatusCode;
+use rille_runtime::net::chunked::Decoder;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
@@ -231,10 +231,10 @@ impl Wire {
                         }
                     }
                     // What came before it is given out first.
-                    Err(refused) => {
+                    Err(why) => {
                         *rest = Rest::Broken;
                         if data.is_empty() {
-                            return Err(refused.into());
+                            return Err(Refused::new(StatusCode::BAD_REQUEST, why).into());
                         }
                     }
                 }

@@ -3,9 +3,10 @@
 //! **Invariant:** each byte is looked at once; the decoder keeps a few words whatever comes. Extensions and trailers are
 //! passed over, and there may be so much of them.
 
-use super::Refused;
-use http::StatusCode;
 use std::ops::Range;
+
+/// Why something is no chunked body, for whoever has sent it and for logs.
+pub type Refusal = &'static str;
 
 /// Bytes of extensions and trailers of one body.
 const MAX_EXTRA: u32 = 16 << 10;
@@ -71,7 +72,7 @@ impl Default for Decoder {
 
 impl Decoder {
     /// Reads up to the end of the next piece of data, of the body, or of the input.
-    pub fn decode(&mut self, input: &[u8]) -> Result<Step, Refused> {
+    pub fn decode(&mut self, input: &[u8]) -> Result<Step, Refusal> {
         let mut used = 0;
         while let Some(&byte) = input.get(used) {
             if self.at == At::Data {
@@ -100,11 +101,8 @@ impl Decoder {
     }
 
     /// A byte that is no data.
-    fn take(&mut self, byte: u8) -> Result<(), Refused> {
-        let malformed = Err(Refused::new(
-            StatusCode::BAD_REQUEST,
-            "the chunked body is malformed",
-        ));
+    fn take(&mut self, byte: u8) -> Result<(), Refusal> {
+        let malformed = Err("the chunked body is malformed");
         self.at = match (self.at, byte) {
             (At::Size(digits), _) if byte.is_ascii_hexdigit() => {
                 if digits == MAX_DIGITS {
@@ -133,13 +131,10 @@ impl Decoder {
         Ok(())
     }
 
-    fn extra(&mut self, next: At) -> Result<At, Refused> {
+    fn extra(&mut self, next: At) -> Result<At, Refusal> {
         self.extra += 1;
         match self.extra > MAX_EXTRA {
-            true => Err(Refused::new(
-                StatusCode::BAD_REQUEST,
-                "the chunked body has too much beside its data",
-            )),
+            true => Err("the chunked body has too much beside its data"),
             false => Ok(next),
         }
     }
@@ -150,7 +145,7 @@ mod tests {
     use super::*;
 
     /// The data, and how many bytes the body took; None: it is not at its end.
-    fn decode(input: &[u8], piece: usize) -> Result<(Vec<u8>, Option<usize>), Refused> {
+    fn decode(input: &[u8], piece: usize) -> Result<(Vec<u8>, Option<usize>), Refusal> {
         let (mut decoder, mut data, mut at) = (Decoder::default(), Vec::new(), 0);
         while at < input.len() {
             let end = input.len().min(at + piece);
