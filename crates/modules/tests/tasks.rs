@@ -316,6 +316,7 @@ fn tasks_of_two_workers_work_together() {
     ]);
     let (ready, wait) = std::sync::mpsc::channel();
     let (done, end) = tokio::sync::oneshot::channel::<()>();
+    let (checked, crash_is_checked) = tokio::sync::oneshot::channel::<()>();
     let other = app.clone();
     let thread = std::thread::spawn(move || {
         on_a_worker(async {
@@ -326,6 +327,8 @@ fn tasks_of_two_workers_work_together() {
             ready.send(()).unwrap();
             worker.logs("task server").await;
             worker.said.borrow_mut().clear();
+            // Only then may there be another of the name.
+            crash_is_checked.await.unwrap();
             worker.spawn("server");
             worker.hears("ready").await;
             ready.send(()).unwrap();
@@ -353,6 +356,7 @@ fn tasks_of_two_workers_work_together() {
                 "no such task",
             ]
         );
+        checked.send(()).unwrap();
         wait.recv().unwrap();
         worker.spawn("killer");
         worker.hears("killed: killed").await;
