@@ -245,6 +245,8 @@ pub struct Exchange {
     pub changed: RefCell<Option<Box<Changed>>>,
     /// What only `ngx` has.
     pub ngx: crate::ngx::State,
+    /// What only `mk` has.
+    pub mk: crate::mk::State,
 }
 
 impl Context for Exchange {
@@ -401,6 +403,7 @@ impl Exchange {
             ending: RefCell::default(),
             changed: RefCell::default(),
             ngx: Default::default(),
+            mk: Default::default(),
             served,
             worker,
         }

@@ -22,6 +22,7 @@ pub mod http1;
 #[doc(hidden)]
 pub mod http2;
 mod listener;
+mod mk;
 mod ngx;
 mod pages;
 mod pipeline;
