@@ -263,6 +263,10 @@ fn what_is_special_about_requests_here() {
             "ngx.say(pcall(ngx.req.raw_header)) ngx.say(ngx.req.http_version(), ' ', ngx.var.server_protocol, ' ', ngx.var.http2)",
         ),
         (
+            "socket.lua",
+            "ngx.say(ngx.req.socket()) ngx.say(ngx.req.socket(true)) ngx.say(request:upgrade())",
+        ),
+        (
             "fields.lua",
             "ngx.say(ngx.var.http_cookie, ' ', request.cookies.b, ' ', ngx.var.http_host, ' ', ngx.var.request) ngx.say(#ngx.var.request_id)",
         ),
@@ -295,6 +299,12 @@ fn what_is_special_about_requests_here() {
             fetch(&client, "/capture").await.body,
             format!("200 {raw}\n")
         );
+        // Nothing can have the connection.
+        let refused = fetch(&client, "/socket").await.body;
+        let lines: Vec<_> = refused.lines().collect();
+        assert_eq!(lines[0], "nilhttp v2 not supported yet");
+        assert_eq!(lines[1], lines[0]);
+        assert!(lines[2].starts_with("nil"), "{refused}");
         let crumbs = request("GET", "/fields")
             .header("cookie", "a=1")
             .header("cookie", "b=2");

@@ -197,7 +197,7 @@ fn print_takes_what_is_a_text() {
     ]);
     assert_eq!(app.get("/texts").text(), "\n1\na\0b\n");
     for (path, why) in [
-        ("/nothing", "nothing.lua:1: bad argument #1 to 'print' (string expected, got no value)"),
+        ("/nothing", "nothing.lua:1: bad argument #1 to 'print' (string expected, got nil)"),
         ("/table", "table.lua:1: bad argument #1 to 'print' (string expected, got table)"),
     ] {
         let answer = app.get(path);
@@ -275,7 +275,7 @@ fn cookies() {
         app.get("/set").all("set-cookie"),
         [
             "a=1; path=/",
-            "b=x y; path=/p; domain=shop.example; expires=Fri, 12 Sep 1980 11:03:00 GMT; secure; httponly",
+            "b=x y; path=/p; domain=shop.example; expires=Fri, 12 Sep 1980 11:43:00 GMT; secure; httponly",
             "c=; path=/q",
         ]
     );

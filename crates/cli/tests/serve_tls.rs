@@ -304,3 +304,36 @@ fn options_are_in_the_help() {
         assert!(help.contains(option), "{help}");
     }
 }
+
+#[test]
+fn a_websocket_over_tls() {
+    let secure = secure(
+        &[(
+            "echo.lua",
+            "local ws = request:upgrade() for text in ws:messages() do ws:send(request.scheme .. ' ' .. text) end",
+        )],
+        &[],
+    );
+    run(async {
+        let config = secure.authority.client(&["http/1.1"]);
+        let mut stream = connect(secure.tls, config, "localhost").await.unwrap();
+        let head =
+            b"GET /echo HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+            Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+        stream.write_all(head).await.unwrap();
+        let mut read = Vec::new();
+        while !read.ends_with(b"\r\n\r\n") {
+            read.push(stream.read_u8().await.unwrap());
+        }
+        assert!(read.starts_with(b"HTTP/1.1 101 "));
+        for _ in 0..3 {
+            stream
+                .write_all(&[0x81, 0x82, 0, 0, 0, 0, b'h', b'i'])
+                .await
+                .unwrap();
+            let mut frame = [0; 10];
+            stream.read_exact(&mut frame).await.unwrap();
+            assert_eq!(&frame, b"\x81\x08https hi");
+        }
+    });
+}

@@ -28,6 +28,7 @@ pub mod rng;
 mod text;
 pub mod texts;
 pub mod undump;
+pub mod websocket;
 
 /// Something to fuzz.
 pub struct Target {
@@ -40,7 +41,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 20] = [
+pub const TARGETS: [Target; 22] = [
     target("compile", compile::target, 1500),
     target("undump", undump::target, 800),
     target("program", program::target, 700),
@@ -61,6 +62,8 @@ pub const TARGETS: [Target; 20] = [
     target("reads", reads::target, 3000),
     target("dict", texts::dict, 300),
     target("regex", texts::regex, 2000),
+    target("websocket", websocket::websocket, 3000),
+    target("handshake", websocket::handshake, 3000),
 ];
 
 const fn target(name: &'static str, run: fn(&[u8]), seeds: u64) -> Target {

@@ -4,10 +4,11 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 /// Counts for as long as it lives.
-pub(crate) struct Counted(Rc<Cell<usize>>);
+pub struct Counted(Rc<Cell<usize>>);
 
 impl Counted {
-    pub(crate) fn new(count: &Rc<Cell<usize>>) -> Counted {
+    /// One more, until it is dropped.
+    pub fn new(count: &Rc<Cell<usize>>) -> Counted {
         count.set(count.get() + 1);
         Counted(count.clone())
     }

@@ -5,6 +5,7 @@
 //!  ngx/           the parts of `ngx` that need no request (the server adds those that do)
 //!  task/          `task`, and the names of call control
 //!  timer          functions that run later, for a task or for no request
+//!  websocket/     WebSockets: what `request:upgrade` gives
 //!  resty/         what OpenResty's libraries do through its C parts or the FFI, natively
 //! ```
 //!
@@ -12,7 +13,7 @@
 #![forbid(unsafe_code)]
 
 pub mod answer;
-mod counted;
+pub mod counted;
 pub mod ngx;
 mod resty;
 mod task;
@@ -20,6 +21,7 @@ mod task;
 mod testing;
 mod text;
 mod timer;
+pub mod websocket;
 
 use rille_lua::{Lua, Result, Table, Value};
 use rille_runtime::vm::AppVm;
@@ -35,6 +37,7 @@ pub fn install(vm: &Rc<AppVm>) -> Result<()> {
     let lua = vm.lua();
     task::install(vm)?;
     timer::install(vm)?;
+    websocket::install(vm)?;
     lua.globals().raw_set("ngx", ngx::table(vm)?)?;
     let package: Table = lua.globals().raw_get("package")?;
     let preload: Table = package.raw_get("preload")?;

@@ -161,7 +161,8 @@ pub(crate) struct Coroutine {
     thread: Thread,
     /// What the host functions it calls find as the current context.
     context: Option<Rc<dyn Owner>>,
-    budget: Budget,
+    /// As it was when it was last reached: its context may have got another since.
+    budget: Cell<Budget>,
     /// Whether nobody has its Lua object: it can be used again.
     is_hidden: bool,
     /// Processor time, when there is no context to count it for.
@@ -294,14 +295,31 @@ impl Coroutine {
     }
 
     fn check_budget(&self, now: Instant) {
-        if self.budget.per_minute && now.duration_since(self.minute.get()) >= MINUTE {
+        if self.exceeded(now).is_some() {
+            self.renew_budget();
+            if let Some(reason) = self.exceeded(now) {
+                self.stop.set(Some(reason));
+            }
+        }
+    }
+
+    /// The limit that is reached.
+    fn exceeded(&self, now: Instant) -> Option<StopReason> {
+        let budget = self.budget.get();
+        if budget.per_minute && now.duration_since(self.minute.get()) >= MINUTE {
             self.minute.set(now);
             self.cpu().set(Duration::ZERO);
         }
-        if self.cpu().get() >= self.budget.cpu {
-            self.stop.set(Some(StopReason::CpuTime));
-        } else if now >= self.budget.deadline {
-            self.stop.set(Some(StopReason::WallTime));
+        if self.cpu().get() >= budget.cpu {
+            return Some(StopReason::CpuTime);
+        }
+        (now >= budget.deadline).then_some(StopReason::WallTime)
+    }
+
+    /// A limit is reached: it may not be one any more (a request that has become a connection of its own).
+    fn renew_budget(&self) {
+        if let Some(context) = &self.context {
+            self.budget.set(context.budget());
         }
     }
 
@@ -316,17 +334,14 @@ impl Coroutine {
     }
 
     fn stopped(&self, reason: StopReason, at: Position) -> Failure {
+        let budget = self.budget.get();
         let limit = match reason {
             StopReason::CpuTime => format!(
                 "cpu limit of {}{}",
-                show_duration(self.budget.cpu),
-                if self.budget.per_minute {
-                    " a minute"
-                } else {
-                    ""
-                }
+                show_duration(budget.cpu),
+                if budget.per_minute { " a minute" } else { "" }
             ),
-            StopReason::WallTime => format!("wall limit of {}", show_duration(self.budget.wall)),
+            StopReason::WallTime => format!("wall limit of {}", show_duration(budget.wall)),
             StopReason::Memory => {
                 return Failure::Memory {
                     limit: self.vm.app().manifest.limits.memory,
@@ -425,12 +440,10 @@ impl AppVm {
         budget: Budget,
     ) -> Started {
         let depth = self.depth().get();
-        let coroutine = self.coroutine(thread, Some(context), budget, false);
         if depth >= MAX_INSIDE {
-            *coroutine.input.borrow_mut() = Some(Input::Resume(arguments));
-            coroutine.wake();
-            return Started::Running(Running::new(coroutine));
+            return Started::Running(self.start_later(thread, arguments, context, budget));
         }
+        let coroutine = self.coroutine(thread, Some(context), budget, false);
         self.depth().set(depth + 1);
         let fuel = self.tenant().fuel();
         let outcome = coroutine.thread.resume_with_fuel(arguments, fuel);
@@ -441,6 +454,20 @@ impl AppVm {
             // The time is part of the slice of the one outside.
             outcome => coroutine.go_on(outcome, now, Duration::ZERO),
         }
+    }
+
+    /// Starts a coroutine of a context when its turn comes.
+    pub fn start_later(
+        self: &Rc<Self>,
+        thread: Thread,
+        arguments: MultiValue,
+        context: Rc<dyn Owner>,
+        budget: Budget,
+    ) -> Running {
+        let coroutine = self.coroutine(thread, Some(context), budget, false);
+        *coroutine.input.borrow_mut() = Some(Input::Resume(arguments));
+        coroutine.wake();
+        Running::new(coroutine)
     }
 
     fn coroutine(
@@ -454,7 +481,7 @@ impl AppVm {
             vm: self.clone(),
             thread,
             context,
-            budget,
+            budget: Cell::new(budget),
             is_hidden,
             own_cpu: Cell::default(),
             minute: Cell::new(Instant::now()),
@@ -506,10 +533,19 @@ impl Running {
 
     /// The time it may take is over while it waits: it is stopped where it waits.
     fn overdue(&mut self, cx: &mut Context<'_>) -> bool {
-        let deadline = self.coroutine.budget.deadline;
+        let deadline = self.coroutine.budget.get().deadline;
         let wall = self
             .wall
             .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
+        if wall.as_mut().poll(cx).is_pending() {
+            return false;
+        }
+        self.coroutine.renew_budget();
+        let renewed = self.coroutine.budget.get().deadline;
+        if renewed <= deadline {
+            return true;
+        }
+        wall.as_mut().reset(renewed.into());
         wall.as_mut().poll(cx).is_ready()
     }
 }

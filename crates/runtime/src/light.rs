@@ -82,25 +82,50 @@ impl Threads {
         function: Function,
         arguments: MultiValue,
     ) -> Result<Rc<Light>> {
-        if context.threads().list.borrow().len() >= MAX_THREADS {
-            return Err(Error::runtime("too many light threads"));
-        }
         let parent = vm.lua().current_thread()?;
+        let thread = Threads::prepare(vm, &parent, function)?;
+        let light = Threads::add(context, parent, thread.clone())?;
+        match vm.start_inside(thread, arguments, context.clone(), context.budget()) {
+            Started::Ended(end) => context.threads().finish(&light, end),
+            Started::Running(running) => watch(context.clone(), &light, running),
+        }
+        Ok(light)
+    }
+
+    /// A coroutine with the globals of `parent`, to be one of its light threads now or later.
+    pub fn prepare(vm: &AppVm, parent: &Thread, function: Function) -> Result<Thread> {
         let thread = vm.lua().create_thread(function)?;
         thread.set_globals(parent.own_globals())?;
+        Ok(thread)
+    }
+
+    /// Starts a prepared light thread from outside of any coroutine. It runs when its turn comes.
+    pub fn spawn_later(
+        vm: &Rc<AppVm>,
+        context: &Rc<dyn Owner>,
+        parent: Thread,
+        thread: Thread,
+    ) -> Result<()> {
+        let light = Threads::add(context, parent, thread.clone())?;
+        let budget = context.budget();
+        let running = vm.start_later(thread, MultiValue::new(), context.clone(), budget);
+        watch(context.clone(), &light, running);
+        Ok(())
+    }
+
+    fn add(context: &Rc<dyn Owner>, parent: Thread, thread: Thread) -> Result<Rc<Light>> {
+        let threads = context.threads();
+        if threads.list.borrow().len() >= MAX_THREADS {
+            return Err(Error::runtime("too many light threads"));
+        }
         let light = Rc::new(Light {
-            thread: thread.clone(),
+            thread,
             parent,
             state: RefCell::new(State::Running(None)),
             waiter: RefCell::default(),
         });
-        let threads = context.threads();
         threads.alive.set(threads.alive.get() + 1);
         threads.list.borrow_mut().push(light.clone());
-        match vm.start_inside(thread, arguments, context.clone(), context.budget()) {
-            Started::Ended(end) => threads.finish(&light, end),
-            Started::Running(running) => watch(context.clone(), &light, running),
-        }
         Ok(light)
     }
 

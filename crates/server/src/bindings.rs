@@ -130,6 +130,13 @@ fn install_request(tools: &Tools<'_>, json: &Rc<Json>, worker: u64) -> Result<()
     tools.add_async("read", |lua, exchange, count: Option<i64>| async move {
         read_some(&lua, &exchange, count).await
     })?;
+    let here = tools.current.clone();
+    let upgrade = move |lua: Lua, options: Option<Table>| {
+        let exchange = exchange(&here);
+        async move { crate::websocket::upgrade(lua, exchange?, options).await }
+    };
+    let upgrade = tools.lua.create_async_function(upgrade)?;
+    tools.table.raw_set("upgrade", upgrade)?;
     tools.add("form", |lua, exchange, body: LuaString| {
         form(lua, exchange, &body.as_bytes())
     })?;

@@ -8,6 +8,8 @@
 //! ```text
 //!  Idle --first byte--> Head --request parsed--> Busy --response written--> Idle
 //!  (keep-alive)         (slow headers)           (write stalls; a script's own time is its `wall`)
+//!                                               |
+//!                                               +--the script takes the connection--> Left (not timed)
 //! ```
 
 use std::cell::{Cell, RefCell};
@@ -18,6 +20,9 @@ use std::time::{Duration, Instant};
 /// How often connections are looked at.
 pub const TICK: Duration = Duration::from_millis(500);
 
+/// In how many ticks connections that have left HTTP are looked at once.
+const LEFT_TICKS: u32 = 4;
+
 /// How long a connection may stay in each phase.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
@@ -27,6 +32,8 @@ pub struct Timeouts {
     pub head: Duration,
     /// Without any byte of a response accepted by the peer.
     pub write: Duration,
+    /// How long a request may go on that has the connection and whose client has hung up, if it has not asked to hear of that.
+    pub hung_up: Duration,
 }
 
 impl Default for Timeouts {
@@ -35,6 +42,7 @@ impl Default for Timeouts {
             idle: Duration::from_secs(75),
             head: Duration::from_secs(10),
             write: Duration::from_secs(30),
+            hung_up: Duration::from_secs(60),
         }
     }
 }
@@ -48,6 +56,8 @@ pub enum Phase {
     Head,
     /// A request is being answered.
     Busy,
+    /// A script has the connection, and limits of its own.
+    Left,
 }
 
 /// The state of a connection that its socket, its service and the watch share.
@@ -60,16 +70,27 @@ pub struct Conn {
     /// Whether one that has been idle for too long is asked to go before it is closed, and whether it has been.
     says_goodbye: Cell<bool>,
     is_to_go: Cell<bool>,
+    /// It is time to look whether the client of a connection that has left HTTP is still there.
+    ticked: Cell<bool>,
+    /// Who looks.
+    looking: RefCell<Option<Waker>>,
     /// The connection's task, once it has waited for the socket.
     task: RefCell<Option<Waker>>,
     clock: Rc<Cell<Instant>>,
+    hung_up: Duration,
 }
 
 impl Conn {
+    /// How long a request may go on whose client has hung up.
+    pub fn patience(&self) -> Duration {
+        self.hung_up
+    }
+
     /// The connection enters a phase.
     pub fn enter(&self, phase: Phase) {
         self.phase.set(phase);
         self.since.set(self.clock.get());
+        self.stalled.set(None);
     }
 
     /// Now, to within a [`TICK`].
@@ -78,13 +99,16 @@ impl Conn {
     }
 
     fn overdue(&self, now: Instant, timeouts: &Timeouts) -> bool {
+        if self.phase.get() == Phase::Left {
+            return false;
+        }
         if let Some(since) = self.stalled.get() {
             return now.duration_since(since) > timeouts.write;
         }
         let limit = match self.phase.get() {
             Phase::Idle => timeouts.idle,
             Phase::Head => timeouts.head,
-            Phase::Busy => return false,
+            Phase::Busy | Phase::Left => return false,
         };
         now.duration_since(self.since.get()) > limit
     }
@@ -123,6 +147,23 @@ impl Conn {
         if let Some(waker) = self.task.borrow_mut().take() {
             waker.wake();
         }
+    }
+
+    /// Makes a connection that has left HTTP look after its client.
+    fn tick(&self) {
+        if self.phase.get() == Phase::Left {
+            self.ticked.set(true);
+            let waker = self.looking.borrow_mut().take();
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+
+    /// Whether it was told to look after its client, once; who asks is woken when it is.
+    pub fn takes_tick(&self, cx: &Context<'_>) -> bool {
+        *self.looking.borrow_mut() = Some(cx.waker().clone());
+        self.ticked.take()
     }
 
     /// Whether it has been closed for being overdue.
@@ -186,8 +227,11 @@ impl Watch {
             expired: Cell::new(false),
             says_goodbye: Cell::new(false),
             is_to_go: Cell::new(false),
+            ticked: Cell::new(false),
+            looking: RefCell::default(),
             task: RefCell::default(),
             clock: self.clock.clone(),
+            hung_up: self.timeouts.hung_up,
         });
         self.connections.borrow_mut().push(Rc::downgrade(&conn));
         conn
@@ -205,10 +249,13 @@ impl Watch {
         let tick = TICK
             .min(self.timeouts.head / 2)
             .max(Duration::from_millis(10));
+        let mut turn = 0u32;
         loop {
             tokio::time::sleep(tick).await;
             let now = Instant::now();
             self.clock.set(now);
+            turn = turn.wrapping_add(1);
+            let looks = turn.is_multiple_of(LEFT_TICKS);
             self.connections.borrow_mut().retain(|weak| {
                 let Some(conn) = weak.upgrade() else {
                     return false;
@@ -216,6 +263,8 @@ impl Watch {
                 let overdue = conn.overdue(now, &self.timeouts) && !conn.ask_to_go();
                 if overdue {
                     conn.expire();
+                } else if looks {
+                    conn.tick();
                 }
                 !overdue
             });

@@ -176,7 +176,8 @@ pub enum Source {
 }
 
 impl Source {
-    async fn next(&self) -> std::result::Result<Option<Bytes>, WireError> {
+    /// The next bytes; `None` at the end.
+    pub async fn next(&self) -> std::result::Result<Option<Bytes>, WireError> {
         match self {
             Source::Wire(body) => body.next().await,
             Source::Stream(body) => body.next().await,
@@ -247,6 +248,8 @@ pub struct Exchange {
     pub ngx: crate::ngx::State,
     /// What only `mk` has.
     pub mk: crate::mk::State,
+    /// What it has made of its connection.
+    pub upgrade: crate::upgrade::Upgrade,
 }
 
 impl Context for Exchange {
@@ -259,6 +262,9 @@ impl Context for Exchange {
     }
 
     fn budget(&self) -> Budget {
+        if let Some(budget) = self.upgrade.budget(self) {
+            return budget;
+        }
         let limits = &self.served.vm.app().manifest.limits;
         Budget {
             cpu: limits.cpu,
@@ -404,6 +410,7 @@ impl Exchange {
             changed: RefCell::default(),
             ngx: Default::default(),
             mk: Default::default(),
+            upgrade: Default::default(),
             served,
             worker,
         }
@@ -594,10 +601,12 @@ impl Exchange {
         let mut response = Response::new(ResponseBody::Stream(receiver, out.length));
         *response.status_mut() = out.status.unwrap_or(StatusCode::OK);
         *response.headers_mut() = std::mem::take(&mut out.headers);
-        response
-            .headers_mut()
-            .entry(http::header::CONTENT_TYPE)
-            .or_insert(crate::pages::TEXT);
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            response
+                .headers_mut()
+                .entry(http::header::CONTENT_TYPE)
+                .or_insert(crate::pages::TEXT);
+        }
         *self.started_response.borrow_mut() = Some(response);
         if let Some(waker) = self.head_waker.borrow_mut().take() {
             waker.wake();

@@ -33,6 +33,8 @@ mod socket;
 mod statics;
 #[doc(hidden)]
 pub mod tls;
+mod upgrade;
+mod websocket;
 mod worker;
 
 pub use conn::Timeouts;

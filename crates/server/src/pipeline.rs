@@ -17,6 +17,7 @@ use crate::ngx::status;
 use crate::pages;
 use crate::reply::Returned;
 use crate::service::{Answer, static_file};
+use crate::upgrade;
 use crate::worker::Served;
 use http::{Response, StatusCode};
 use rille_runtime::coroutine::{End, Started};
@@ -93,7 +94,7 @@ async fn run(
     mut begun: Option<(Stage, Started)>,
 ) -> Response<ResponseBody> {
     let mut jumps = 0;
-    let response = loop {
+    let mut response = loop {
         exchange.target.set(target);
         let fresh = match route(&exchange, target, begun.take()).await {
             Flow::Response(response) => break *response,
@@ -115,8 +116,17 @@ async fn run(
             Err(response) => break *response,
         }
     };
+    upgrade::farewell(&exchange).await;
     match exchange.committed() {
-        true => response,
+        true => {
+            if let ResponseBody::Full(last) =
+                std::mem::replace(response.body_mut(), ResponseBody::None)
+            {
+                // A phase before the content has ended what it had begun.
+                exchange.end_stream(Ok(last)).await;
+            }
+            response
+        }
         false => filter::whole(&exchange, response).await,
     }
 }
@@ -231,6 +241,7 @@ async fn conclude(
     file: FileId,
     result: Result<Returned, rille_runtime::coroutine::Failure>,
 ) -> Flow {
+    exchange.upgrade.has_failed.set(result.is_err());
     Flow::Response(Box::new(match exchange.committed() {
         true => end_stream(exchange, file, result).await,
         false => finish(exchange, file, result),
@@ -254,5 +265,6 @@ fn after(exchange: &Rc<Exchange>, file: FileId, end: rille_lua::Result<End>) -> 
             };
         }
     };
+    exchange.upgrade.has_failed.set(true);
     Flow::Response(Box::new(failed(exchange, file, &failure)))
 }

@@ -9,7 +9,7 @@ local concat = tools.table.concat
 -- request ---------------------------------------------------------------------------------------
 
 local field, fields, read_body, read = tools.field, tools.fields, tools.read_body, tools.read
-local form, decode = tools.form, tools.decode
+local form, decode, upgrade = tools.form, tools.decode, tools.upgrade
 
 local request = {}
 
@@ -62,6 +62,11 @@ local methods = {
     local text, err = read(count)
     if err then error(err, 2) end
     return text
+  end,
+  -- A WebSocket, or nil, why not, and the status that says so.
+  upgrade = function(self, options)
+    if self ~= request then options = self end
+    return upgrade(options)
   end,
 }
 

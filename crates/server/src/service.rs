@@ -20,6 +20,7 @@ use crate::pages;
 use crate::pipeline;
 use crate::statics;
 use crate::tls::Session;
+use crate::upgrade;
 use crate::worker::{Served, Slot, Worker};
 use bytes::Bytes;
 use http::{Method, Response, StatusCode};
@@ -219,6 +220,16 @@ impl http1::Answer for Answer {
             filter::log(exchange);
         }
     }
+
+    fn gone(&mut self) -> bool {
+        match self {
+            Answer::Waiting(Waiting {
+                exchange: Some(exchange),
+                ..
+            }) => upgrade::client_gone(exchange),
+            _ => false,
+        }
+    }
 }
 
 impl Waiting {
@@ -281,10 +292,16 @@ async fn follow(
     });
     let has_ended = match stream {
         None => run.await,
-        Some(stream) => tokio::select! {
-            has_ended = run => has_ended,
-            () = stream.closed() => return,
-        },
+        Some(stream) => {
+            let mut run = std::pin::pin!(run);
+            tokio::select! {
+                has_ended = &mut run => has_ended,
+                () = stream.closed() => match upgrade::client_gone(&exchange) {
+                    true => run.await,
+                    false => return,
+                },
+            }
+        }
     };
     if !has_ended {
         work.await;

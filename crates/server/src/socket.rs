@@ -120,6 +120,16 @@ pub enum Socket {
     Tls(Box<TlsStream<Watched>>),
 }
 
+impl Socket {
+    /// What is below it all.
+    pub fn tcp(&self) -> &TcpStream {
+        match self {
+            Socket::Plain(socket) => &socket.tcp,
+            Socket::Tls(socket) => &socket.get_ref().0.tcp,
+        }
+    }
+}
+
 impl AsyncRead for Socket {
     fn poll_read(
         self: Pin<&mut Self>,

@@ -106,6 +106,8 @@ pub struct Served {
     pub encode: Function,
     /// For the bodies of its requests.
     pub room: Rc<Room>,
+    /// How many of its requests have taken their connections.
+    pub upgraded: Rc<Cell<usize>>,
     /// By file.
     pub handlers: RefCell<Vec<Option<Cached>>>,
 }
@@ -270,6 +272,7 @@ async fn start_app(
         request,
         encode,
         room: Room::new(app.manifest.limits.memory),
+        upgraded: Rc::default(),
         handlers,
     })
 }

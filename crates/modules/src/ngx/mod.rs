@@ -26,7 +26,7 @@ pub mod hash;
 pub mod re;
 mod semaphore;
 mod shared;
-mod socket;
+pub mod socket;
 pub(crate) mod ssl;
 mod thread;
 pub mod time;

@@ -10,6 +10,7 @@
 //! | `object` | what objects of these are |
 //! | `random` | `resty.random` |
 //! | `string` | `resty.string` |
+//! | `websocket` | `resty.websocket.server`, `client`, `protocol` |
 
 mod aes;
 mod digest;
@@ -19,6 +20,7 @@ mod lrucache;
 mod object;
 mod random;
 mod string;
+mod websocket;
 
 use crate::Maker;
 use digest::Algorithm;
@@ -45,6 +47,9 @@ pub(crate) const MODULES: &[(&str, Maker)] = &[
     ("resty.lock", lock::module),
     ("resty.lrucache", lrucache::tables),
     ("resty.lrucache.pureffi", lrucache::pureffi),
+    ("resty.websocket.client", websocket::client),
+    ("resty.websocket.protocol", websocket::protocol),
+    ("resty.websocket.server", websocket::server),
 ];
 
 /// `resty.core`, which programs require for its effect: here it is in effect already.

@@ -7,6 +7,7 @@
 mod harness;
 mod support;
 mod tls;
+mod websocket;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream, UdpSocket};

@@ -74,6 +74,27 @@ fn server(issued: Issued, clients: Option<&CertifiedIssuer<'static, KeyPair>>) -
     serve(move |tcp| handle(&config, tcp))
 }
 
+/// A server of this name, which this process trusts, that does something else.
+pub fn serving(
+    name: &str,
+    handle: impl Fn(&mut StreamOwned<ServerConnection, TcpStream>) + Send + Clone + 'static,
+) -> String {
+    let issued = issue(authority(), name, |_| {});
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(issued.key.serialize_der()));
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![issued.certificate], key)
+        .unwrap();
+    let config = Arc::new(config);
+    serve(move |tcp| {
+        let connection = ServerConnection::new(config.clone()).unwrap();
+        handle(&mut StreamOwned::new(connection, tcp));
+    })
+}
+
 fn handle(config: &Arc<ServerConfig>, tcp: TcpStream) {
     let connection = ServerConnection::new(config.clone()).unwrap();
     let mut tls = StreamOwned::new(connection, tcp);

@@ -88,6 +88,8 @@ pub struct Limits {
     pub log: u64,
     /// Open sockets.
     pub sockets: u64,
+    /// Connections that requests have taken for themselves, WebSockets above all, at once and per worker.
+    pub upgrades: u64,
     /// Running tasks.
     pub tasks: u64,
     /// Bytes in the mailbox of one task.
@@ -106,6 +108,7 @@ impl Default for Limits {
             kv: 16 << 20,
             log: 256 << 10,
             sockets: 64,
+            upgrades: 5000,
             tasks: 10_000,
             mailbox: 1 << 20,
             cpu_per_minute: Duration::from_secs(10),
@@ -299,6 +302,7 @@ fn read_limits<'a>(reader: &mut Reader<'a>, table: &Section<'a>, limits: &mut Li
         "kv",
         "log",
         "sockets",
+        "upgrades",
         "tasks",
         "mailbox",
         "cpu_per_minute",
@@ -332,6 +336,7 @@ fn read_limits<'a>(reader: &mut Reader<'a>, table: &Section<'a>, limits: &mut Li
     }
     for (key, slot) in [
         ("sockets", &mut limits.sockets),
+        ("upgrades", &mut limits.upgrades),
         ("tasks", &mut limits.tasks),
     ] {
         if let Some(count) = reader.count(table, key, 10_000_000) {

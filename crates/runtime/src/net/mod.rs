@@ -13,6 +13,7 @@
 //! | `tls` | roots, client certificates, configurations |
 //! | `pool` | connections kept for the next who asks |
 //! | `udp` | connected datagram sockets |
+//! | `websocket` | frames of WebSocket |
 //! | `timed` | time limits that cost nothing unless something waits |
 //!
 //! **Invariants.** Everything here stays on one thread, its worker's. Each open socket holds a [`SocketPermit`] from before it is opened until it
@@ -59,6 +60,7 @@ pub mod timed;
 pub mod tls;
 mod transport;
 pub mod udp;
+pub mod websocket;
 
 pub use connect::Target;
 pub use error::NetError;
@@ -67,7 +69,7 @@ pub use pattern::Pattern;
 pub use pool::Pools;
 pub use resolve::Resolver;
 pub use stream::{Io, Received, Stream};
-pub use transport::Plain;
+pub use transport::{Duplex, Plain};
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! A connection: TCP or a unix socket, plain or TLS.
+//! A connection: TCP or a unix socket, plain or TLS; or one that somebody else has opened.
 //!
 //! It is used through a shared reference: one may read while another writes. It is for its users to see that there are not two readers or two writers;
 //! if there are, one of them is not woken.
@@ -7,7 +7,7 @@
 //! has lost nothing of the input but what it had put into its [`Received`]. Once closed, everything that waits is woken and fails.
 
 use super::timed::timed;
-use super::transport::{Plain, Transport};
+use super::transport::{Duplex, Plain, Transport};
 use super::{Held, MemoryLimit, NetError, Pattern, SocketPermit, tls};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -77,6 +77,11 @@ impl Received {
         &self.bytes
     }
 
+    /// The bytes, to be changed where they are.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+
     fn make_room(&mut self, more: usize) -> Result<(), NetError> {
         let (len, capacity) = (self.bytes.len(), self.bytes.capacity());
         if capacity - len >= more {
@@ -110,6 +115,18 @@ impl Stream {
             reader: RefCell::default(),
             writer: RefCell::default(),
             permit: RefCell::new(Some(permit)),
+        }
+    }
+
+    /// A connection that is counted elsewhere: one that a server has accepted.
+    pub fn over(duplex: Box<dyn Duplex>) -> Stream {
+        Stream {
+            transport: RefCell::new(Some(Transport::Other(duplex))),
+            input: RefCell::default(),
+            ended: Cell::new(false),
+            reader: RefCell::default(),
+            writer: RefCell::default(),
+            permit: RefCell::default(),
         }
     }
 
@@ -163,7 +180,12 @@ impl Stream {
         if bytes.is_empty() {
             *bytes = vec![0; INPUT].into();
         }
-        let read = ready!(self.poll_read(bytes.get_mut(*end..).unwrap_or_default(), cx))?;
+        let polled = self.poll_read(bytes.get_mut(*end..).unwrap_or_default(), cx);
+        if polled.is_pending() && *end == 0 && self.permit.borrow().is_none() {
+            // There may be very many clients that say nothing.
+            *bytes = Box::default();
+        }
+        let read = ready!(polled)?;
         *end += read;
         Poll::Ready(Ok(read))
     }
@@ -237,6 +259,20 @@ impl Stream {
             }
             rest = rest.get(written..).unwrap_or_default();
         }
+        self.flush(limit).await
+    }
+
+    /// Writes some of it: how many bytes. The wait for the other side may not be longer than `limit`; given up, it has written nothing.
+    pub async fn write_some(&self, bytes: &[u8], limit: Duration) -> Result<usize, NetError> {
+        let written = timed(limit, poll_fn(|cx| self.poll_write(bytes, cx))).await??;
+        if written == 0 && !bytes.is_empty() {
+            return Err(NetError::Closed);
+        }
+        Ok(written)
+    }
+
+    /// Sees to it that what was written is on its way. The wait for the other side may not be longer than `limit`.
+    pub async fn flush(&self, limit: Duration) -> Result<(), NetError> {
         timed(limit, poll_fn(|cx| self.poll_flush(cx))).await?
     }
 
@@ -393,6 +429,7 @@ impl Stream {
             None => None,
             Some(Transport::Plain(plain)) => Some(f(plain)),
             Some(Transport::Tls(stream)) => Some(f(stream.get_ref().0)),
+            Some(Transport::Other(_)) => None,
         }
     }
 }

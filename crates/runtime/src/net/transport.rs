@@ -1,4 +1,4 @@
-//! What a stream is made of: TCP or a unix socket, plain or TLS.
+//! What a stream is made of: TCP or a unix socket, plain or TLS; or a connection of somebody else's.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -19,7 +19,13 @@ pub enum Plain {
 pub(super) enum Transport {
     Plain(Plain),
     Tls(Box<TlsStream<Plain>>),
+    Other(Box<dyn Duplex>),
 }
+
+/// What is read and written as a socket is: a connection that a server has accepted, and keeps.
+pub trait Duplex: AsyncRead + AsyncWrite + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Duplex for T {}
 
 impl AsFd for Plain {
     fn as_fd(&self) -> BorrowedFd<'_> {
@@ -79,6 +85,7 @@ impl Transport {
         match self {
             Transport::Plain(stream) => Pin::new(stream).poll_read(cx, to),
             Transport::Tls(stream) => Pin::new(&mut **stream).poll_read(cx, to),
+            Transport::Other(stream) => Pin::new(&mut **stream).poll_read(cx, to),
         }
     }
 
@@ -90,6 +97,7 @@ impl Transport {
         match self {
             Transport::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
             Transport::Tls(stream) => Pin::new(&mut **stream).poll_write(cx, bytes),
+            Transport::Other(stream) => Pin::new(&mut **stream).poll_write(cx, bytes),
         }
     }
 
@@ -97,6 +105,7 @@ impl Transport {
         match self {
             Transport::Plain(_) => Poll::Ready(Ok(())),
             Transport::Tls(stream) => Pin::new(&mut **stream).poll_flush(cx),
+            Transport::Other(stream) => Pin::new(&mut **stream).poll_flush(cx),
         }
     }
 
@@ -104,6 +113,7 @@ impl Transport {
         match self {
             Transport::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Transport::Tls(stream) => Pin::new(&mut **stream).poll_shutdown(cx),
+            Transport::Other(stream) => Pin::new(&mut **stream).poll_shutdown(cx),
         }
     }
 }

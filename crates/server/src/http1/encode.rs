@@ -50,6 +50,7 @@ pub fn head(
         Body::Chunked => field(out, b"transfer-encoding", b"chunked"),
     }
     match (keep_alive, version) {
+        _ if status == StatusCode::SWITCHING_PROTOCOLS => field(out, b"connection", b"upgrade"),
         (false, _) => field(out, b"connection", b"close"),
         (true, Version::HTTP_10) => field(out, b"connection", b"keep-alive"),
         (true, _) => {}

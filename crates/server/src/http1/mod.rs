@@ -4,6 +4,7 @@
 //!  wire.rs      the socket, what has been read from it and not used, the body of the request being served
 //!  head.rs      bytes to a request's head; chunked.rs: to its body        (pure: no socket)
 //!  encode.rs    a response's head to bytes                                  (pure)
+//!  left.rs      connections that a script has taken out of HTTP
 //!  serve        read a head -> answer -> write -> pass over what is left of the body -> again
 //! ```
 //!
@@ -14,6 +15,7 @@
 pub mod chunked;
 mod encode;
 pub mod head;
+mod left;
 mod serve;
 mod wire;
 

@@ -14,7 +14,7 @@ use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 use tokio::sync::mpsc;
 
 /// A body up to this size goes out in one piece with its head.
@@ -31,6 +31,11 @@ struct Asked {
 pub trait Answer: Future<Output = Response<ResponseBody>> + Unpin {
     /// The response has been written, or could not be.
     fn written(&mut self) {}
+
+    /// The client has gone; whether the request is to go on all the same.
+    fn gone(&mut self) -> bool {
+        false
+    }
 }
 
 /// How a connection came to the end of its HTTP/1.
@@ -73,26 +78,34 @@ where
         };
         let body = wire.begin(&head);
         let mut answer = answer(head, body);
-        let response = poll_fn(|cx| match Pin::new(&mut answer).poll(cx) {
-            Poll::Ready(response) => Poll::Ready(Some(response)),
-            Poll::Pending => wire.poll_gone(cx).map(|()| None),
-        });
-        let Some(response) = response.await else {
-            return Ok(Ended::Closed);
+        let response = match response_of(wire, &mut answer).await {
+            Some(response) => response,
+            None => {
+                answer.written();
+                return Ok(Ended::Closed);
+            }
         };
         asked.keep_alive &= !stopping() && wire.may_pass_over();
         wire.forgo_continue();
-        let written = respond(wire, &mut asked, response).await;
+        let mut written = match wire.has_left() {
+            true => Ok(Written::Over),
+            false => respond(wire, &mut asked, response).await,
+        };
+        if let Ok(Written::Left(pieces)) = written {
+            until_over(wire, &mut answer, pieces).await;
+            written = Ok(Written::Over);
+        }
         answer.written();
         drop(answer);
+        wire.is_over();
         match written {
-            Ok(true) if asked.keep_alive && wire.pass_over().await => {}
-            Ok(true) => {
+            Ok(Written::Whole) if asked.keep_alive && wire.pass_over().await => {}
+            Ok(Written::Whole | Written::Over) => {
                 wire.close().await;
                 return Ok(Ended::Closed);
             }
             // The script failed after its response had begun, or the client has gone: cut off.
-            Ok(false) | Err(_) => return Ok(Ended::Closed),
+            Ok(Written::Cut | Written::Left(_)) | Err(_) => return Ok(Ended::Closed),
         }
     }
 }
@@ -109,6 +122,80 @@ pub async fn turn_away(wire: &Rc<Wire>, refused: Refused) {
     refuse(wire, refused).await;
 }
 
+/// How a response was written.
+enum Written {
+    /// To its end.
+    Whole,
+    /// It was cut short.
+    Cut,
+    /// The script has taken the connection; there will be no more pieces when its request ends.
+    Left(mpsc::Receiver<Piece>),
+    /// It has had it.
+    Over,
+}
+
+/// Looks whether the client is still there.
+#[derive(Default)]
+struct Absence {
+    /// It is not, and the request wants to go on.
+    goes_on: bool,
+    /// It is not, and the request has got the connection: it may see for itself.
+    patience: Option<Pin<Box<tokio::time::Sleep>>>,
+}
+
+impl Absence {
+    /// Ready when the request is to end for its client's sake.
+    fn poll(&mut self, wire: &Wire, answer: &mut impl Answer, cx: &mut Context<'_>) -> Poll<()> {
+        if self.goes_on {
+            return Poll::Pending;
+        }
+        if let Some(patience) = &mut self.patience {
+            return patience.as_mut().poll(cx);
+        }
+        let has_left = wire.has_left();
+        match has_left {
+            true => ready!(wire.poll_hung_up(cx)),
+            false => ready!(wire.poll_gone(cx)),
+        }
+        if answer.gone() {
+            self.goes_on = true;
+            return Poll::Pending;
+        }
+        if !has_left {
+            return Poll::Ready(());
+        }
+        let patience = (self.patience).insert(Box::pin(tokio::time::sleep(wire.conn.patience())));
+        patience.as_mut().poll(cx)
+    }
+}
+
+/// The response of a request; `None`: nobody is there to get it.
+async fn response_of(wire: &Wire, answer: &mut impl Answer) -> Option<Response<ResponseBody>> {
+    let mut absence = Absence::default();
+    let response = poll_fn(|cx| match Pin::new(&mut *answer).poll(cx) {
+        Poll::Ready(response) => Poll::Ready(Some(response)),
+        Poll::Pending => absence.poll(wire, answer, cx).map(|()| None),
+    });
+    let response = response.await;
+    response.filter(|_| wire.has_left() || !absence.goes_on)
+}
+
+/// Waits for the end of a request that has the connection, and has begun a response before.
+async fn until_over(wire: &Wire, answer: &mut impl Answer, mut pieces: mpsc::Receiver<Piece>) {
+    let mut absence = Absence::default();
+    let over = poll_fn(|cx| {
+        loop {
+            match pieces.poll_recv(cx) {
+                // What is said now comes too late.
+                Poll::Ready(Some(Ok(_))) => {}
+                Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(()),
+                Poll::Pending => return absence.poll(wire, answer, cx),
+            }
+        }
+    });
+    over.await;
+}
+
 async fn refuse(wire: &Wire, refused: Refused) {
     let mut asked = Asked {
         version: Version::HTTP_11,
@@ -121,19 +208,21 @@ async fn refuse(wire: &Wire, refused: Refused) {
     }
 }
 
-/// Writes a response; false if its body was cut short.
+/// Writes a response.
 async fn respond(
     wire: &Wire,
     asked: &mut Asked,
     response: Response<ResponseBody>,
-) -> io::Result<bool> {
+) -> io::Result<Written> {
     let (parts, body) = response.into_parts();
     let close = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"close");
     if parts.headers.get(CONNECTION).is_some_and(close) {
         asked.keep_alive = false;
     }
+    // What follows is not HTTP, whether it comes or not.
+    asked.keep_alive &= parts.status != StatusCode::SWITCHING_PROTOCOLS;
     match body {
-        ResponseBody::None => Ok(false),
+        ResponseBody::None => Ok(Written::Cut),
         ResponseBody::Full(bytes) => whole(wire, asked, &parts, bytes).await,
         ResponseBody::Stream(pieces, length) => stream(wire, asked, &parts, pieces, length).await,
     }
@@ -141,7 +230,7 @@ async fn respond(
 
 /// Whether a status says that there is no body.
 pub fn is_bodiless(status: StatusCode) -> bool {
-    matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+    status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
 /// The head as bytes, with room for so many more.
@@ -163,7 +252,7 @@ fn head_of(asked: &Asked, parts: &Parts, framing: Encoded, room: usize) -> Vec<u
     out
 }
 
-async fn whole(wire: &Wire, asked: &Asked, parts: &Parts, bytes: Bytes) -> io::Result<bool> {
+async fn whole(wire: &Wire, asked: &Asked, parts: &Parts, bytes: Bytes) -> io::Result<Written> {
     let framing = Encoded::Length(bytes.len() as u64);
     let bytes = match asked.is_head || is_bodiless(parts.status) {
         true => Bytes::new(),
@@ -178,7 +267,17 @@ async fn whole(wire: &Wire, asked: &Asked, parts: &Parts, bytes: Bytes) -> io::R
     out.extend_from_slice(&bytes[..joined]);
     wire.write(&mut [IoSlice::new(&out), IoSlice::new(&bytes[joined..])])
         .await?;
-    Ok(true)
+    Ok(Written::Whole)
+}
+
+/// What happens next to a response that is being written.
+enum Step {
+    /// A piece of it, or its end.
+    Piece(Option<Piece>),
+    /// The script takes the connection.
+    Left,
+    /// The client leaves.
+    Gone,
 }
 
 async fn stream(
@@ -187,8 +286,9 @@ async fn stream(
     parts: &Parts,
     mut pieces: mpsc::Receiver<Piece>,
     length: Option<u64>,
-) -> io::Result<bool> {
-    let chunked = length.is_none() && asked.version == Version::HTTP_11;
+) -> io::Result<Written> {
+    let switches = parts.status == StatusCode::SWITCHING_PROTOCOLS;
+    let chunked = length.is_none() && asked.version == Version::HTTP_11 && !switches;
     asked.keep_alive &= chunked || length.is_some();
     let framing = match length {
         Some(length) => Encoded::Length(length),
@@ -198,22 +298,25 @@ async fn stream(
     // What is still to come of the length that has been promised.
     let mut left = length;
     let mut out = head_of(asked, parts, framing, 0);
-    if asked.is_head || is_bodiless(parts.status) {
+    if asked.is_head || (is_bodiless(parts.status) && !switches) {
         wire.write(&mut [IoSlice::new(&out)]).await?;
-        return Ok(true);
+        return Ok(Written::Whole);
     }
     // What has been flushed already goes out with the head.
     let mut data = match pieces.try_recv() {
         Ok(Ok(data)) => data,
-        Ok(Err(_)) => return Ok(false),
+        Ok(Err(_)) => return Ok(Written::Cut),
         Err(_) => Bytes::new(),
     };
     loop {
+        if switches {
+            data.clear();
+        }
         if let Some(left) = &mut left {
             // More than was promised would be taken for the next response.
             match left.checked_sub(data.len() as u64) {
                 Some(less) => *left = less,
-                None => return Ok(false),
+                None => return Ok(Written::Cut),
             }
         }
         let mut end: &[u8] = b"";
@@ -225,20 +328,24 @@ async fn stream(
             .await?;
         out.clear();
         let next = poll_fn(|cx| match pieces.poll_recv(cx) {
-            Poll::Ready(piece) => Poll::Ready(Some(piece)),
-            Poll::Pending => wire.poll_gone(cx).map(|()| None),
+            Poll::Ready(piece) => Poll::Ready(Step::Piece(piece)),
+            Poll::Pending if wire.poll_left(cx).is_ready() => Poll::Ready(Step::Left),
+            // What comes now is for the script, the end of it too.
+            Poll::Pending if switches => Poll::Pending,
+            Poll::Pending => wire.poll_gone(cx).map(|()| Step::Gone),
         });
         data = match next.await {
-            Some(Some(Ok(data))) => data,
-            Some(None) => break,
-            Some(Some(Err(_))) | None => return Ok(false),
+            Step::Piece(Some(Ok(data))) => data,
+            Step::Piece(None) => break,
+            Step::Piece(Some(Err(_))) | Step::Gone => return Ok(Written::Cut),
+            Step::Left => return Ok(Written::Left(pieces)),
         };
     }
     if left.is_some_and(|left| left > 0) {
-        return Ok(false);
+        return Ok(Written::Cut);
     }
     if chunked {
         wire.write(&mut [IoSlice::new(b"0\r\n\r\n")]).await?;
     }
-    Ok(true)
+    Ok(Written::Whole)
 }

@@ -1,11 +1,13 @@
 //! A connection's socket, what has been read from it and not used yet, and the body of the request being served.
 //!
-//! **Invariants.** One reader at a time: the driver between requests and once a body has ended, the request's script before that. Bytes behind a
+//! **Invariants.** One reader at a time: the driver between requests and once a body has ended, the request's script before that, and for good once it has
+//! taken the connection (`left`). Bytes behind a
 //! body are never given out as part of it. A body belongs to one request: whoever reads it after the next has begun gets an error.
 
 use super::Refused;
 use super::chunked::Decoder;
 use super::head::{self, Framing, HEAD_BYTES, Head};
+use super::left::Left;
 use crate::conn::{Conn, Phase};
 use crate::socket::Socket;
 use bytes::Bytes;
@@ -77,15 +79,17 @@ enum Rest {
 
 /// A connection.
 pub struct Wire {
-    socket: RefCell<Socket>,
-    conn: Rc<Conn>,
+    pub(super) socket: RefCell<Socket>,
+    pub(super) conn: Rc<Conn>,
     /// Read and not used.
-    inbox: RefCell<Vec<u8>>,
+    pub(super) inbox: RefCell<Vec<u8>>,
     rest: RefCell<Rest>,
     /// The client waits for "100 Continue".
     owes_continue: Cell<bool>,
     /// Counts requests.
     request: Cell<u64>,
+    /// Whether a script has the connection.
+    pub(super) left: Left,
 }
 
 /// The body of one request.
@@ -104,6 +108,7 @@ impl Wire {
             rest: RefCell::new(Rest::Length(0)),
             owes_continue: Cell::new(false),
             request: Cell::new(0),
+            left: Left::default(),
         })
     }
 
@@ -181,6 +186,7 @@ impl Wire {
     /// A request begins: its body is what comes next.
     pub fn begin(self: &Rc<Self>, head: &Head) -> Body {
         self.conn.enter(Phase::Busy);
+        self.begins();
         self.request.set(self.request.get() + 1);
         *self.rest.borrow_mut() = match head.framing {
             Framing::Length(length) => Rest::Length(length),
@@ -332,7 +338,9 @@ impl Wire {
 
     /// Ends the connection so that a client that still sends gets to see the response.
     pub async fn close(&self) {
-        let unread = !self.inbox.borrow().is_empty() || !self.body_has_ended();
+        // What the other side still says of its own accord must not cut off what it has not read.
+        let unread =
+            self.left.was_left.get() || !self.inbox.borrow().is_empty() || !self.body_has_ended();
         let shut = poll_fn(|cx| Pin::new(&mut *self.socket.borrow_mut()).poll_shutdown(cx)).await;
         if shut.is_err() || !unread {
             return;
@@ -354,10 +362,20 @@ impl Wire {
 impl Body {
     /// The next bytes; `None` at the end.
     pub async fn next(&self) -> Result<Option<Bytes>, WireError> {
-        match self.request == self.wire.request.get() {
-            true => self.wire.next_piece().await,
-            false => Err(WireError::Gone),
+        match self.wire() {
+            Some(wire) => wire.next_piece().await,
+            None => Err(WireError::Gone),
         }
+    }
+
+    /// Whether all of it has been read.
+    pub fn has_ended(&self) -> bool {
+        self.wire().is_none_or(|wire| wire.body_has_ended())
+    }
+
+    /// The connection, while the request is the one that is served.
+    pub(super) fn wire(&self) -> Option<&Rc<Wire>> {
+        (self.request == self.wire.request.get()).then_some(&self.wire)
     }
 }
 

@@ -27,7 +27,7 @@ use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 /// A connection on its way to the driver.
@@ -221,11 +221,25 @@ async fn follow(
     patience: Duration,
 ) {
     let _closing = Closing(&stream);
-    let response = poll_fn(|cx| match Pin::new(&mut answer).poll(cx) {
-        Poll::Ready(response) => Poll::Ready(Some(response)),
-        Poll::Pending => stream.poll_gone(cx).map(|()| None),
+    // The client has gone, but its request wants to go on.
+    let mut goes_on = false;
+    let response = poll_fn(|cx| {
+        if let Poll::Ready(response) = Pin::new(&mut answer).poll(cx) {
+            return Poll::Ready(Some(response));
+        }
+        if goes_on {
+            return Poll::Pending;
+        }
+        ready!(stream.poll_gone(cx));
+        goes_on = answer.gone();
+        match goes_on {
+            true => Poll::Pending,
+            false => Poll::Ready(None),
+        }
     });
-    let Some(response) = response.await else {
+    let response = response.await.filter(|_| !goes_on);
+    let Some(response) = response else {
+        answer.written();
         return drop(counted);
     };
     let sent = respond(&stream, is_head, response, patience).await;

@@ -7,7 +7,7 @@ use super::{ALL, Adding, OUTPUT, check, exchange, text};
 use crate::exchange::{Beside, Ending, Exchange, Phase};
 use bytes::Bytes;
 use http::header::{HeaderValue, LOCATION};
-use rille_lua::{Error, Lua, LuaString, MultiValue, Result, Table, Value, Variadic};
+use rille_lua::{Error, Lua, LuaString, Result, Table, Value, Variadic};
 use rille_modules::answer::type_name;
 use rille_modules::ngx::args;
 use rille_runtime::log::Level;
@@ -89,10 +89,6 @@ pub(super) fn install(
         Ok(())
     };
     ngx.raw_set("log", lua.create_function(write)?)?;
-    adding.add(ngx, "on_abort", |_, _, _: MultiValue| {
-        // As with lua_check_client_abort off: a request ends when its client leaves.
-        Ok((Value::Nil, "lua_check_client_abort is off"))
-    })?;
     ngx.raw_set("worker", worker_table(lua, vm, worker, workers)?)?;
     ngx.raw_set("config", config_table(lua)?)?;
     let (arg, meta) = (lua.create_table()?, lua.create_table()?);

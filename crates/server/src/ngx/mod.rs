@@ -6,6 +6,7 @@
 //! | `header` | header, status, headers_sent, resp |
 //! | `control` | exit, exec, redirect, get_phase, ctx, arg, log |
 //! | `request` | req |
+//! | `socket` | req.socket, on_abort |
 //! | `var` | var |
 //! | `capture` | location.capture, location.capture_multi |
 //! | `status` | what an exit with a status is as a response |
@@ -17,6 +18,7 @@ mod control;
 mod header;
 mod output;
 mod request;
+mod socket;
 pub mod status;
 mod var;
 
@@ -68,7 +70,9 @@ pub fn install(vm: &Rc<AppVm>, worker: (usize, usize)) -> Result<()> {
     output::install(&adding, &ngx)?;
     control::install(&adding, &ngx, vm, worker)?;
     header::install(&adding, &ngx)?;
-    ngx.raw_set("req", request::table(&adding)?)?;
+    let req = request::table(&adding)?;
+    socket::install(&adding, &ngx, &req)?;
+    ngx.raw_set("req", req)?;
     ngx.raw_set("var", var::table(&adding)?)?;
     ngx.raw_set("location", capture::table(&adding)?)?;
     control::dynamic(&adding, &ngx)

@@ -12,6 +12,8 @@ use std::rc::Rc;
 
 /// The deepest nesting of tables that are printed.
 const MAX_DEPTH: usize = 64;
+/// The script has the connection itself.
+const RAW: &str = "raw request socket acquired";
 /// Bytes of output for a unit of fuel.
 const BYTES_FOR_FUEL: usize = 16;
 
@@ -35,6 +37,9 @@ pub(super) fn install(adding: &Adding<'_>, ngx: &Table) -> Result<()> {
         ngx,
         "flush",
         |lua, exchange, wait: Option<bool>| async move {
+            if exchange.upgrade.is_raw.get() {
+                return no(&lua, RAW);
+            }
             let said = exchange.out.borrow().said;
             if !said {
                 return no(&lua, "nothing to flush");
@@ -58,6 +63,9 @@ pub(super) fn install(adding: &Adding<'_>, ngx: &Table) -> Result<()> {
         },
     )?;
     adding.add_async(OUTPUT, ngx, "eof", |lua, exchange, ()| async move {
+        if exchange.upgrade.is_raw.get() {
+            return no(&lua, RAW);
+        }
         if exchange.out.borrow().ended {
             return no(&lua, "seen eof");
         }
@@ -81,6 +89,9 @@ fn output(
     values: &[Value],
     newline: bool,
 ) -> Result<MultiValue> {
+    if exchange.upgrade.is_raw.get() {
+        return no(lua, RAW);
+    }
     {
         let mut out = exchange.out.borrow_mut();
         if out.ended {

@@ -247,7 +247,7 @@ fn set_header(
 
 /// Reads what is left of the body, once.
 pub(super) async fn read_body(exchange: &Exchange) -> std::result::Result<(), BodyError> {
-    if exchange.ngx.body.borrow().is_some() {
+    if exchange.ngx.body.borrow().is_some() || exchange.upgrade.reads_body.get() {
         return Ok(());
     }
     while let Some(data) = exchange.next_bytes().await? {

@@ -15,7 +15,7 @@ pub fn exited(exchange: &Exchange, code: i64) -> Option<Response<ResponseBody>> 
     if exchange.out.borrow().said {
         // A status that comes too late is in the log.
         return match code {
-            300.. if !is_said(exchange, code) => {
+            300.. if !is_said(exchange, code) && code != 408 && !SILENT.contains(&code) => {
                 super::complain(
                     exchange,
                     format_args!(

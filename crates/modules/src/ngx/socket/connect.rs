@@ -13,7 +13,6 @@ use rille_runtime::net::connect::strip_unix;
 use rille_runtime::net::pool::{Acquired, MAX_NAME, Pool};
 use rille_runtime::net::resolve::literal;
 use rille_runtime::net::{NetError, Target};
-use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -70,14 +69,8 @@ impl Tcp {
             Some(pool) => match pool.acquire(limit).await? {
                 Acquired::Slot(slot) => Some(slot),
                 Acquired::Connection(stream, reused, slot) => {
-                    self.connected(Connection {
-                        stream,
-                        pool: connect.pool_name,
-                        reused,
-                        slot: RefCell::new(Some(slot)),
-                        read_closed: Cell::new(false),
-                        write_closed: Cell::new(false),
-                    });
+                    let pool = connect.pool_name;
+                    self.connected(Connection::new(stream, pool, reused, Some(slot)));
                     return Ok(());
                 }
             },
@@ -85,14 +78,7 @@ impl Tcp {
         let stream = (self.net)
             .connect(&connect.target?, self.local.get(), limit)
             .await?;
-        self.connected(Connection {
-            stream: Rc::new(stream),
-            pool: connect.pool_name,
-            reused: 0,
-            slot: RefCell::new(slot),
-            read_closed: Cell::new(false),
-            write_closed: Cell::new(false),
-        });
+        self.connected(Connection::new(Rc::new(stream), connect.pool_name, 0, slot));
         Ok(())
     }
 }

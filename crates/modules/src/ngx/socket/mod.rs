@@ -8,6 +8,7 @@
 //! | `tcp` | `tcp()`, `stream()`, `connect()`: the object and its states |
 //! | `methods` | its methods: what they are, and the simple ones |
 //! | `connect`, `handshake`, `receive`, `settings` | the others |
+//! | `frames` | frames of WebSocket |
 //! | `udp` | `udp()` |
 //! | `socket.lua` | iterators, and what is made of other functions |
 //!
@@ -19,6 +20,7 @@
 mod arguments;
 mod connect;
 mod data;
+pub(crate) mod frames;
 mod handshake;
 mod methods;
 mod receive;
@@ -27,10 +29,11 @@ mod tcp;
 mod udp;
 
 use rille_lua::{AnyUserData, Function, Lua, MultiValue, Result, Table, Value};
-use rille_runtime::net::Net;
+use rille_runtime::net::{Net, Stream};
 use rille_runtime::vm::AppVm;
 use std::rc::Rc;
 use std::time::Duration;
+use tcp::{Connection, TcpObject};
 
 const PRELUDE: &str = include_str!("socket.lua");
 
@@ -61,7 +64,62 @@ pub(super) fn table(vm: &Rc<AppVm>) -> Result<Table> {
     // All requests share the methods; what one of them wants changed it changes in its own object.
     tcp_methods.freeze()?;
     tools.raw_get::<Table>("udp_methods")?.freeze()?;
+    for kind in [Kind::Raw, Kind::Body] {
+        let (methods, meta) = (lua.create_table()?, lua.create_table()?);
+        for name in kind.methods() {
+            methods.raw_set(*name, tcp_methods.raw_get::<Value>(*name)?)?;
+        }
+        methods.freeze()?;
+        meta.raw_set("__index", methods)?;
+        meta.freeze()?;
+        lua.set_named_registry_value(kind.meta(), meta)?;
+    }
     Ok(socket)
+}
+
+/// What a socket of a request is.
+#[derive(Clone, Copy)]
+pub enum Kind {
+    /// Its connection.
+    Raw,
+    /// Its body.
+    Body,
+}
+
+impl Kind {
+    fn methods(self) -> &'static [&'static str] {
+        const ALL: [&str; 6] = [
+            "receive",
+            "receiveany",
+            "receiveuntil",
+            "settimeout",
+            "settimeouts",
+            "send",
+        ];
+        match self {
+            Kind::Raw => &ALL,
+            Kind::Body => ALL.split_last().map_or(&ALL, |(_, reading)| reading),
+        }
+    }
+
+    /// Where the metatable is.
+    fn meta(self) -> &'static str {
+        match self {
+            Kind::Raw => "rille.socket.raw",
+            Kind::Body => "rille.socket.body",
+        }
+    }
+}
+
+/// The object of a request's socket.
+pub fn request_socket(lua: &Lua, net: &Rc<Net>, stream: Stream, kind: Kind) -> Result<Table> {
+    let object = lua.create_table_with_capacity(1, ROOM)?;
+    let socket = TcpObject::new(net);
+    let connection = Connection::new(Rc::new(stream), Vec::new(), 0, None);
+    socket.0.connected(connection);
+    object.raw_set(1, lua.create_userdata(socket)?)?;
+    object.set_metatable(Some(lua.named_registry_value(kind.meta())?))?;
+    Ok(object)
 }
 
 /// A function that makes objects with these methods.

@@ -14,6 +14,7 @@
 use rille_lua::UserData;
 use rille_runtime::net::pool::Slot;
 use rille_runtime::net::tls::Identity;
+use rille_runtime::net::websocket::Reader;
 use rille_runtime::net::{Net, NetError, Stream};
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
@@ -84,6 +85,28 @@ pub(super) struct Connection {
     pub(super) slot: RefCell<Option<Slot>>,
     pub(super) read_closed: Cell<bool>,
     pub(super) write_closed: Cell<bool>,
+    /// Reads its frames, if it is a WebSocket.
+    pub(super) frames: RefCell<Reader>,
+}
+
+impl Connection {
+    /// One that was used `reused` times before.
+    pub(super) fn new(
+        stream: Rc<Stream>,
+        pool: Vec<u8>,
+        reused: u64,
+        slot: Option<Slot>,
+    ) -> Connection {
+        Connection {
+            stream,
+            pool,
+            reused,
+            slot: RefCell::new(slot),
+            read_closed: Cell::new(false),
+            write_closed: Cell::new(false),
+            frames: RefCell::default(),
+        }
+    }
 }
 
 /// Something that only one operation at a time may do.
