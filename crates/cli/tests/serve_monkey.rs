@@ -127,6 +127,7 @@ fn all_fields_of_a_request() {
         [
             "data=da\0ta (string)",
             "document_root=/ (string)",
+            "headers.HTTP_CONNECTION=close",
             "headers.HTTP_CONTENT_LENGTH=5",
             "headers.HTTP_COOKIE=a=1; b=2",
             "headers.HTTP_HOST=Shop.Localhost:99",

@@ -10,10 +10,10 @@
 
 use crate::dict::Dict;
 use crate::kv::Kv;
-use crate::manifest::{self, Manifest};
+use crate::manifest::{self, Manifest, Place};
 use crate::problem::Problem;
-use crate::route::{FileId, Pattern, Router, TargetId};
-use crate::task::Exchange;
+use crate::route::{Expression, FileId, Pattern, Router, TargetId};
+use crate::task::{Exchange, Ports};
 use rille_lua::{Chunk, Dialect};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
@@ -63,6 +63,8 @@ pub struct App {
     pub exchange: Exchange,
     /// The dictionaries of `ngx.shared` by name, as the app's workers share them.
     pub dicts: BTreeMap<String, Arc<Dict>>,
+    /// Where its tasks listen.
+    pub ports: Ports,
     /// The folder of static files, if there is one.
     pub public: Option<PathBuf>,
     by_path: HashMap<Box<str>, FileId>,
@@ -174,6 +176,7 @@ impl App {
             files,
             kv,
             exchange: Exchange::default(),
+            ports: Ports::default(),
             public,
         };
         fatal |= !app.build_routes(&mut problems) || !app.check_tasks(&mut problems);
@@ -255,16 +258,20 @@ impl App {
                 };
                 *place = find(phase.name, &phase.file, phase.line);
             }
-            match (Pattern::parse(&rule.path), content) {
-                (Ok(pattern), Some(content)) => {
-                    let target = self.add_target(Target {
-                        content,
-                        phases: (!rule.phases.is_empty()).then(|| Box::new(phases)),
-                    });
-                    self.router.add_rule(&pattern, &rule.methods, target);
-                }
-                (Err(message), _) => problems.push(Problem::at(&file, rule.line, message)),
-                (Ok(_), None) => {}
+            let Some(content) = content else { continue };
+            let target = self.add_target(Target {
+                content,
+                phases: (!rule.phases.is_empty()).then(|| Box::new(phases)),
+            });
+            let (router, methods) = (&mut self.router, &rule.methods);
+            let added = match &rule.place {
+                Place::Path(path) => Pattern::parse(path)
+                    .map(|pattern| router.add_rule(&pattern, methods, target)),
+                Place::Match(text) => Expression::parse(text)
+                    .map(|expression| router.add_match(expression, methods, target)),
+            };
+            if let Err(message) = added {
+                problems.push(Problem::at(&file, rule.line, message));
             }
         }
         self.manifest.routes = rules;

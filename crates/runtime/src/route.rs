@@ -1,12 +1,24 @@
 //! Which file answers a path.
 //!
+//! | order | route | among themselves |
+//! |---|---|---|
+//! | first | `path` of the manifest | a literal segment wins over a parameter, a parameter over `*rest` |
+//! | then | `match` of the manifest | the first in the file whose expression matches |
+//! | then | the app's files | as paths |
+//! | last | files of `public` | |
+//!
+//! What matches and does not take the method is passed over for another of the same kind, not for a later kind: if there is none, the answer is 405.
+//!
 //! **Invariant:** a router is built once per app version and only read afterwards, by every worker.
-//! Explicit routes win over files; a literal segment wins over a parameter, a parameter over
-//! `*rest`. A lookup visits each node at most once (the path fixes what is compared at each depth),
+//! A lookup visits each node at most once (the path fixes what is compared at each depth) and searches for each expression at most once,
 //! so its cost is bounded by the app's own routes, never by the request.
 //!
 //! A path is split at `/` first and percent-decoded segment by segment, so that `%2F` inside a
 //! parameter stays in it.
+
+mod expression;
+
+pub use expression::Expression;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -146,6 +158,17 @@ struct Entry {
     params: Box<[Box<str>]>,
 }
 
+impl Entry {
+    fn new(methods: &[String], target: TargetId, params: Box<[Box<str>]>) -> Entry {
+        let methods = methods.iter().map(|method| method.as_str().into());
+        Entry {
+            methods: methods.collect(),
+            target,
+            params,
+        }
+    }
+}
+
 /// A node of the tree: what may follow, and what ends here.
 #[derive(Debug, Default)]
 struct Node {
@@ -158,8 +181,11 @@ struct Node {
 /// The routes of one app.
 #[derive(Debug, Default)]
 pub struct Router {
-    /// Explicit routes, then files.
-    layers: [Layer; 2],
+    /// Paths of the manifest.
+    paths: Layer,
+    /// Expressions of the manifest, in its order.
+    expressions: Vec<(Expression, Entry)>,
+    files: Layer,
 }
 
 #[derive(Debug, Default)]
@@ -186,36 +212,50 @@ pub type Params<'a> = Vec<(&'a str, Vec<u8>)>;
 impl Router {
     /// Adds an explicit route. `methods` empty means all.
     pub fn add_rule(&mut self, pattern: &Pattern, methods: &[String], target: TargetId) {
-        self.layers[0].add(pattern, methods, target);
+        self.paths.add(pattern, methods, target);
+    }
+
+    /// Adds an explicit route by an expression, behind those that are there. `methods` empty means all.
+    pub fn add_match(&mut self, expression: Expression, methods: &[String], target: TargetId) {
+        let entry = Entry::new(methods, target, Box::default());
+        self.expressions.push((expression, entry));
     }
 
     /// Adds a file's own route.
     pub fn add_file(&mut self, pattern: &Pattern, target: TargetId) {
-        self.layers[1].add(pattern, &[], target);
+        self.files.add(pattern, &[], target);
     }
 
     /// Finds what answers `method` on the raw (still encoded) `path`.
     pub fn find(&self, method: &str, path: &[u8]) -> Match<'_> {
-        for layer in &self.layers {
-            match layer.find(method, path) {
-                Match::NotFound => {}
-                found => return found,
+        match self.paths.find(method, path) {
+            Match::NotFound => {}
+            found => return found,
+        }
+        match self.find_expression(method, path) {
+            Match::NotFound => self.files.find(method, path),
+            found => found,
+        }
+    }
+
+    fn find_expression(&self, method: &str, path: &[u8]) -> Match<'_> {
+        let mut refused = Vec::new();
+        for (expression, entry) in &self.expressions {
+            let Some(params) = expression.captures(path) else {
+                continue;
+            };
+            if choose(std::slice::from_ref(entry), method, &mut refused).is_some() {
+                return Match::Found(entry.target, params);
             }
         }
-        Match::NotFound
+        conclude(refused)
     }
 }
 
 impl Layer {
     fn add(&mut self, pattern: &Pattern, methods: &[String], target: TargetId) {
-        let entry = Entry {
-            methods: methods
-                .iter()
-                .map(|method| method.as_str().into())
-                .collect(),
-            target,
-            params: pattern.param_names().map(Into::into).collect(),
-        };
+        let params = pattern.param_names().map(Into::into).collect();
+        let entry = Entry::new(methods, target, params);
         if let Some(path) = pattern.literal_path() {
             self.exact
                 .entry(path.into_bytes().into())
@@ -501,6 +541,38 @@ mod tests {
             Match::Found(TargetId(0), _)
         ));
         assert_eq!(router.find("GET", b"/nothing"), Match::NotFound);
+    }
+
+    #[test]
+    fn expressions_come_after_paths_and_before_files() {
+        let mut router = router(&[("/api/:name", &["GET"]), ("/exact", &[])], &["api/7.lua", "f/7.lua", "g.lua"]);
+        for (at, (expression, methods)) in [
+            (r"^/(\w+)/(\d+)$", &["POST"][..]),
+            (r"^/f/(?<id>\d+)$", &["PUT", "GET"]),
+            ("^/f/", &[]),
+            ("exact", &[]),
+        ]
+        .iter()
+        .enumerate()
+        {
+            let methods: Vec<String> = methods.iter().map(|m| (*m).to_owned()).collect();
+            let expression = Expression::parse(expression).unwrap();
+            router.add_match(expression, &methods, TargetId(10 + at as u32));
+        }
+        // A path wins, also where it is less exact, and where it does not take the method.
+        assert_eq!(found(&router, "/api/7"), Some((0, params(&[("name", "7")]))));
+        assert_eq!(found(&router, "/exact"), Some((1, params(&[]))));
+        assert_eq!(router.find("POST", b"/api/7"), Match::MethodNotAllowed(vec!["GET"]));
+        // The first expression in the file that takes the method.
+        assert_eq!(found(&router, "/f/7"), Some((11, params(&[("1", "7"), ("id", "7")]))));
+        assert!(matches!(router.find("POST", b"/f/7"), Match::Found(TargetId(10), _)));
+        assert!(matches!(router.find("HEAD", b"/f/7"), Match::Found(TargetId(11), _)));
+        assert!(matches!(router.find("DELETE", b"/f/7"), Match::Found(TargetId(12), _)));
+        assert_eq!(router.find("GET", b"/g/7"), Match::MethodNotAllowed(vec!["POST"]));
+        assert_eq!(found(&router, "/inexact"), Some((13, params(&[]))));
+        // What no expression matches.
+        assert_eq!(found(&router, "/g"), Some((102, params(&[]))));
+        assert_eq!(found(&router, "/none"), None);
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod mk;
 mod ngx;
 mod pages;
 mod pipeline;
+mod ports;
 mod reply;
 mod server;
 mod service;

@@ -1,0 +1,35 @@
+//! The ports of an app's tasks (`on = "tcp:PORT"`): bound before anything of the app runs, so that a port that is in use is an error of the start.
+//!
+//! **Invariant:** each has one listening socket in the process, which the app's workers share.
+
+use crate::listener;
+use rille_runtime::app::App;
+use rille_runtime::log::Log;
+use rille_runtime::manifest;
+use rille_runtime::problem::Problem;
+use rille_runtime::task::supervise::Trigger;
+
+/// Listens for all tasks of an app, and says so in the log.
+pub fn open(app: &App, log: &Log) -> Result<(), Problem> {
+    for (number, task) in app.manifest.tasks.iter().enumerate() {
+        let Trigger::Tcp { address, .. } = task.trigger else {
+            continue;
+        };
+        let name = &task.name;
+        let failed = |error| {
+            let why = listener::explain(address, "on = \"tcp:PORT\"", &error);
+            let file = app.display_path(manifest::FILE);
+            Problem::at(file, task.line, format!("task {name}: {why}"))
+        };
+        let sockets = listener::bind(address, 1).map_err(failed)?;
+        for socket in sockets {
+            let address = socket.local_addr().unwrap_or(address);
+            log.line(format_args!(
+                "app {}: task {name} listens on {address}",
+                app.name()
+            ));
+            app.ports.add(number, socket);
+        }
+    }
+    Ok(())
+}
