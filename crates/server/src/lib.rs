@@ -39,5 +39,6 @@ mod websocket;
 mod worker;
 
 pub use conn::Timeouts;
+pub use ports::TaskPort;
 pub use server::{AppSource, Config, Error, Server, TlsConfig};
 pub use tls::{Certificate, ClientCertificates, Verify};

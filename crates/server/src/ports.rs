@@ -4,13 +4,23 @@
 
 use crate::listener;
 use rille_runtime::app::App;
-use rille_runtime::log::Log;
 use rille_runtime::manifest;
 use rille_runtime::problem::Problem;
 use rille_runtime::task::supervise::Trigger;
+use std::net::SocketAddr;
 
-/// Listens for all tasks of an app, and says so in the log.
-pub fn open(app: &App, log: &Log) -> Result<(), Problem> {
+/// A port of a task.
+pub struct TaskPort {
+    /// The place of its app.
+    pub app: usize,
+    /// The task's name.
+    pub task: String,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+/// Listens for all tasks of an app, the one at this place.
+pub fn open(app: &App, place: usize, open: &mut Vec<TaskPort>) -> Result<(), Problem> {
     for (number, task) in app.manifest.tasks.iter().enumerate() {
         let Trigger::Tcp { address, .. } = task.trigger else {
             continue;
@@ -23,11 +33,11 @@ pub fn open(app: &App, log: &Log) -> Result<(), Problem> {
         };
         let sockets = listener::bind(address, 1).map_err(failed)?;
         for socket in sockets {
-            let address = socket.local_addr().unwrap_or(address);
-            log.line(format_args!(
-                "app {}: task {name} listens on {address}",
-                app.name()
-            ));
+            open.push(TaskPort {
+                app: place,
+                task: name.clone(),
+                address: socket.local_addr().unwrap_or(address),
+            });
             app.ports.add(number, socket);
         }
     }

@@ -7,7 +7,7 @@
 use crate::conn::Timeouts;
 use crate::hosts::Hosts;
 use crate::listener;
-use crate::ports;
+use crate::ports::{self, TaskPort};
 use crate::tls::{Certificate, ClientCertificates, Tls, Watcher};
 use crate::worker::{self, Entry, Listener, Setup};
 use rille_runtime::app::App;
@@ -140,6 +140,7 @@ pub struct Server {
     stop: watch::Sender<Option<Instant>>,
     drain: Duration,
     problems: Vec<(usize, Problem)>,
+    ports: Vec<TaskPort>,
 }
 
 impl Server {
@@ -166,9 +167,10 @@ impl Server {
                 Some((address, watcher.map_err(ErrorKind::Worker)?))
             }
         };
-        for app in apps {
+        let mut ports = Vec::new();
+        for (place, app) in apps.iter().enumerate() {
             if let AppSource::App(app) = app {
-                ports::open(app, &config.log).map_err(ErrorKind::Port)?;
+                ports::open(app, place, &mut ports).map_err(ErrorKind::Port)?;
             }
         }
         let entries: Vec<Entry> = apps
@@ -188,6 +190,7 @@ impl Server {
             stop,
             drain: config.drain,
             problems: Vec::new(),
+            ports,
         };
         let workers = listeners.len();
         for (number, listeners) in listeners.into_iter().enumerate() {
@@ -251,6 +254,11 @@ impl Server {
     /// The apps (by their place) whose `init.lua` failed; they answer 503.
     pub fn problems(&self) -> &[(usize, Problem)] {
         &self.problems
+    }
+
+    /// Where the apps' tasks listen.
+    pub fn task_ports(&self) -> &[TaskPort] {
+        &self.ports
     }
 
     /// Stops accepting; running requests have the configured time to end.

@@ -214,7 +214,12 @@ impl Port {
             let why = match accepted {
                 Ok((stream, _)) => match self.permit(&vm) {
                     Ok(permit) => match tasks.begin_connection(&vm, self, stream, permit) {
-                        Ok(()) => continue,
+                        // Other workers have their chance.
+                        Ok(()) => {
+                            drop((vm, tasks));
+                            tokio::task::yield_now().await;
+                            continue;
+                        }
                         Err(why) => format!("a connection is closed: {why}"),
                     },
                     Err(why) => format!("a connection is closed: {why}"),
