@@ -12,8 +12,13 @@ use std::time::{Duration, Instant};
 fn calls() -> (Server, SocketAddr) {
     let folder = rille_testkit::workspace_root().join("examples/calls");
     let server = serve_with(&folder, &["--workers", "2"]);
-    let line = server.wait_for_log("(task Phone at ", Duration::from_secs(10)).unwrap();
-    let address = line.split("(task Phone at ").nth(1).and_then(|rest| rest.split(')').next());
+    let line = server
+        .wait_for_log("(task Phone at ", Duration::from_secs(10))
+        .unwrap();
+    let address = line
+        .split("(task Phone at ")
+        .nth(1)
+        .and_then(|rest| rest.split(')').next());
     let address = address.unwrap().parse().unwrap();
     (server, address)
 }
@@ -23,7 +28,9 @@ struct Phone(BufReader<TcpStream>);
 impl Phone {
     fn new(address: SocketAddr) -> Phone {
         let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
         Phone(BufReader::new(stream))
     }
 
@@ -73,7 +80,11 @@ fn a_call_is_greeted_and_ends() {
     let start = Instant::now();
     let mut phone = Phone::calling(address);
     phone.hears(&["played greeting"]);
-    assert!(start.elapsed() >= Duration::from_millis(2900), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() >= Duration::from_millis(2900),
+        "{:?}",
+        start.elapsed()
+    );
     phone.say("dtmf 5");
     phone.hears(&["play wrong", "played wrong"]);
     phone.say("dtmf 0");
@@ -92,12 +103,20 @@ fn a_digit_interrupts_the_greeting_and_so_does_hanging_up() {
     let mut phone = Phone::calling(address);
     phone.say("dtmf 5");
     phone.hears(&["stopped greeting", "play wrong", "played wrong"]);
-    assert!(start.elapsed() < Duration::from_millis(2900), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_millis(2900),
+        "{:?}",
+        start.elapsed()
+    );
     let start = Instant::now();
     let mut phone = Phone::calling(address);
     phone.say("hangup");
     phone.hears(&["stopped greeting", "released normal"]);
-    assert!(start.elapsed() < Duration::from_millis(2900), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_millis(2900),
+        "{:?}",
+        start.elapsed()
+    );
 }
 
 #[test]
@@ -138,9 +157,17 @@ fn a_crash_ends_one_call() {
     let (mut first, mut second) = bridged(address);
     let mut buggy = Phone::calling(address);
     buggy.say("dtmf 9");
-    buggy.hears(&["stopped greeting", "released main.lua:45: nobody has tested this key"]);
-    let line = server.wait_for_log("task Main", Duration::from_secs(10)).unwrap();
-    assert!(line.contains("crashed: main.lua:45: nobody has tested this key"), "{line}");
+    buggy.hears(&[
+        "stopped greeting",
+        "released main.lua:45: nobody has tested this key",
+    ]);
+    let line = server
+        .wait_for_log("task Main", Duration::from_secs(10))
+        .unwrap();
+    assert!(
+        line.contains("crashed: main.lua:45: nobody has tested this key"),
+        "{line}"
+    );
     first.say("say still here");
     second.hears(&["voice still here"]);
     // Its phone goes on, too.

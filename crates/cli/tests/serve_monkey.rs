@@ -119,7 +119,9 @@ fn all_fields_of_a_request() {
     let text = answer.text();
     let port = app.address().port();
     let mut lines: Vec<&str> = text.lines().collect();
-    let remote_port = lines.iter().position(|line| line.starts_with("remote_port="));
+    let remote_port = lines
+        .iter()
+        .position(|line| line.starts_with("remote_port="));
     let remote_port = lines.remove(remote_port.unwrap());
     assert!(remote_port.ends_with("(number)"), "{remote_port}");
     assert_eq!(
@@ -144,7 +146,10 @@ fn all_fields_of_a_request() {
             "server_name=shop.localhost (string)",
             &format!("server_port={port} (number)"),
             "server_protocol=HTTP/1.1 (string)",
-            &format!("server_software=Rille/{} (string)", env!("CARGO_PKG_VERSION")),
+            &format!(
+                "server_software=Rille/{} (string)",
+                env!("CARGO_PKG_VERSION")
+            ),
         ]
     );
 }
@@ -192,14 +197,23 @@ mk.print(tostring(files.title))
 fn print_takes_what_is_a_text() {
     let app = app(&[
         ("rille.toml", "debug = true"),
-        ("texts.lua", "mk.print('') mk.print(1) mk.print('a\\0b') mk.print('')"),
+        (
+            "texts.lua",
+            "mk.print('') mk.print(1) mk.print('a\\0b') mk.print('')",
+        ),
         ("nothing.lua", "mk.print()"),
         ("table.lua", "mk.print{}"),
     ]);
     assert_eq!(app.get("/texts").text(), "\n1\na\0b\n");
     for (path, why) in [
-        ("/nothing", "nothing.lua:1: bad argument #1 to 'print' (string expected, got nil)"),
-        ("/table", "table.lua:1: bad argument #1 to 'print' (string expected, got table)"),
+        (
+            "/nothing",
+            "nothing.lua:1: bad argument #1 to 'print' (string expected, got nil)",
+        ),
+        (
+            "/table",
+            "table.lua:1: bad argument #1 to 'print' (string expected, got table)",
+        ),
     ] {
         let answer = app.get(path);
         assert_eq!(answer.status, 500);
@@ -226,7 +240,10 @@ fn responses() {
         ),
         ("unset.lua", "mk.print(tostring(mk.response.status))"),
         ("status.lua", "\nmk.response.status = 'many'"),
-        ("split.lua", "\nmk.response.headers['X-A'] = 'a\\r\\nSet-Cookie: b'"),
+        (
+            "split.lua",
+            "\nmk.response.headers['X-A'] = 'a\\r\\nSet-Cookie: b'",
+        ),
         ("field.lua", "\nmk.response.body = 'x'"),
         ("config.lua", "\nmk.config.workers = 3"),
         ("print.lua", "\nmk.print = print"),
@@ -237,11 +254,17 @@ fn responses() {
     assert_eq!(set.all("x-b"), ["x", "y"]);
     let whole = app.get("/whole");
     assert_eq!((whole.status, whole.text().as_str()), (202, "ok"));
-    assert_eq!((whole.header("x-a"), whole.header("x-b")), (None, Some("2")));
+    assert_eq!(
+        (whole.header("x-a"), whole.header("x-b")),
+        (None, Some("2"))
+    );
     assert_eq!(app.get("/pairs").text(), "x-a=v");
     assert_eq!(app.get("/unset").text(), "nil");
     for (path, why) in [
-        ("/status", "status.lua:2: a status is a whole number, not a string"),
+        (
+            "/status",
+            "status.lua:2: a status is a whole number, not a string",
+        ),
         ("/split", "split.lua:2: invalid value of the header 'X-A'"),
         ("/field", "field.lua:2: mk.response has status and headers"),
         ("/config", "config.lua:2: "),
@@ -268,9 +291,15 @@ fn cookies() {
             "get.lua",
             "local c = mk.cookies.get_cookies() mk.print(c.a .. '|' .. c.b .. '|' .. tostring(c.none))",
         ),
-        ("bad.lua", "\nmk.cookies.set_cookie{name = 'a', value = 'x; path=/'}"),
+        (
+            "bad.lua",
+            "\nmk.cookies.set_cookie{name = 'a', value = 'x; path=/'}",
+        ),
         ("no.lua", "\nmk.cookies.set_cookie()"),
-        ("when.lua", "\nmk.cookies.set_cookie{name = 'a', value = '', expiry = 'soon'}"),
+        (
+            "when.lua",
+            "\nmk.cookies.set_cookie{name = 'a', value = '', expiry = 'soon'}",
+        ),
     ]);
     assert_eq!(
         app.get("/set").all("set-cookie"),
@@ -302,7 +331,10 @@ fn what_is_kept_in_mk_is_the_requests_own() {
              mk.print(tostring(mk.mine) .. tostring(mk.request.more) .. tostring(global))",
         ),
         // Two requests that interleave, with a module that has taken `mk.request` apart before.
-        ("lib/who.lua", "local mk = mk return function() return mk.request.query_string end"),
+        (
+            "lib/who.lua",
+            "local mk = mk return function() return mk.request.query_string end",
+        ),
         (
             "slow.lua",
             "local who = require 'lib.who' local before = who() sleep(0.05) mk.print(before .. who()) coroutine.yield() mk.print('on')",
@@ -333,7 +365,10 @@ fn config() {
          mk.print(tostring(c.kernel_features.SO_REUSEPORT)) mk.print(c.user)",
     )]);
     let server = serve_with(dir.path(), &["--workers", "2"]);
-    let user = std::process::Command::new("id").arg("-un").output().unwrap();
+    let user = std::process::Command::new("id")
+        .arg("-un")
+        .output()
+        .unwrap();
     let user = String::from_utf8(user.stdout).unwrap();
     assert_eq!(
         http::get(server.address(), "/").unwrap().text(),
@@ -350,8 +385,14 @@ fn config() {
 #[test]
 fn a_body_over_the_limit_and_no_request() {
     let App { server, dir } = app(&[
-        ("rille.toml", "[limits]\nbody = '1 KiB'\n[[task]]\nname = 'early'\nrestart = 'temporary'"),
-        ("tasks/early.lua", "log.info(select(2, pcall(function() return mk.request end)))"),
+        (
+            "rille.toml",
+            "[limits]\nbody = '1 KiB'\n[[task]]\nname = 'early'\nrestart = 'temporary'",
+        ),
+        (
+            "tasks/early.lua",
+            "log.info(select(2, pcall(function() return mk.request end)))",
+        ),
         ("index.lua", "mk.print(#mk.request.data)"),
     ]);
     let chunks = format!(
@@ -360,7 +401,10 @@ fn a_body_over_the_limit_and_no_request() {
     );
     let answer = http::exchange(server.address(), chunks.as_bytes()).unwrap();
     assert_eq!(answer.status, 413);
-    let line = server.wait_for_log("no request is being served here", std::time::Duration::from_secs(10));
+    let line = server.wait_for_log(
+        "no request is being served here",
+        std::time::Duration::from_secs(10),
+    );
     assert!(line.is_some(), "{}", server.log());
     drop(dir);
 }

@@ -21,7 +21,10 @@ fn port(server: &Server, task: &str) -> SocketAddr {
     let start = format!("(task {task} at ");
     let line = server.wait_for_log(&start, Duration::from_secs(10));
     let line = line.unwrap_or_else(|| panic!("it does not listen: {}", server.log()));
-    let address = line.split(&start).nth(1).and_then(|rest| rest.split(')').next());
+    let address = line
+        .split(&start)
+        .nth(1)
+        .and_then(|rest| rest.split(')').next());
     address.unwrap().parse().unwrap()
 }
 
@@ -31,7 +34,9 @@ struct Client(BufReader<TcpStream>);
 impl Client {
     fn connect(address: SocketAddr) -> Client {
         let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
         Client(BufReader::new(stream))
     }
 
@@ -55,7 +60,10 @@ impl Client {
         let short = Some(Duration::from_millis(300));
         self.0.get_ref().set_read_timeout(short).unwrap();
         let nothing = self.0.fill_buf().is_err();
-        self.0.get_ref().set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        self.0
+            .get_ref()
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
         nothing
     }
 
@@ -77,13 +85,19 @@ fn a_task_for_each_connection() {
     assert_eq!(address.ip().to_string(), "127.0.0.1");
     let mut clients: Vec<Client> = (0..20).map(|_| Client::connect(address)).collect();
     for (number, client) in clients.iter_mut().enumerate().rev() {
-        assert_eq!(client.ask(&format!("hello {number}")), format!("echo hello {number}"));
+        assert_eq!(
+            client.ask(&format!("hello {number}")),
+            format!("echo hello {number}")
+        );
     }
     // The last words of a client that says no more are answered.
     let mut last = Client::connect(address);
     last.say("a\nb");
     last.0.get_ref().shutdown(Shutdown::Write).unwrap();
-    assert_eq!((last.hear(), last.hear()), ("echo a".into(), "echo b".into()));
+    assert_eq!(
+        (last.hear(), last.hear()),
+        ("echo a".into(), "echo b".into())
+    );
     assert!(last.is_at_end());
 }
 
@@ -148,7 +162,10 @@ end
 #[test]
 fn one_listener_whatever_the_number_of_workers() {
     let task = "local sock = ... sock:send(ngx.worker.id() .. ' ' .. tostring(task.alive(task.self())) .. '\\n') sock:receive()";
-    for (instances, workers) in [("process", &["0 true"][..]), ("worker", &["0 true", "1 true"])] {
+    for (instances, workers) in [
+        ("process", &["0 true"][..]),
+        ("worker", &["0 true", "1 true"]),
+    ] {
         let manifest = format!("{MANIFEST}instances = \"{instances}\"\n");
         let dir = folder(&[("rille.toml", &manifest), ("tasks/echo.lua", task)]);
         let server = serve_with(dir.path(), &["--workers", "2"]);
@@ -165,10 +182,13 @@ fn one_listener_whatever_the_number_of_workers() {
 #[test]
 fn more_connections_than_allowed_wait() {
     for (manifest, why) in [
-        (format!("{MANIFEST}connections = 2\n"), "task echo: 2 connections are open; new ones wait"),
+        (
+            format!("{MANIFEST}connections = 2\n"),
+            "task echo: 2 connections are open; new ones wait",
+        ),
         (
             format!("{MANIFEST}connections = 9\n[limits]\nsockets = 2\n"),
-            "task echo: too many sockets are open (the limit is 2); new connections wait",
+            "task echo: too many open sockets: the limit of 2 is reached; new connections wait",
         ),
     ] {
         let (app, address) = echo(&manifest);
@@ -201,7 +221,8 @@ fn more_tasks_than_allowed_are_closed() {
     eventually(|| {
         let mut next = Client::connect(address);
         // It may be closed before the line is written.
-        writeln!(next.0.get_mut(), "c").is_ok() && next.0.fill_buf().is_ok_and(|line| line == b"echo c\n")
+        writeln!(next.0.get_mut(), "c").is_ok()
+            && next.0.fill_buf().is_ok_and(|line| line == b"echo c\n")
     });
 }
 
@@ -210,11 +231,17 @@ fn sockets_that_scripts_have_dropped_do_not_keep_others_out() {
     let app = app(&[
         ("rille.toml", &format!("{MANIFEST}[limits]\nsockets = 3\n")),
         ("tasks/echo.lua", ECHO),
-        ("take.lua", "for i = 1, 3 do ngx.socket.tcp():connect('127.0.0.1', tonumber(ngx.var.arg_port)) end return 'taken'"),
+        (
+            "take.lua",
+            "for i = 1, 3 do ngx.socket.tcp():connect('127.0.0.1', tonumber(ngx.var.arg_port)) end return 'taken'",
+        ),
     ]);
     let address = port(&app.server, "echo");
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
-    let taken = app.get(&format!("/take?port={}", other.local_addr().unwrap().port()));
+    let taken = app.get(&format!(
+        "/take?port={}",
+        other.local_addr().unwrap().port()
+    ));
     assert_eq!(taken.text(), "taken");
     assert_eq!(Client::connect(address).ask("a"), "echo a");
 }
@@ -224,12 +251,26 @@ fn out_of_descriptors_it_waits_and_goes_on() {
     let manifest = format!("{MANIFEST}[limits]\nsockets = 1000\n");
     let dir = folder(&[("rille.toml", &manifest), ("tasks/echo.lua", ECHO)]);
     let mut command = Command::new("sh");
-    command.args(["-c", "ulimit -n 40 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_rille")]);
-    command.args(["serve", dir.path().to_str().unwrap(), "--listen", "127.0.0.1:0", "--workers", "1"]);
+    command.args([
+        "-c",
+        "ulimit -n 40 && exec \"$0\" \"$@\"",
+        env!("CARGO_BIN_EXE_rille"),
+    ]);
+    command.args([
+        "serve",
+        dir.path().to_str().unwrap(),
+        "--listen",
+        "127.0.0.1:0",
+        "--workers",
+        "1",
+    ]);
     let server = Server::start(&mut command).unwrap();
     let address = port(&server, "echo");
     let mut clients: Vec<Client> = (0..60).map(|_| Client::connect(address)).collect();
-    let refused = server.wait_for_log("task echo: cannot accept a connection: ", Duration::from_secs(10));
+    let refused = server.wait_for_log(
+        "task echo: cannot accept a connection: ",
+        Duration::from_secs(10),
+    );
     assert!(refused.is_some(), "{}", server.log());
     let waiting = clients.pop().unwrap();
     clients.truncate(5);
@@ -238,7 +279,12 @@ fn out_of_descriptors_it_waits_and_goes_on() {
     for client in &mut clients {
         assert_eq!(client.ask("still"), "echo still");
     }
-    assert_eq!(server.log().matches("cannot accept").count(), 1, "{}", server.log());
+    assert_eq!(
+        server.log().matches("cannot accept").count(),
+        1,
+        "{}",
+        server.log()
+    );
 }
 
 #[test]
@@ -249,7 +295,11 @@ sock:send('hello\n')
 local line = sock:receive()
 if line then sleep(1.5) sock:send('done ' .. line .. '\n') else sock:send('bye\n') end
 "#;
-    let app = app(&[("rille.toml", MANIFEST), ("tasks/echo.lua", task), ("index.lua", "return 'up'")]);
+    let app = app(&[
+        ("rille.toml", MANIFEST),
+        ("tasks/echo.lua", task),
+        ("index.lua", "return 'up'"),
+    ]);
     let address = port(&app.server, "echo");
     let (mut idle, mut busy) = (Client::connect(address), Client::connect(address));
     assert_eq!((idle.hear(), busy.hear()), ("hello".into(), "hello".into()));
@@ -258,7 +308,11 @@ if line then sleep(1.5) sock:send('done ' .. line .. '\n') else sock:send('bye\n
     let start = Instant::now();
     app.server.terminate().unwrap();
     eventually(|| TcpStream::connect(address).is_err());
-    assert!(start.elapsed() < Duration::from_millis(900), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_millis(900),
+        "{:?}",
+        start.elapsed()
+    );
     // Who says nothing is told that nothing more is read; who is being served is served.
     assert_eq!(idle.hear(), "bye");
     assert!(idle.is_at_end());
@@ -267,14 +321,21 @@ if line then sleep(1.5) sock:send('done ' .. line .. '\n') else sock:send('bye\n
     let App { server, dir } = app;
     assert_eq!(server.wait(Duration::from_secs(10)).unwrap(), Exit::Code(0));
     drop(dir);
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        start.elapsed()
+    );
 }
 
 #[test]
 fn a_port_in_use_is_an_error_of_the_start() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    let manifest = format!("\n[[task]]\nname = \"echo\"\non = \"tcp:{}\"\n", address.port());
+    let manifest = format!(
+        "\n[[task]]\nname = \"echo\"\non = \"tcp:{}\"\n",
+        address.port()
+    );
     let dir = folder(&[("rille.toml", &manifest), ("tasks/echo.lua", ECHO)]);
     let path = dir.path().to_str().unwrap();
     let outcome = run(&["serve", path, "--listen", "127.0.0.1:0"]);

@@ -265,8 +265,9 @@ impl App {
             });
             let (router, methods) = (&mut self.router, &rule.methods);
             let added = match &rule.place {
-                Place::Path(path) => Pattern::parse(path)
-                    .map(|pattern| router.add_rule(&pattern, methods, target)),
+                Place::Path(path) => {
+                    Pattern::parse(path).map(|pattern| router.add_rule(&pattern, methods, target))
+                }
                 Place::Match(text) => Expression::parse(text)
                     .map(|expression| router.add_match(expression, methods, target)),
             };

@@ -545,7 +545,10 @@ mod tests {
 
     #[test]
     fn expressions_come_after_paths_and_before_files() {
-        let mut router = router(&[("/api/:name", &["GET"]), ("/exact", &[])], &["api/7.lua", "f/7.lua", "g.lua"]);
+        let mut router = router(
+            &[("/api/:name", &["GET"]), ("/exact", &[])],
+            &["api/7.lua", "f/7.lua", "g.lua"],
+        );
         for (at, (expression, methods)) in [
             (r"^/(\w+)/(\d+)$", &["POST"][..]),
             (r"^/f/(?<id>\d+)$", &["PUT", "GET"]),
@@ -560,15 +563,36 @@ mod tests {
             router.add_match(expression, &methods, TargetId(10 + at as u32));
         }
         // A path wins, also where it is less exact, and where it does not take the method.
-        assert_eq!(found(&router, "/api/7"), Some((0, params(&[("name", "7")]))));
+        assert_eq!(
+            found(&router, "/api/7"),
+            Some((0, params(&[("name", "7")])))
+        );
         assert_eq!(found(&router, "/exact"), Some((1, params(&[]))));
-        assert_eq!(router.find("POST", b"/api/7"), Match::MethodNotAllowed(vec!["GET"]));
+        assert_eq!(
+            router.find("POST", b"/api/7"),
+            Match::MethodNotAllowed(vec!["GET"])
+        );
         // The first expression in the file that takes the method.
-        assert_eq!(found(&router, "/f/7"), Some((11, params(&[("1", "7"), ("id", "7")]))));
-        assert!(matches!(router.find("POST", b"/f/7"), Match::Found(TargetId(10), _)));
-        assert!(matches!(router.find("HEAD", b"/f/7"), Match::Found(TargetId(11), _)));
-        assert!(matches!(router.find("DELETE", b"/f/7"), Match::Found(TargetId(12), _)));
-        assert_eq!(router.find("GET", b"/g/7"), Match::MethodNotAllowed(vec!["POST"]));
+        assert_eq!(
+            found(&router, "/f/7"),
+            Some((11, params(&[("1", "7"), ("id", "7")])))
+        );
+        assert!(matches!(
+            router.find("POST", b"/f/7"),
+            Match::Found(TargetId(10), _)
+        ));
+        assert!(matches!(
+            router.find("HEAD", b"/f/7"),
+            Match::Found(TargetId(11), _)
+        ));
+        assert!(matches!(
+            router.find("DELETE", b"/f/7"),
+            Match::Found(TargetId(12), _)
+        ));
+        assert_eq!(
+            router.find("GET", b"/g/7"),
+            Match::MethodNotAllowed(vec!["POST"])
+        );
         assert_eq!(found(&router, "/inexact"), Some((13, params(&[]))));
         // What no expression matches.
         assert_eq!(found(&router, "/g"), Some((102, params(&[]))));

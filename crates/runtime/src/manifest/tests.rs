@@ -240,17 +240,29 @@ fn ports_of_tasks() {
         assert_eq!(manifest.tasks[0].trigger, expected);
         assert_eq!(manifest.tasks[0].restart, Restart::Temporary);
     }
-    for on in ["tcp:", "tcp:65536", "tcp:+7", "tcp:host:7000", "tcp:::1:7000", "tcp:127.0.0.1"] {
+    for on in [
+        "tcp:",
+        "tcp:65536",
+        "tcp:+7",
+        "tcp:host:7000",
+        "tcp:::1:7000",
+        "tcp:127.0.0.1",
+    ] {
         let found = problems(&task(&format!("on = \"{on}\"")));
         let why = format!("shop/rille.toml:3: on = \"{on}\": write a port, such as");
         assert!(found[0].starts_with(&why), "{found:?}");
     }
     for restart in ["permanent", "transient"] {
-        let found = problems(&task(&format!("on = \"tcp:7000\"\nrestart = \"{restart}\"")));
+        let found = problems(&task(&format!(
+            "on = \"tcp:7000\"\nrestart = \"{restart}\""
+        )));
         assert!(found[0].contains("ends with it"), "{found:?}");
     }
     let found = problems(&task("connections = 5"));
-    assert!(found[0].contains("connections is for a task with on"), "{found:?}");
+    assert!(
+        found[0].contains("connections is for a task with on"),
+        "{found:?}"
+    );
 }
 
 #[test]
@@ -341,7 +353,7 @@ fn what_is_wrong_with_tasks() {
         ),
         (
             "[[task]]\nname = \"a\"\non = \"started\"",
-            "3: on is \"start\", \"cron:0 3 * * *\" or \"every:5s\", not \"started\"",
+            "3: on is \"start\", \"cron:0 3 * * *\", \"every:5s\" or \"tcp:7000\", not \"started\"",
         ),
         (
             "[[task]]\nname = \"a\"\non = \"every:5\"",

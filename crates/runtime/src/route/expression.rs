@@ -47,11 +47,17 @@ impl Expression {
             .nfa_size_limit(Some(MAX_COMPILED))
             .onepass_size_limit(Some(MAX_COMPILED))
             .hybrid_cache_capacity(CACHE);
-        let regex = match Regex::builder().syntax(syntax).configure(config).build(text) {
+        let regex = match Regex::builder()
+            .syntax(syntax)
+            .configure(config)
+            .build(text)
+        {
             Ok(regex) => regex,
             Err(error) => return wrong(explain(text, &error)),
         };
-        let names = regex.group_info().pattern_names(regex_automata::PatternID::ZERO);
+        let names = regex
+            .group_info()
+            .pattern_names(regex_automata::PatternID::ZERO);
         let groups: Box<[_]> = (0..)
             .zip(names)
             .skip(1)
@@ -164,10 +170,18 @@ mod tests {
 
     #[test]
     fn paths_are_decoded_first() {
-        assert_eq!(captures("^/a b/(.*)$", "/a%20b/%C3%A9%2F"), pairs(&[("1", "é/")]));
+        assert_eq!(
+            captures("^/a b/(.*)$", "/a%20b/%C3%A9%2F"),
+            pairs(&[("1", "é/")])
+        );
         assert_eq!(captures("^/é$", "/%c3%A9"), pairs(&[]));
         // No character of UTF-8, and still a byte.
-        assert!(Expression::parse("^/(.)$").unwrap().captures(b"/%ff").is_some());
+        assert!(
+            Expression::parse("^/(.)$")
+                .unwrap()
+                .captures(b"/%ff")
+                .is_some()
+        );
     }
 
     #[test]
@@ -185,15 +199,30 @@ mod tests {
     #[test]
     fn errors_say_where_and_what_to_do() {
         for (text, why) in [
-            ("^/é(a", "match = '^/é(a': unclosed group at character 4; put it right"),
-            ("a**b[", "match = 'a**b[': unclosed character class at character 5"),
-            ("(?=a)", "look-around, including look-ahead and look-behind, is not supported at character 1"),
+            (
+                "^/é(a",
+                "match = '^/é(a': unclosed group at character 4; put it right",
+            ),
+            (
+                "a**b[",
+                "match = 'a**b[': unclosed character class at character 5",
+            ),
+            (
+                "(?=a)",
+                "look-around, including look-ahead and look-behind, is not supported at character 1",
+            ),
             (r"(a)\1", "backreferences are not supported at character 4"),
-            ("(?<n>a)(?<n>b)", "duplicate capture group name at character 11"),
+            (
+                "(?<n>a)(?<n>b)",
+                "duplicate capture group name at character 11",
+            ),
         ] {
             let error = Expression::parse(text).unwrap_err();
             assert!(error.contains(why), "{error}");
-            assert!(!error.contains('\n') && error.ends_with("path = \"/...\""), "{error}");
+            assert!(
+                !error.contains('\n') && error.ends_with("path = \"/...\""),
+                "{error}"
+            );
         }
     }
 

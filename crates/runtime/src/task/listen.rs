@@ -88,7 +88,12 @@ impl Tasks {
 
     /// How many connections have been given to tasks that have not ended.
     pub fn connections(&self) -> usize {
-        self.connections.open.borrow().values().map(HashMap::len).sum()
+        self.connections
+            .open
+            .borrow()
+            .values()
+            .map(HashMap::len)
+            .sum()
     }
 
     fn connections_of(&self, port: usize) -> usize {
@@ -200,7 +205,12 @@ impl Port {
             }
             // Not kept while nobody comes: scripts' own sockets may need it.
             if let Err(why) = self.permit(&vm) {
-                complain(&vm, &self.name, &mut self.complained, format_args!("{why}; new connections wait"));
+                complain(
+                    &vm,
+                    &self.name,
+                    &mut self.complained,
+                    format_args!("{why}; new connections wait"),
+                );
                 drop((vm, tasks));
                 tokio::time::sleep(BACKOFF).await;
                 continue;

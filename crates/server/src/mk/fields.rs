@@ -169,7 +169,12 @@ fn form(lua: &Lua, exchange: &Exchange, body: &[u8]) -> Result<(Table, Table, Ta
             for part in parts {
                 parsed.add(lua, &part.name, part.content)?;
                 if let Some(file) = crate::bindings::file_table(lua, &part)? {
-                    append(lua, &files, &lua.create_string(&part.name)?, Value::Table(file))?;
+                    append(
+                        lua,
+                        &files,
+                        &lua.create_string(&part.name)?,
+                        Value::Table(file),
+                    )?;
                 }
             }
         }

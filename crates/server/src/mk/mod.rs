@@ -30,7 +30,9 @@ mod fields;
 
 use crate::bindings::told;
 use crate::exchange::{Exchange, current_exchange};
-use rille_lua::{Error, FromLuaMulti, Function, IntoLuaMulti, Lua, LuaString, Result, Table, Value};
+use rille_lua::{
+    Error, FromLuaMulti, Function, IntoLuaMulti, Lua, LuaString, Result, Table, Value,
+};
 use rille_modules::answer::type_name;
 use rille_runtime::vm::{AppVm, Current};
 use std::cell::{Cell, RefCell};

@@ -111,7 +111,8 @@ pub(super) fn table(adding: &Adding<'_>) -> Result<Table> {
 /// `ngx.var[1]`: a group of an expression by its number, a parameter of a path by its place.
 fn capture(exchange: &Exchange, at: i64) -> Option<Vec<u8>> {
     let params = exchange.params.borrow();
-    let has_numbers = (params.first()).is_some_and(|(name, _)| name.starts_with(|c: char| c.is_ascii_digit()));
+    let has_numbers =
+        (params.first()).is_some_and(|(name, _)| name.starts_with(|c: char| c.is_ascii_digit()));
     let found = match has_numbers {
         true => {
             let number = at.to_string();

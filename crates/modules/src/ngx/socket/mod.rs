@@ -80,9 +80,8 @@ pub(super) fn table(vm: &Rc<AppVm>) -> Result<Table> {
         lua.set_named_registry_value(kind.meta(), meta)?;
     }
     let net = net.clone();
-    let accept = move |lua: &Lua, stream| {
-        connected(lua, &net, stream, Kind::Accepted).map(Value::Table)
-    };
+    let accept =
+        move |lua: &Lua, stream| connected(lua, &net, stream, Kind::Accepted).map(Value::Table);
     vm.tasks().give_sockets(Box::new(accept));
     Ok(socket)
 }
