@@ -3,8 +3,9 @@
 mod serve_support;
 
 use rille_testkit::http;
+use rille_testkit::process::Exit;
 use rille_testkit::server::Server;
-use serve_support::{App, app, folder, rille, serve_with};
+use serve_support::{App, app, folder, rille, run, serve_with};
 
 /// An app as users of Monkey write them: a guest book, for Lua 5.2 as there.
 const GUESTBOOK: &[(&str, &str)] = &[
@@ -48,7 +49,15 @@ for _, name in ipairs(names) do mk.print(name .. "=" .. args[name]) end
 
 #[test]
 fn an_app_of_monkeys() {
-    let app = app(GUESTBOOK);
+    for version in ["5.1", "5.2", "5.4"] {
+        let manifest = GUESTBOOK[0].1.replace("5.2", version);
+        let mut files = GUESTBOOK.to_vec();
+        files[0].1 = &manifest;
+        guest_book(&app(&files));
+    }
+}
+
+fn guest_book(app: &App) {
     let page = app.get("/guest.lua?page=2&page=3&a%20b=%26+%3D&%C3%A9=1");
     assert_eq!(page.status, 200);
     assert_eq!(page.header("content-type"), Some("text/html"));
@@ -87,6 +96,71 @@ fn an_app_of_monkeys() {
     let head = connection.receive_to("HEAD").unwrap();
     let length = app.get("/guest.lua").text().len().to_string();
     assert_eq!(head.header("content-length"), Some(length.as_str()));
+}
+
+#[test]
+fn expressions_choose_scripts() {
+    let app = app(&[
+        (
+            "rille.toml",
+            r#"
+[[route]]
+path = "/api/:name"
+content = "show.lua"
+methods = ["GET"]
+[[route]]
+match = "^/(?<kind>\\w+)/(x)?(\\d+)$"
+content = "show.lua"
+methods = ["GET"]
+[[route]]
+match = '\.php$'
+content = "php.lua"
+"#,
+        ),
+        (
+            "show.lua",
+            "local all = {} for name, value in pairs(request.params) do all[#all + 1] = name .. '=' .. value end \
+             table.sort(all) return table.concat(all, ' ') .. '|' .. tostring(ngx.var[1]) .. '|' .. tostring(ngx.var[3])",
+        ),
+        (
+            "php.lua",
+            "return 'gone', {Location = mk.request.script_name}",
+        ),
+        ("list/7.lua", "return 'the file'"),
+        ("list/all.lua", "return 'the file'"),
+    ]);
+    assert_eq!(app.get("/api/7").text(), "name=7|7|nil");
+    assert_eq!(app.get("/list/7").text(), "1=list 3=7 kind=list|list|7");
+    assert_eq!(app.get("/list/all").text(), "the file");
+    let php = app.get("/a%20b/index.php?x");
+    assert_eq!(php.header("location"), Some("/a b/index.php"));
+    let refused = app.send("POST", "/list/7", &[], b"");
+    assert_eq!(
+        (refused.status, refused.header("allow")),
+        (405, Some("GET, HEAD"))
+    );
+    assert_eq!(app.get("/none").status, 404);
+}
+
+#[test]
+fn a_bad_expression_is_one_clear_error() {
+    let dir = folder(&[
+        (
+            "rille.toml",
+            "\n[[route]]\nmatch = '^/api/(\\d+\\.lua$'\ncontent = 'index.lua'",
+        ),
+        ("index.lua", "return ''"),
+    ]);
+    let path = dir.path().to_str().unwrap();
+    let outcome = run(&["serve", path, "--listen", "127.0.0.1:0"]);
+    assert_eq!(outcome.exit, Exit::Code(1));
+    let lines = outcome.stderr_text();
+    let expected = format!(
+        "rille: {path}/rille.toml:3: match = '^/api/(\\d+\\.lua$': unclosed group at character 7; \
+         put it right, or write a path with path = \"/...\"\n"
+    );
+    assert!(lines.starts_with(&expected), "{lines}");
+    assert_eq!(lines.matches("unclosed").count(), 1, "{lines}");
 }
 
 /// Everything there is in `mk.request`, sorted.

@@ -6,7 +6,7 @@ use rille_testkit::http;
 use rille_testkit::process::Exit;
 use rille_testkit::server::Server;
 use serve_support::{App, app, eventually, folder, rille, run, serve_with};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -69,7 +69,10 @@ impl Client {
 
     /// Whether the other side has ended it, cleanly or not.
     fn is_at_end(&mut self) -> bool {
-        matches!(self.0.read(&mut [0]), Ok(0) | Err(_))
+        match self.0.read(&mut [0]) {
+            Ok(read) => read == 0,
+            Err(error) => error.kind() == ErrorKind::ConnectionReset,
+        }
     }
 }
 

@@ -128,6 +128,9 @@ fn read_connections<'a>(
 ) {
     let given = reader.count(table, "connections", MAX_CONNECTIONS);
     match trigger {
+        Some(Trigger::Tcp { .. }) if given == Some(0) => {
+            reader.problem(table.line, "connections is at least 1");
+        }
         Some(Trigger::Tcp { connections, .. }) => *connections = given,
         Some(_) if table.has("connections") => {
             reader.problem(

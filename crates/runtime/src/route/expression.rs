@@ -28,8 +28,15 @@ pub const MAX_PATH: usize = 4096;
 #[derive(Debug)]
 pub struct Expression {
     regex: Regex,
-    /// The number of each group, and its name if it has one; the whole match is not one of them.
-    groups: Box<[(Box<str>, Option<Box<str>>)]>,
+    /// Without the whole match.
+    groups: Box<[Group]>,
+}
+
+/// A group in parentheses.
+#[derive(Debug)]
+struct Group {
+    number: Box<str>,
+    name: Option<Box<str>>,
 }
 
 impl Expression {
@@ -61,7 +68,10 @@ impl Expression {
         let groups: Box<[_]> = (0..)
             .zip(names)
             .skip(1)
-            .map(|(number, name): (usize, _)| (number.to_string().into(), name.map(Into::into)))
+            .map(|(number, name): (usize, _)| Group {
+                number: number.to_string().into(),
+                name: name.map(Into::into),
+            })
             .collect();
         if groups.len() > MAX_GROUPS {
             return wrong(format!(
@@ -91,12 +101,12 @@ impl Expression {
             Some(path.get(span.range())?.to_vec())
         };
         let (mut params, mut named) = (Vec::with_capacity(self.groups.len()), Vec::new());
-        for (at, (number, name)) in (1..).zip(&self.groups) {
+        for (at, group) in (1..).zip(&self.groups) {
             let Some(value) = taken(at) else { continue };
-            if let Some(name) = name {
+            if let Some(name) = &group.name {
                 named.push((&**name, value.clone()));
             }
-            params.push((&**number, value));
+            params.push((&*group.number, value));
         }
         params.append(&mut named);
         Some(params)

@@ -156,16 +156,19 @@ impl Tasks {
             Some(maker) => maker(vm.lua(), stream.clone()),
             None => return Err("there are no sockets here".into()),
         };
-        let socket = made.map_err(|error| error.message())?;
-        let spawned = self.spawn_with(&port.name, vec![socket]);
-        match spawned.map_err(|error| error.message())? {
-            Ok(tid) => {
+        let spawned = made.and_then(|socket| self.spawn_with(&port.name, vec![socket]));
+        let why = match spawned {
+            Ok(Ok(tid)) => {
                 let mut open = self.connections.open.borrow_mut();
                 open.entry(port.number).or_default().insert(tid.0, stream);
-                Ok(())
+                return Ok(());
             }
-            Err(refused) => Err(refused.to_string()),
-        }
+            Ok(Err(refused)) => refused.to_string(),
+            Err(error) => error.message(),
+        };
+        // Its object may live for a while.
+        stream.close();
+        Err(why)
     }
 }
 
