@@ -17,7 +17,7 @@ enum Sign {
     PythonModule(&'static str),
 }
 
-const PACKAGES: [Package; 11] = [
+const PACKAGES: [Package; 20] = [
     Package {
         name: "lua5.4",
         sign: Sign::Program("lua5.4"),
@@ -54,6 +54,51 @@ const PACKAGES: [Package; 11] = [
         purpose: "a library an example app requires unmodified",
     },
     Package {
+        name: "libnginx-mod-http-lua",
+        sign: Sign::File("/usr/lib/nginx/modules/ngx_http_lua_module.so"),
+        purpose: "nginx, which the OpenResty examples are compared with",
+    },
+    Package {
+        name: "lua-nginx-redis",
+        sign: Sign::File("/usr/share/lua/5.1/nginx/redis.lua"),
+        purpose: "a library of OpenResty's that runs unmodified",
+    },
+    Package {
+        name: "lua-nginx-memcached",
+        sign: Sign::File("/usr/share/lua/5.1/nginx/memcached.lua"),
+        purpose: "a library of OpenResty's that runs unmodified",
+    },
+    Package {
+        name: "lua-nginx-dns",
+        sign: Sign::File("/usr/share/lua/5.1/nginx/dns/resolver.lua"),
+        purpose: "a library of OpenResty's that runs unmodified",
+    },
+    Package {
+        name: "lua-nginx-cookie",
+        sign: Sign::File("/usr/share/lua/5.1/nginx/cookie.lua"),
+        purpose: "a library of OpenResty's that runs unmodified",
+    },
+    Package {
+        name: "lua-nginx-redis-connector",
+        sign: Sign::File("/usr/share/lua/5.1/nginx/redis/connector.lua"),
+        purpose: "a library of OpenResty's that runs unmodified",
+    },
+    Package {
+        name: "redis-server",
+        sign: Sign::Program("redis-server"),
+        purpose: "a real server for OpenResty's libraries",
+    },
+    Package {
+        name: "memcached",
+        sign: Sign::Program("memcached"),
+        purpose: "a real server for OpenResty's libraries",
+    },
+    Package {
+        name: "dnsmasq-base",
+        sign: Sign::Program("dnsmasq"),
+        purpose: "a real server for OpenResty's libraries",
+    },
+    Package {
         name: "wrk",
         sign: Sign::Program("wrk"),
         purpose: "load for the fairness measurements",
@@ -83,7 +128,7 @@ pub fn install_missing() -> Result<(), String> {
     }
     println!("installing what the tests need:");
     for package in &missing {
-        println!("  {:<14} {}", package.name, package.purpose);
+        println!("  {:<24} {}", package.name, package.purpose);
     }
     let names: Vec<&str> = missing.iter().map(|p| p.name).collect();
     if !quietly("apt-get", &["--version"]) {

@@ -80,7 +80,7 @@ fn an_app_in_5_1() {
         ),
         (
             "closed.lua",
-            "return tostring(string.dump) .. tostring(package.loadlib) .. tostring(debug.setfenv) .. tostring(debug.getfenv) .. tostring(io.open) .. tostring(loadstring('\\27Lua'))",
+            "return tostring(string.dump) .. tostring(package.loadlib) .. tostring(debug.setfenv) .. tostring(debug.getfenv) .. tostring(io.open('/etc/hostname')) .. tostring(loadstring('\\27Lua'))",
         ),
         ("error.lua", "local t = nil\nreturn t.field"),
         (

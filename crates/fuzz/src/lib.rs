@@ -41,7 +41,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 22] = [
+pub const TARGETS: [Target; 24] = [
     target("compile", compile::target, 1500),
     target("undump", undump::target, 800),
     target("program", program::target, 700),
@@ -64,6 +64,8 @@ pub const TARGETS: [Target; 22] = [
     target("regex", texts::regex, 2000),
     target("websocket", websocket::websocket, 3000),
     target("handshake", websocket::handshake, 3000),
+    target("cjson", texts::cjson, 1000),
+    target("keys", texts::keys, 2000),
 ];
 
 const fn target(name: &'static str, run: fn(&[u8]), seeds: u64) -> Target {

@@ -1,4 +1,4 @@
-//! Targets for the readers of texts above the VM: `json`, `manifest`, `units`, `routes`, `forms`.
+//! Targets for the readers of texts above the VM: `json`, `manifest`, `units`, `routes`, `forms`, `cjson`, `keys`.
 
 use rille_lua::{Function, Lua, LuaString, Value};
 use rille_runtime::manifest::Manifest;
@@ -59,6 +59,47 @@ fn lua_values(lua: &Lua, encode: &Function, decode: &Function, data: &[u8]) {
         let back: LuaString = decode.call(text).expect("an encoded string is JSON");
         assert_eq!(&*back.as_bytes(), data);
     }
+}
+
+/// Target `cjson`: any text decodes to a value or a message, and what a value encodes to is a fixed point.
+pub fn cjson(data: &[u8]) {
+    let lua = machine::lua(rille_lua::Dialect::Lua54, false);
+    let module = rille_modules::cjson::safe(&lua).expect("memory");
+    let Value::Table(module) = module else {
+        panic!("a module is a table")
+    };
+    let decode: Function = module.raw_get("decode").expect("it is there");
+    let encode: Function = module.raw_get("encode").expect("it is there");
+    let (value, message): (Value, Option<LuaString>) = decode
+        .call(lua.create_string(data))
+        .expect("decode raises nothing");
+    if let Some(message) = message {
+        assert!(value.is_nil() && !message.as_bytes().is_empty());
+        return machine::check_heap(&lua, "after a text that is not JSON");
+    }
+    let encoded = |value: Value| {
+        let (text, message): (Option<LuaString>, Option<LuaString>) =
+            encode.call(value).expect("encode raises nothing");
+        (text, message.map(|message| message.to_string_lossy()))
+    };
+    let (Some(text), _) = encoded(value) else {
+        // Numbers beyond every float.
+        return machine::check_heap(&lua, "after what cannot be encoded");
+    };
+    let (again, message): (Value, Option<LuaString>) =
+        decode.call(text.clone()).expect("decode raises nothing");
+    assert!(message.is_none(), "what was encoded is JSON");
+    let (text_again, message) = encoded(again);
+    let text_again = text_again.unwrap_or_else(|| panic!("encoded once, but: {message:?}"));
+    // The order of keys is the table's; numbers have lost digits the first time.
+    assert_eq!(text.as_bytes().len(), text_again.as_bytes().len());
+    machine::check_heap(&lua, "after JSON");
+}
+
+/// Target `keys`: no text is taken for a key by mistake, so that the reader of DER is reached.
+pub fn keys(data: &[u8]) {
+    let is_key = rille_modules::resty::openssl::is_key(data);
+    assert!(!is_key || data.len() > 32, "a key in {} bytes", data.len());
 }
 
 /// Target `manifest`: any text gives a manifest and a list of problems, each of which says something.

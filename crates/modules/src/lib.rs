@@ -5,6 +5,9 @@
 //!  ngx/           the parts of `ngx` that need no request (the server adds those that do)
 //!  task/          `task`, and the names of call control
 //!  timer          functions that run later, for a task or for no request
+//!  buffer         `encode` and `decode` of string.buffer
+//!  io             `io.open`, which finds nothing
+//!  cjson/         `cjson` and `cjson.safe`
 //!  websocket/     WebSockets: what `request:upgrade` gives
 //!  resty/         what OpenResty's libraries do through its C parts or the FFI, natively
 //! ```
@@ -13,9 +16,12 @@
 #![forbid(unsafe_code)]
 
 pub mod answer;
+mod buffer;
+pub mod cjson;
 pub mod counted;
+mod io;
 pub mod ngx;
-mod resty;
+pub mod resty;
 mod task;
 #[cfg(test)]
 mod testing;
@@ -27,7 +33,7 @@ use rille_lua::{Lua, Result, Table, Value};
 use rille_runtime::vm::AppVm;
 use std::rc::Rc;
 
-pub use text::MAX_TEXT;
+pub use text::{MAX_TEXT, bad_argument};
 
 /// Makes a module when it is first required.
 pub(crate) type Maker = fn(&Lua) -> Result<Value>;
@@ -41,10 +47,13 @@ pub fn install(vm: &Rc<AppVm>) -> Result<()> {
     lua.globals().raw_set("ngx", ngx::table(vm)?)?;
     let package: Table = lua.globals().raw_get("package")?;
     let preload: Table = package.raw_get("preload")?;
-    for (name, maker) in resty::MODULES {
-        add(lua, &preload, name, *maker)?;
+    for modules in [resty::MODULES, resty::openssl::MODULES, cjson::MODULES] {
+        for (name, maker) in modules {
+            add(lua, &preload, name, *maker)?;
+        }
     }
-    Ok(())
+    io::install(lua)?;
+    buffer::install(lua, &preload)
 }
 
 fn add(lua: &Lua, preload: &Table, name: &str, maker: Maker) -> Result<()> {

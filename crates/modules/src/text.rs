@@ -75,7 +75,7 @@ pub(crate) fn too_long() -> Error {
 }
 
 /// The error of an argument, counted from 1, in Lua's words.
-pub(crate) fn bad_argument(pos: usize, why: impl Display) -> Error {
+pub fn bad_argument(pos: usize, why: impl Display) -> Error {
     at_argument(pos, Error::runtime(why))
 }
 

@@ -268,6 +268,10 @@ impl App {
                 Place::Path(path) => {
                     Pattern::parse(path).map(|pattern| router.add_rule(&pattern, methods, target))
                 }
+                Place::Name(name) => {
+                    router.add_named(name, target);
+                    Ok(())
+                }
                 Place::Match(text) => Expression::parse(text)
                     .map(|expression| router.add_match(expression, methods, target)),
             };

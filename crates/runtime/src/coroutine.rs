@@ -230,11 +230,13 @@ impl Coroutine {
                 self.check_budget(now);
                 return true;
             }
-            // A yield outside of any coroutine of the script's own gives the others a turn.
+            // A yield outside of any coroutine of the script's own gives the others a turn: light threads that do nothing
+            // but yield run in their order.
             Outcome::Yielded(_) => {
                 self.check_budget(now);
                 *self.input.borrow_mut() = Some(Input::Resume(MultiValue::new()));
-                self.wake();
+                self.queued.set(true);
+                (self.vm.scheduler()).take_turns(self.vm.tenant(), self.clone());
                 return false;
             }
             Outcome::Pending(_) if self.has_exited() => {

@@ -186,6 +186,24 @@ pub struct Router {
     /// Expressions of the manifest, in its order.
     expressions: Vec<(Expression, Entry)>,
     files: Layer,
+    /// Those without a path, which no request reaches by itself.
+    named: HashMap<Box<str>, TargetId>,
+}
+
+/// Whether a manifest's path is a name: `@maintenance` is a route that only other routes lead to.
+pub fn is_name(path: &str) -> bool {
+    path.starts_with('@')
+}
+
+/// Checks the name of a route. The error says what is wrong with it.
+pub fn check_name(path: &str) -> Result<(), String> {
+    let good = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    match path.strip_prefix('@') {
+        Some(name) if !name.is_empty() && name.len() <= 64 && name.chars().all(good) => Ok(()),
+        _ => Err(format!(
+            "'{path}' cannot name a route; use letters, digits, '_' and '-' after the '@'"
+        )),
+    }
 }
 
 #[derive(Debug, Default)]
@@ -224,6 +242,16 @@ impl Router {
     /// Adds a file's own route.
     pub fn add_file(&mut self, pattern: &Pattern, target: TargetId) {
         self.files.add(pattern, &[], target);
+    }
+
+    /// Adds a route that has a name for a path.
+    pub fn add_named(&mut self, name: &str, target: TargetId) {
+        self.named.insert(name.into(), target);
+    }
+
+    /// The route of a name, its `@` included.
+    pub fn find_named(&self, name: &str) -> Option<TargetId> {
+        self.named.get(name).copied()
     }
 
     /// Finds what answers `method` on the raw (still encoded) `path`.

@@ -149,6 +149,8 @@ pub enum Ending {
     Jump {
         /// Whether `ngx.ctx` is forgotten.
         fresh: bool,
+        /// The route, if it is not the one that the request's path leads to.
+        to: Option<TargetId>,
     },
 }
 

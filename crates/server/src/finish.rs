@@ -109,9 +109,19 @@ pub async fn end_stream(
     target: FileId,
     result: Result<Returned, Failure>,
 ) -> Response<ResponseBody> {
+    // The head that a header filter is working on is not the one that is made here.
+    let (status, headers) = {
+        let mut out = exchange.out.borrow_mut();
+        (out.status, std::mem::take(&mut out.headers))
+    };
     let result = result.and_then(|returned| {
         reply::respond(exchange, returned).map_err(|error| inner_failure(&error))
     });
+    {
+        let mut out = exchange.out.borrow_mut();
+        out.status = status;
+        out.headers = headers;
+    }
     let last = match result {
         Ok(response) => match response.into_body() {
             ResponseBody::Full(bytes) => Ok(bytes),

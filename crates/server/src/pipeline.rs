@@ -34,7 +34,7 @@ enum Flow {
     /// What comes next.
     On,
     /// Another route.
-    Jump { fresh: bool },
+    Jump { fresh: bool, to: Option<TargetId> },
     /// The response.
     Response(Box<Response<ResponseBody>>),
 }
@@ -96,10 +96,10 @@ async fn run(
     let mut jumps = 0;
     let mut response = loop {
         exchange.target.set(target);
-        let fresh = match route(&exchange, target, begun.take()).await {
+        let (fresh, to) = match route(&exchange, target, begun.take()).await {
             Flow::Response(response) => break *response,
-            Flow::Jump { fresh } => fresh,
-            Flow::On => false,
+            Flow::Jump { fresh, to } => (fresh, to),
+            Flow::On => (false, None),
         };
         if jumps == MAX_JUMPS {
             let log = exchange.served.vm.log();
@@ -111,7 +111,12 @@ async fn run(
         if fresh {
             exchange.ngx.forget();
         }
-        match find(&exchange).await {
+        exchange.ngx.is_internal.set(true);
+        let found = match to {
+            Some(named) => Ok(named),
+            None => find(&exchange).await,
+        };
+        match found {
             Ok(found) => target = found,
             Err(response) => break *response,
         }
@@ -133,7 +138,6 @@ async fn run(
 
 /// The route that the request leads to as it is now.
 async fn find(exchange: &Rc<Exchange>) -> Result<TargetId, Box<Response<ResponseBody>>> {
-    exchange.ngx.is_internal.set(true);
     let (method, path) = (exchange.method(), exchange.path());
     let app = exchange.served.vm.app();
     match app.router.find(method.as_str(), &path) {
@@ -257,7 +261,7 @@ fn after(exchange: &Rc<Exchange>, file: FileId, end: rille_lua::Result<End>) -> 
         Ok(End::Exited) => {
             return match exchange.ending.take() {
                 None => Flow::On,
-                Some(Ending::Jump { fresh }) => Flow::Jump { fresh },
+                Some(Ending::Jump { fresh, to }) => Flow::Jump { fresh, to },
                 Some(Ending::Exit(code)) => match status::exited(exchange, code) {
                     Some(response) => Flow::Response(Box::new(response)),
                     None => Flow::On,

@@ -3,7 +3,7 @@
 //! They are blocks of the system's allocator. Small ones that are given back are kept for the next of their size, up to
 //! a limit in all: a program that makes small tables takes and gives back a block for each. Large ones are pages of their own from the
 //! operating system, where it is known how to ask for them: these come zeroed, one by one when they are first touched, so
-//! that taking a part costs the same whatever its size.
+//! that taking a part costs the same whatever its size. Under a hash part that is going to be filled memory is put piece by piece ([`Parts::populate`]).
 //!
 //! **Invariants**
 //! - Who owns a part knows its size in bytes; the block is of that size, rounded up for small ones ([`layout`]).
@@ -12,7 +12,7 @@
 //!   every insert into a table that grows, and more of it than [`MAX_LEAVING`] and a share of what the VM uses before a collection cycle ends.
 //!   So it is no more than what was charged when it was in use, and goes faster than the VM can take other memory.
 
-use super::system::{SPLITS, map, unmap};
+use super::system::{SPLITS, map, populate, unmap};
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc};
 use std::ptr::null_mut;
 
@@ -24,6 +24,8 @@ const CLASSES: usize = SMALL / GRANULE + 1;
 const MAPPED: usize = 512 * 1024;
 /// Large parts go back to the system in pieces of this many bytes (a multiple of every page size).
 const LEAVING_PIECE: usize = 256 * 1024;
+/// A large hash part has memory put under pieces of this many bytes (a multiple too), so that a page of it costs one fault and not two.
+const POPULATED_PIECE: usize = 64 * 1024;
 /// So much may be on its way for longer, and a share of what the VM uses.
 const MAX_LEAVING: usize = 2 * 1024 * 1024;
 const LEAVING_SHARE: usize = 16;
@@ -100,6 +102,20 @@ impl Parts {
         }
         // SAFETY: the layout is not empty.
         unsafe { alloc_zeroed(layout(bytes)) }
+    }
+
+    /// Has the system put memory under a piece of a part of so many bytes, from a place on, if that is left to it: where the next piece
+    /// begins.
+    ///
+    /// # Safety
+    /// It is a part of so many bytes, and the place a whole number of pages behind its first byte.
+    pub(crate) unsafe fn populate(part: *mut u8, bytes: usize, from: usize) -> usize {
+        let piece = POPULATED_PIECE.min(bytes - from);
+        if bytes >= MAPPED {
+            // SAFETY: the caller's promise; a mapping ends with a whole page.
+            unsafe { populate(part.add(from), piece) };
+        }
+        from + piece
     }
 
     /// Gives a part back.

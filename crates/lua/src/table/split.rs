@@ -64,6 +64,8 @@ pub(super) struct Split {
     /// The next slot of its tail to be moved.
     tail: u32,
     old_count: u32,
+    /// Bytes of the new hash part that have memory under them.
+    populated: usize,
     old: [OldNodes; MAX_OLD],
 }
 
@@ -354,6 +356,15 @@ impl Split {
         &self.old[..self.old_count as usize]
     }
 
+    /// Has memory put under the next piece of the new hash part: inserts go all over it.
+    #[inline(always)]
+    fn populate(&mut self, nodes: *mut Node, bytes: usize) {
+        if self.populated < bytes {
+            // SAFETY: the table's hash part, and what `populate` gave.
+            self.populated = unsafe { Parts::populate(nodes as *mut u8, bytes, self.populated) };
+        }
+    }
+
     /// Slots of the old array part, as it was allocated.
     fn old_slots(&self) -> usize {
         if self.old_array.is_null() {
@@ -568,6 +579,7 @@ impl Vm {
                 old_array: if moves_array { t.array } else { null_mut() },
                 tail: capacity.min(old_array_size) as u32,
                 old_count: u32::from(t.has_nodes()),
+                populated: 0,
                 old,
             });
         }
@@ -614,6 +626,10 @@ impl Vm {
     pub(super) fn move_some(&mut self, mut t: Gc<Table>) -> Result<(), Thrown> {
         self.move_slots(t);
         self.heap.parts.let_some_go();
+        let (nodes, bytes) = (t.nodes, t.node_count() * size_of::<Node>());
+        if let Some(split) = t.split_mut() {
+            split.populate(nodes, bytes);
+        }
         let mut budget = MOVED_NODES;
         self.heap.spend(i64::from(MOVED_NODES));
         while budget > 0 {
@@ -745,6 +761,7 @@ impl Vm {
                 split.old_count += 1;
             }
             split.last_free = count as u32;
+            split.populated = 0;
         }
         self.barrier_resized(t);
         Ok(())

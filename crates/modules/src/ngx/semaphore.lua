@@ -27,8 +27,9 @@ function semaphore.wait(self, seconds)
   if timeout < 0 then error("no negative number", 2) end
   if take(sem) then return true end
   -- To the millisecond, as there: less than one is no time at all.
-  if timeout >= 0.001 and await(sem, timeout) then return true end
-  return nil, "timeout"
+  if timeout < 0.001 then return nil, "timeout" end
+  if await(sem, timeout) then return true end
+  return false, "timeout"
 end
 
 function semaphore.post(self, n)

@@ -23,10 +23,15 @@ pub(super) fn table(vm: &Rc<AppVm>) -> Result<Table> {
     let weak = Rc::downgrade(vm);
     let spawn = move |_: &rille_lua::Lua, (function, arguments): (_, MultiValue)| {
         let vm = weak.upgrade().ok_or(Error::MismatchedLua)?;
-        let light = Threads::spawn(&vm, &context(&vm)?, function, arguments)?;
-        Ok(light.thread().clone())
+        let context = context(&vm)?;
+        let light = Threads::spawn(&vm, &context, function, arguments)?;
+        Ok((light.thread().clone(), context.has_exited()))
     };
     tools.raw_set("spawn", lua.create_function(spawn)?)?;
+    // What has ended its request never runs again.
+    let halt = lua.create_async_function(|_, ()| std::future::pending::<Result<()>>())?;
+    tools.raw_set("halt", halt)?;
+    status(vm)?;
     let weak = Rc::downgrade(vm);
     let wait = move |lua: rille_lua::Lua, threads: Variadic<Value>| {
         let prepared = weak.upgrade().ok_or(Error::MismatchedLua).and_then(|vm| {
@@ -95,6 +100,38 @@ pub(super) fn table(vm: &Rc<AppVm>) -> Result<Table> {
         .set_name("=[rille]")
         .into_function()?
         .call(tools)
+}
+
+/// `coroutine.status`, which tells what light threads are: `running` also where they wait, `zombie` when they have ended and nobody has
+/// waited for them.
+fn status(vm: &Rc<AppVm>) -> Result<()> {
+    let lua = vm.lua();
+    let globals = lua.globals();
+    let old: Table = globals.raw_get("coroutine")?;
+    let coroutine = lua.create_table()?;
+    for pair in old.pairs::<Value, Value>() {
+        let (name, value) = pair?;
+        coroutine.raw_set(name, value)?;
+    }
+    let original: rille_lua::Function = old.raw_get("status")?;
+    let weak = Rc::downgrade(vm);
+    let status = move |lua: &rille_lua::Lua, of: Value| -> Result<Value> {
+        let context = weak.upgrade().and_then(|vm| vm.current().context());
+        let light = match (&of, &context) {
+            (Value::Thread(thread), Some(context)) => context.threads().find(thread),
+            _ => None,
+        };
+        match light {
+            Some(light) if light.is_running() => lua.create_string("running").map(Value::String),
+            Some(light) if !light.is_over() => lua.create_string("zombie").map(Value::String),
+            _ => original.call(of),
+        }
+    };
+    coroutine.raw_set("status", lua.create_function(status)?)?;
+    coroutine.freeze()?;
+    globals.raw_set("coroutine", &coroutine)?;
+    let package: Table = globals.raw_get("package")?;
+    (package.raw_get::<Table>("loaded")?).raw_set("coroutine", coroutine)
 }
 
 fn context(vm: &AppVm) -> Result<Rc<dyn Owner>> {

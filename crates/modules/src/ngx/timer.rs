@@ -11,6 +11,7 @@
 
 use crate::answer::{no, yes};
 use crate::counted::Counted;
+use crate::text::{argument, bad_argument};
 use rille_lua::{Error, Function, Lua, MultiValue, Result, Table, Value};
 use rille_runtime::coroutine::{Budget, End, Failure};
 use rille_runtime::light::end_of_all;
@@ -49,8 +50,8 @@ pub(super) fn table(vm: &Rc<AppVm>) -> Result<Table> {
     let timers: Rc<Timers> = Rc::default();
     for (name, is_repeated) in [("at", false), ("every", true)] {
         let (weak, timers) = (Rc::downgrade(vm), timers.clone());
-        let add = move |lua: &Lua, (delay, function, arguments): (f64, Function, MultiValue)| {
-            let delay = delay_of(name, delay, is_repeated)?;
+        let add = move |lua: &Lua, given: MultiValue| {
+            let (delay, function, arguments) = arguments(lua, given, is_repeated)?;
             let vm = weak.upgrade().ok_or(Error::MismatchedLua)?;
             if vm.is_stopping() && (is_repeated || !delay.is_zero()) {
                 return no(lua, "process exiting");
@@ -80,18 +81,32 @@ pub(super) fn table(vm: &Rc<AppVm>) -> Result<Table> {
     Ok(table)
 }
 
-fn delay_of(name: &str, delay: f64, is_repeated: bool) -> Result<Duration> {
-    let least = if is_repeated { 0.001 } else { 0.0 };
-    if !(least..=MAX_DELAY).contains(&delay) {
-        let wrong = match is_repeated && delay == 0.0 {
-            true => "delay cannot be zero",
-            false => "invalid delay",
-        };
+/// The delay, the function, and what it is to be given.
+fn arguments(
+    lua: &Lua,
+    given: MultiValue,
+    is_repeated: bool,
+) -> Result<(Duration, Function, MultiValue)> {
+    if given.len() < 2 {
         return Err(Error::runtime(format!(
-            "bad argument #1 to '{name}' ({wrong})"
+            "expecting at least 2 arguments but got {}",
+            given.len()
         )));
     }
-    Ok(Duration::from_secs_f64(delay))
+    let delay: f64 = argument(lua, &given, 1)?;
+    let least = if is_repeated { 0.001 } else { 0.0 };
+    if is_repeated && delay.abs() < least {
+        return Err(Error::runtime("delay cannot be zero"));
+    }
+    if !(least..=MAX_DELAY).contains(&delay) {
+        return Err(bad_argument(1, "invalid delay"));
+    }
+    let mut given = given.into_vec().into_iter().skip(1);
+    let Some(Value::Function(function)) = given.next() else {
+        return Err(bad_argument(2, "Lua function expected"));
+    };
+    let delay = Duration::from_secs_f64(delay);
+    Ok((delay, function, MultiValue::from_vec(given.collect())))
 }
 
 impl Timer {

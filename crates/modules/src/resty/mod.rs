@@ -5,9 +5,11 @@
 //! | `aes` | `resty.aes` |
 //! | `digest` | `resty.md5`, `resty.sha1`, `resty.sha224` and so on |
 //! | `hmac` | `resty.hmac` |
+//! | `limit` | `resty.limit.req` |
 //! | `lock` | `resty.lock` |
 //! | `lrucache` | `resty.lrucache` and its `pureffi` |
 //! | `object` | what objects of these are |
+//! | `openssl` | `resty.openssl.digest` and others of it, `resty.evp` |
 //! | `random` | `resty.random` |
 //! | `string` | `resty.string` |
 //! | `websocket` | `resty.websocket.server`, `client`, `protocol` |
@@ -15,9 +17,11 @@
 mod aes;
 mod digest;
 mod hmac;
+mod limit;
 mod lock;
 mod lrucache;
 mod object;
+pub mod openssl;
 mod random;
 mod string;
 mod websocket;
@@ -44,6 +48,7 @@ pub(crate) const MODULES: &[(&str, Maker)] = &[
     ("resty.string", string::module),
     ("ngx.semaphore", crate::ngx::semaphore),
     ("ngx.ssl", crate::ngx::ssl::module),
+    ("resty.limit.req", limit::module),
     ("resty.lock", lock::module),
     ("resty.lrucache", lrucache::tables),
     ("resty.lrucache.pureffi", lrucache::pureffi),
@@ -55,6 +60,6 @@ pub(crate) const MODULES: &[(&str, Maker)] = &[
 /// `resty.core`, which programs require for its effect: here it is in effect already.
 fn core(lua: &Lua) -> Result<Value> {
     let core = lua.create_table()?;
-    core.raw_set("version", "0.1.31")?;
+    core.raw_set("version", crate::ngx::RESTY_CORE)?;
     Ok(Value::Table(core))
 }

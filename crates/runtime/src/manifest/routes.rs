@@ -2,7 +2,7 @@
 
 use super::Manifest;
 use super::reader::{Reader, Section};
-use crate::route::{Expression, Pattern};
+use crate::route::{self, Expression, Pattern};
 use std::fmt;
 
 /// The most routes by expressions: each path that nothing else answers is searched for all of them.
@@ -28,6 +28,8 @@ pub struct RouteRule {
 pub enum Place {
     /// `/read`, `/u/:id`, `/files/*rest`.
     Path(String),
+    /// Nothing by itself: `@maintenance` is where other routes may lead.
+    Name(String),
     /// A regular expression.
     Match(String),
 }
@@ -35,7 +37,7 @@ pub enum Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Path(path) => f.write_str(path),
+            Place::Path(path) | Place::Name(path) => f.write_str(path),
             Place::Match(expression) => write!(f, "'{expression}'"),
         }
     }
@@ -90,6 +92,11 @@ pub(super) fn read_route<'a>(
     let (Some((place, line)), Some((content, content_line))) = (place, content) else {
         return;
     };
+    if matches!(place, Place::Name(_)) && !methods.is_empty() {
+        let why = format!("{place} takes every method: leave methods out");
+        reader.problem(line, why);
+        return;
+    }
     let is_match = |place: &Place| matches!(place, Place::Match(_));
     let expressions = manifest.routes.iter().filter(|rule| is_match(&rule.place));
     if is_match(&place) && expressions.count() >= MAX_EXPRESSIONS {
@@ -140,6 +147,10 @@ fn read_place<'a>(reader: &mut Reader<'a>, table: &Section<'a>) -> Option<(Place
         (Some(_), Some((_, line))) => {
             reader.problem(line, "a [[route]] has path or match, not both");
             return None;
+        }
+        (Some((name, line)), None) if route::is_name(&name) => {
+            let checked = route::check_name(&name);
+            (Place::Name(name), line, checked)
         }
         (Some((path, line)), None) => {
             let checked = Pattern::parse(&path).map(drop);

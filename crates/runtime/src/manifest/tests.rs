@@ -188,6 +188,14 @@ fn wrong_types_and_impossible_values() {
             "[[route]]\ncontent = \"a.lua\"\nmatch = \"^/a(b\"",
             "3: match = '^/a(b': unclosed group at character 4; put it right, or write a path with path = \"/...\"",
         ),
+        (
+            "[[route]]\npath = \"@a b\"\ncontent = \"a.lua\"",
+            "2: '@a b' cannot name a route; use letters, digits, '_' and '-' after the '@'",
+        ),
+        (
+            "[[route]]\npath = \"@a\"\ncontent = \"a.lua\"\nmethods = [\"GET\"]",
+            "2: @a takes every method: leave methods out",
+        ),
     ] {
         assert_eq!(
             problems(text),

@@ -115,5 +115,7 @@ return function(name)
   if value == nil then value = exported(scope) end
   if value == nil then value = true end
   files[path] = value
+  -- A name that means the same file to everybody is there for all to see.
+  if find(name, "") == path then loaded[name] = value end
   return give(value, path)
 end

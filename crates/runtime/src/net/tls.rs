@@ -8,7 +8,9 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{
+    CertificateDer, PrivateKeyDer, ServerName, SubjectPublicKeyInfoDer, UnixTime,
+};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
@@ -94,6 +96,19 @@ pub fn certificates_from_pem(pem: &[u8]) -> Option<Vec<u8>> {
 pub fn private_key_from_pem(pem: &[u8]) -> Option<Vec<u8>> {
     let key = PrivateKeyDer::from_pem_slice(within_limit(pem)?).ok()?;
     Some(key.secret_der().to_vec())
+}
+
+/// The first public key in a PEM text, as DER.
+pub fn public_key_from_pem(pem: &[u8]) -> Option<Vec<u8>> {
+    let key = SubjectPublicKeyInfoDer::from_pem_slice(within_limit(pem)?).ok()?;
+    Some(key.to_vec())
+}
+
+/// The public key of a certificate, both as DER.
+pub fn certificate_public_key(der: &[u8]) -> Option<Vec<u8>> {
+    let certificate = CertificateDer::from(within_limit(der)?.to_vec());
+    let certificate = rustls::server::ParsedCertificate::try_from(&certificate).ok()?;
+    Some(certificate.subject_public_key_info().to_vec())
 }
 
 /// Certificates one after the other; `None` if there is something that is none.

@@ -5,7 +5,8 @@
 
 use super::Adding;
 use super::control::target;
-use super::request::method as method_of;
+use super::header::header_text;
+use super::request::{MAX_FIELDS, method as method_of};
 use crate::bindings::add_field;
 use crate::body::ResponseBody;
 use crate::exchange::{Arrived, Changed, Exchange, Phase, Source};
@@ -15,6 +16,8 @@ use bytes::Bytes;
 use http::{Method, Response};
 use rille_lua::{Error, Lua, LuaString, MultiValue, Result, Table, Value};
 use rille_modules::answer::type_name;
+use rille_modules::bad_argument;
+use rille_modules::ngx::escape::{Kind, escape};
 use rille_runtime::route::Match;
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -31,15 +34,18 @@ const PHASES: &[Phase] = &[Phase::Rewrite, Phase::Access, Phase::Content];
 
 pub(super) fn table(adding: &Adding<'_>) -> Result<Table> {
     let location = adding.lua.create_table()?;
+    let meta = insensitive(adding.lua)?;
+    let known = meta.clone();
     adding.add_async(
         PHASES,
         &location,
         "capture",
-        |lua, exchange, (uri, options): (LuaString, Option<Table>)| {
+        move |lua, exchange, (uri, options): (LuaString, Option<Table>)| {
             let work = prepare(&lua, &exchange, &uri.as_bytes(), options);
+            let meta = known.clone();
             async move {
                 let captured = work?.await;
-                captured.into_table(&lua).map(Value::Table)
+                captured.into_table(&lua, &meta).map(Value::Table)
             }
         },
     )?;
@@ -47,12 +53,13 @@ pub(super) fn table(adding: &Adding<'_>) -> Result<Table> {
         PHASES,
         &location,
         "capture_multi",
-        |lua, exchange, requests: Table| {
+        move |lua, exchange, requests: Table| {
             let work = prepare_all(&lua, &exchange, &requests);
+            let meta = meta.clone();
             async move {
                 let mut tables = Vec::new();
                 for captured in all(work?).await {
-                    tables.push(Value::Table(captured.into_table(&lua)?));
+                    tables.push(Value::Table(captured.into_table(&lua, &meta)?));
                 }
                 Ok(MultiValue::from_vec(tables))
             }
@@ -61,15 +68,16 @@ pub(super) fn table(adding: &Adding<'_>) -> Result<Table> {
     Ok(location)
 }
 
+/// Headers of a captured request that say what its body is: they are made here.
+const OWN: [&[u8]; 2] = [b"content-length", b"transfer-encoding"];
+
 type Work = Pin<Box<dyn Future<Output = Captured>>>;
 
 fn prepare_all(lua: &Lua, exchange: &Rc<Exchange>, requests: &Table) -> Result<Vec<Work>> {
     let mut work = Vec::new();
     for request in requests.clone().sequence_values::<Value>() {
         let Value::Table(request) = request? else {
-            return Err(Error::runtime(
-                "bad argument #1 to 'capture_multi' (table of tables expected)",
-            ));
+            return Err(bad_argument(1, "table of tables expected"));
         };
         let uri: LuaString = request.raw_get(1)?;
         let options: Option<Table> = request.raw_get(2)?;
@@ -115,7 +123,7 @@ struct Captured {
 }
 
 impl Captured {
-    fn into_table(self, lua: &Lua) -> Result<Table> {
+    fn into_table(self, lua: &Lua, meta: &Table) -> Result<Table> {
         let table = lua.create_table()?;
         table.raw_set("status", i64::from(self.status))?;
         table.raw_set("body", lua.create_string(self.body)?)?;
@@ -125,13 +133,28 @@ impl Captured {
             let value = Value::String(lua.create_string(value)?);
             add_field(lua, &header, &capitals(&name), value)?;
         }
+        header.set_metatable(Some(meta.clone()))?;
         table.raw_set("header", header)?;
         Ok(table)
     }
 }
 
+/// A metatable that finds the headers of a result in capitals or not: how the script wrote them that set them is not known.
+fn insensitive(lua: &Lua) -> Result<Table> {
+    let meta = lua.create_table()?;
+    let index = lua.create_function(|lua, (table, name): (Table, Value)| {
+        let Value::String(name) = name else {
+            return Ok(Value::Nil);
+        };
+        let usual = capitals(&name.as_bytes().to_ascii_lowercase());
+        table.raw_get(lua.create_string(usual)?)
+    })?;
+    meta.raw_set("__index", index)?;
+    Ok(meta)
+}
+
 /// `content-type` as `Content-Type`: by that name scripts look for it.
-fn capitals(name: &[u8]) -> Vec<u8> {
+pub(super) fn capitals(name: &[u8]) -> Vec<u8> {
     let mut start = true;
     let byte = |byte: &u8| {
         let written = match start {
@@ -153,6 +176,15 @@ fn prepare(lua: &Lua, parent: &Rc<Exchange>, uri: &[u8], options: Option<Table>)
         Some(options) => options.raw_get("args")?,
         None => Value::Nil,
     };
+    if uri.first() != Some(&b'/') {
+        // Names of routes, among others: none of them is a place that requests go to.
+        return Ok(Box::pin(std::future::ready(Captured {
+            status: 404,
+            headers: Vec::new(),
+            body: Vec::new(),
+            truncated: false,
+        })));
+    }
     let (path, query) = target(lua, uri, &arguments)?;
     let mut method = Method::GET;
     let mut body = None;
@@ -160,8 +192,10 @@ fn prepare(lua: &Lua, parent: &Rc<Exchange>, uri: &[u8], options: Option<Table>)
     let child_ctx = RefCell::new(None);
     let vars = RefCell::new(Vec::new());
     if let Some(options) = &options {
-        if let Some(number) = options.raw_get::<Option<i64>>("method")? {
-            method = method_of(number)?;
+        match options.raw_get("method")? {
+            Value::Nil => {}
+            Value::Integer(number) => method = method_of(number)?,
+            _ => return Err(Error::runtime("Bad http request method")),
         }
         match options.raw_get("body")? {
             Value::Nil => {}
@@ -210,12 +244,33 @@ fn prepare(lua: &Lua, parent: &Rc<Exchange>, uri: &[u8], options: Option<Table>)
     child.started = parent.started;
     let mut fields = Vec::new();
     parent.each_field(|name, value| {
-        if !name.eq_ignore_ascii_case(b"content-length")
-            && !name.eq_ignore_ascii_case(b"transfer-encoding")
-        {
+        if !OWN.iter().any(|own| name.eq_ignore_ascii_case(own)) {
             fields.push((name.to_vec(), value.to_vec()));
         }
     });
+    if let Some(options) = &options
+        && let Value::Table(given) = options.raw_get("headers")?
+    {
+        for pair in given.pairs::<LuaString, Value>() {
+            let (name, value) = pair?;
+            let name = escape(&name.as_bytes(), Kind::HeaderName);
+            if OWN.iter().any(|own| name.eq_ignore_ascii_case(own)) {
+                continue;
+            }
+            fields.retain(|(known, _)| !known.eq_ignore_ascii_case(&name));
+            let values = match value {
+                Value::Table(list) => list.sequence_values().collect::<Result<Vec<Value>>>()?,
+                value => vec![value],
+            };
+            for value in values {
+                let value = escape(&header_text(lua, &value)?, Kind::HeaderValue);
+                fields.push((name.clone(), value));
+            }
+            if fields.len() > MAX_FIELDS {
+                return Err(Error::runtime("too many headers"));
+            }
+        }
+    }
     if length > 0 {
         fields.push((b"Content-Length".to_vec(), length.to_string().into_bytes()));
     }

@@ -3,14 +3,14 @@
 //! What ends a phase notes how it ended and then waits for what never comes: the pipeline sees the note, and no `pcall` can.
 
 use super::header;
-use super::{ALL, Adding, OUTPUT, check, exchange, text};
+use super::{ALL, Adding, OUTPUT, check, complain, exchange, text};
 use crate::exchange::{Beside, Ending, Exchange, Phase};
 use bytes::Bytes;
 use http::header::{HeaderValue, LOCATION};
 use rille_lua::{Error, Lua, LuaString, Result, Table, Value, Variadic};
 use rille_modules::answer::type_name;
-use rille_modules::ngx::args;
-use rille_runtime::log::Level;
+use rille_modules::bad_argument;
+use rille_modules::ngx::{args, logged};
 use rille_runtime::vm::{AppVm, Background, Current};
 use std::future::pending;
 use std::rc::Rc;
@@ -74,15 +74,9 @@ pub(super) fn install(
     ngx.raw_set("get_phase", lua.create_function(phase)?)?;
     let log = vm.log().clone();
     let write = move |lua: &Lua, (level, values): (i64, Variadic<Value>)| {
-        let level = match level {
-            0..=4 => Level::Error,
-            5 => Level::Warn,
-            6 | 7 => Level::Info,
-            8 => Level::Debug,
-            _ => return Err(Error::runtime("bad log level")),
-        };
+        let level = logged(level)?;
         let mut line = Vec::new();
-        for (at, value) in (2..).zip(values.iter()) {
+        for (at, value) in (1..).zip(values.iter()) {
             log_text(lua, &mut line, value, at)?;
         }
         log.script(level, &String::from_utf8_lossy(&line));
@@ -92,11 +86,11 @@ pub(super) fn install(
     ngx.raw_set("worker", worker_table(lua, vm, worker, workers)?)?;
     ngx.raw_set("config", config_table(lua)?)?;
     let (arg, meta) = (lua.create_table()?, lua.create_table()?);
-    adding.add_in(
-        &[Phase::BodyFilter],
+    adding.add(
         &meta,
         "__index",
         |lua, exchange, (_, key): (Value, Value)| {
+            check_arg(exchange)?;
             let arg = exchange.ngx.arg.borrow();
             match key {
                 Value::Integer(1) => lua.create_string(&arg.0).map(Value::String),
@@ -105,11 +99,11 @@ pub(super) fn install(
             }
         },
     )?;
-    adding.add_in(
-        &[Phase::BodyFilter],
+    adding.add(
         &meta,
         "__newindex",
         |lua, exchange, (_, key, value): (Value, Value, Value)| {
+            check_arg(exchange)?;
             let mut arg = exchange.ngx.arg.borrow_mut();
             match (key, value) {
                 (Value::Integer(1), Value::Nil) => arg.0 = Bytes::new(),
@@ -130,6 +124,14 @@ pub(super) fn install(
     ngx.raw_set("arg", arg)
 }
 
+/// `ngx.arg` is a body filter's.
+fn check_arg(exchange: &Exchange) -> Result<()> {
+    match exchange.phase.get() {
+        Phase::BodyFilter => Ok(()),
+        _ => Err(Error::runtime("API disabled in the current context")),
+    }
+}
+
 /// A piece of a body: a text, or a table of them.
 fn piece(lua: &Lua, value: &Value) -> Result<Vec<u8>> {
     if let Some(text) = text(lua, value)? {
@@ -142,11 +144,27 @@ fn piece(lua: &Lua, value: &Value) -> Result<Vec<u8>> {
         )));
     };
     let mut bytes = Vec::new();
-    for part in list.sequence_values::<Value>() {
-        let part = text(lua, &part?)?.ok_or_else(|| Error::runtime("bad chunk data type"))?;
-        bytes.extend_from_slice(&part);
-    }
+    pieces(lua, &mut bytes, list, 0)?;
     Ok(bytes)
+}
+
+/// The deepest nesting of tables that are a piece.
+const MAX_NESTING: u32 = 64;
+
+fn pieces(lua: &Lua, bytes: &mut Vec<u8>, list: &Table, depth: u32) -> Result<()> {
+    for part in list.clone().sequence_values::<Value>() {
+        match part? {
+            Value::Table(inner) if depth < MAX_NESTING => pieces(lua, bytes, &inner, depth + 1)?,
+            part => match text(lua, &part)? {
+                Some(text) => bytes.extend_from_slice(&text),
+                None => {
+                    let kind = type_name(&part);
+                    return Err(Error::runtime(format!("bad chunk data type: {kind}")));
+                }
+            },
+        }
+    }
+    Ok(())
 }
 
 fn log_text(lua: &Lua, line: &mut Vec<u8>, value: &Value, at: usize) -> Result<()> {
@@ -166,9 +184,10 @@ fn log_text(lua: &Lua, line: &mut Vec<u8>, value: &Value, at: usize) -> Result<(
                     None => Value::Nil,
                 };
                 let Value::Function(method) = method else {
-                    return Err(Error::runtime(format!(
-                        "bad argument #{at} to 'log' (expected table to have __tostring metamethod)"
-                    )));
+                    return Err(bad_argument(
+                        at,
+                        "expected table to have __tostring metamethod",
+                    ));
                 };
                 let text: LuaString = method.call(value)?;
                 line.extend_from_slice(&text.as_bytes());
@@ -224,16 +243,36 @@ fn exec(lua: &Lua, exchange: &Rc<Exchange>, uri: &[u8], arguments: Value) -> Res
         ));
     }
     if uri.first() == Some(&b'@') {
-        return Err(Error::runtime(
-            "named locations are not supported: write a route for it",
-        ));
+        return exec_named(exchange, uri);
     }
     let (path, query) = target(lua, uri, &arguments)?;
     exchange.change(|changed| {
         changed.path = Some(path);
         changed.query = Some(query);
     });
-    exchange.end(Ending::Jump { fresh: true });
+    exchange.end(Ending::Jump {
+        fresh: true,
+        to: None,
+    });
+    Ok(())
+}
+
+/// A route by its name: the path and the arguments stay as they are.
+fn exec_named(exchange: &Rc<Exchange>, name: &[u8]) -> Result<()> {
+    let router = &exchange.served.vm.app().router;
+    let name = String::from_utf8_lossy(name);
+    let Some(target) = router.find_named(&name) else {
+        complain(
+            exchange,
+            format_args!("could not find named location \"{name}\""),
+        );
+        exchange.end(Ending::Exit(500));
+        return Ok(());
+    };
+    exchange.end(Ending::Jump {
+        fresh: true,
+        to: Some(target),
+    });
     Ok(())
 }
 
@@ -253,7 +292,7 @@ pub(super) fn target(
 }
 
 /// A URI that begins with `/`: its path and what follows the question mark.
-pub(super) fn split(uri: &[u8]) -> Result<(&[u8], Option<&[u8]>)> {
+fn split(uri: &[u8]) -> Result<(&[u8], Option<&[u8]>)> {
     let at = uri.iter().position(|byte| *byte == b'?');
     let (path, query) = match at {
         Some(at) => (&uri[..at], Some(&uri[at + 1..])),

@@ -1,5 +1,6 @@
 //! `ngx.header`, `ngx.status`, `ngx.headers_sent`, `ngx.resp`.
 
+use super::capture::capitals;
 use super::{Adding, complain, text};
 use crate::bindings::add_field;
 use crate::exchange::{Exchange, Phase};
@@ -36,9 +37,11 @@ pub(super) fn set_status(lua: &Lua, exchange: &Exchange, value: Value) -> Result
         );
         return Ok(());
     }
-    let status = lua.coerce_integer(value)?;
+    // A fraction is cut off.
+    let status = lua.coerce_number(value)?;
     let status = status
-        .and_then(|status| u16::try_from(status).ok())
+        .filter(|status| (0.0..=999.0).contains(status))
+        .map(|status| status as u16)
         .and_then(|status| StatusCode::from_u16(status).ok());
     match status {
         Some(status) => exchange.out.borrow_mut().status = Some(status),
@@ -92,11 +95,13 @@ pub(super) fn install(adding: &Adding<'_>, ngx: &Table) -> Result<()> {
             let mut all = Vec::new();
             {
                 let out = exchange.out.borrow();
+                // Their names as they are usually written, should they not be made small.
                 for (name, value) in &out.headers {
-                    all.push((name.as_str().as_bytes().to_vec(), value.as_bytes().to_vec()));
+                    let name = capitals(name.as_str().as_bytes());
+                    all.push((name, value.as_bytes().to_vec()));
                 }
                 if let Some(length) = out.length {
-                    all.push((b"content-length".to_vec(), length.to_string().into_bytes()));
+                    all.push((b"Content-Length".to_vec(), length.to_string().into_bytes()));
                 }
             }
             let all = all

@@ -75,6 +75,8 @@ pub fn install(vm: &Rc<AppVm>, worker: (usize, usize)) -> Result<()> {
     ngx.raw_set("req", req)?;
     ngx.raw_set("var", var::table(&adding)?)?;
     ngx.raw_set("location", capture::table(&adding)?)?;
+    let package: Table = lua.globals().raw_get("package")?;
+    (package.raw_get::<Table>("loaded")?).raw_set("ngx", &ngx)?;
     control::dynamic(&adding, &ngx)
 }
 

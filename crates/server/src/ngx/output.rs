@@ -6,8 +6,9 @@
 use super::{Adding, OUTPUT};
 use crate::exchange::Exchange;
 use http::Method;
-use rille_lua::{Error, Lua, MultiValue, Result, Table, Value, Variadic};
+use rille_lua::{Lua, MultiValue, Result, Table, Value, Variadic};
 use rille_modules::answer::{no, type_name, yes};
+use rille_modules::bad_argument;
 use std::rc::Rc;
 
 /// The deepest nesting of tables that are printed.
@@ -23,9 +24,7 @@ pub(super) fn install(adding: &Adding<'_>, ngx: &Table) -> Result<()> {
             OUTPUT,
             ngx,
             name,
-            move |lua, exchange, values: Variadic<Value>| {
-                output(lua, exchange, name, &values, newline)
-            },
+            move |lua, exchange, values: Variadic<Value>| output(lua, exchange, &values, newline),
         )?;
     }
     adding.add_in(OUTPUT, ngx, "send_headers", |_, exchange, ()| {
@@ -85,7 +84,6 @@ pub(super) fn install(adding: &Adding<'_>, ngx: &Table) -> Result<()> {
 fn output(
     lua: &Lua,
     exchange: &Rc<Exchange>,
-    name: &str,
     values: &[Value],
     newline: bool,
 ) -> Result<MultiValue> {
@@ -101,7 +99,7 @@ fn output(
     }
     let mut text = Vec::new();
     for (at, value) in (1..).zip(values) {
-        append(lua, &mut text, value, 0, name, at)?;
+        append(lua, &mut text, value, 0, at)?;
     }
     if newline {
         text.push(b'\n');
@@ -117,23 +115,15 @@ fn output(
 }
 
 /// Adds a value's text.
-fn append(
-    lua: &Lua,
-    out: &mut Vec<u8>,
-    value: &Value,
-    depth: usize,
-    name: &str,
-    at: usize,
-) -> Result<()> {
-    let wrong = |why: String| {
-        Err(Error::runtime(format!(
-            "bad argument #{at} to '{name}' ({why})"
-        )))
-    };
+fn append(lua: &Lua, out: &mut Vec<u8>, value: &Value, depth: usize, at: usize) -> Result<()> {
+    let wrong = |why: String| Err(bad_argument(at, why));
     match value {
         Value::String(text) => out.extend_from_slice(&text.as_bytes()),
-        Value::Integer(number) => out.extend_from_slice(number.to_string().as_bytes()),
-        Value::Number(_) => {
+        // Larger ones are printed with an exponent in versions without integers.
+        Value::Integer(number) if number.unsigned_abs() < 100_000_000_000_000 => {
+            out.extend_from_slice(number.to_string().as_bytes());
+        }
+        Value::Integer(_) | Value::Number(_) => {
             if let Some(text) = lua.coerce_string(value.clone())? {
                 out.extend_from_slice(&text.as_bytes());
             }
@@ -157,7 +147,7 @@ fn append(
                 return wrong("non-array table found".into());
             }
             for key in 1..=last {
-                append(lua, out, &table.raw_get::<Value>(key)?, depth + 1, name, at)?;
+                append(lua, out, &table.raw_get::<Value>(key)?, depth + 1, at)?;
             }
         }
         other if depth > 0 => return wrong(format!("bad data type {} found", type_name(other))),

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** what is changed is what later phases, `ngx.var`, `request` and captures see; the bytes that came are still in `raw_header`.
 
-use super::control::{arguments_text, split};
+use super::control::arguments_text;
 use super::header::{header_text, headers_table, insensitive};
 use super::{ALL, Adding, text};
 use crate::exchange::{BodyError, Ending, Exchange, Phase};
@@ -71,7 +71,10 @@ fn line(adding: &Adding<'_>, req: &Table) -> Result<()> {
     adding.add(req, "get_method", |lua, exchange, ()| {
         lua.create_string(exchange.method().as_str())
     })?;
-    adding.add(req, "set_method", |_, exchange, number: i64| {
+    adding.add(req, "set_method", |_, exchange, number: Value| {
+        let Value::Integer(number) = number else {
+            return Err(Error::runtime("bad method number"));
+        };
         let method = method(number)?;
         exchange.change(|changed| changed.method = Some(method));
         Ok(())
@@ -98,11 +101,17 @@ fn line(adding: &Adding<'_>, req: &Table) -> Result<()> {
                     uri.escape_ascii()
                 )));
             }
-            let (path, _) = split(&uri)?;
-            let path = encode_path(path);
+            if uri.first() != Some(&b'/') {
+                return Err(Error::runtime("the uri does not begin with '/'"));
+            }
+            // A question mark is a character of the path: arguments are set by themselves.
+            let path = encode_path(&uri);
             exchange.change(|changed| changed.path = Some(path));
             if jump {
-                exchange.end(Ending::Jump { fresh: false });
+                exchange.end(Ending::Jump {
+                    fresh: true,
+                    to: None,
+                });
             }
             Ok(jump)
         });
@@ -155,7 +164,7 @@ fn arguments(adding: &Adding<'_>, req: &Table) -> Result<()> {
             Value::Table(_) => arguments_text(lua, &arguments)?,
             _ => arguments_text(lua, &arguments)?.map(|text| escape(&text, Kind::RawArgs)),
         };
-        exchange.change(|changed| changed.query = Some(query.filter(|query| !query.is_empty())));
+        exchange.change(|changed| changed.query = Some(query));
         Ok(())
     })?;
     adding.add(
@@ -220,7 +229,7 @@ fn headers(adding: &Adding<'_>, req: &Table) -> Result<()> {
 }
 
 /// The most header fields a script may make of a request.
-const MAX_FIELDS: usize = 1000;
+pub(super) const MAX_FIELDS: usize = 1000;
 
 fn set_header(
     exchange: &Rc<Exchange>,

@@ -3,13 +3,12 @@
 //! Names that nginx has are read from the request as it is now; `args`, `uri`-like ones follow what scripts change. Any other name can be
 //! written (there a `set` in the configuration has to declare it first), and is nil before.
 
-use super::{Adding, text};
+use super::Adding;
 use crate::exchange::Exchange;
 use crate::hosts::strip_port;
 use http::Version;
 use http::header::HeaderName;
-use rille_lua::{Error, Result, Table, Value};
-use rille_modules::answer::type_name;
+use rille_lua::{Error, Function, LuaString, Result, Table, Value};
 use rille_modules::ngx::time;
 use rille_runtime::route::percent_decode;
 use std::net::IpAddr;
@@ -68,13 +67,8 @@ pub(super) fn table(adding: &Adding<'_>) -> Result<Table> {
         |lua, exchange, (_, name): (Value, Value)| {
             let value = match &name {
                 Value::Integer(at) => capture(exchange, *at),
-                Value::String(name) => read(exchange, &name.as_bytes()),
-                other => {
-                    return Err(Error::runtime(format!(
-                        "bad variable name (string expected, got {})",
-                        type_name(other)
-                    )));
-                }
+                Value::String(name) => read(exchange, &name.as_bytes().to_ascii_lowercase()),
+                _ => return Err(Error::runtime("bad variable name")),
             };
             match value {
                 Some(value) => lua.create_string(value).map(Value::String),
@@ -91,17 +85,14 @@ pub(super) fn table(adding: &Adding<'_>) -> Result<Table> {
             };
             let value = match &value {
                 Value::Nil => None,
-                value => match text(lua, value)? {
-                    Some(text) => Some(text),
-                    None => {
-                        return Err(Error::runtime(format!(
-                            "bad variable value (string, number or nil expected, got {})",
-                            type_name(value)
-                        )));
-                    }
-                },
+                Value::String(text) => Some(text.as_bytes().to_vec()),
+                value => {
+                    let tostring: Function = lua.globals().raw_get("tostring")?;
+                    let text: LuaString = tostring.call(value)?;
+                    Some(text.as_bytes().to_vec())
+                }
             };
-            write(exchange, &name.as_bytes(), value)
+            write(exchange, &name.as_bytes().to_ascii_lowercase(), value)
         },
     )?;
     var.set_metatable(Some(meta))?;
@@ -125,7 +116,7 @@ fn capture(exchange: &Exchange, at: i64) -> Option<Vec<u8>> {
 
 fn write(exchange: &Rc<Exchange>, name: &[u8], value: Option<Vec<u8>>) -> Result<()> {
     if name == b"args" {
-        exchange.change(|changed| changed.query = Some(value.filter(|value| !value.is_empty())));
+        exchange.change(|changed| changed.query = Some(value));
         return Ok(());
     }
     let shown = String::from_utf8_lossy(name).into_owned();

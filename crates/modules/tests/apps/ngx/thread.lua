@@ -77,7 +77,7 @@ show(shared)
 ngx.thread.spawn(f, "late", 0.01)
 --> a	starts	1	nil	3
 --> b	starts
---> spawned	thread	normal	normal
+--> spawned	thread	running	running
 --> b	ends
 --> first:	true	b
 --> again:	nil	already waited or killed
@@ -85,7 +85,7 @@ ngx.thread.spawn(f, "late", 0.01)
 --> second:	true	a	1	nil	3
 --> false	thread.lua:17: oops
 --> false	table	7
---> dead	true	at once	2
+--> zombie	true	at once	2
 --> nil	already waited or killed
 --> killed	starts
 --> 1

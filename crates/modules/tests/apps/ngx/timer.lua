@@ -24,8 +24,8 @@ print(last, ngx.timer.pending_count())
 --> fires	false	1	two
 --> 0	0
 --> true	1
---> false	bad argument #1 to 'at' (invalid delay)
---> false	bad argument #1 to 'every' (delay cannot be zero)
---> false	bad argument #2 to '?' (function expected, got nil)
+--> false	bad argument #1 to '?' (invalid delay)
+--> false	delay cannot be zero
+--> false	expecting at least 2 arguments but got 1
 --> its own globals:	nil
 --> too many pending timers	1024

@@ -49,8 +49,8 @@ print(pcall(function() s:post(0) end))
 print(pcall(function() s:post(-1) end))
 --> 0	nil	timeout
 --> true	2	true	true	0
---> nil	timeout
---> nil	timeout
+--> false	timeout
+--> false	timeout
 --> 0
 --> count:	-2
 --> count:	-1
@@ -61,7 +61,7 @@ print(pcall(function() s:post(-1) end))
 --> -1	1
 --> 0
 --> true	1	true
---> -1	true	nil	timeout
+--> -1	true	false	timeout
 --> 0
 --> 3	2	0
 --> false	semaphore.lua:42: no negative number

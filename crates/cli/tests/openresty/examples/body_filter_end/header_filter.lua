@@ -1,0 +1,1 @@
+ngx.header.content_length = nil

@@ -1,0 +1,1 @@
+ngx.ctx.apples = ngx.ctx.apples + 3

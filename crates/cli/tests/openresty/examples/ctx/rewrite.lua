@@ -1,0 +1,1 @@
+ngx.ctx.apples = 76

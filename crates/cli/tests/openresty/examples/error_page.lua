@@ -1,0 +1,3 @@
+-- request: GET /error_page
+error("this request fails")
+--> 500

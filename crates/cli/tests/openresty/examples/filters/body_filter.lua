@@ -1,0 +1,1 @@
+ngx.arg[1] = string.upper(ngx.arg[1])

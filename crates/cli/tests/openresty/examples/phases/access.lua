@@ -1,0 +1,1 @@
+ngx.ctx.seen = ngx.ctx.seen .. " " .. ngx.get_phase()

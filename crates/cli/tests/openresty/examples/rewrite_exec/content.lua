@@ -1,0 +1,4 @@
+-- request: GET /rewrite_exec
+ngx.say("not reached")
+--> 200
+--> /exec_target from=rewrite nil true false

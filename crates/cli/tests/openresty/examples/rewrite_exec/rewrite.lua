@@ -1,0 +1,1 @@
+ngx.exec("/exec_target", {from = "rewrite"})
