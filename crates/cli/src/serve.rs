@@ -240,6 +240,10 @@ fn ready_line(server: &Server, workers: usize, apps: &[AppSource], broken: &[usi
         }
         if broken.contains(&at) {
             line.push_str(" (broken)");
+            continue;
+        }
+        for port in server.task_ports().iter().filter(|port| port.app == at) {
+            line.push_str(&format!(" (task {} at {})", port.task, port.address));
         }
     }
     line

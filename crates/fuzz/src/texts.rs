@@ -3,7 +3,7 @@
 use rille_lua::{Function, Lua, LuaString, Value};
 use rille_runtime::manifest::Manifest;
 use rille_runtime::modules::json::Json;
-use rille_runtime::route::{Match, Pattern, Router, TargetId, percent_decode};
+use rille_runtime::route::{Expression, Match, Pattern, Router, TargetId, percent_decode};
 use rille_runtime::units;
 use rille_server::forms;
 
@@ -141,8 +141,10 @@ pub fn units(data: &[u8]) {
     }
 }
 
-/// Target `routes`: a few patterns and paths; what the router finds is what a search through all patterns finds.
+/// Target `routes`: a few patterns and paths; what the router finds is what a search through all patterns finds. And a line that is an
+/// expression, with a path.
 pub fn routes(data: &[u8]) {
+    expression(data);
     let mut input = Bytes::new(data);
     let mut router = Router::default();
     let mut patterns = Vec::new();
@@ -185,6 +187,27 @@ pub fn routes(data: &[u8]) {
                 .any(|(text, _)| text.as_bytes() == path && !text.contains([':', '*', '%'])),
             "{path:?} is not found among {patterns:?}"
         );
+    }
+}
+
+/// An expression compiles or is told in one line; what its groups capture is in the path.
+fn expression(data: &[u8]) {
+    let (text, path) = match data.iter().position(|byte| *byte == b'\n') {
+        Some(end) => (&data[..end], &data[end + 1..]),
+        None => (data, &b"/"[..]),
+    };
+    let expression = match Expression::parse(&String::from_utf8_lossy(text)) {
+        Ok(expression) => expression,
+        Err(why) => return assert!(!why.is_empty() && !why.contains('\n'), "{why}"),
+    };
+    let mut router = Router::default();
+    router.add_match(expression, &[], TargetId(0));
+    let decoded = percent_decode(path);
+    if let Match::Found(_, params) = router.find("GET", path) {
+        for (name, value) in params {
+            let is_there = value.is_empty() || decoded.windows(value.len()).any(|w| w == value);
+            assert!(is_there, "{name} is {value:?}");
+        }
     }
 }
 

@@ -10,10 +10,10 @@
 
 use crate::dict::Dict;
 use crate::kv::Kv;
-use crate::manifest::{self, Manifest};
+use crate::manifest::{self, Manifest, Place};
 use crate::problem::Problem;
-use crate::route::{FileId, Pattern, Router, TargetId, is_name};
-use crate::task::Exchange;
+use crate::route::{Expression, FileId, Pattern, Router, TargetId};
+use crate::task::{Exchange, Ports};
 use rille_lua::{Chunk, Dialect};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
@@ -63,6 +63,8 @@ pub struct App {
     pub exchange: Exchange,
     /// The dictionaries of `ngx.shared` by name, as the app's workers share them.
     pub dicts: BTreeMap<String, Arc<Dict>>,
+    /// Where its tasks listen.
+    pub ports: Ports,
     /// The folder of static files, if there is one.
     pub public: Option<PathBuf>,
     by_path: HashMap<Box<str>, FileId>,
@@ -174,6 +176,7 @@ impl App {
             files,
             kv,
             exchange: Exchange::default(),
+            ports: Ports::default(),
             public,
         };
         fatal |= !app.build_routes(&mut problems) || !app.check_tasks(&mut problems);
@@ -256,19 +259,24 @@ impl App {
                 *place = find(phase.name, &phase.file, phase.line);
             }
             let Some(content) = content else { continue };
-            let phases = (!rule.phases.is_empty()).then(|| Box::new(phases));
-            let target = Target { content, phases };
-            if is_name(&rule.path) {
-                let target = self.add_target(target);
-                self.router.add_named(&rule.path, target);
-                continue;
-            }
-            match Pattern::parse(&rule.path) {
-                Ok(pattern) => {
-                    let target = self.add_target(target);
-                    self.router.add_rule(&pattern, &rule.methods, target);
+            let target = self.add_target(Target {
+                content,
+                phases: (!rule.phases.is_empty()).then(|| Box::new(phases)),
+            });
+            let (router, methods) = (&mut self.router, &rule.methods);
+            let added = match &rule.place {
+                Place::Path(path) => {
+                    Pattern::parse(path).map(|pattern| router.add_rule(&pattern, methods, target))
                 }
-                Err(message) => problems.push(Problem::at(&file, rule.line, message)),
+                Place::Name(name) => {
+                    router.add_named(name, target);
+                    Ok(())
+                }
+                Place::Match(text) => Expression::parse(text)
+                    .map(|expression| router.add_match(expression, methods, target)),
+            };
+            if let Err(message) = added {
+                problems.push(Problem::at(&file, rule.line, message));
             }
         }
         self.manifest.routes = rules;

@@ -1,12 +1,26 @@
 //! Which file answers a path.
 //!
+//! | order | route | among themselves |
+//! |---|---|---|
+//! | first | `path` of the manifest | a literal segment wins over a parameter, a parameter over `*rest` |
+//! | then | `match` of the manifest | the first in the file whose expression matches |
+//! | then | the app's files | as paths |
+//! | last | files of `public` | |
+//!
+//! What matches and does not take the method is passed over for another of the same kind, not for a later kind: if there is none, the answer is 405.
+//!
 //! **Invariant:** a router is built once per app version and only read afterwards, by every worker.
-//! Explicit routes win over files; a literal segment wins over a parameter, a parameter over
-//! `*rest`. A lookup visits each node at most once (the path fixes what is compared at each depth),
+//! A lookup visits each node at most once (the path fixes what is compared at each depth) and searches for each expression at most once,
 //! so its cost is bounded by the app's own routes, never by the request.
 //!
 //! A path is split at `/` first and percent-decoded segment by segment, so that `%2F` inside a
 //! parameter stays in it.
+
+mod expression;
+#[cfg(test)]
+mod tests;
+
+pub use expression::Expression;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -146,6 +160,17 @@ struct Entry {
     params: Box<[Box<str>]>,
 }
 
+impl Entry {
+    fn new(methods: &[String], target: TargetId, params: Box<[Box<str>]>) -> Entry {
+        let methods = methods.iter().map(|method| method.as_str().into());
+        Entry {
+            methods: methods.collect(),
+            target,
+            params,
+        }
+    }
+}
+
 /// A node of the tree: what may follow, and what ends here.
 #[derive(Debug, Default)]
 struct Node {
@@ -158,8 +183,11 @@ struct Node {
 /// The routes of one app.
 #[derive(Debug, Default)]
 pub struct Router {
-    /// Explicit routes, then files.
-    layers: [Layer; 2],
+    /// Paths of the manifest.
+    paths: Layer,
+    /// Expressions of the manifest, in its order.
+    expressions: Vec<(Expression, Entry)>,
+    files: Layer,
     /// Those without a path, which no request reaches by itself.
     named: HashMap<Box<str>, TargetId>,
 }
@@ -204,12 +232,18 @@ pub type Params<'a> = Vec<(&'a str, Vec<u8>)>;
 impl Router {
     /// Adds an explicit route. `methods` empty means all.
     pub fn add_rule(&mut self, pattern: &Pattern, methods: &[String], target: TargetId) {
-        self.layers[0].add(pattern, methods, target);
+        self.paths.add(pattern, methods, target);
+    }
+
+    /// Adds an explicit route by an expression, behind those that are there. `methods` empty means all.
+    pub fn add_match(&mut self, expression: Expression, methods: &[String], target: TargetId) {
+        let entry = Entry::new(methods, target, Box::default());
+        self.expressions.push((expression, entry));
     }
 
     /// Adds a file's own route.
     pub fn add_file(&mut self, pattern: &Pattern, target: TargetId) {
-        self.layers[1].add(pattern, &[], target);
+        self.files.add(pattern, &[], target);
     }
 
     /// Adds a route that has a name for a path.
@@ -224,26 +258,34 @@ impl Router {
 
     /// Finds what answers `method` on the raw (still encoded) `path`.
     pub fn find(&self, method: &str, path: &[u8]) -> Match<'_> {
-        for layer in &self.layers {
-            match layer.find(method, path) {
-                Match::NotFound => {}
-                found => return found,
+        match self.paths.find(method, path) {
+            Match::NotFound => {}
+            found => return found,
+        }
+        match self.find_expression(method, path) {
+            Match::NotFound => self.files.find(method, path),
+            found => found,
+        }
+    }
+
+    fn find_expression(&self, method: &str, path: &[u8]) -> Match<'_> {
+        let mut refused = Vec::new();
+        for (expression, entry) in &self.expressions {
+            let Some(params) = expression.captures(path) else {
+                continue;
+            };
+            if choose(std::slice::from_ref(entry), method, &mut refused).is_some() {
+                return Match::Found(entry.target, params);
             }
         }
-        Match::NotFound
+        conclude(refused)
     }
 }
 
 impl Layer {
     fn add(&mut self, pattern: &Pattern, methods: &[String], target: TargetId) {
-        let entry = Entry {
-            methods: methods
-                .iter()
-                .map(|method| method.as_str().into())
-                .collect(),
-            target,
-            params: pattern.param_names().map(Into::into).collect(),
-        };
+        let params = pattern.param_names().map(Into::into).collect();
+        let entry = Entry::new(methods, target, params);
         if let Some(path) = pattern.literal_path() {
             self.exact
                 .entry(path.into_bytes().into())
@@ -402,185 +444,4 @@ pub fn percent_decode(text: &[u8]) -> Cow<'_, [u8]> {
 
 fn hex_digit(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).map(|digit| digit as u8)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn router(rules: &[(&str, &[&str])], files: &[&str]) -> Router {
-        let mut router = Router::default();
-        for (at, (path, methods)) in rules.iter().enumerate() {
-            let methods: Vec<String> = methods.iter().map(|m| (*m).to_owned()).collect();
-            router.add_rule(
-                &Pattern::parse(path).unwrap(),
-                &methods,
-                TargetId(at as u32),
-            );
-        }
-        for (at, file) in files.iter().enumerate() {
-            router.add_file(&Pattern::of_file(file).unwrap(), TargetId(100 + at as u32));
-        }
-        router
-    }
-
-    fn found(router: &Router, path: &str) -> Option<(u32, Vec<(String, String)>)> {
-        match router.find("GET", path.as_bytes()) {
-            Match::Found(id, params) => Some((
-                id.0,
-                params
-                    .into_iter()
-                    .map(|(name, value)| {
-                        (
-                            name.to_owned(),
-                            String::from_utf8_lossy(&value).into_owned(),
-                        )
-                    })
-                    .collect(),
-            )),
-            _ => None,
-        }
-    }
-
-    fn params(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-        pairs
-            .iter()
-            .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
-            .collect()
-    }
-
-    #[test]
-    fn files() {
-        let router = router(
-            &[],
-            &[
-                "index.lua",
-                "api/users.lua",
-                "api/users/[id].lua",
-                "log/index.lua",
-                "f/[...rest].lua",
-            ],
-        );
-        assert_eq!(found(&router, "/"), Some((100, params(&[]))));
-        assert_eq!(found(&router, "/api/users"), Some((101, params(&[]))));
-        assert_eq!(found(&router, "/api/users/"), Some((101, params(&[]))));
-        assert_eq!(
-            found(&router, "/api/users/42"),
-            Some((102, params(&[("id", "42")])))
-        );
-        assert_eq!(
-            found(&router, "/api/users/a%2Fb%20c"),
-            Some((102, params(&[("id", "a/b c")])))
-        );
-        assert_eq!(found(&router, "/log"), Some((103, params(&[]))));
-        assert_eq!(found(&router, "/%6cog"), Some((103, params(&[]))));
-        assert_eq!(
-            found(&router, "/f/a/b"),
-            Some((104, params(&[("rest", "a/b")])))
-        );
-        for missing in [
-            "/index",
-            "/api",
-            "/api/users/42/x",
-            "/api//42",
-            "//",
-            "/api%2Fusers",
-            "",
-        ] {
-            assert_eq!(
-                found(&router, missing).map(|f| f.0).filter(|id| *id != 100),
-                None,
-                "{missing}"
-            );
-        }
-    }
-
-    #[test]
-    fn rules_win_and_literals_beat_parameters() {
-        let rules: &[(&str, &[&str])] = &[
-            ("/u/:id", &["GET"]),
-            ("/u/me", &[]),
-            ("/files/*rest", &[]),
-            ("/u/:id/x/:y", &[]),
-            ("/a", &["POST", "GET"]),
-        ];
-        let router = router(rules, &["u/[name].lua", "a.lua"]);
-        assert_eq!(found(&router, "/u/7"), Some((0, params(&[("id", "7")]))));
-        assert_eq!(found(&router, "/u/me"), Some((1, params(&[]))));
-        assert_eq!(found(&router, "/files"), Some((2, params(&[("rest", "")]))));
-        assert_eq!(
-            found(&router, "/files/a//b"),
-            Some((2, params(&[("rest", "a//b")])))
-        );
-        assert_eq!(
-            found(&router, "/u/7/x/8"),
-            Some((3, params(&[("id", "7"), ("y", "8")])))
-        );
-        assert_eq!(
-            router.find("PUT", b"/u/7"),
-            Match::MethodNotAllowed(vec!["GET"])
-        );
-        assert_eq!(
-            router.find("PUT", b"/a"),
-            Match::MethodNotAllowed(vec!["POST", "GET"])
-        );
-        assert!(matches!(
-            router.find("HEAD", b"/u/7"),
-            Match::Found(TargetId(0), _)
-        ));
-        assert_eq!(router.find("GET", b"/nothing"), Match::NotFound);
-    }
-
-    #[test]
-    fn a_tree_of_dead_ends_is_searched_once() {
-        // Every level offers a literal and a parameter; only the very last segment fails.
-        let mut rules = Vec::new();
-        for depth in 1..12 {
-            for mix in 0..1u32 << depth.min(6) {
-                let path: String = (0..depth)
-                    .map(|at| {
-                        if mix >> at & 1 == 1 {
-                            "/a".into()
-                        } else {
-                            format!("/:p{at}")
-                        }
-                    })
-                    .collect();
-                rules.push(path + "/end");
-            }
-        }
-        let mut router = Router::default();
-        for path in &rules {
-            router.add_rule(&Pattern::parse(path).unwrap(), &[], TargetId(0));
-        }
-        assert_eq!(
-            router.find("GET", "/a".repeat(11).as_bytes()),
-            Match::NotFound
-        );
-    }
-
-    #[test]
-    fn bad_patterns_say_why() {
-        for (path, why) in [
-            ("a", "must start with '/'"),
-            ("/a//b", "empty segment"),
-            ("/*rest/x", "must come last"),
-            ("/:", "cannot name a parameter"),
-            ("/:1a", "cannot name a parameter"),
-            ("/:a/:a", "two parameters named 'a'"),
-        ] {
-            assert!(Pattern::parse(path).unwrap_err().contains(why), "{path}");
-        }
-        assert_eq!(Pattern::of_file("[a b].lua"), None);
-        assert_eq!(
-            Pattern::parse("/").unwrap().literal_path().as_deref(),
-            Some("/")
-        );
-    }
-
-    #[test]
-    fn escapes() {
-        assert_eq!(&*percent_decode(b"a%20b%zz%4"), b"a b%zz%4");
-        assert_eq!(&*percent_decode(b"%25%00"), b"%\0");
-    }
 }

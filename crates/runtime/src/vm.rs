@@ -331,9 +331,9 @@ impl AppVm {
         InBackground(self.clone())
     }
 
-    /// How much runs for no request.
+    /// How much runs for no request and is to end by itself: timers, and tasks that have a client.
     pub fn background(&self) -> usize {
-        self.background.get()
+        self.background.get() + self.tasks.connections()
     }
 
     pub(crate) fn depth(&self) -> &Cell<u32> {

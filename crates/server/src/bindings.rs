@@ -54,7 +54,7 @@ pub fn install(lua: &Lua, current: &Rc<Current>, json: &Rc<Json>, worker: u64) -
 
 /// What a tool gives back to the prelude: its value, or nil and a message. The prelude raises the
 /// message where the script is, not where the prelude is.
-fn told<R: IntoLua>(lua: &Lua, result: Result<R>) -> Result<(Value, Option<LuaString>)> {
+pub fn told<R: IntoLua>(lua: &Lua, result: Result<R>) -> Result<(Value, Option<LuaString>)> {
     match result {
         Ok(value) => Ok((value.into_lua(lua)?, None)),
         Err(error) if error.is_limit() => Err(error),
@@ -271,34 +271,34 @@ async fn read_some(lua: &Lua, exchange: &Exchange, count: Option<i64>) -> Result
 /// The form in a body, urlencoded or multipart; an empty table for anything else.
 fn form(lua: &Lua, exchange: &Exchange, body: &[u8]) -> Result<Value> {
     let content_type = exchange.head.first(&CONTENT_TYPE).unwrap_or_default();
-    let kind = content_type
-        .split(|byte| *byte == b';')
-        .next()
-        .unwrap_or_default()
-        .trim_ascii();
-    if kind.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {
-        return fields_table(lua, forms::urlencoded(body));
-    }
+    let parts = match forms::of(content_type, body) {
+        forms::Form::Fields(fields) => return fields_table(lua, fields),
+        forms::Form::Parts(parts) => parts,
+        forms::Form::None => Vec::new(),
+    };
     let table = lua.create_table()?;
-    let boundary = forms::parameter(content_type, "boundary");
-    if let Some(boundary) = boundary.filter(|_| kind.eq_ignore_ascii_case(b"multipart/form-data")) {
-        for part in forms::multipart(body, &boundary) {
-            let value = match &part.filename {
-                None => Value::String(lua.create_string(part.content)?),
-                Some(filename) => {
-                    let file = lua.create_table()?;
-                    file.raw_set("filename", lua.create_string(filename)?)?;
-                    if let Some(content_type) = part.content_type {
-                        file.raw_set("content_type", lua.create_string(content_type)?)?;
-                    }
-                    file.raw_set("content", lua.create_string(part.content)?)?;
-                    Value::Table(file)
-                }
-            };
-            add_field(lua, &table, &part.name, value)?;
-        }
+    for part in parts {
+        let value = match file_table(lua, &part)? {
+            None => Value::String(lua.create_string(part.content)?),
+            Some(file) => Value::Table(file),
+        };
+        add_field(lua, &table, &part.name, value)?;
     }
     Ok(Value::Table(table))
+}
+
+/// A part that is a file: its name, content type and content.
+pub fn file_table(lua: &Lua, part: &forms::Part<'_>) -> Result<Option<Table>> {
+    let Some(filename) = &part.filename else {
+        return Ok(None);
+    };
+    let file = lua.create_table()?;
+    file.raw_set("filename", lua.create_string(filename)?)?;
+    if let Some(content_type) = part.content_type {
+        file.raw_set("content_type", lua.create_string(content_type)?)?;
+    }
+    file.raw_set("content", lua.create_string(part.content)?)?;
+    Ok(Some(file))
 }
 
 fn install_response(tools: &Tools<'_>) -> Result<()> {

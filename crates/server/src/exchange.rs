@@ -248,6 +248,8 @@ pub struct Exchange {
     pub changed: RefCell<Option<Box<Changed>>>,
     /// What only `ngx` has.
     pub ngx: crate::ngx::State,
+    /// What only `mk` has.
+    pub mk: crate::mk::State,
     /// What it has made of its connection.
     pub upgrade: crate::upgrade::Upgrade,
 }
@@ -409,6 +411,7 @@ impl Exchange {
             ending: RefCell::default(),
             changed: RefCell::default(),
             ngx: Default::default(),
+            mk: Default::default(),
             upgrade: Default::default(),
             served,
             worker,

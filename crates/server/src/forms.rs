@@ -71,6 +71,31 @@ pub struct Part<'a> {
     pub content: &'a [u8],
 }
 
+/// What a body is, by its content type.
+pub enum Form<'a> {
+    /// Urlencoded fields.
+    Fields(Vec<Field>),
+    /// The parts of a multipart form.
+    Parts(Vec<Part<'a>>),
+    /// No form.
+    None,
+}
+
+/// The form in a body of this content type.
+pub fn of<'a>(content_type: &[u8], body: &'a [u8]) -> Form<'a> {
+    let (kind, _) = split_at_byte(content_type, b';');
+    let kind = kind.trim_ascii();
+    if kind.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {
+        return Form::Fields(urlencoded(body));
+    }
+    match parameter(content_type, "boundary") {
+        Some(boundary) if kind.eq_ignore_ascii_case(b"multipart/form-data") => {
+            Form::Parts(multipart(body, &boundary))
+        }
+        _ => Form::None,
+    }
+}
+
 /// The value of a parameter in a header such as `form-data; name="a"`.
 pub fn parameter(header: &[u8], wanted: &str) -> Option<Vec<u8>> {
     let mut rest = header;

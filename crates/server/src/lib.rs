@@ -22,9 +22,11 @@ pub mod http1;
 #[doc(hidden)]
 pub mod http2;
 mod listener;
+mod mk;
 mod ngx;
 mod pages;
 mod pipeline;
+mod ports;
 mod reply;
 mod server;
 mod service;
@@ -37,5 +39,6 @@ mod websocket;
 mod worker;
 
 pub use conn::Timeouts;
+pub use ports::TaskPort;
 pub use server::{AppSource, Config, Error, Server, TlsConfig};
 pub use tls::{Certificate, ClientCertificates, Verify};

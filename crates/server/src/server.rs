@@ -7,6 +7,7 @@
 use crate::conn::Timeouts;
 use crate::hosts::Hosts;
 use crate::listener;
+use crate::ports::{self, TaskPort};
 use crate::tls::{Certificate, ClientCertificates, Tls, Watcher};
 use crate::worker::{self, Entry, Listener, Setup};
 use rille_runtime::app::App;
@@ -96,6 +97,7 @@ enum ErrorKind {
     Hosts(String),
     Listen(SocketAddr, &'static str, io::Error),
     Tls(Problem),
+    Port(Problem),
     Worker(io::Error),
     WorkerEnded,
 }
@@ -107,7 +109,7 @@ impl fmt::Display for Error {
             ErrorKind::Listen(address, option, error) => {
                 f.write_str(&listener::explain(*address, option, error))
             }
-            ErrorKind::Tls(problem) => problem.fmt(f),
+            ErrorKind::Tls(problem) | ErrorKind::Port(problem) => problem.fmt(f),
             ErrorKind::Worker(error) => write!(f, "cannot start a worker: {error}"),
             ErrorKind::WorkerEnded => f.write_str("a worker ended before it was ready"),
         }
@@ -118,7 +120,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.kind {
             ErrorKind::Listen(_, _, error) | ErrorKind::Worker(error) => Some(error),
-            ErrorKind::Tls(problem) => Some(problem),
+            ErrorKind::Tls(problem) | ErrorKind::Port(problem) => Some(problem),
             ErrorKind::Hosts(_) | ErrorKind::WorkerEnded => None,
         }
     }
@@ -138,6 +140,7 @@ pub struct Server {
     stop: watch::Sender<Option<Instant>>,
     drain: Duration,
     problems: Vec<(usize, Problem)>,
+    ports: Vec<TaskPort>,
 }
 
 impl Server {
@@ -164,6 +167,12 @@ impl Server {
                 Some((address, watcher.map_err(ErrorKind::Worker)?))
             }
         };
+        let mut ports = Vec::new();
+        for (place, app) in apps.iter().enumerate() {
+            if let AppSource::App(app) = app {
+                ports::open(app, place, &mut ports).map_err(ErrorKind::Port)?;
+            }
+        }
         let entries: Vec<Entry> = apps
             .iter()
             .map(|app| match app {
@@ -181,6 +190,7 @@ impl Server {
             stop,
             drain: config.drain,
             problems: Vec::new(),
+            ports,
         };
         let workers = listeners.len();
         for (number, listeners) in listeners.into_iter().enumerate() {
@@ -211,6 +221,10 @@ impl Server {
                 return Err(ErrorKind::WorkerEnded.into());
             };
             for (index, problem) in report.problems {
+                if let Some(AppSource::App(app)) = apps.get(index.0) {
+                    // Nobody accepts there.
+                    app.ports.close();
+                }
                 // Each worker runs each init.lua; the same failure is told once.
                 if !server.problems.iter().any(|(_, known)| *known == problem) {
                     server.problems.push((index.0, problem));
@@ -240,6 +254,11 @@ impl Server {
     /// The apps (by their place) whose `init.lua` failed; they answer 503.
     pub fn problems(&self) -> &[(usize, Problem)] {
         &self.problems
+    }
+
+    /// Where the apps' tasks listen.
+    pub fn task_ports(&self) -> &[TaskPort] {
+        &self.ports
     }
 
     /// Stops accepting; running requests have the configured time to end.

@@ -10,6 +10,7 @@ use crate::exchange::{Room, Source};
 use crate::hosts::{AppIndex, Hosts};
 use crate::http1::{self, Ended, Refused, Wire};
 use crate::http2::{self, Streams};
+use crate::mk;
 use crate::service::ConnectionService;
 use crate::socket::{Socket, Watched};
 use crate::tls::{self, Accepted, Session, Tls};
@@ -194,12 +195,13 @@ async fn serve(setup: Setup) -> std::io::Result<()> {
     tokio::task::spawn_local(scheduler.clone().drive());
     let watch = Watch::new(timeouts);
     tokio::task::spawn_local(watch.clone().run());
+    let facts = Rc::new(mk::Facts::new(workers, max_connections, &listeners));
     let mut slots = Vec::new();
     let mut problems = Vec::new();
     for (index, entry) in entries.into_iter().enumerate() {
         slots.push(match entry {
             Entry::Broken(name) => Slot::Broken(name),
-            Entry::App(app) => match start_app(&app, &scheduler, &log, (number, workers)).await {
+            Entry::App(app) => match start_app(&app, &scheduler, &log, (number, &facts)).await {
                 Ok(served) => Slot::Live(Rc::new(served)),
                 Err(problem) => {
                     problems.push((AppIndex(index), problem));
@@ -247,7 +249,7 @@ async fn start_app(
     app: &Arc<App>,
     scheduler: &Rc<Scheduler>,
     log: &Log,
-    worker: (usize, usize),
+    (number, facts): (usize, &Rc<mk::Facts>),
 ) -> Result<Served, Problem> {
     let failed = |error: rille_lua::Error| {
         Problem::new(
@@ -257,12 +259,13 @@ async fn start_app(
     };
     let vm = AppVm::new(app.clone(), scheduler.clone(), log).map_err(failed)?;
     let request =
-        bindings::install(vm.lua(), vm.current(), vm.json(), worker.0 as u64).map_err(failed)?;
+        bindings::install(vm.lua(), vm.current(), vm.json(), number as u64).map_err(failed)?;
     let encode = vm.json().encode_function(vm.lua()).map_err(failed)?;
     rille_modules::install(&vm).map_err(failed)?;
-    crate::ngx::install(&vm, worker).map_err(failed)?;
+    crate::ngx::install(&vm, (number, facts.workers)).map_err(failed)?;
+    mk::install(&vm, facts).map_err(failed)?;
     vm.init().await?;
-    vm.tasks().start(worker.0 == 0);
+    vm.tasks().start(number == 0);
     let handlers = RefCell::new(app.files.iter().map(|_| None).collect());
     Ok(Served {
         vm,

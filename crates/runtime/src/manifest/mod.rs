@@ -8,10 +8,12 @@
 //! nearest key.
 
 mod reader;
+mod routes;
 mod tasks;
 
+pub use routes::{PHASES, PhaseRule, Place, RouteRule};
+
 use crate::problem::Problem;
-use crate::route;
 use crate::task::supervise::{Child, Policy};
 use reader::{Reader, Section};
 use rille_lua::Dialect;
@@ -117,35 +119,6 @@ impl Default for Limits {
     }
 }
 
-/// One `[[route]]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RouteRule {
-    /// `/read`, `/u/:id`, `/files/*rest`, or a name such as `@maintenance`; valid as [`crate::route`] understands it.
-    pub path: String,
-    /// Upper case; empty means every method.
-    pub methods: Vec<String>,
-    /// The file that answers, relative to the app.
-    pub content: String,
-    /// Files for what comes before and after it.
-    pub phases: Vec<PhaseRule>,
-    /// Where the route stands in the manifest.
-    pub line: u32,
-}
-
-/// A file of a [`RouteRule`] beside its content.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PhaseRule {
-    /// One of [`PHASES`].
-    pub name: &'static str,
-    /// The file, relative to the app.
-    pub file: String,
-    /// Where it stands in the manifest.
-    pub line: u32,
-}
-
-/// What a route may have beside its content.
-pub const PHASES: &[&str] = &["rewrite", "access", "header_filter", "body_filter", "log"];
-
 impl Manifest {
     /// The manifest of an app whose folder has none.
     pub fn default_for(folder: &str) -> Manifest {
@@ -249,7 +222,7 @@ fn read_root<'a>(reader: &mut Reader<'a>, root: Section<'a>, manifest: &mut Mani
         read_env(reader, &env, &mut manifest.env);
     }
     for route in reader.sections(&root, "route") {
-        read_route(reader, &route, manifest);
+        routes::read_route(reader, &route, manifest);
     }
     if let Some(supervisor) = reader.section(&root, "supervisor") {
         tasks::read_supervisor(reader, &supervisor, &mut manifest.supervisor);
@@ -361,95 +334,6 @@ fn read_env<'a>(reader: &mut Reader<'a>, table: &Section<'a>, env: &mut BTreeMap
             env.insert(name, value);
         }
     }
-}
-
-fn read_route<'a>(reader: &mut Reader<'a>, table: &Section<'a>, manifest: &mut Manifest) {
-    const KEYS: &[&str] = &[
-        "path",
-        "methods",
-        "content",
-        "rewrite",
-        "access",
-        "header_filter",
-        "body_filter",
-        "log",
-    ];
-    reader.known_keys(table, "[[route]]", KEYS);
-    let mut phases = Vec::new();
-    for name in PHASES {
-        if let Some((file, line)) = reader.string(table, name) {
-            phases.push(PhaseRule { name, file, line });
-        }
-    }
-    let mut methods = Vec::new();
-    for (method, line) in reader.strings(table, "methods") {
-        if method.is_empty() || !method.bytes().all(|b| b.is_ascii_uppercase() || b == b'-') {
-            reader.problem(
-                line,
-                format!("'{method}' is not a method; write them in capitals, such as \"GET\""),
-            );
-        } else if !methods.contains(&method) {
-            methods.push(method);
-        }
-    }
-    let path = reader.string(table, "path");
-    let content = reader.string(table, "content");
-    if path.is_none() && !table.has("path") {
-        reader.problem(
-            table.line,
-            "a [[route]] needs a path, such as path = \"/read\"",
-        );
-    }
-    if content.is_none() && !table.has("content") {
-        reader.problem(
-            table.line,
-            "a [[route]] needs content, the file that answers, such as content = \"read.lua\"",
-        );
-    }
-    let (Some((path, line)), Some((content, content_line))) = (path, content) else {
-        return;
-    };
-    let is_name = route::is_name(&path);
-    let checked = match is_name {
-        true => route::check_name(&path),
-        false => route::Pattern::parse(&path).map(|_| ()),
-    };
-    if let Err(message) = checked {
-        reader.problem(line, message);
-        return;
-    }
-    if is_name && !methods.is_empty() {
-        reader.problem(
-            line,
-            format!("{path} takes every method: leave methods out"),
-        );
-        return;
-    }
-    if let Some(other) = manifest
-        .routes
-        .iter()
-        .find(|other| overlaps(other, &path, &methods))
-    {
-        reader.problem(
-            line,
-            format!("the route of line {} already answers {path}", other.line),
-        );
-        return;
-    }
-    manifest.routes.push(RouteRule {
-        path,
-        methods,
-        content,
-        phases,
-        line: content_line,
-    });
-}
-
-fn overlaps(other: &RouteRule, path: &str, methods: &[String]) -> bool {
-    other.path == path
-        && (other.methods.is_empty()
-            || methods.is_empty()
-            || other.methods.iter().any(|m| methods.contains(m)))
 }
 
 fn check_name(name: &str) -> Result<(), String> {

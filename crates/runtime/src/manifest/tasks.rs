@@ -5,17 +5,28 @@ use super::reader::{Reader, Section};
 use crate::task::cron::Cron;
 use crate::task::supervise::{Child, Intensity, Policy, Restart, Strategy, Trigger};
 use crate::units;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 const MS: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3600);
 /// The most `[[task]]`.
 const MAX_TASKS: usize = 1000;
+/// The most connections of one.
+const MAX_CONNECTIONS: u64 = 1_000_000;
 /// The most starts again that are counted.
 const MAX_RESTARTS: u64 = 10_000;
 
 pub(super) fn read_task<'a>(reader: &mut Reader<'a>, table: &Section<'a>, manifest: &mut Manifest) {
-    const KEYS: &[&str] = &["name", "on", "instances", "restart", "intensity", "period"];
+    const KEYS: &[&str] = &[
+        "name",
+        "on",
+        "connections",
+        "instances",
+        "restart",
+        "intensity",
+        "period",
+    ];
     reader.known_keys(table, "[[task]]", KEYS);
     let name = reader.string(table, "name");
     if name.is_none() && !table.has("name") {
@@ -24,7 +35,7 @@ pub(super) fn read_task<'a>(reader: &mut Reader<'a>, table: &Section<'a>, manife
             "a [[task]] needs a name, such as name = \"Main\": a file of tasks/, or a function of main.lua",
         );
     }
-    let trigger = match reader.string(table, "on") {
+    let mut trigger = match reader.string(table, "on") {
         Some((on, line)) => match parse_trigger(&on) {
             Ok(trigger) => Some(trigger),
             Err(message) => {
@@ -34,6 +45,7 @@ pub(super) fn read_task<'a>(reader: &mut Reader<'a>, table: &Section<'a>, manife
         },
         None => Some(Trigger::Start),
     };
+    read_connections(reader, table, trigger.as_mut());
     let instances = reader.string(table, "instances");
     let on_each_worker = match instances
         .as_ref()
@@ -82,12 +94,51 @@ fn parse_trigger(on: &str) -> Result<Trigger, String> {
             )),
             Err(message) => Err(format!("on = \"{on}\": {message}")),
         },
-        "tcp" | "nats" => Err(format!(
+        "tcp" => match parse_address(rest.trim()) {
+            Some(address) => Ok(Trigger::Tcp {
+                address,
+                connections: None,
+            }),
+            None => Err(format!(
+                "on = \"{on}\": write a port, such as \"tcp:7000\", or an address with one, such as \"tcp:0.0.0.0:7000\" or \"tcp:[::1]:7000\""
+            )),
+        },
+        "nats" => Err(format!(
             "on = \"{on}\": {kind} is not available yet; start the task with on = \"start\""
         )),
         _ => Err(format!(
-            "on is \"start\", \"cron:0 3 * * *\" or \"every:5s\", not \"{on}\""
+            "on is \"start\", \"cron:0 3 * * *\", \"every:5s\" or \"tcp:7000\", not \"{on}\""
         )),
+    }
+}
+
+/// A port of this machine alone, or an address with a port.
+fn parse_address(text: &str) -> Option<SocketAddr> {
+    match text.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => Some((Ipv4Addr::LOCALHOST, text.parse().ok()?).into()),
+        false => text.parse().ok(),
+    }
+}
+
+/// The most connections at once of a task that has them.
+fn read_connections<'a>(
+    reader: &mut Reader<'a>,
+    table: &Section<'a>,
+    trigger: Option<&mut Trigger>,
+) {
+    let given = reader.count(table, "connections", MAX_CONNECTIONS);
+    match trigger {
+        Some(Trigger::Tcp { .. }) if given == Some(0) => {
+            reader.problem(table.line, "connections is at least 1");
+        }
+        Some(Trigger::Tcp { connections, .. }) => *connections = given,
+        Some(_) if table.has("connections") => {
+            reader.problem(
+                table.line,
+                "connections is for a task with on = \"tcp:PORT\"",
+            );
+        }
+        _ => {}
     }
 }
 
@@ -98,7 +149,8 @@ fn read_restart<'a>(
     trigger: Option<&Trigger>,
 ) -> Restart {
     let has_times = matches!(trigger, Some(Trigger::Every(_) | Trigger::Cron(_)));
-    let default = match has_times {
+    let is_client = matches!(trigger, Some(Trigger::Tcp { .. }));
+    let default = match has_times || is_client {
         true => Restart::Temporary,
         false => Restart::Permanent,
     };
@@ -106,6 +158,10 @@ fn read_restart<'a>(
         return default;
     };
     match restart.as_str() {
+        "permanent" | "transient" if is_client => reader.problem(
+            line,
+            "a task for a connection ends with it: restart is \"temporary\", or left out",
+        ),
         "permanent" if has_times => reader.problem(
             line,
             "a task that has its times ends in between: restart is \"transient\" or \"temporary\"",

@@ -1,6 +1,7 @@
 //! The manifest's contract: what is accepted, and how each mistake is told.
 
 use super::*;
+use crate::task::supervise::{Restart, Trigger};
 
 fn problems(text: &str) -> Vec<String> {
     let (_, problems) = Manifest::parse(text, "shop/rille.toml", "shop");
@@ -177,7 +178,15 @@ fn wrong_types_and_impossible_values() {
         ),
         (
             "[[route]]\ncontent = \"a.lua\"",
-            "1: a [[route]] needs a path, such as path = \"/read\"",
+            "1: a [[route]] needs a path, such as path = \"/read\", or match, such as match = '^/read/(\\d+)$'",
+        ),
+        (
+            "[[route]]\npath = \"/a\"\nmatch = \"a\"\ncontent = \"a.lua\"",
+            "3: a [[route]] has path or match, not both",
+        ),
+        (
+            "[[route]]\ncontent = \"a.lua\"\nmatch = \"^/a(b\"",
+            "3: match = '^/a(b': unclosed group at character 4; put it right, or write a path with path = \"/...\"",
         ),
         (
             "[[route]]\npath = \"@a b\"\ncontent = \"a.lua\"",
@@ -212,14 +221,56 @@ fn shared_dicts_have_a_limit_on_their_number() {
 
 #[test]
 fn what_is_not_there_yet_is_refused() {
-    for on in ["tcp:5000", "nats:orders.*"] {
-        let found = problems(&format!("[[task]]\nname = \"Main\"\non = \"{on}\""));
-        assert!(
-            found[0].starts_with("shop/rille.toml:3: on = "),
-            "{found:?}"
-        );
-        assert!(found[0].contains("is not available yet"), "{found:?}");
+    let found = problems("[[task]]\nname = \"Main\"\non = \"nats:orders.*\"");
+    assert!(
+        found[0].starts_with("shop/rille.toml:3: on = "),
+        "{found:?}"
+    );
+    assert!(found[0].contains("is not available yet"), "{found:?}");
+}
+
+#[test]
+fn ports_of_tasks() {
+    let task = |lines: &str| format!("[[task]]\nname = \"Echo\"\n{lines}");
+    for (on, address) in [
+        ("tcp:7000", "127.0.0.1:7000"),
+        ("tcp:0", "127.0.0.1:0"),
+        ("tcp:0.0.0.0:7000", "0.0.0.0:7000"),
+        ("tcp:[::1]:7000", "[::1]:7000"),
+    ] {
+        let manifest = good(&task(&format!("on = \"{on}\"\nconnections = 5")));
+        let expected = Trigger::Tcp {
+            address: address.parse().unwrap(),
+            connections: Some(5),
+        };
+        assert_eq!(manifest.tasks[0].trigger, expected);
+        assert_eq!(manifest.tasks[0].restart, Restart::Temporary);
     }
+    for on in [
+        "tcp:",
+        "tcp:65536",
+        "tcp:+7",
+        "tcp:host:7000",
+        "tcp:::1:7000",
+        "tcp:127.0.0.1",
+    ] {
+        let found = problems(&task(&format!("on = \"{on}\"")));
+        let why = format!("shop/rille.toml:3: on = \"{on}\": write a port, such as");
+        assert!(found[0].starts_with(&why), "{found:?}");
+    }
+    for restart in ["permanent", "transient"] {
+        let found = problems(&task(&format!(
+            "on = \"tcp:7000\"\nrestart = \"{restart}\""
+        )));
+        assert!(found[0].contains("ends with it"), "{found:?}");
+    }
+    let found = problems(&task("on = \"tcp:7000\"\nconnections = 0"));
+    assert!(found[0].contains("connections is at least 1"), "{found:?}");
+    let found = problems(&task("connections = 5"));
+    assert!(
+        found[0].contains("connections is for a task with on"),
+        "{found:?}"
+    );
 }
 
 #[test]
@@ -229,6 +280,17 @@ fn routes_that_hide_each_other() {
     assert_eq!(
         found,
         ["shop/rille.toml:5: the route of line 3 already answers /a"]
+    );
+    let route = |at: usize| format!("[[route]]\nmatch = \"^/{at}$\"\ncontent = \"a.lua\"\n");
+    let found = problems(&format!("{}{}", route(1), route(1)));
+    assert_eq!(
+        found,
+        ["shop/rille.toml:5: the route of line 3 already answers '^/1$'"]
+    );
+    let many: String = (0..101).map(route).collect();
+    assert_eq!(
+        problems(&many),
+        ["shop/rille.toml:302: more than 100 routes have match; write some as path"]
     );
 }
 
@@ -299,7 +361,7 @@ fn what_is_wrong_with_tasks() {
         ),
         (
             "[[task]]\nname = \"a\"\non = \"started\"",
-            "3: on is \"start\", \"cron:0 3 * * *\" or \"every:5s\", not \"started\"",
+            "3: on is \"start\", \"cron:0 3 * * *\", \"every:5s\" or \"tcp:7000\", not \"started\"",
         ),
         (
             "[[task]]\nname = \"a\"\non = \"every:5\"",

@@ -12,6 +12,7 @@ use super::{Held, MemoryLimit, NetError, Pattern, SocketPermit, tls};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::pin::Pin;
@@ -360,6 +361,14 @@ impl Stream {
     /// Whether there is input that nobody has taken.
     pub fn has_input(&self) -> bool {
         !self.input.borrow().rest().is_empty()
+    }
+
+    /// Whether there is something to read, or has come already. What was not read is left.
+    pub fn has_something(&self) -> bool {
+        self.has_input()
+            || self
+                .with_socket(|socket| socket.peek(&mut [MaybeUninit::uninit()]))
+                .is_some_and(|peeked| peeked.is_ok_and(|count| count > 0))
     }
 
     /// Whether it is open, has nothing to read and the other side has not ended it: fit for somebody else. Costs no system call if nothing has happened.

@@ -19,6 +19,7 @@
 //! | `watch` | monitors and links |
 //! | `guest` | mailboxes of requests |
 //! | `post`, `letter` | what goes from worker to worker, and its bytes |
+//! | `listen` | tasks for the connections to a port |
 //! | `supervise`, `cron` | what the manifest starts, and starts again |
 //!
 //! **Invariants.** A parked task costs its coroutine, two elements of tables and a record: no future, no timer without a deadline. A
@@ -29,6 +30,7 @@ mod clock;
 pub mod cron;
 mod guest;
 mod letter;
+mod listen;
 mod mailbox;
 mod post;
 mod runner;
@@ -49,6 +51,7 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 use tokio::task::AbortHandle;
 
+pub use listen::{Maker, Ports};
 pub use mailbox::{Refused, Selector, Wait};
 pub use post::{Exchange, MAX_NAME, MAX_NAMES};
 pub use slab::{MAX_TASKS, Tid};
@@ -91,6 +94,7 @@ pub struct Tasks {
     post: Post,
     guests: RefCell<guest::Guests>,
     supervision: RefCell<Option<supervise::Supervision>>,
+    connections: listen::Connections,
     home: RefCell<Home>,
 }
 
@@ -159,6 +163,7 @@ impl Tasks {
             post: Post::new(id, letters),
             guests: RefCell::default(),
             supervision: RefCell::default(),
+            connections: listen::Connections::default(),
             home: RefCell::default(),
         })
     }

@@ -308,6 +308,7 @@ impl Tasks {
             .modules
             .raw_set(tid.to_integer(), rille_lua::Value::Nil);
         self.slab.borrow_mut().remove(slot);
+        self.end_connection(tid);
         let Some(extra) = extra else { return };
         let extra = *extra;
         if let Some(future) = extra.waits {

@@ -65,6 +65,23 @@ impl Tasks {
         name: &str,
         arguments: &[Value],
     ) -> Result<std::result::Result<Tid, Refused>> {
+        self.begin(name, |vm| self.copy_arguments(vm.lua(), arguments))
+    }
+
+    /// Spawns a task with arguments that nobody else has.
+    pub(super) fn spawn_with(
+        self: &Rc<Self>,
+        name: &str,
+        arguments: Vec<Value>,
+    ) -> Result<std::result::Result<Tid, Refused>> {
+        self.begin(name, |_| Ok(Ok(arguments)))
+    }
+
+    fn begin(
+        self: &Rc<Self>,
+        name: &str,
+        arguments: impl FnOnce(&AppVm) -> Result<std::result::Result<Vec<Value>, Refused>>,
+    ) -> Result<std::result::Result<Tid, Refused>> {
         let vm = self.vm().ok_or(Error::MismatchedLua)?;
         let refuse = |why: String| Ok(Err(Refused::Away(why)));
         if !self.has_room_for_one() {
@@ -77,7 +94,7 @@ impl Tasks {
             Ok(found) => found,
             Err(why) => return refuse(why),
         };
-        let copies = match self.copy_arguments(vm.lua(), arguments)? {
+        let copies = match arguments(&vm)? {
             Ok(copies) => copies,
             Err(refused) => return Ok(Err(refused)),
         };

@@ -16,6 +16,7 @@ use super::{Ending, Tasks, Tid};
 use crate::units::show_duration;
 use crate::vm::AppVm;
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
@@ -29,6 +30,13 @@ pub enum Trigger {
     Every(Duration),
     /// At these times.
     Cron(Cron),
+    /// For each connection to this address.
+    Tcp {
+        /// Where it listens. Port 0 is any that is free.
+        address: SocketAddr,
+        /// Connections at once; as many as the app may have sockets, if not said.
+        connections: Option<u64>,
+    },
 }
 
 /// Which ends of a task make it start again.
@@ -347,7 +355,7 @@ fn backoff(first: Duration, count: u32) -> Duration {
 /// When a child that has times is to be started next, after its last time.
 fn next_time(trigger: &Trigger, now: Now, last: u64) -> Option<u64> {
     match trigger {
-        Trigger::Start => None,
+        Trigger::Start | Trigger::Tcp { .. } => None,
         Trigger::Every(period) => {
             let period = (period.as_nanos() as u64).max(1);
             // Times that have passed are left out.
@@ -389,6 +397,7 @@ impl Tasks {
     pub fn start(self: &Rc<Self>, is_first: bool) {
         self.read_letters();
         let Some(vm) = self.vm() else { return };
+        self.listen(&vm, is_first);
         let manifest = &vm.app().manifest;
         let children: Vec<Child> = (manifest.tasks.iter())
             .filter(|child| is_first || child.on_each_worker)

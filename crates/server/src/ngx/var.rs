@@ -99,10 +99,19 @@ pub(super) fn table(adding: &Adding<'_>) -> Result<Table> {
     Ok(var)
 }
 
+/// `ngx.var[1]`: a group of an expression by its number, a parameter of a path by its place.
 fn capture(exchange: &Exchange, at: i64) -> Option<Vec<u8>> {
     let params = exchange.params.borrow();
-    let at = usize::try_from(at).ok()?.checked_sub(1)?;
-    params.get(at).map(|(_, value)| value.clone())
+    let has_numbers =
+        (params.first()).is_some_and(|(name, _)| name.starts_with(|c: char| c.is_ascii_digit()));
+    let found = match has_numbers {
+        true => {
+            let number = at.to_string();
+            params.iter().find(|(name, _)| **name == *number)
+        }
+        false => params.get(usize::try_from(at).ok()?.checked_sub(1)?),
+    };
+    found.map(|(_, value)| value.clone())
 }
 
 fn write(exchange: &Rc<Exchange>, name: &[u8], value: Option<Vec<u8>>) -> Result<()> {

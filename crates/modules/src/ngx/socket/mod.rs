@@ -9,6 +9,7 @@
 //! | `methods` | its methods: what they are, and the simple ones |
 //! | `connect`, `handshake`, `receive`, `settings` | the others |
 //! | `frames` | frames of WebSocket |
+//! | `accepted` | the sockets of tasks that are started by connections |
 //! | `udp` | `udp()` |
 //! | `socket.lua` | iterators, and what is made of other functions |
 //!
@@ -17,6 +18,7 @@
 //! **Invariants.** What the host holds for sockets without a connection is below the app's memory limit; with one they are counted. A socket is closed when its userdata is collected, when a coroutine is stopped while it waits for it, and when its VM goes. Methods that
 //! wait are prompt functions: what is ready at once costs no trip through the event loop.
 
+mod accepted;
 mod arguments;
 mod connect;
 mod data;
@@ -64,26 +66,35 @@ pub(super) fn table(vm: &Rc<AppVm>) -> Result<Table> {
     // All requests share the methods; what one of them wants changed it changes in its own object.
     tcp_methods.freeze()?;
     tools.raw_get::<Table>("udp_methods")?.freeze()?;
-    for kind in [Kind::Raw, Kind::Body] {
+    for kind in [Kind::Raw, Kind::Body, Kind::Accepted] {
         let (methods, meta) = (lua.create_table()?, lua.create_table()?);
         for name in kind.methods() {
             methods.raw_set(*name, tcp_methods.raw_get::<Value>(*name)?)?;
+        }
+        if let Kind::Accepted = kind {
+            accepted::install(lua, &methods)?;
         }
         methods.freeze()?;
         meta.raw_set("__index", methods)?;
         meta.freeze()?;
         lua.set_named_registry_value(kind.meta(), meta)?;
     }
+    let net = net.clone();
+    let accept =
+        move |lua: &Lua, stream| connected(lua, &net, stream, Kind::Accepted).map(Value::Table);
+    vm.tasks().give_sockets(Box::new(accept));
     Ok(socket)
 }
 
-/// What a socket of a request is.
+/// What a socket is that a script has not connected itself.
 #[derive(Clone, Copy)]
 pub enum Kind {
-    /// Its connection.
+    /// A request's connection.
     Raw,
-    /// Its body.
+    /// A request's body.
     Body,
+    /// The connection of a task.
+    Accepted,
 }
 
 impl Kind {
@@ -99,6 +110,7 @@ impl Kind {
         match self {
             Kind::Raw => &ALL,
             Kind::Body => ALL.split_last().map_or(&ALL, |(_, reading)| reading),
+            Kind::Accepted => accepted::METHODS,
         }
     }
 
@@ -107,15 +119,21 @@ impl Kind {
         match self {
             Kind::Raw => "rille.socket.raw",
             Kind::Body => "rille.socket.body",
+            Kind::Accepted => "rille.socket.accepted",
         }
     }
 }
 
 /// The object of a request's socket.
 pub fn request_socket(lua: &Lua, net: &Rc<Net>, stream: Stream, kind: Kind) -> Result<Table> {
+    connected(lua, net, Rc::new(stream), kind)
+}
+
+/// The object of a connection that is there.
+fn connected(lua: &Lua, net: &Rc<Net>, stream: Rc<Stream>, kind: Kind) -> Result<Table> {
     let object = lua.create_table_with_capacity(1, ROOM)?;
     let socket = TcpObject::new(net);
-    let connection = Connection::new(Rc::new(stream), Vec::new(), 0, None);
+    let connection = Connection::new(stream, Vec::new(), 0, None);
     socket.0.connected(connection);
     object.raw_set(1, lua.create_userdata(socket)?)?;
     object.set_metatable(Some(lua.named_registry_value(kind.meta())?))?;
