@@ -27,13 +27,16 @@
 //! - `preempt = "vm"`: a preempted coroutine is the next of its VM to run, before fresh ones, so
 //!   that code between two waits is atomic within an app. `"coroutine"`: it goes to the back. (There is more than one such
 //!   coroutine only where a light thread uses up the very slice in which it was spawned: it and its spawner take turns.)
+//! - Tasks share nothing with requests, so a job of theirs stands *apart* ([`Job::is_apart`]): neither waits for the other to
+//!   end. Within a tenant they get its time half and half, and who wants little goes first: tasks that have more to do have
+//!   their turn when the others of the tenant have nothing, or have run for a [`SLICE`] since the last one.
 //! - I/O is polled between slices: the driver yields to tokio's driver whenever [`POLL`] has
 //!   been spent since the last poll. Requests that run at once, outside the driver, add to the same
 //!   count and stop doing so at [`INLINE`], so a burst cannot hide the sockets either.
 //!
 //! **Invariants.** At most one coroutine runs at a time, on the thread that owns the scheduler. A
 //! tenant is in the ring exactly once while it has queued work (`in_ring`). A job is in exactly one
-//! place: running, `fresh`, its tenant's `current` or `queue`, or off. The driver sleeps only when
+//! place: running, `fresh`, its tenant's `current`, `queue` or `apart`, or off. The driver sleeps only when
 //! nothing is queued.
 //!
 //! The scheduler knows nothing of Lua: a [`Job`] is whatever runs for a slice. That is how its tests
@@ -73,6 +76,11 @@ const QUANTUM_NS: i64 = QUANTUM.as_nanos() as i64;
 pub trait Job {
     /// Runs for a slice. Whoever waits for the job's outcome is told by the job.
     fn run(self: Rc<Self>) -> Slice;
+
+    /// Whether it shares nothing with the other jobs of its tenant, and so may run between two slices of one of them.
+    fn is_apart(&self) -> bool {
+        false
+    }
 }
 
 /// What a slice was.
@@ -97,6 +105,10 @@ pub struct Tenant {
     /// The coroutines that were preempted and must be the next of this VM (`preempt = "vm"`).
     current: RefCell<VecDeque<Rc<dyn Job>>>,
     queue: RefCell<VecDeque<Rc<dyn Job>>>,
+    /// Jobs that share nothing with the others ([`Job::is_apart`]).
+    apart: RefCell<VecDeque<Rc<dyn Job>>>,
+    /// What the others have used since one of `apart` has run.
+    since_apart: Cell<Duration>,
     /// Processor time used since the worker started.
     used: Cell<Duration>,
     fuel: Cell<u64>,
@@ -113,6 +125,8 @@ impl Tenant {
             at_head: Cell::new(false),
             current: RefCell::default(),
             queue: RefCell::default(),
+            apart: RefCell::default(),
+            since_apart: Cell::default(),
             used: Cell::default(),
             fuel: Cell::new(FIRST_FUEL),
         })
@@ -142,14 +156,45 @@ impl Tenant {
     }
 
     fn has_work(&self) -> bool {
-        !self.current.borrow().is_empty() || !self.queue.borrow().is_empty()
+        [&self.current, &self.queue, &self.apart]
+            .iter()
+            .any(|jobs| !jobs.borrow().is_empty())
     }
 
     fn take_work(&self) -> Option<Rc<dyn Job>> {
-        self.current
-            .borrow_mut()
-            .pop_front()
-            .or_else(|| self.queue.borrow_mut().pop_front())
+        let order = match self.since_apart.get() >= SLICE {
+            true => [&self.apart, &self.current, &self.queue],
+            false => [&self.current, &self.queue, &self.apart],
+        };
+        order.iter().find_map(|jobs| jobs.borrow_mut().pop_front())
+    }
+
+    fn put(&self, job: Rc<dyn Job>) {
+        let jobs = if job.is_apart() {
+            &self.apart
+        } else {
+            &self.queue
+        };
+        jobs.borrow_mut().push_back(job);
+    }
+
+    /// Whether a job that has just been woken has to wait, although its tenant could pay for it.
+    fn is_behind(&self, job: &dyn Job) -> bool {
+        if job.is_apart() {
+            let others = !self.current.borrow().is_empty() || !self.queue.borrow().is_empty();
+            others && self.since_apart.get() < SLICE
+        } else {
+            !self.current.borrow().is_empty()
+        }
+    }
+
+    /// Notes whose turn it was.
+    fn has_run(&self, job: &dyn Job, elapsed: Duration) {
+        let since = match job.is_apart() {
+            true => Duration::ZERO,
+            false => self.since_apart.get() + elapsed,
+        };
+        self.since_apart.set(since);
     }
 
     /// Fills up the balance for the rounds that have passed; never beyond one quantum.
@@ -183,6 +228,7 @@ pub struct Scheduler {
     round: Cell<u64>,
     /// What has run since I/O was last polled.
     since_poll: Cell<Duration>,
+    slices: Cell<u64>,
     driver: RefCell<Option<Waker>>,
 }
 
@@ -206,7 +252,8 @@ impl Scheduler {
     #[inline]
     pub fn settle(&self, tenant: &Tenant, elapsed: Duration) {
         tenant.charge(elapsed);
-        self.since_poll.set(self.since_poll.get() + elapsed);
+        tenant.since_apart.set(tenant.since_apart.get() + elapsed);
+        self.count(elapsed);
         if self.since_poll.get() >= INLINE {
             self.wake_driver();
         }
@@ -221,8 +268,8 @@ impl Scheduler {
     /// Queues a coroutine whose slice was used up.
     pub fn preempted(&self, tenant: &Rc<Tenant>, job: Rc<dyn Job>) {
         match tenant.preempt {
-            Preempt::Vm => tenant.current.borrow_mut().push_back(job),
-            Preempt::Coroutine => tenant.queue.borrow_mut().push_back(job),
+            Preempt::Vm if !job.is_apart() => tenant.current.borrow_mut().push_back(job),
+            _ => tenant.put(job),
         }
         self.enter_ring(tenant);
         self.wake_driver();
@@ -230,9 +277,14 @@ impl Scheduler {
 
     /// Queues work that has used its turn and has more to do, behind what else its tenant has.
     pub fn take_turns(&self, tenant: &Rc<Tenant>, job: Rc<dyn Job>) {
-        tenant.queue.borrow_mut().push_back(job);
+        tenant.put(job);
         self.enter_ring(tenant);
         self.wake_driver();
+    }
+
+    /// How many slices there have been.
+    pub fn slices(&self) -> u64 {
+        self.slices.get()
     }
 
     fn enter_ring(&self, tenant: &Rc<Tenant>) {
@@ -278,7 +330,8 @@ impl Scheduler {
         };
         let slice = job.clone().run();
         tenant.charge(slice.elapsed);
-        self.since_poll.set(self.since_poll.get() + slice.elapsed);
+        tenant.has_run(&*job, slice.elapsed);
+        self.count(slice.elapsed);
         if slice.preempted {
             self.preempted(&tenant, job);
         }
@@ -286,16 +339,20 @@ impl Scheduler {
         true
     }
 
+    fn count(&self, elapsed: Duration) {
+        self.since_poll.set(self.since_poll.get() + elapsed);
+        self.slices.set(self.slices.get() + 1);
+    }
+
     /// A fresh coroutine whose tenant can pay; the others are sent to their tenant's queue.
     fn next_fresh(&self) -> Option<Queued> {
         loop {
             let (tenant, job) = self.fresh.borrow_mut().pop_front()?;
             tenant.fill_up(self.round.get());
-            let blocked = !tenant.current.borrow().is_empty();
-            if !blocked && tenant.balance.get() > 0 {
+            if tenant.balance.get() > 0 && !tenant.is_behind(&*job) {
                 return Some((tenant, job));
             }
-            tenant.queue.borrow_mut().push_back(job);
+            tenant.put(job);
             self.enter_ring(&tenant);
         }
     }
@@ -347,6 +404,7 @@ mod tests {
 
     /// Runs `left` slices of `each`, noting its name each time.
     struct Fake {
+        apart: bool,
         name: &'static str,
         each: Duration,
         left: Cell<u32>,
@@ -362,13 +420,29 @@ mod tests {
                 preempted: self.left.get() > 0,
             }
         }
+
+        fn is_apart(&self) -> bool {
+            self.apart
+        }
     }
 
     fn job(trace: &Trace, name: &'static str, slices: u32, each: Duration) -> Rc<dyn Job> {
         Rc::new(Fake {
+            apart: false,
             name,
             each,
             left: Cell::new(slices),
+            trace: trace.clone(),
+        })
+    }
+
+    /// As what runs the tasks of an app: it has no end.
+    fn tasks(trace: &Trace) -> Rc<dyn Job> {
+        Rc::new(Fake {
+            apart: true,
+            name: "tasks",
+            each: MS,
+            left: Cell::new(u32::MAX),
             trace: trace.clone(),
         })
     }
@@ -444,6 +518,48 @@ mod tests {
         steps(&scheduler, 99);
         // b is woken first-come behind a, then they alternate until a is done.
         assert_eq!(*trace.borrow(), ["a", "a", "b", "a", "b", "b"]);
+    }
+
+    #[test]
+    fn tasks_run_between_the_slices_of_a_request() {
+        let (scheduler, trace) = (Scheduler::new(), Trace::default());
+        let tenant = Tenant::new(Preempt::Vm);
+        scheduler.take_turns(&tenant, tasks(&trace));
+        scheduler.wake(&tenant, job(&trace, "first", 4, MS));
+        scheduler.wake(&tenant, job(&trace, "second", 4, MS));
+        steps(&scheduler, 16);
+        let trace = trace.borrow();
+        let requests: Vec<_> = trace.iter().filter(|name| **name != "tasks").collect();
+        assert_eq!(requests[..4], [&"first"; 4]);
+        assert_eq!(requests[4..], [&"second"; 4]);
+        // Each a slice in turn.
+        assert!(
+            trace.windows(3).all(|three| three.contains(&"tasks")),
+            "{trace:?}"
+        );
+    }
+
+    #[test]
+    fn what_wants_little_does_not_wait_for_tasks_and_does_not_stop_them() {
+        let (scheduler, trace) = (Scheduler::new(), Trace::default());
+        let tenant = Tenant::new(Preempt::Vm);
+        scheduler.take_turns(&tenant, tasks(&trace));
+        steps(&scheduler, 3);
+        // A request that arrives after any slice is the next but one at the latest.
+        for _ in 0..50 {
+            trace.borrow_mut().clear();
+            scheduler.wake(&tenant, job(&trace, "quick", 1, US));
+            steps(&scheduler, 2);
+            assert!(trace.borrow().contains(&"quick"), "{:?}", trace.borrow());
+        }
+        // A thousand of them need ten slices in all; tasks have their half.
+        for _ in 0..1000 {
+            scheduler.wake(&tenant, job(&trace, "quick", 1, US));
+        }
+        trace.borrow_mut().clear();
+        steps(&scheduler, 1009);
+        let turns = trace.borrow().iter().filter(|name| **name == "tasks").count();
+        assert!((8..=10).contains(&turns), "{turns}");
     }
 
     #[test]
