@@ -558,7 +558,11 @@ mod tests {
         }
         trace.borrow_mut().clear();
         steps(&scheduler, 1009);
-        let turns = trace.borrow().iter().filter(|name| **name == "tasks").count();
+        let turns = trace
+            .borrow()
+            .iter()
+            .filter(|name| **name == "tasks")
+            .count();
         assert!((8..=10).contains(&turns), "{turns}");
     }
 
