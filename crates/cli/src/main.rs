@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod descriptors;
 mod lua;
 mod serve;
 mod sources;

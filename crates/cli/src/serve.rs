@@ -3,7 +3,7 @@
 //! What is wrong with an app is told at the start, one line each. An app that cannot be served at
 //! all answers 503 while the others serve; when none can, the program ends with 1.
 
-use crate::{sources, tls};
+use crate::{descriptors, sources, tls};
 use clap::{Arg, ArgMatches, Command, value_parser};
 use rille_runtime::app::Unservable;
 use rille_runtime::log::Log;
@@ -38,8 +38,18 @@ pub fn command() -> Command {
                 .help("Threads; the number of cores if not given")
                 .value_parser(value_parser!(u64).range(1..=MAX_WORKERS)),
         )
+        .arg(
+            Arg::new("max-connections")
+                .long("max-connections")
+                .value_name("N")
+                .help("Connections at once, per worker; most of the file descriptors if not given")
+                .value_parser(value_parser!(u64).range(1..=MAX_CONNECTIONS)),
+        )
         .args(tls::arguments())
 }
+
+/// The most connections that can be asked for: Linux has no more descriptors in a process.
+const MAX_CONNECTIONS: u64 = 1 << 30;
 
 /// `127.0.0.1:8080`, `[::1]:80`, `:8080` for every address, `localhost:8080`.
 pub fn parse_address(text: &str) -> Result<SocketAddr, String> {
@@ -109,6 +119,10 @@ fn serve(
         config.workers = usize::try_from(*workers)?;
     }
     config.tls = tls;
+    let descriptors = descriptors::raise_limit();
+    let connections = matches.get_one("max-connections").copied();
+    let connections = connections.unwrap_or_else(|| descriptors::connections(descriptors));
+    config.max_connections = usize::try_from(connections)?;
     let workers = config.workers;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()

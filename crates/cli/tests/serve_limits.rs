@@ -661,16 +661,19 @@ fn a_large_table_becomes_json_on_the_requests_own_budget() {
     let address = server.address();
     std::thread::scope(|scope| {
         let big = scope.spawn(move || get_host(address, "big.localhost", "/"));
+        let begun = Instant::now();
         let mut slowest = Duration::ZERO;
         while !big.is_finished() {
             let start = Instant::now();
             assert_eq!(get_host(address, "quick.localhost", "/").text(), "quick");
             slowest = slowest.max(start.elapsed());
         }
+        let whole = begun.elapsed();
         let big = big.join().unwrap();
         assert_eq!(big.status, 200, "{}", big.text());
         assert!(big.text().ends_with(r#"{"id":300000}]"#));
-        assert!(slowest < Duration::from_millis(250), "{slowest:?}");
+        // Half of the time goes into the text: nobody waited for all of that.
+        assert!(slowest < whole / 3, "{slowest:?} of {whole:?}");
     });
     assert_eq!(
         get_host(address, "big.localhost", "/decode").text(),

@@ -336,3 +336,46 @@ fn no_memory_for_a_copy_is_an_error_and_nothing_else() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn finalizers_do_not_wait() -> Result<()> {
+    // Each makes garbage whose finalizer would wait, collects it, and goes on to wait itself.
+    let finalized = |body: &str| {
+        format!(
+            "local said setmetatable({{}}, {{__gc = function() said = select(2, {body}) end}})
+             collectgarbage() wait() return said"
+        )
+    };
+    let sources = [
+        finalized("pcall(wait)"),
+        finalized("coroutine.resume(coroutine.create(wait))"),
+        finalized("pcall(never)"),
+        "setmetatable({}, {__gc = function() for i = 1, 1e5 do end end}) collectgarbage()".into(),
+        "wait() return 'waited'".into(),
+    ];
+    let (lua, count, threads) = parked(&sources.each_ref().map(String::as_str))?;
+    let never = lua.create_async_function(|_, ()| std::future::pending::<Result<()>>())?;
+    lua.globals().raw_set("never", never)?;
+    // That one is in the midst of its finalizer does not keep others from waiting.
+    assert!(matches!(lua.turn(&threads, 4, 1000).0, Turn::Preempted));
+    assert!(matches!(lua.turn(&threads, 5, 1000).0, Turn::Parked));
+    assert_eq!(results(lua.turn(&threads, 4, 10_000_000).0).len(), 0);
+    for at in 1..=3 {
+        let turn = lua.turn(&threads, at, 10_000_000).0;
+        assert!(matches!(turn, Turn::Parked), "{at}: {turn:?}");
+    }
+    count.set(1);
+    let said: Vec<String> = [1, 2, 3, 5]
+        .map(|at| results(lua.turn(&threads, at, 10_000_000).0)[0].to_string())
+        .into_iter()
+        .collect::<Result<_>>()?;
+    let refused = [
+        "cannot wait here",
+        "cannot wait here",
+        "attempt to wait in a finalizer",
+    ];
+    assert_eq!(said[..3], refused);
+    assert_eq!(said[3], "waited");
+    assert_eq!(lua.check_heap()?, [""; 0]);
+    Ok(())
+}

@@ -22,6 +22,7 @@ use rille_runtime::problem::Problem;
 use rille_runtime::scheduler::Scheduler;
 use rille_runtime::vm::AppVm;
 use std::cell::{Cell, RefCell};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -291,8 +292,9 @@ async fn accept(
         } else {
             match listener.accept().await {
                 Ok((stream, peer)) => {
+                    // It counts from here: its task runs when those that are accepted with it have been.
                     tokio::task::spawn_local(connection(
-                        worker.clone(),
+                        Counted::new(&worker),
                         watch.clone(),
                         stream,
                         peer,
@@ -300,7 +302,12 @@ async fn accept(
                     ));
                     continue;
                 }
-                Err(error) => format!("cannot accept a connection: {error}"),
+                // It went before it was accepted; nothing is wrong here.
+                Err(error) if is_of_peer(error.kind()) => continue,
+                Err(error) => {
+                    let open = worker.connections.get();
+                    format!("cannot accept a connection beside {open}: {error}; new ones wait")
+                }
             }
         };
         // Out of descriptors or of room: say so, not too often, and let some connections end.
@@ -310,6 +317,12 @@ async fn accept(
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// Whether an error of `accept` is one of the connection, not of the listener.
+fn is_of_peer(kind: ErrorKind) -> bool {
+    use ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(kind, ConnectionAborted | ConnectionReset | Interrupted)
 }
 
 /// Counts a connection for as long as it lives.
@@ -329,13 +342,13 @@ impl Drop for Counted {
 }
 
 async fn connection(
-    worker: Rc<Worker>,
+    counted: Counted,
     watch: Rc<Watch>,
     stream: TcpStream,
     peer: SocketAddr,
     tls: Option<Arc<Tls>>,
 ) {
-    let _counted = Counted::new(&worker);
+    let worker = &counted.0;
     // A response is written whole; waiting for more to send with it gains nothing.
     let _ = stream.set_nodelay(true);
     let local = stream.local_addr().unwrap_or(peer);
@@ -344,7 +357,7 @@ async fn connection(
     let (socket, session) = match tls {
         None => (Socket::Plain(socket), None),
         // These are boxed, so that a plain connection of HTTP/1.1 is no larger for them.
-        Some(tls) => match Box::pin(secure(&worker, &tls, socket, &conn, peer)).await {
+        Some(tls) => match Box::pin(secure(worker, &tls, socket, &conn, peer)).await {
             Some((socket, session)) => (socket, Some(session)),
             None => return,
         },

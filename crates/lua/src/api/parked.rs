@@ -185,10 +185,14 @@ impl Ctx<'_> {
         Ok(Action::Await)
     }
 
-    /// Whether the coroutine that runs, or the one that has resumed it, has its turn: not inside a host function that runs Lua itself.
+    /// Whether the coroutine that runs, or the one that has resumed it, has its turn: not inside a host function that runs Lua itself,
+    /// nor in a finalizer.
     #[inline]
     pub fn can_park(&self) -> bool {
-        self.vm.run_depth == 1 && !self.vm.base_is_call && self.vm.base_thread != self.vm.main
+        self.vm.run_depth == 1
+            && !self.vm.base_is_call
+            && self.vm.base_thread != self.vm.main
+            && !self.vm.waits_in_finalizer()
     }
 
     /// The host's object in the closure's upvalue `n`, if that is a `T`.

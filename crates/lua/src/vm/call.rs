@@ -436,6 +436,11 @@ impl Vm {
                         self.throw_str("attempt to wait outside a coroutine that the host resumes")
                     );
                 }
+                if self.waits_in_finalizer() {
+                    self.drop_native_frame();
+                    self.next_future = None;
+                    return Err(self.throw_str("attempt to wait in a finalizer"));
+                }
                 Ok(Err(Exit::Pending))
             }
             Action::Pause => Ok(Ok(Next::SafePoint)),

@@ -76,6 +76,22 @@ impl Vm {
         self.in_finalizer && frames.iter().any(|f| f.flags & FINALIZER != 0)
     }
 
+    /// Whether a finalizer runs in what the host has resumed, in a coroutine of its own or not: it is not to wait, since it runs on
+    /// behalf of whoever happened to be there when its object was found dead.
+    pub(crate) fn waits_in_finalizer(&self) -> bool {
+        if !self.in_finalizer {
+            return false;
+        }
+        let mut co = Some(self.current_gc());
+        while let Some(thread) = co {
+            if thread.frames().iter().any(|f| f.flags & FINALIZER != 0) {
+                return true;
+            }
+            co = Gc::from_nullable(thread.resumer);
+        }
+        false
+    }
+
     /// The current coroutine's frames are about to go: so does a finalizer that runs there.
     pub(super) fn forget_finalizer(&mut self) {
         if self.runs_finalizer() {

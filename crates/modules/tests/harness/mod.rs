@@ -35,9 +35,19 @@ pub fn on_a_worker<F: Future>(f: F) -> F::Output {
 
 /// A VM with its modules and a scheduler; `init.lua` has not run.
 pub fn vm(app: &Arc<App>, log: &Log) -> Rc<AppVm> {
+    vm_on(&scheduler(), app, log)
+}
+
+/// The scheduler of a worker.
+pub fn scheduler() -> Rc<Scheduler> {
     let scheduler = Scheduler::new();
     tokio::task::spawn_local(scheduler.clone().drive());
-    let vm = AppVm::new(app.clone(), scheduler, log).unwrap();
+    scheduler
+}
+
+/// As [`vm`], on a worker that has others.
+pub fn vm_on(scheduler: &Rc<Scheduler>, app: &Arc<App>, log: &Log) -> Rc<AppVm> {
+    let vm = AppVm::new(app.clone(), scheduler.clone(), log).unwrap();
     rille_modules::install(&vm).unwrap();
     vm
 }

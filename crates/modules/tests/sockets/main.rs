@@ -8,6 +8,7 @@ mod harness;
 mod support;
 mod tls;
 mod websocket;
+mod yields;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream, UdpSocket};

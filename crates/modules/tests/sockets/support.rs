@@ -26,6 +26,7 @@ pub fn serve(handle: impl Fn(TcpStream) + Send + Clone + 'static) -> String {
 pub struct Script {
     source: String,
     manifest: String,
+    files: Vec<(String, String)>,
     at: Vec<(String, String)>,
     wall: Duration,
 }
@@ -35,6 +36,7 @@ impl Script {
         Script {
             source: source.to_owned(),
             manifest: "lua = \"5.1\"\n".to_owned(),
+            files: Vec::new(),
             at: Vec::new(),
             wall: Duration::from_secs(120),
         }
@@ -58,6 +60,12 @@ impl Script {
         self
     }
 
+    /// A further file of the app.
+    pub fn file(mut self, path: &str, text: &str) -> Script {
+        self.files.push((path.to_owned(), text.to_owned()));
+        self
+    }
+
     /// What it prints, and the error that ends it if one does.
     pub fn run(self) -> Vec<String> {
         self.run_then(|_| {})
@@ -68,6 +76,11 @@ impl Script {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("rille.toml"), &self.manifest).unwrap();
         fs::write(folder.path().join("index.lua"), &self.source).unwrap();
+        for (path, text) in &self.files {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
         let app = harness::load(folder.path());
         harness::on_a_worker(async {
             let vm = harness::vm(&app, &Log::memory());

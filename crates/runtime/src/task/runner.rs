@@ -1,7 +1,8 @@
 //! Turns: the scheduler's job that runs the tasks of a VM.
 //!
 //! One job stands for all tasks of the VM that have something to run, so that a wake is a number in a queue. It gives each of them a turn
-//! of at most [`TURN_FUEL`] until its own slice is used up, and then queues itself again behind what else the app has to run.
+//! of at most [`TURN_FUEL`] until its own slice is used up, and then queues itself again. It stands apart from what else the app has to
+//! run: tasks share nothing with it, so a request that is long between two waits does not stop them, nor they requests.
 //!
 //! **Invariants.** A task runs only in its turn ([`Tasks::turn`]). What it used is counted as time, by the rate at which the app's
 //! slices use fuel; one that has used more than its budget in a minute, or is to be killed, is terminated before its next turn.
@@ -40,6 +41,10 @@ impl Job for Runner {
             elapsed: start.elapsed(),
             preempted: false,
         }
+    }
+
+    fn is_apart(&self) -> bool {
+        true
     }
 }
 

@@ -27,13 +27,16 @@
 //! - `preempt = "vm"`: a preempted coroutine is the next of its VM to run, before fresh ones, so
 //!   that code between two waits is atomic within an app. `"coroutine"`: it goes to the back. (There is more than one such
 //!   coroutine only where a light thread uses up the very slice in which it was spawned: it and its spawner take turns.)
+//! - Tasks share nothing with requests, so a job of theirs stands *apart* ([`Job::is_apart`]): neither waits for the other to
+//!   end. Within a tenant they get its time half and half, and who wants little goes first: tasks that have more to do have
+//!   their turn when the others of the tenant have nothing, or have run for a [`SLICE`] since the last one.
 //! - I/O is polled between slices: the driver yields to tokio's driver whenever [`POLL`] has
 //!   been spent since the last poll. Requests that run at once, outside the driver, add to the same
 //!   count and stop doing so at [`INLINE`], so a burst cannot hide the sockets either.
 //!
 //! **Invariants.** At most one coroutine runs at a time, on the thread that owns the scheduler. A
 //! tenant is in the ring exactly once while it has queued work (`in_ring`). A job is in exactly one
-//! place: running, `fresh`, its tenant's `current` or `queue`, or off. The driver sleeps only when
+//! place: running, `fresh`, its tenant's `current`, `queue` or `apart`, or off. The driver sleeps only when
 //! nothing is queued.
 //!
 //! The scheduler knows nothing of Lua: a [`Job`] is whatever runs for a slice. That is how its tests
@@ -73,6 +76,11 @@ const QUANTUM_NS: i64 = QUANTUM.as_nanos() as i64;
 pub trait Job {
     /// Runs for a slice. Whoever waits for the job's outcome is told by the job.
     fn run(self: Rc<Self>) -> Slice;
+
+    /// Whether it shares nothing with the other jobs of its tenant, and so may run between two slices of one of them.
+    fn is_apart(&self) -> bool {
+        false
+    }
 }
 
 /// What a slice was.
@@ -97,6 +105,10 @@ pub struct Tenant {
     /// The coroutines that were preempted and must be the next of this VM (`preempt = "vm"`).
     current: RefCell<VecDeque<Rc<dyn Job>>>,
     queue: RefCell<VecDeque<Rc<dyn Job>>>,
+    /// Jobs that share nothing with the others ([`Job::is_apart`]).
+    apart: RefCell<VecDeque<Rc<dyn Job>>>,
+    /// What the others have used since one of `apart` has run.
+    since_apart: Cell<Duration>,
     /// Processor time used since the worker started.
     used: Cell<Duration>,
     fuel: Cell<u64>,
@@ -113,6 +125,8 @@ impl Tenant {
             at_head: Cell::new(false),
             current: RefCell::default(),
             queue: RefCell::default(),
+            apart: RefCell::default(),
+            since_apart: Cell::default(),
             used: Cell::default(),
             fuel: Cell::new(FIRST_FUEL),
         })
@@ -142,14 +156,45 @@ impl Tenant {
     }
 
     fn has_work(&self) -> bool {
-        !self.current.borrow().is_empty() || !self.queue.borrow().is_empty()
+        [&self.current, &self.queue, &self.apart]
+            .iter()
+            .any(|jobs| !jobs.borrow().is_empty())
     }
 
     fn take_work(&self) -> Option<Rc<dyn Job>> {
-        self.current
-            .borrow_mut()
-            .pop_front()
-            .or_else(|| self.queue.borrow_mut().pop_front())
+        let order = match self.since_apart.get() >= SLICE {
+            true => [&self.apart, &self.current, &self.queue],
+            false => [&self.current, &self.queue, &self.apart],
+        };
+        order.iter().find_map(|jobs| jobs.borrow_mut().pop_front())
+    }
+
+    fn put(&self, job: Rc<dyn Job>) {
+        let jobs = if job.is_apart() {
+            &self.apart
+        } else {
+            &self.queue
+        };
+        jobs.borrow_mut().push_back(job);
+    }
+
+    /// Whether a job that has just been woken has to wait, although its tenant could pay for it.
+    fn is_behind(&self, job: &dyn Job) -> bool {
+        if job.is_apart() {
+            let others = !self.current.borrow().is_empty() || !self.queue.borrow().is_empty();
+            others && self.since_apart.get() < SLICE
+        } else {
+            !self.current.borrow().is_empty()
+        }
+    }
+
+    /// Notes whose turn it was.
+    fn has_run(&self, job: &dyn Job, elapsed: Duration) {
+        let since = match job.is_apart() {
+            true => Duration::ZERO,
+            false => self.since_apart.get() + elapsed,
+        };
+        self.since_apart.set(since);
     }
 
     /// Fills up the balance for the rounds that have passed; never beyond one quantum.
@@ -183,6 +228,7 @@ pub struct Scheduler {
     round: Cell<u64>,
     /// What has run since I/O was last polled.
     since_poll: Cell<Duration>,
+    slices: Cell<u64>,
     driver: RefCell<Option<Waker>>,
 }
 
@@ -206,7 +252,8 @@ impl Scheduler {
     #[inline]
     pub fn settle(&self, tenant: &Tenant, elapsed: Duration) {
         tenant.charge(elapsed);
-        self.since_poll.set(self.since_poll.get() + elapsed);
+        tenant.since_apart.set(tenant.since_apart.get() + elapsed);
+        self.count(elapsed);
         if self.since_poll.get() >= INLINE {
             self.wake_driver();
         }
@@ -221,8 +268,8 @@ impl Scheduler {
     /// Queues a coroutine whose slice was used up.
     pub fn preempted(&self, tenant: &Rc<Tenant>, job: Rc<dyn Job>) {
         match tenant.preempt {
-            Preempt::Vm => tenant.current.borrow_mut().push_back(job),
-            Preempt::Coroutine => tenant.queue.borrow_mut().push_back(job),
+            Preempt::Vm if !job.is_apart() => tenant.current.borrow_mut().push_back(job),
+            _ => tenant.put(job),
         }
         self.enter_ring(tenant);
         self.wake_driver();
@@ -230,9 +277,14 @@ impl Scheduler {
 
     /// Queues work that has used its turn and has more to do, behind what else its tenant has.
     pub fn take_turns(&self, tenant: &Rc<Tenant>, job: Rc<dyn Job>) {
-        tenant.queue.borrow_mut().push_back(job);
+        tenant.put(job);
         self.enter_ring(tenant);
         self.wake_driver();
+    }
+
+    /// How many slices there have been.
+    pub fn slices(&self) -> u64 {
+        self.slices.get()
     }
 
     fn enter_ring(&self, tenant: &Rc<Tenant>) {
@@ -278,7 +330,8 @@ impl Scheduler {
         };
         let slice = job.clone().run();
         tenant.charge(slice.elapsed);
-        self.since_poll.set(self.since_poll.get() + slice.elapsed);
+        tenant.has_run(&*job, slice.elapsed);
+        self.count(slice.elapsed);
         if slice.preempted {
             self.preempted(&tenant, job);
         }
@@ -286,16 +339,20 @@ impl Scheduler {
         true
     }
 
+    fn count(&self, elapsed: Duration) {
+        self.since_poll.set(self.since_poll.get() + elapsed);
+        self.slices.set(self.slices.get() + 1);
+    }
+
     /// A fresh coroutine whose tenant can pay; the others are sent to their tenant's queue.
     fn next_fresh(&self) -> Option<Queued> {
         loop {
             let (tenant, job) = self.fresh.borrow_mut().pop_front()?;
             tenant.fill_up(self.round.get());
-            let blocked = !tenant.current.borrow().is_empty();
-            if !blocked && tenant.balance.get() > 0 {
+            if tenant.balance.get() > 0 && !tenant.is_behind(&*job) {
                 return Some((tenant, job));
             }
-            tenant.queue.borrow_mut().push_back(job);
+            tenant.put(job);
             self.enter_ring(&tenant);
         }
     }
@@ -339,178 +396,4 @@ impl Scheduler {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::cell::RefCell;
-
-    type Trace = Rc<RefCell<Vec<&'static str>>>;
-
-    /// Runs `left` slices of `each`, noting its name each time.
-    struct Fake {
-        name: &'static str,
-        each: Duration,
-        left: Cell<u32>,
-        trace: Trace,
-    }
-
-    impl Job for Fake {
-        fn run(self: Rc<Self>) -> Slice {
-            self.trace.borrow_mut().push(self.name);
-            self.left.set(self.left.get() - 1);
-            Slice {
-                elapsed: self.each,
-                preempted: self.left.get() > 0,
-            }
-        }
-    }
-
-    fn job(trace: &Trace, name: &'static str, slices: u32, each: Duration) -> Rc<dyn Job> {
-        Rc::new(Fake {
-            name,
-            each,
-            left: Cell::new(slices),
-            trace: trace.clone(),
-        })
-    }
-
-    const MS: Duration = Duration::from_millis(1);
-    const US: Duration = Duration::from_micros(10);
-
-    fn steps(scheduler: &Scheduler, most: usize) -> usize {
-        (0..most).take_while(|_| scheduler.step()).count()
-    }
-
-    #[test]
-    fn busy_tenants_take_turns_whatever_they_have_queued() {
-        let (scheduler, trace) = (Scheduler::new(), Trace::default());
-        let (a, b) = (Tenant::new(Preempt::Vm), Tenant::new(Preempt::Vm));
-        for _ in 0..20 {
-            scheduler.wake(&a, job(&trace, "a", 50, MS));
-        }
-        scheduler.wake(&b, job(&trace, "b", 50, MS));
-        steps(&scheduler, 60);
-        let share = trace.borrow().iter().filter(|name| **name == "b").count();
-        assert!((28..=31).contains(&share), "b ran {share} of 60 slices");
-    }
-
-    #[test]
-    fn a_fresh_wake_passes_a_busy_tenant_and_its_queue() {
-        let (scheduler, trace) = (Scheduler::new(), Trace::default());
-        let (busy, quick) = (Tenant::new(Preempt::Vm), Tenant::new(Preempt::Vm));
-        scheduler.wake(&busy, job(&trace, "busy", 1000, MS));
-        steps(&scheduler, 5);
-        for _ in 0..50 {
-            trace.borrow_mut().clear();
-            scheduler.wake(&quick, job(&trace, "quick", 1, US));
-            steps(&scheduler, 1);
-            assert_eq!(*trace.borrow(), ["quick"]);
-            steps(&scheduler, 1);
-        }
-    }
-
-    #[test]
-    fn a_flood_of_fresh_wakes_pays_for_its_privilege() {
-        let (scheduler, trace) = (Scheduler::new(), Trace::default());
-        let (busy, flood) = (Tenant::new(Preempt::Vm), Tenant::new(Preempt::Vm));
-        scheduler.wake(&busy, job(&trace, "busy", 100_000, MS));
-        for _ in 0..10_000 {
-            scheduler.wake(&flood, job(&trace, "flood", 1, MS / 10));
-        }
-        steps(&scheduler, 1100);
-        let (a, b) = (busy.used().as_millis(), flood.used().as_millis());
-        assert!(a.abs_diff(b) <= 5, "busy {a} ms, flood {b} ms");
-    }
-
-    #[test]
-    fn in_vm_mode_nothing_of_the_vm_runs_between_the_slices_of_one() {
-        let (scheduler, trace) = (Scheduler::new(), Trace::default());
-        let tenant = Tenant::new(Preempt::Vm);
-        scheduler.wake(&tenant, job(&trace, "first", 3, MS));
-        scheduler.wake(&tenant, job(&trace, "second", 2, MS));
-        assert_eq!(steps(&scheduler, 99), 5);
-        assert_eq!(
-            *trace.borrow(),
-            ["first", "first", "first", "second", "second"]
-        );
-        assert!(!scheduler.step());
-    }
-
-    #[test]
-    fn in_coroutine_mode_they_take_turns() {
-        let (scheduler, trace) = (Scheduler::new(), Trace::default());
-        let tenant = Tenant::new(Preempt::Coroutine);
-        scheduler.wake(&tenant, job(&trace, "a", 3, MS));
-        scheduler.wake(&tenant, job(&trace, "b", 3, MS));
-        steps(&scheduler, 99);
-        // b is woken first-come behind a, then they alternate until a is done.
-        assert_eq!(*trace.borrow(), ["a", "a", "b", "a", "b", "b"]);
-    }
-
-    #[test]
-    fn running_at_once_ends_when_io_is_due_or_others_wait() {
-        let (scheduler, trace) = (Scheduler::new(), Trace::default());
-        let (a, b) = (Tenant::new(Preempt::Vm), Tenant::new(Preempt::Vm));
-        assert!(scheduler.may_run_now(&a));
-        scheduler.settle(&a, INLINE / 2);
-        assert!(scheduler.may_run_now(&a));
-        scheduler.settle(&a, INLINE / 2);
-        assert!(!scheduler.may_run_now(&a));
-        let scheduler = Scheduler::new();
-        scheduler.preempted(&b, job(&trace, "b", 1, MS));
-        assert!(!scheduler.may_run_now(&a));
-    }
-
-    #[test]
-    fn fuel_follows_the_clock_within_its_range() {
-        let tenant = Tenant::new(Preempt::Vm);
-        for _ in 0..50 {
-            // 20 ns a unit.
-            tenant.used_up(Duration::from_nanos(tenant.fuel() * 20));
-        }
-        assert!(
-            (48_000..52_000).contains(&tenant.fuel()),
-            "{}",
-            tenant.fuel()
-        );
-        for elapsed in [Duration::ZERO, Duration::from_secs(3600)] {
-            for _ in 0..50 {
-                tenant.used_up(elapsed);
-            }
-            assert!(FUEL_RANGE.contains(&tenant.fuel()), "{}", tenant.fuel());
-        }
-    }
-
-    #[test]
-    fn debt_after_a_long_slice_is_bounded() {
-        let (scheduler, trace) = (Scheduler::new(), Trace::default());
-        let (slow, other) = (Tenant::new(Preempt::Vm), Tenant::new(Preempt::Vm));
-        scheduler.wake(&slow, job(&trace, "slow", 2, Duration::from_secs(3600)));
-        scheduler.wake(&other, job(&trace, "other", 100, MS));
-        steps(&scheduler, 12);
-        assert_eq!(
-            trace
-                .borrow()
-                .iter()
-                .filter(|name| **name == "slow")
-                .count(),
-            2
-        );
-    }
-
-    #[test]
-    fn the_driver_polls_io_between_slices() {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build_local(Default::default())
-            .unwrap();
-        runtime.block_on(async {
-            let (scheduler, trace) = (Scheduler::new(), Trace::default());
-            let tenant = Tenant::new(Preempt::Vm);
-            tokio::task::spawn_local(scheduler.clone().drive());
-            scheduler.wake(&tenant, job(&trace, "busy", u32::MAX, MS));
-            // A timer fires although the tenant is never done: the driver lets tokio run.
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            assert!(trace.borrow().len() > 10);
-        });
-    }
-}
+mod tests;
