@@ -4,12 +4,11 @@
 mod serve_support;
 
 use rille_testkit::http;
-use rille_testkit::server::{Server, free_port};
+use rille_testkit::server::Server;
 use rille_testkit::temp::{TempDir, copy_tree};
-use serve_support::{folder, serve};
-use std::net::{Ipv4Addr, SocketAddr};
+use serve_support::{folder, redis, serve, start_other};
+
 use std::path::Path;
-use std::process::Command;
 
 const LIBRARIES: &str = "/usr/share/lua/5.1/nginx";
 const MANIFEST: &str = "lua = \"5.1\"\n[limits]\ncpu = \"5 s\"\n";
@@ -35,18 +34,6 @@ fn app(handlers: &[(&str, &str)]) -> (TempDir, Server) {
     copy_tree(from, &dir.path().join("lib/nginx")).unwrap();
     let server = serve(dir.path());
     (dir, server)
-}
-
-/// A server of somebody else's, on a port of its own, which the arguments name as `PORT`.
-fn start(program: &str, package: &str, arguments: &[&str]) -> Server {
-    let port = free_port().unwrap();
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let mut command = Command::new(program);
-    for argument in arguments {
-        command.arg(argument.replace("PORT", &port.to_string()));
-    }
-    let server = Server::start_on(&mut command, address);
-    server.unwrap_or_else(|error| panic!("{program}: {error}: apt-get install {package}"))
 }
 
 fn get(server: &Server, handler: &str, port: u16) -> String {
@@ -105,20 +92,7 @@ ngx.say(other, " ", why)
 fn redis_is_spoken_to_by_its_library() {
     let (_dir, server) = app(&[("redis.lua", REDIS), ("connector.lua", CONNECTOR)]);
     let data = TempDir::new("rille-redis").unwrap();
-    let redis = start(
-        "redis-server",
-        "redis-server",
-        &[
-            "--port",
-            "PORT",
-            "--bind",
-            "127.0.0.1",
-            "--save",
-            "",
-            "--dir",
-            data.path().to_str().unwrap(),
-        ],
-    );
+    let redis = redis(&data);
     let port = redis.address().port();
     // The second time the modules are loaded, and the connection is one that was kept.
     for reused in [0, 2] {
@@ -171,7 +145,7 @@ ngx.say("keep ", memc:set_keepalive(1000, 10))
 fn memcached_is_spoken_to_by_its_library() {
     let (_dir, server) = app(&[("memcached.lua", MEMCACHED)]);
     let arguments = ["-u", "nobody", "-l", "127.0.0.1", "-p", "PORT", "-U", "0"];
-    let memcached = start("memcached", "memcached", &arguments);
+    let memcached = start_other("memcached", "memcached", &arguments);
     assert_eq!(
         get(&server, "memcached", memcached.address().port()),
         "flush 1
@@ -220,7 +194,7 @@ fn names_are_resolved_by_the_library_for_it() {
     let (_dir, server) = app(&[("dns.lua", DNS)]);
     let long = ["x", "y", "z"].map(|c| c.repeat(240)).join(",");
     let long = format!("--txt-record=long.example.test,{long}");
-    let dns = start(
+    let dns = start_other(
         "dnsmasq",
         "dnsmasq-base",
         &[

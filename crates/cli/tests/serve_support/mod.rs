@@ -5,9 +5,9 @@ pub mod websocket;
 
 use rille_testkit::http::{self, Response};
 use rille_testkit::process::{self, Outcome};
-use rille_testkit::server::Server;
+use rille_testkit::server::{Server, free_port};
 use rille_testkit::temp::TempDir;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -112,4 +112,32 @@ pub fn eventually(mut holds: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(10));
     }
     panic!("it never held");
+}
+
+/// A server of somebody else's, on a port of its own, which the arguments name as `PORT`.
+pub fn start_other(program: &str, package: &str, arguments: &[&str]) -> Server {
+    let port = free_port().unwrap();
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let mut command = Command::new(program);
+    for argument in arguments {
+        command.arg(argument.replace("PORT", &port.to_string()));
+    }
+    let server = Server::start_on(&mut command, address);
+    server.unwrap_or_else(|error| panic!("{program}: {error}: apt-get install {package}"))
+}
+
+/// Redis, with nothing in it, which is gone with the folder.
+pub fn redis(data: &TempDir) -> Server {
+    let folder = data.path().to_str().unwrap();
+    let options = [
+        "--port",
+        "PORT",
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--dir",
+        folder,
+    ];
+    start_other("redis-server", "redis-server", &options)
 }
