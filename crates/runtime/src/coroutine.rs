@@ -353,6 +353,20 @@ impl Coroutine {
         Failure::Stopped { limit, reason, at }
     }
 
+    /// Its wait is over: it goes on here and now if nobody else has a better claim, as one does that has just arrived.
+    fn resume(self: &Rc<Self>) {
+        let (scheduler, tenant) = (self.vm.scheduler(), self.vm.tenant());
+        if !scheduler.may_run_now(tenant) {
+            return self.wake();
+        }
+        let slice = self.slice();
+        scheduler.settle(tenant, slice.elapsed);
+        if slice.preempted {
+            self.queued.set(true);
+            scheduler.preempted(tenant, self.clone());
+        }
+    }
+
     fn wake(self: &Rc<Self>) {
         self.queued.set(true);
         self.vm.scheduler().wake(self.vm.tenant(), self.clone());
@@ -560,7 +574,7 @@ impl Future for Running {
                 if let Poll::Ready(result) = future.as_mut().poll(cx) {
                     this.waits = None;
                     *this.coroutine.input.borrow_mut() = Some(Input::Complete(result));
-                    this.coroutine.wake();
+                    this.coroutine.resume();
                 } else if this.overdue(cx) {
                     this.waits = None;
                     this.coroutine.stop.set(Some(StopReason::WallTime));

@@ -9,7 +9,7 @@
 //! parameter stays in it.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// Index of a code file in its app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -149,7 +149,7 @@ struct Entry {
 /// A node of the tree: what may follow, and what ends here.
 #[derive(Debug, Default)]
 struct Node {
-    literals: HashMap<Box<[u8]>, Node>,
+    literals: BTreeMap<Box<[u8]>, Node>,
     param: Option<Box<Node>>,
     rest: Vec<Entry>,
     entries: Vec<Entry>,
@@ -165,7 +165,7 @@ pub struct Router {
 #[derive(Debug, Default)]
 struct Layer {
     /// Patterns without parameters, by their whole path: the common case, one hash.
-    exact: HashMap<Box<[u8]>, Vec<Entry>>,
+    exact: BTreeMap<Box<[u8]>, Vec<Entry>>,
     tree: Node,
 }
 

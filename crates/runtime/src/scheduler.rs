@@ -29,7 +29,8 @@
 //!   coroutine only where a light thread uses up the very slice in which it was spawned: it and its spawner take turns.)
 //! - I/O is polled between slices: the driver yields to tokio's driver whenever [`POLL`] has
 //!   been spent since the last poll. Requests that run at once, outside the driver, add to the same
-//!   count and stop doing so at [`INLINE`], so a burst cannot hide the sockets either.
+//!   count and stop doing so at [`INLINE`], so a burst cannot hide the sockets either. A thread that had nothing to do but wait
+//!   ([`waits_for_io`]) has polled too.
 //!
 //! **Invariants.** At most one coroutine runs at a time, on the thread that owns the scheduler. A
 //! tenant is in the ring exactly once while it has queued work (`in_ring`). A job is in exactly one
@@ -66,6 +67,16 @@ pub const POLL: Duration = Duration::from_micros(500);
 
 /// How much may run outside the driver between two polls of I/O.
 pub const INLINE: Duration = Duration::from_micros(250);
+
+thread_local! {
+    /// Counts the times this thread has waited for I/O.
+    static WAITS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The worker's thread is going to wait for I/O: what was ready has been polled. For tokio's `on_thread_park`.
+pub fn waits_for_io() {
+    WAITS.set(WAITS.get() + 1);
+}
 
 const QUANTUM_NS: i64 = QUANTUM.as_nanos() as i64;
 
@@ -183,6 +194,8 @@ pub struct Scheduler {
     round: Cell<u64>,
     /// What has run since I/O was last polled.
     since_poll: Cell<Duration>,
+    /// [`WAITS`] when that was last looked at.
+    waits: Cell<u64>,
     driver: RefCell<Option<Waker>>,
 }
 
@@ -196,6 +209,10 @@ impl Scheduler {
     /// and reports it with [`Scheduler::settle`].
     #[inline]
     pub fn may_run_now(&self, tenant: &Tenant) -> bool {
+        let waits = WAITS.get();
+        if self.waits.replace(waits) != waits {
+            self.since_poll.set(Duration::ZERO);
+        }
         self.since_poll.get() < INLINE
             && !tenant.in_ring.get()
             && self.ring.borrow().is_empty()
@@ -454,6 +471,11 @@ mod tests {
         scheduler.settle(&a, INLINE / 2);
         assert!(scheduler.may_run_now(&a));
         scheduler.settle(&a, INLINE / 2);
+        assert!(!scheduler.may_run_now(&a));
+        // Who waits for I/O has polled it.
+        waits_for_io();
+        assert!(scheduler.may_run_now(&a));
+        scheduler.settle(&a, INLINE);
         assert!(!scheduler.may_run_now(&a));
         let scheduler = Scheduler::new();
         scheduler.preempted(&b, job(&trace, "b", 1, MS));

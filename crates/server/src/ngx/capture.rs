@@ -7,7 +7,7 @@ use super::Adding;
 use super::control::target;
 use super::request::method as method_of;
 use crate::bindings::add_field;
-use crate::body::ResponseBody;
+use crate::body::{ResponseBody, name_type};
 use crate::exchange::{Arrived, Changed, Exchange, Phase, Source};
 use crate::pipeline;
 use crate::service::static_file;
@@ -247,7 +247,8 @@ fn prepare(lua: &Lua, parent: &Rc<Exchange>, uri: &[u8], options: Option<Table>)
     }))
 }
 
-async fn collect(response: Response<ResponseBody>, limit: u64, is_head: bool) -> Captured {
+async fn collect(mut response: Response<ResponseBody>, limit: u64, is_head: bool) -> Captured {
+    name_type(&mut response);
     let (parts, body) = response.into_parts();
     let mut captured = Captured {
         status: parts.status.as_u16(),
@@ -259,7 +260,7 @@ async fn collect(response: Response<ResponseBody>, limit: u64, is_head: bool) ->
     };
     match body {
         ResponseBody::None => captured.truncated = true,
-        ResponseBody::Full(bytes) => captured.body = bytes.to_vec(),
+        ResponseBody::Full(bytes) | ResponseBody::Typed(bytes, _) => captured.body = bytes.to_vec(),
         ResponseBody::Stream(mut pieces, _) => {
             while let Some(piece) = pieces.recv().await {
                 match piece {
