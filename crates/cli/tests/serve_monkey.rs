@@ -438,7 +438,10 @@ fn config() {
          'transport', 'transport_layer', 'scheduler_mode', 'is_daemon'} do mk.print(name .. '=' .. tostring(c[name])) end \
          mk.print(tostring(c.kernel_features.SO_REUSEPORT)) mk.print(c.user)",
     )]);
-    let server = serve_with(dir.path(), &["--workers", "2"]);
+    let server = serve_with(
+        dir.path(),
+        &["--workers", "2", "--max-connections", "10000"],
+    );
     let user = std::process::Command::new("id")
         .arg("-un")
         .output()

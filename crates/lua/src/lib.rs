@@ -48,9 +48,9 @@ pub mod vm;
 
 #[doc(inline)]
 pub use api::{
-    AnyUserData, AppDataRef, AppDataRefMut, AsChunk, AsyncCall, BorrowedBytes, BorrowedStr,
+    AnyUserData, AppDataRef, AppDataRefMut, Args, AsChunk, AsyncCall, BorrowedBytes, BorrowedStr,
     ChunkBuilder, ChunkMode, Error, ErrorContext, ExternalError, ExternalResult, FromLua,
-    FromLuaMulti, Function, FunctionInfo, HostFuture, Integer, IntoLua, IntoLuaMulti,
+    FromLuaMulti, Function, FunctionInfo, Glance, HostFuture, Integer, IntoLua, IntoLuaMulti,
     LightUserData, LocalBoxFuture, Lua, LuaOptions, LuaString, MetaMethod, MultiValue, Nil, Number,
     Outcome, Profile, RegistryKey, Result, StopReason, Table, TablePairs, TableSequence, Thread,
     ThreadStatus, Turn, UserData, UserDataFields, UserDataMethods, UserDataRef, UserDataRefMut,

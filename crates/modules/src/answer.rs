@@ -1,7 +1,37 @@
 //! How functions answer: 1 for yes, nil and why for no; and what they call the types of what they were given.
 
-use rille_lua::{Lua, MultiValue, Result, Value};
+use rille_lua::{IntoLuaMulti, Lua, MultiValue, Result, Value};
 use std::fmt::Display;
+
+/// What a function that is called often answers: what most calls come to takes no list of values.
+pub enum Answer {
+    /// 1.
+    Yes,
+    /// Anything else.
+    Values(MultiValue),
+}
+
+impl From<MultiValue> for Answer {
+    fn from(values: MultiValue) -> Answer {
+        Answer::Values(values)
+    }
+}
+
+impl IntoLuaMulti for Answer {
+    fn into_lua_multi(self, _: &Lua) -> Result<MultiValue> {
+        Ok(match self {
+            Answer::Yes => yes(),
+            Answer::Values(values) => values,
+        })
+    }
+
+    fn push_all(self, lua: &Lua) -> Result<u32> {
+        match self {
+            Answer::Yes => 1i64.push_all(lua),
+            Answer::Values(values) => values.push_all(lua),
+        }
+    }
+}
 
 /// 1, which is how OpenResty says yes.
 pub fn yes() -> MultiValue {

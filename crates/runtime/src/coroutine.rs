@@ -355,6 +355,25 @@ impl Coroutine {
         Failure::Stopped { limit, reason, at }
     }
 
+    /// Its wait is over: it goes on here and now if nobody else has a better claim, as one does that has just arrived.
+    fn resume(self: &Rc<Self>) {
+        let (scheduler, tenant) = (self.vm.scheduler(), self.vm.tenant());
+        if !scheduler.may_run_now(tenant) {
+            return self.wake();
+        }
+        let slice = self.slice();
+        scheduler.settle(tenant, slice.elapsed);
+        if slice.preempted {
+            self.queued.set(true);
+            scheduler.preempted(tenant, self.clone());
+        }
+    }
+
+    /// Whether there are light threads of its context.
+    fn has_threads(&self) -> bool {
+        (self.context.as_ref()).is_some_and(|context| context.threads().alive() > 0)
+    }
+
     fn wake(self: &Rc<Self>) {
         self.queued.set(true);
         self.vm.scheduler().wake(self.vm.tenant(), self.clone());
@@ -562,7 +581,7 @@ impl Future for Running {
                 if let Poll::Ready(result) = future.as_mut().poll(cx) {
                     this.waits = None;
                     *this.coroutine.input.borrow_mut() = Some(Input::Complete(result));
-                    this.coroutine.wake();
+                    this.coroutine.resume();
                 } else if this.overdue(cx) {
                     this.waits = None;
                     this.coroutine.stop.set(Some(StopReason::WallTime));
@@ -579,7 +598,15 @@ impl Future for Running {
                     }
                     return Poll::Ready(end);
                 }
-                Some(News::Waits(future)) => this.waits = Some(future),
+                Some(News::Waits(future)) => {
+                    this.waits = Some(future);
+                    if this.coroutine.has_threads() {
+                        // Light threads that were spawned before it waited begin their waits before it does: each is a task of
+                        // its own, whose turn comes first.
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                }
                 None => {
                     *this.coroutine.waker.borrow_mut() = Some(cx.waker().clone());
                     return Poll::Pending;

@@ -23,7 +23,7 @@ mod tests;
 pub use expression::Expression;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// Index of a code file in its app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -174,7 +174,7 @@ impl Entry {
 /// A node of the tree: what may follow, and what ends here.
 #[derive(Debug, Default)]
 struct Node {
-    literals: HashMap<Box<[u8]>, Node>,
+    literals: BTreeMap<Box<[u8]>, Node>,
     param: Option<Box<Node>>,
     rest: Vec<Entry>,
     entries: Vec<Entry>,
@@ -189,7 +189,7 @@ pub struct Router {
     expressions: Vec<(Expression, Entry)>,
     files: Layer,
     /// Those without a path, which no request reaches by itself.
-    named: HashMap<Box<str>, TargetId>,
+    named: BTreeMap<Box<str>, TargetId>,
 }
 
 /// Whether a manifest's path is a name: `@maintenance` is a route that only other routes lead to.
@@ -211,7 +211,7 @@ pub fn check_name(path: &str) -> Result<(), String> {
 #[derive(Debug, Default)]
 struct Layer {
     /// Patterns without parameters, by their whole path: the common case, one hash.
-    exact: HashMap<Box<[u8]>, Vec<Entry>>,
+    exact: BTreeMap<Box<[u8]>, Vec<Entry>>,
     tree: Node,
 }
 

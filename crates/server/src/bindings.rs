@@ -334,7 +334,7 @@ fn install_response(tools: &Tools<'_>) -> Result<()> {
         )?;
     }
     tools.add("write", |_, exchange, text: LuaString| {
-        exchange.write(&text.as_bytes()).map(|()| true)
+        exchange.write(text.as_bytes().to_vec()).map(|()| true)
     })?;
     tools.add_async("flush", |_, exchange, ()| async move {
         exchange.flush().await.map(|()| true)

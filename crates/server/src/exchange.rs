@@ -20,9 +20,10 @@ use rille_runtime::light::Threads;
 use rille_runtime::route::TargetId;
 use rille_runtime::vm::{Context, Current};
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::task::Waker;
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 
@@ -227,7 +228,7 @@ pub struct Exchange {
     /// The response.
     pub out: RefCell<Outgoing>,
     /// The head of a streamed response, until the connection takes it.
-    pub started_response: RefCell<Option<Response<ResponseBody>>>,
+    pub started_response: RefCell<Option<Box<Response<ResponseBody>>>>,
     /// Whoever waits for that head.
     pub head_waker: RefCell<Option<Waker>>,
     /// What scripts set on `request`, and what was built for them.
@@ -507,13 +508,17 @@ impl Exchange {
     }
 
     /// Adds to the response's body.
-    pub fn write(&self, bytes: &[u8]) -> Result<()> {
+    pub fn write(&self, bytes: Vec<u8>) -> Result<()> {
         if !self.hold(bytes.len() as u64) {
             return Err(Error::runtime(
                 "the response is too large to keep; call response:flush() between writes",
             ));
         }
-        self.out.borrow_mut().written.extend_from_slice(bytes);
+        let written = &mut self.out.borrow_mut().written;
+        match written.is_empty() {
+            true => *written = bytes,
+            false => written.extend_from_slice(&bytes),
+        }
         Ok(())
     }
 
@@ -575,6 +580,7 @@ impl Exchange {
         if !piece.is_empty() && sender.send(Ok(piece.into())).await.is_err() {
             return Err(Error::runtime("the client has gone"));
         }
+        give_turn().await;
         Ok(())
     }
 
@@ -609,7 +615,7 @@ impl Exchange {
                 .entry(http::header::CONTENT_TYPE)
                 .or_insert(crate::pages::TEXT);
         }
-        *self.started_response.borrow_mut() = Some(response);
+        *self.started_response.borrow_mut() = Some(Box::new(response));
         if let Some(waker) = self.head_waker.borrow_mut().take() {
             waker.wake();
         }
@@ -673,6 +679,19 @@ impl Drop for Exchange {
     fn drop(&mut self) {
         self.release(self.held.get());
     }
+}
+
+/// Lets the connection take what it has been given before the script goes on.
+pub async fn give_turn() {
+    let mut given = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut given, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await
 }
 
 /// A status a script may set. 1xx are the server's own.
@@ -760,6 +779,14 @@ mod tests {
             assert!(put(name, "1").is_err(), "{name:?}");
         }
         assert!(put("Connection", "close").is_ok() && put("Connection", "upgrade").is_err());
+    }
+
+    /// One is made for each request: beyond this size the allocator keeps none of them at hand for the next.
+    #[test]
+    fn an_exchange_is_small() {
+        let counts = 2 * size_of::<usize>();
+        let size = size_of::<Exchange>() + counts;
+        assert!(size <= 1032, "{size} bytes");
     }
 
     #[test]

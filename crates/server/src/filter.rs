@@ -4,7 +4,7 @@
 //! time with `ngx.arg[2]` true. A failed filter cuts the response off, or is a 500 if nothing is out. The log runs when the response has been
 //! written, or could not be.
 
-use crate::body::{Cut, ResponseBody};
+use crate::body::{Cut, ResponseBody, name_type};
 use crate::exchange::{Beside, Exchange, Phase};
 use crate::finish::{failed, inner_failure, log_failure};
 use crate::pipeline::run_file;
@@ -80,15 +80,18 @@ pub async fn whole(
     if !is_wanted(exchange) {
         return response;
     }
+    name_type(&mut response);
     if let Err((file, failure)) = head(exchange, &mut response).await {
         return failed(exchange, file, &failure);
     }
     match std::mem::replace(response.body_mut(), ResponseBody::Full(Bytes::new())) {
         ResponseBody::None => *response.body_mut() = ResponseBody::None,
-        ResponseBody::Full(data) => match piece(exchange, data, true).await {
-            Ok((data, _)) => *response.body_mut() = ResponseBody::Full(data),
-            Err(failure) => return failed(exchange, body_file(exchange), &failure),
-        },
+        ResponseBody::Full(data) | ResponseBody::Typed(data, _) => {
+            match piece(exchange, data, true).await {
+                Ok((data, _)) => *response.body_mut() = ResponseBody::Full(data),
+                Err(failure) => return failed(exchange, body_file(exchange), &failure),
+            }
+        }
         // A static file.
         ResponseBody::Stream(pieces, _) => {
             *response.body_mut() = forward(exchange.clone(), pieces);

@@ -124,7 +124,7 @@ pub async fn end_stream(
     }
     let last = match result {
         Ok(response) => match response.into_body() {
-            ResponseBody::Full(bytes) => Ok(bytes),
+            ResponseBody::Full(bytes) | ResponseBody::Typed(bytes, _) => Ok(bytes),
             ResponseBody::Stream(..) | ResponseBody::None => Ok(Bytes::new()),
         },
         Err(failure) => {

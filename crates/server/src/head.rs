@@ -77,6 +77,11 @@ impl Head {
         self.part(&self.target).get(self.path as usize + 1..)
     }
 
+    /// As [`Head::authority`], in bytes.
+    pub fn authority_bytes(&self) -> &[u8] {
+        self.part(&self.authority)
+    }
+
     /// Host and port that the request is for; empty in a request of HTTP/1.0 without any.
     pub fn authority(&self) -> &str {
         std::str::from_utf8(self.part(&self.authority)).unwrap_or("")

@@ -3,14 +3,14 @@
 //! **Invariant:** a page says what is wrong in one line and nothing about the inside of an app, unless
 //! that app is in debug.
 
-use crate::body::ResponseBody;
+use crate::body::{Kind, ResponseBody};
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 use std::net::SocketAddr;
 
 /// Plain text in UTF-8, the type of text that says nothing else.
-pub const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+pub const TEXT: HeaderValue = HeaderValue::from_static(Kind::Text.name());
 
 /// `404 Not Found: why`, as text.
 pub fn error(status: StatusCode, why: &str) -> Response<ResponseBody> {
@@ -88,7 +88,7 @@ mod tests {
     fn body(response: Response<ResponseBody>) -> String {
         match response.into_body() {
             ResponseBody::Full(bytes) => String::from_utf8(bytes.into()).unwrap(),
-            ResponseBody::Stream(..) | ResponseBody::None => panic!("streamed"),
+            _ => panic!("streamed"),
         }
     }
 

@@ -124,7 +124,7 @@ async fn run(
     upgrade::farewell(&exchange).await;
     match exchange.committed() {
         true => {
-            if let ResponseBody::Full(last) =
+            if let ResponseBody::Full(last) | ResponseBody::Typed(last, _) =
                 std::mem::replace(response.body_mut(), ResponseBody::None)
             {
                 // A phase before the content has ended what it had begun.

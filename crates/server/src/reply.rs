@@ -15,15 +15,11 @@
 //! **Invariant:** whatever a handler returns is either a response or one message; no value is sent in
 //! part.
 
-use crate::body::ResponseBody;
+use crate::body::{Kind, ResponseBody};
 use crate::exchange::{Exchange, put_header, status_code};
-use crate::pages::TEXT;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 use rille_lua::{Error, Function, MultiValue, Result, Table, Value};
-
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The methods a table of functions may be keyed by.
 const METHODS: &[&str] = &["get", "post", "put", "patch", "delete", "head", "options"];
@@ -83,7 +79,7 @@ pub fn methods_of(table: &Table, method: &str) -> Result<Option<ByMethod>> {
 struct Draft {
     status: Option<StatusCode>,
     headers: HeaderMap,
-    body: Option<(Bytes, HeaderValue)>,
+    body: Option<(Bytes, Kind)>,
 }
 
 /// What a handler returned; a table that is to be sent as JSON has been encoded.
@@ -121,27 +117,29 @@ pub fn respond(exchange: &Exchange, returned: Returned) -> Result<Response<Respo
             Some((body, kind))
         }
         None if written.is_empty() => None,
-        None => Some((written.into(), TEXT)),
+        None => Some((written.into(), Kind::Text)),
     };
     let mut headers = std::mem::take(&mut out.headers);
-    for name in draft.headers.keys() {
-        headers.remove(name);
+    if !draft.headers.is_empty() {
+        for name in draft.headers.keys() {
+            headers.remove(name);
+        }
+        headers.extend(draft.headers);
     }
-    headers.extend(draft.headers);
-    let mut bytes = Bytes::new();
-    if let Some((body, kind)) = body {
-        headers.entry(CONTENT_TYPE).or_insert(kind);
-        bytes = body;
-    }
-    let mut response = Response::new(ResponseBody::Full(bytes));
+    let body = match body {
+        Some((body, kind)) => ResponseBody::Typed(body, kind),
+        None => ResponseBody::Full(Bytes::new()),
+    };
+    let mut response = Response::new(body);
     *response.status_mut() = draft.status.or(out.status).unwrap_or(StatusCode::OK);
     *response.headers_mut() = headers;
     // These have no body, whatever was returned.
     if matches!(
         response.status(),
         StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::RESET_CONTENT
-    ) {
-        *response.body_mut() = ResponseBody::Full(Bytes::new());
+    ) && let ResponseBody::Typed(bytes, _) = response.body_mut()
+    {
+        bytes.clear();
     }
     Ok(response)
 }
@@ -156,7 +154,7 @@ fn draft(values: MultiValue, json: Option<Bytes>) -> Result<Draft> {
     let headers = match values.next().unwrap_or(Value::Nil) {
         Value::Nil => return Ok(draft),
         Value::String(text) => {
-            draft.body = Some((Bytes::copy_from_slice(&text.as_bytes()), TEXT));
+            draft.body = Some((Bytes::copy_from_slice(&text.as_bytes()), Kind::Text));
             values.next()
         }
         Value::Integer(status) => {
@@ -221,14 +219,14 @@ fn either(table: &Table, name: &str, other: &str) -> Result<Value> {
     }
 }
 
-fn body(value: Value, json: Option<Bytes>) -> Result<Option<(Bytes, HeaderValue)>> {
+fn body(value: Value, json: Option<Bytes>) -> Result<Option<(Bytes, Kind)>> {
     Ok(Some(match value {
         Value::Nil => return Ok(None),
-        Value::String(text) => (Bytes::copy_from_slice(&text.as_bytes()), TEXT),
-        Value::Integer(number) => (number.to_string().into(), TEXT),
-        Value::Number(number) => (number.to_string().into(), TEXT),
+        Value::String(text) => (Bytes::copy_from_slice(&text.as_bytes()), Kind::Text),
+        Value::Integer(number) => (number.to_string().into(), Kind::Text),
+        Value::Number(number) => (number.to_string().into(), Kind::Text),
         Value::Table(_) => match json {
-            Some(text) => (text, JSON),
+            Some(text) => (text, Kind::Json),
             None => return Err(Error::runtime("the handler's table was not encoded")),
         },
         other => return Err(wrong("body", "a string or a table", &other)),

@@ -46,7 +46,7 @@ pub struct ConnectionService {
     /// How it is secured.
     pub tls: Option<Rc<Session>>,
     /// The last host and what it meant: a connection hardly ever changes it.
-    pub last_host: RefCell<(Box<str>, Option<AppIndex>)>,
+    pub last_host: RefCell<(Box<[u8]>, Option<AppIndex>)>,
 }
 
 /// A response, now or later.
@@ -79,11 +79,10 @@ impl ConnectionService {
         head: Head,
         body: Source,
     ) -> std::result::Result<Answer, Box<Response<ResponseBody>>> {
-        let host = head.authority();
-        let Some(app) = self.app_of(host) else {
+        let Some(app) = self.app_of(&head) else {
             let names = self.worker.app_names();
             return Err(Box::new(pages::no_app(
-                host,
+                head.authority(),
                 self.peer,
                 self.origin(),
                 head.path(),
@@ -144,10 +143,11 @@ impl ConnectionService {
         (scheme, self.local.port())
     }
 
-    fn app_of(&self, host: &str) -> Option<AppIndex> {
+    fn app_of(&self, head: &Head) -> Option<AppIndex> {
         let mut last = self.last_host.borrow_mut();
+        let host = head.authority_bytes();
         if *last.0 != *host || last.1.is_none() {
-            *last = (host.into(), self.worker.hosts.find(host));
+            *last = (host.into(), self.worker.hosts.find(head.authority()));
         }
         last.1
     }
@@ -254,9 +254,9 @@ impl Waiting {
                         tokio::task::spawn_local(follow(exchange.clone(), work));
                     }
                     if !filter::is_wanted(exchange) {
-                        return Poll::Ready(head);
+                        return Poll::Ready(*head);
                     }
-                    self.work = Some(Box::pin(filter::stream(exchange.clone(), head)));
+                    self.work = Some(Box::pin(filter::stream(exchange.clone(), *head)));
                 }
                 (Poll::Pending, None) => {
                     exchange.head_waker.borrow_mut().replace(cx.waker().clone());

@@ -84,7 +84,11 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
+        let this = self.get_mut();
+        this.check()?;
+        let polled = Pin::new(&mut this.tcp).poll_write(cx, bytes);
+        this.note_write(cx, polled.is_pending());
+        polled
     }
 
     fn poll_write_vectored(

@@ -52,7 +52,7 @@ enum Abort {
     End,
     /// This light thread of the coroutine that said so begins: the thread, the coroutine. It was made then, for the coroutine may since have ended, and be
     /// somebody else's.
-    Call(Thread, Thread),
+    Call(Box<(Thread, Thread)>),
     /// It was.
     Called,
 }
@@ -68,7 +68,7 @@ impl Upgrade {
         let mut abort = self.abort.borrow_mut();
         let is_first = matches!(*abort, Abort::End);
         if is_first {
-            *abort = Abort::Call(thread, parent);
+            *abort = Abort::Call(Box::new((thread, parent)));
         }
         is_first
     }
@@ -96,7 +96,8 @@ pub fn client_gone(exchange: &Rc<Exchange>) -> bool {
             false
         }
         Abort::Called => true,
-        Abort::Call(thread, parent) => {
+        Abort::Call(threads) => {
+            let (thread, parent) = *threads;
             let context: Rc<dyn Owner> = exchange.clone();
             let vm = &exchange.served.vm;
             // Without room for a coroutine it ends.

@@ -19,7 +19,7 @@ use rille_lua::{Function, Table, Value};
 use rille_runtime::app::App;
 use rille_runtime::log::Log;
 use rille_runtime::problem::Problem;
-use rille_runtime::scheduler::Scheduler;
+use rille_runtime::scheduler::{Scheduler, waits_for_io};
 use rille_runtime::vm::AppVm;
 use std::cell::{Cell, RefCell};
 use std::io::ErrorKind;
@@ -173,6 +173,7 @@ pub fn run(setup: Setup) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
+        .on_thread_park(waits_for_io)
         .build_local(tokio::runtime::LocalOptions::default())?;
     let result = runtime.block_on(serve(setup));
     runtime.shutdown_background();
@@ -368,7 +369,7 @@ async fn connection(
         peer,
         local,
         tls: session,
-        last_host: RefCell::new(("".into(), None)),
+        last_host: RefCell::new((Box::default(), None)),
     };
     if is_http2 {
         let work = serve_http2(&service, socket, Vec::new(), conn, watch.timeouts());

@@ -269,13 +269,13 @@ impl Lua {
         F: Future<Output = Result<R>> + 'static,
     {
         let f: PromptHostFn = Rc::new(move |lua, args| {
-            let mut future = into_host_future(lua, f(lua, A::from_args(args, 0)?)?);
+            let mut future = Box::pin(f(lua, A::from_args(args, 0)?)?);
             match future
                 .as_mut()
                 .poll(&mut Context::from_waker(Waker::noop()))
             {
-                Poll::Ready(values) => values?.push_all(lua).map(Prompt::Ready),
-                Poll::Pending => Ok(Prompt::Waits(future)),
+                Poll::Ready(results) => results?.push_all(lua).map(Prompt::Ready),
+                Poll::Pending => Ok(Prompt::Waits(into_host_future(lua, future))),
             }
         });
         self.create_closure_of(&PROMPT_HOST_FUNCTION, Box::new(f))

@@ -50,7 +50,7 @@ pub use userdata::{
     AnyUserData, MetaMethod, UserData, UserDataFields, UserDataMethods, UserDataRef,
     UserDataRefMut, UserDataRegistry,
 };
-pub use value::{Integer, LightUserData, Nil, Number, Value};
+pub use value::{Args, Glance, Integer, LightUserData, Nil, Number, Value};
 
 /// The names most programs need, with `Lua` in front so that they do not clash.
 pub mod prelude {
@@ -59,15 +59,16 @@ pub mod prelude {
         AppDataRefMut as LuaAppDataRefMut, AsChunk as AsLuaChunk, ChunkMode as LuaChunkMode,
         Error as LuaError, ErrorContext as LuaErrorContext, ExternalError as LuaExternalError,
         ExternalResult as LuaExternalResult, FromLua, FromLuaMulti, Function as LuaFunction,
-        FunctionInfo as LuaFunctionInfo, Integer as LuaInteger, IntoLua, IntoLuaMulti,
-        LightUserData as LuaLightUserData, Lua, LuaOptions, LuaString, MetaMethod as LuaMetaMethod,
-        MultiValue as LuaMultiValue, Nil as LuaNil, Number as LuaNumber, Outcome as LuaOutcome,
-        Profile as LuaProfile, RegistryKey as LuaRegistryKey, Result as LuaResult,
-        StopReason as LuaStopReason, Table as LuaTable, TablePairs as LuaTablePairs,
-        TableSequence as LuaTableSequence, Thread as LuaThread, ThreadStatus as LuaThreadStatus,
-        UserData as LuaUserData, UserDataFields as LuaUserDataFields,
-        UserDataMethods as LuaUserDataMethods, UserDataRef as LuaUserDataRef,
-        UserDataRefMut as LuaUserDataRefMut, UserDataRegistry as LuaUserDataRegistry,
-        Value as LuaValue, Variadic as LuaVariadic, WeakLua,
+        FunctionInfo as LuaFunctionInfo, Glance as LuaGlance, Integer as LuaInteger, IntoLua,
+        IntoLuaMulti, LightUserData as LuaLightUserData, Lua, LuaOptions, LuaString,
+        MetaMethod as LuaMetaMethod, MultiValue as LuaMultiValue, Nil as LuaNil,
+        Number as LuaNumber, Outcome as LuaOutcome, Profile as LuaProfile,
+        RegistryKey as LuaRegistryKey, Result as LuaResult, StopReason as LuaStopReason,
+        Table as LuaTable, TablePairs as LuaTablePairs, TableSequence as LuaTableSequence,
+        Thread as LuaThread, ThreadStatus as LuaThreadStatus, UserData as LuaUserData,
+        UserDataFields as LuaUserDataFields, UserDataMethods as LuaUserDataMethods,
+        UserDataRef as LuaUserDataRef, UserDataRefMut as LuaUserDataRefMut,
+        UserDataRegistry as LuaUserDataRegistry, Value as LuaValue, Variadic as LuaVariadic,
+        WeakLua,
     };
 }

@@ -3,7 +3,7 @@
 use super::convert::{FromLua, FromLuaMulti, IntoLua, IntoLuaMulti};
 use super::error::Result;
 use super::state::Lua;
-use super::value::Value;
+use super::value::{Args, Value};
 use std::collections::VecDeque;
 use std::collections::vec_deque;
 use std::ops::{Deref, DerefMut};
@@ -156,6 +156,14 @@ impl<T: FromLua> FromLuaMulti for Variadic<T> {
         let mut all = Vec::with_capacity(values.len());
         for (i, v) in values.into_iter().enumerate() {
             all.push(T::from_lua(v, lua).map_err(|e| e.at_argument(i + 1))?);
+        }
+        Ok(Variadic(all))
+    }
+    fn from_args(args: &Args<'_>, first: usize) -> Result<Variadic<T>> {
+        let count = args.count_from(first);
+        let mut all = Vec::with_capacity(count);
+        for i in 0..count {
+            all.push(T::from_arg(args, first + i).map_err(|e| e.at_argument(i + 1))?);
         }
         Ok(Variadic(all))
     }

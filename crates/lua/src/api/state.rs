@@ -334,7 +334,10 @@ impl Lua {
             tag::TRUE => Value::Boolean(true),
             tag::INT => Value::Integer(v.raw_int()),
             // Where scripts have no integers, the host still gets them: a status or a count is one.
-            tag::FLOAT if !self.0.dialect.has_integers() => whole_number(v.raw_float()),
+            tag::FLOAT if !self.0.dialect.has_integers() => {
+                let f = v.raw_float();
+                whole_number(f).map_or(Value::Number(f), Value::Integer)
+            }
             tag::FLOAT => Value::Number(v.raw_float()),
             tag::LIGHT => {
                 Value::LightUserData(super::value::LightUserData(v.payload as usize as *mut _))
@@ -645,10 +648,9 @@ impl PartialEq for Handle {
 }
 
 /// A float as an integer if it is one exactly, and not minus zero.
-fn whole_number(f: f64) -> Value {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    match f.fract() == 0.0 && f.abs() <= EXACT && (f != 0.0 || f.is_sign_positive()) {
-        true => Value::Integer(f as i64),
-        false => Value::Number(f),
-    }
+pub(crate) fn whole_number(f: f64) -> Option<i64> {
+    const EXACT: i64 = 1 << 53;
+    let i = f as i64;
+    let is_whole = i as f64 == f && (-EXACT..=EXACT).contains(&i);
+    (is_whole && (i != 0 || f.is_sign_positive())).then_some(i)
 }

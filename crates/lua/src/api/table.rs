@@ -7,7 +7,7 @@ use super::convert::{FromLua, FromLuaMulti, IntoLua, IntoLuaMulti};
 use super::error::{Error, Result};
 use super::function::Function;
 use super::state::{Handle, Lua};
-use super::value::{Args, Value};
+use super::value::{Args, Glance, Value};
 use crate::heap::Gc;
 use crate::native::Thrown;
 use crate::table::{KIND_FROZEN, KIND_LAYERED, Table as RawTable};
@@ -178,6 +178,15 @@ impl Table {
         })
     }
 
+    /// `rawget(t, i)`, for an index.
+    pub fn raw_index(&self, i: i64) -> Result<Value> {
+        let lua = self.0.lua()?;
+        lua.enter(|vm| {
+            let v = storage(vm, self.gc()).get_int(i);
+            lua.value(vm, v)
+        })
+    }
+
     /// `rawset(t, key, value)`
     pub fn raw_set(&self, key: impl IntoLua, value: impl IntoLua) -> Result<()> {
         let lua = self.0.lua()?;
@@ -323,6 +332,37 @@ impl Table {
                 Err(thrown) => Err(lua.caught(vm, thrown)),
             }
         })?
+    }
+
+    /// Calls `f` with every entry in the table's own order until it gives false, without a reference to any of them; whether it never did. `f`
+    /// cannot use the VM.
+    ///
+    /// ```
+    /// use rille_lua::prelude::*;
+    /// let lua = Lua::new();
+    /// let t: LuaTable = lua.load("return {'a', 'bc'}").eval()?;
+    /// let mut length = 0;
+    /// t.look(|_, value| {
+    ///     let LuaGlance::String(text) = value else { return false };
+    ///     length += text.len();
+    ///     true
+    /// })?;
+    /// assert_eq!(length, 3);
+    /// # Ok::<(), LuaError>(())
+    /// ```
+    pub fn look(&self, mut f: impl FnMut(Glance<'_>, Glance<'_>) -> bool) -> Result<bool> {
+        let lua = self.0.lua()?;
+        lua.enter(|vm| {
+            let t = storage(vm, self.gc());
+            let (mut at, mut all) = (0, true);
+            while let (true, Ok(Some((next, k, v)))) = (all, t.entry_from(at, usize::MAX)) {
+                all = f(Glance::at(&lua, &k), Glance::at(&lua, &v));
+                at = next;
+            }
+            let passed = if all { t.slot_count() } else { at };
+            vm.heap.spend((passed / 4) as i64);
+            all
+        })
     }
 
     /// Calls `f` with every entry.

@@ -5,7 +5,7 @@
 use super::error::{Error, Result};
 use super::function::Function;
 use super::multi::MultiValue;
-use super::state::Lua;
+use super::state::{Lua, whole_number};
 use super::string::LuaString;
 use super::table::Table;
 use super::thread::Thread;
@@ -306,7 +306,60 @@ pub struct Args<'a> {
     pub(crate) count: usize,
 }
 
+/// A value that is only looked at: without a reference to it, and without copying it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Glance<'a> {
+    /// nil
+    Nil,
+    /// A boolean.
+    Boolean(bool),
+    /// An integer; where scripts have none, a float that is a whole number.
+    Integer(Integer),
+    /// Any other number.
+    Number(Number),
+    /// A string.
+    String(&'a [u8]),
+    /// Anything else.
+    Other,
+}
+
+impl<'a> Glance<'a> {
+    /// What a value looks like to the host; its string must be kept alive as long as this.
+    pub(crate) fn at(lua: &Lua, v: &'a Val) -> Glance<'a> {
+        match v.tag {
+            tag::NIL => Glance::Nil,
+            tag::FALSE => Glance::Boolean(false),
+            tag::TRUE => Glance::Boolean(true),
+            tag::INT => Glance::Integer(v.raw_int()),
+            tag::FLOAT => {
+                let f = v.raw_float();
+                let whole = match lua.0.dialect.has_integers() {
+                    true => None,
+                    false => whole_number(f),
+                };
+                whole.map_or(Glance::Number(f), Glance::Integer)
+            }
+            _ => (v.as_str()).map_or(Glance::Other, |text| Glance::String(text.as_bytes())),
+        }
+    }
+}
+
 impl Args<'_> {
+    /// How many there are from the one at `first`, counted from 0.
+    pub fn count_from(&self, first: usize) -> usize {
+        self.count.saturating_sub(first)
+    }
+
+    /// Calls `f` with each of them from the one at `first` on, until it gives false; whether it never did. `f` cannot use the VM.
+    pub fn look(&self, first: usize, mut f: impl FnMut(Glance<'_>) -> bool) -> Result<bool> {
+        self.lua.enter(|vm| {
+            (first..self.count).all(|i| {
+                let v = vm.thread().get(self.base + i);
+                f(Glance::at(self.lua, &v))
+            })
+        })
+    }
+
     pub(crate) fn val(&self, i: usize) -> Result<Val> {
         if i >= self.count {
             return Ok(Val::NIL);

@@ -32,7 +32,8 @@
 //!   their turn when the others of the tenant have nothing, or have run for a [`SLICE`] since the last one.
 //! - I/O is polled between slices: the driver yields to tokio's driver whenever [`POLL`] has
 //!   been spent since the last poll. Requests that run at once, outside the driver, add to the same
-//!   count and stop doing so at [`INLINE`], so a burst cannot hide the sockets either.
+//!   count and stop doing so at [`INLINE`], so a burst cannot hide the sockets either. A thread that had nothing to do but wait
+//!   ([`waits_for_io`]) has polled too.
 //!
 //! **Invariants.** At most one coroutine runs at a time, on the thread that owns the scheduler. A
 //! tenant is in the ring exactly once while it has queued work (`in_ring`). A job is in exactly one
@@ -69,6 +70,16 @@ pub const POLL: Duration = Duration::from_micros(500);
 
 /// How much may run outside the driver between two polls of I/O.
 pub const INLINE: Duration = Duration::from_micros(250);
+
+thread_local! {
+    /// Counts the times this thread has waited for I/O.
+    static WAITS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The worker's thread is going to wait for I/O: what was ready has been polled. For tokio's `on_thread_park`.
+pub fn waits_for_io() {
+    WAITS.set(WAITS.get() + 1);
+}
 
 const QUANTUM_NS: i64 = QUANTUM.as_nanos() as i64;
 
@@ -229,6 +240,8 @@ pub struct Scheduler {
     /// What has run since I/O was last polled.
     since_poll: Cell<Duration>,
     slices: Cell<u64>,
+    /// [`WAITS`] when that was last looked at.
+    waits: Cell<u64>,
     driver: RefCell<Option<Waker>>,
 }
 
@@ -242,6 +255,10 @@ impl Scheduler {
     /// and reports it with [`Scheduler::settle`].
     #[inline]
     pub fn may_run_now(&self, tenant: &Tenant) -> bool {
+        let waits = WAITS.get();
+        if self.waits.replace(waits) != waits {
+            self.since_poll.set(Duration::ZERO);
+        }
         self.since_poll.get() < INLINE
             && !tenant.in_ring.get()
             && self.ring.borrow().is_empty()

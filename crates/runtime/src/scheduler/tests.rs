@@ -178,6 +178,11 @@ fn running_at_once_ends_when_io_is_due_or_others_wait() {
     assert!(scheduler.may_run_now(&a));
     scheduler.settle(&a, INLINE / 2);
     assert!(!scheduler.may_run_now(&a));
+    // Who waits for I/O has polled it.
+    waits_for_io();
+    assert!(scheduler.may_run_now(&a));
+    scheduler.settle(&a, INLINE);
+    assert!(!scheduler.may_run_now(&a));
     let scheduler = Scheduler::new();
     scheduler.preempted(&b, job(&trace, "b", 1, MS));
     assert!(!scheduler.may_run_now(&a));

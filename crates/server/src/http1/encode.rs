@@ -3,8 +3,9 @@
 //! **Invariant:** the length or the coding, `Connection` and `Date` are written here and nowhere else; what a script set has been checked
 //! before (`exchange::put_header`), so no value has a line break.
 
+use crate::body::Kind;
 use crate::date;
-use http::header::{CONNECTION, DATE};
+use http::header::{CONNECTION, CONTENT_TYPE, DATE};
 use http::{HeaderMap, StatusCode, Version};
 
 /// How a response's body is framed.
@@ -20,11 +21,12 @@ pub enum Body {
     ToTheEnd,
 }
 
-/// Writes a head.
+/// Writes a head. `kind`: what the body is unless the headers say that.
 pub fn head(
     out: &mut Vec<u8>,
     status: StatusCode,
     headers: &HeaderMap,
+    kind: Option<Kind>,
     body: Body,
     version: Version,
     keep_alive: bool,
@@ -35,6 +37,9 @@ pub fn head(
     out.push(b' ');
     out.extend_from_slice(status.canonical_reason().unwrap_or("").as_bytes());
     out.extend_from_slice(b"\r\n");
+    if let Some(kind) = kind.filter(|_| !headers.contains_key(CONTENT_TYPE)) {
+        field(out, b"content-type", kind.name().as_bytes());
+    }
     for (name, value) in headers {
         if name != CONNECTION {
             field(out, name.as_str().as_bytes(), value.as_bytes());
@@ -97,7 +102,6 @@ pub fn chunk(out: &mut Vec<u8>, length: usize) {
 mod tests {
     use super::*;
     use http::HeaderValue;
-    use http::header::CONTENT_TYPE;
 
     fn text(body: Body, version: Version, keep_alive: bool) -> String {
         let mut headers = HeaderMap::new();
@@ -109,6 +113,7 @@ mod tests {
             &mut out,
             StatusCode::OK,
             &headers,
+            Some(Kind::Json),
             body,
             version,
             keep_alive,
@@ -165,6 +170,7 @@ mod tests {
             &mut out,
             StatusCode::NOT_FOUND,
             &HeaderMap::new(),
+            Some(Kind::Json),
             Body::Length(1),
             Version::HTTP_11,
             true,
@@ -176,7 +182,10 @@ mod tests {
             .and_then(|rest| rest.split("\r\n").next())
             .unwrap();
         assert!(httpdate::parse_http_date(date).is_ok(), "{date}");
-        assert!(text.starts_with("HTTP/1.1 404 Not Found\r\n") && text.ends_with("\r\n\r\n"));
+        assert!(
+            text.starts_with("HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\n")
+                && text.ends_with("\r\n\r\n")
+        );
     }
 
     #[test]

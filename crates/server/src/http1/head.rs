@@ -7,7 +7,9 @@ use super::Refused;
 use crate::head::Field;
 pub use crate::head::{Framing, Head};
 use http::{Method, StatusCode, Version};
+use memchr::memmem::Finder;
 use std::mem::MaybeUninit;
+use std::sync::LazyLock;
 
 /// The largest head, in bytes.
 pub const HEAD_BYTES: usize = 64 << 10;
@@ -15,11 +17,14 @@ pub const HEAD_BYTES: usize = 64 << 10;
 pub const MAX_FIELDS: usize = 100;
 /// What ends a head.
 const END: &[u8] = b"\r\n\r\n";
+static FIND_END: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(END));
 
 /// Where a head ends that begins at the first byte. `seen` bytes have been looked at before, without finding an end.
 pub fn find_end(bytes: &[u8], seen: usize) -> Option<usize> {
     let from = seen.saturating_sub(END.len() - 1);
-    memchr::memmem::find(&bytes[from..], END).map(|at| from + at + END.len())
+    FIND_END
+        .find(&bytes[from..])
+        .map(|at| from + at + END.len())
 }
 
 /// Empty lines before a request are passed over: how many bytes they take.

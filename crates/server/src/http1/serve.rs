@@ -4,7 +4,7 @@ use super::Refused;
 use super::encode::{self, Body as Encoded};
 use super::head::Head;
 use super::wire::{Body, Next, Wire, WireError};
-use crate::body::{Piece, ResponseBody};
+use crate::body::{Kind, Piece, ResponseBody};
 use crate::pages;
 use bytes::Bytes;
 use http::header::{CONNECTION, HeaderValue};
@@ -223,7 +223,8 @@ async fn respond(
     asked.keep_alive &= parts.status != StatusCode::SWITCHING_PROTOCOLS;
     match body {
         ResponseBody::None => Ok(Written::Cut),
-        ResponseBody::Full(bytes) => whole(wire, asked, &parts, bytes).await,
+        ResponseBody::Full(bytes) => whole(wire, asked, &parts, None, bytes).await,
+        ResponseBody::Typed(bytes, kind) => whole(wire, asked, &parts, Some(kind), bytes).await,
         ResponseBody::Stream(pieces, length) => stream(wire, asked, &parts, pieces, length).await,
     }
 }
@@ -234,7 +235,13 @@ pub fn is_bodiless(status: StatusCode) -> bool {
 }
 
 /// The head as bytes, with room for so many more.
-fn head_of(asked: &Asked, parts: &Parts, framing: Encoded, room: usize) -> Vec<u8> {
+fn head_of(
+    asked: &Asked,
+    parts: &Parts,
+    kind: Option<Kind>,
+    framing: Encoded,
+    room: usize,
+) -> Vec<u8> {
     let framing = match is_bodiless(parts.status) {
         true => Encoded::None,
         false => framing,
@@ -245,6 +252,7 @@ fn head_of(asked: &Asked, parts: &Parts, framing: Encoded, room: usize) -> Vec<u
         &mut out,
         parts.status,
         &parts.headers,
+        kind,
         framing,
         version,
         keep_alive,
@@ -252,7 +260,13 @@ fn head_of(asked: &Asked, parts: &Parts, framing: Encoded, room: usize) -> Vec<u
     out
 }
 
-async fn whole(wire: &Wire, asked: &Asked, parts: &Parts, bytes: Bytes) -> io::Result<Written> {
+async fn whole(
+    wire: &Wire,
+    asked: &Asked,
+    parts: &Parts,
+    kind: Option<Kind>,
+    bytes: Bytes,
+) -> io::Result<Written> {
     let framing = Encoded::Length(bytes.len() as u64);
     let bytes = match asked.is_head || is_bodiless(parts.status) {
         true => Bytes::new(),
@@ -263,10 +277,18 @@ async fn whole(wire: &Wire, asked: &Asked, parts: &Parts, bytes: Bytes) -> io::R
     } else {
         0
     };
-    let mut out = head_of(asked, parts, framing, joined);
+    let mut out = head_of(asked, parts, kind, framing, joined);
     out.extend_from_slice(&bytes[..joined]);
-    wire.write(&mut [IoSlice::new(&out), IoSlice::new(&bytes[joined..])])
-        .await?;
+    let (mut one, mut both) = (
+        [IoSlice::new(&out)],
+        [IoSlice::new(&out), IoSlice::new(&bytes)],
+    );
+    let parts = if joined == bytes.len() {
+        &mut one[..]
+    } else {
+        &mut both[..]
+    };
+    wire.write(parts).await?;
     Ok(Written::Whole)
 }
 
@@ -297,7 +319,7 @@ async fn stream(
     };
     // What is still to come of the length that has been promised.
     let mut left = length;
-    let mut out = head_of(asked, parts, framing, 0);
+    let mut out = head_of(asked, parts, None, framing, 0);
     if asked.is_head || (is_bodiless(parts.status) && !switches) {
         wire.write(&mut [IoSlice::new(&out)]).await?;
         return Ok(Written::Whole);

@@ -294,7 +294,12 @@ impl Wire {
     }
 
     fn poll_write(&self, cx: &mut Context<'_>, parts: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut *self.socket.borrow_mut()).poll_write_vectored(cx, parts)
+        let mut socket = self.socket.borrow_mut();
+        match parts {
+            // The system has less to look at.
+            [one] => Pin::new(&mut *socket).poll_write(cx, one),
+            all => Pin::new(&mut *socket).poll_write_vectored(cx, all),
+        }
     }
 
     /// A response begins: nothing is to be written between its bytes, so the client is not asked for the body any more.

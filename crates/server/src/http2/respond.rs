@@ -4,7 +4,7 @@
 //! was said, ends in a reset; one whose peer takes nothing for too long too.
 
 use super::stream::Stream;
-use crate::body::{Piece, ResponseBody};
+use crate::body::{Piece, ResponseBody, name_type};
 use crate::date;
 use crate::http1::is_bodiless;
 use bytes::Bytes;
@@ -41,9 +41,10 @@ impl From<h2::Error> for Unsent {
 pub async fn respond(
     stream: &Stream,
     is_head: bool,
-    response: Response<ResponseBody>,
+    mut response: Response<ResponseBody>,
     patience: Duration,
 ) -> Result<(), Unsent> {
+    name_type(&mut response);
     let (parts, body) = response.into_parts();
     if parts.status.is_informational() {
         // There is nothing to switch to here.
@@ -51,7 +52,7 @@ pub async fn respond(
     }
     match body {
         ResponseBody::None => Err(Unsent::Reset(Reason::INTERNAL_ERROR)),
-        ResponseBody::Full(bytes) => {
+        ResponseBody::Full(bytes) | ResponseBody::Typed(bytes, _) => {
             let has_none = is_head || is_bodiless(parts.status) || bytes.is_empty();
             let head = head(parts, Some(bytes.len() as u64));
             let mut out = stream.send(head, has_none)?.ok_or(Unsent::Gone)?;

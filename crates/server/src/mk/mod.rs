@@ -150,9 +150,9 @@ fn print(lua: &Lua, exchange: &Rc<Exchange>, text: LuaString) -> Result<()> {
     let text = text.as_bytes();
     lua.charge_fuel((text.len() / BYTES_FOR_FUEL) as u64);
     if exchange.mk.printed.replace(true) {
-        exchange.write(b"\n")?;
+        exchange.write(b"\n".to_vec())?;
     }
-    exchange.write(&text)
+    exchange.write(text.to_vec())
 }
 
 /// A status, also as a text. What fails is told: the Lua side raises it where the script is.

@@ -8,7 +8,7 @@ use super::control::target;
 use super::header::header_text;
 use super::request::{MAX_FIELDS, method as method_of};
 use crate::bindings::add_field;
-use crate::body::ResponseBody;
+use crate::body::{ResponseBody, name_type};
 use crate::exchange::{Arrived, Changed, Exchange, Phase, Source};
 use crate::pipeline;
 use crate::service::static_file;
@@ -302,7 +302,8 @@ fn prepare(lua: &Lua, parent: &Rc<Exchange>, uri: &[u8], options: Option<Table>)
     }))
 }
 
-async fn collect(response: Response<ResponseBody>, limit: u64, is_head: bool) -> Captured {
+async fn collect(mut response: Response<ResponseBody>, limit: u64, is_head: bool) -> Captured {
+    name_type(&mut response);
     let (parts, body) = response.into_parts();
     let mut captured = Captured {
         status: parts.status.as_u16(),
@@ -314,7 +315,7 @@ async fn collect(response: Response<ResponseBody>, limit: u64, is_head: bool) ->
     };
     match body {
         ResponseBody::None => captured.truncated = true,
-        ResponseBody::Full(bytes) => captured.body = bytes.to_vec(),
+        ResponseBody::Full(bytes) | ResponseBody::Typed(bytes, _) => captured.body = bytes.to_vec(),
         ResponseBody::Stream(mut pieces, _) => {
             while let Some(piece) = pieces.recv().await {
                 match piece {

@@ -4,10 +4,10 @@
 //! piece with its length. To scripts the head is out from the first word on.
 
 use super::{Adding, OUTPUT};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, give_turn};
 use http::Method;
-use rille_lua::{Lua, MultiValue, Result, Table, Value, Variadic};
-use rille_modules::answer::{no, type_name, yes};
+use rille_lua::{Args, FromLuaMulti, Glance, Lua, MultiValue, Result, Table, Value, Variadic};
+use rille_modules::answer::{Answer, no, type_name, yes};
 use rille_modules::bad_argument;
 use std::rc::Rc;
 
@@ -20,12 +20,9 @@ const BYTES_FOR_FUEL: usize = 16;
 
 pub(super) fn install(adding: &Adding<'_>, ngx: &Table) -> Result<()> {
     for (name, newline) in [("say", true), ("print", false)] {
-        adding.add_in(
-            OUTPUT,
-            ngx,
-            name,
-            move |lua, exchange, values: Variadic<Value>| output(lua, exchange, &values, newline),
-        )?;
+        adding.add_in(OUTPUT, ngx, name, move |lua, exchange, words: Words| {
+            output(lua, exchange, words, newline)
+        })?;
     }
     adding.add_in(OUTPUT, ngx, "send_headers", |_, exchange, ()| {
         exchange.out.borrow_mut().said = true;
@@ -56,6 +53,7 @@ pub(super) fn install(adding: &Adding<'_>, ngx: &Table) -> Result<()> {
                 },
                 _ => {
                     exchange.push(0);
+                    give_turn().await;
                     Ok(yes())
                 }
             }
@@ -81,36 +79,79 @@ pub(super) fn install(adding: &Adding<'_>, ngx: &Table) -> Result<()> {
     })
 }
 
-fn output(
-    lua: &Lua,
-    exchange: &Rc<Exchange>,
-    values: &[Value],
-    newline: bool,
-) -> Result<MultiValue> {
+/// What is to be said.
+enum Words {
+    /// As text, with room for a line's end: strings and small whole numbers, as most are.
+    Text(Vec<u8>),
+    /// Anything.
+    Values(Variadic<Value>),
+}
+
+impl FromLuaMulti for Words {
+    fn from_lua_multi(values: MultiValue, lua: &Lua) -> Result<Words> {
+        Variadic::from_lua_multi(values, lua).map(Words::Values)
+    }
+
+    fn from_args(arguments: &Args<'_>, first: usize) -> Result<Words> {
+        let mut length = 1;
+        let is_text = arguments.look(first, |value| match value {
+            Glance::String(text) => {
+                length += text.len();
+                true
+            }
+            Glance::Integer(0..=9) => {
+                length += 1;
+                true
+            }
+            _ => false,
+        })?;
+        if !is_text {
+            return Variadic::from_args(arguments, first).map(Words::Values);
+        }
+        let mut all = Vec::with_capacity(length);
+        arguments.look(first, |value| {
+            match value {
+                Glance::String(text) => all.extend_from_slice(text),
+                Glance::Integer(digit) => all.push(b'0' + digit as u8),
+                _ => {}
+            }
+            true
+        })?;
+        Ok(Words::Text(all))
+    }
+}
+
+fn output(lua: &Lua, exchange: &Rc<Exchange>, words: Words, newline: bool) -> Result<Answer> {
     if exchange.upgrade.is_raw.get() {
-        return no(lua, RAW);
+        return no(lua, RAW).map(Answer::from);
     }
     {
         let mut out = exchange.out.borrow_mut();
         if out.ended {
-            return no(lua, "seen eof");
+            return no(lua, "seen eof").map(Answer::from);
         }
         out.said = true;
     }
-    let mut text = Vec::new();
-    for (at, value) in (1..).zip(values) {
-        append(lua, &mut text, value, 0, at)?;
-    }
+    let mut text = match words {
+        Words::Text(text) => text,
+        Words::Values(values) => {
+            let mut text = Vec::new();
+            for (at, value) in (1..).zip(values) {
+                append(lua, &mut text, &value, 0, at)?;
+            }
+            text
+        }
+    };
     if newline {
         text.push(b'\n');
     }
     lua.charge_fuel((text.len() / BYTES_FOR_FUEL) as u64);
     if exchange.head.method == Method::HEAD {
-        return no(lua, "header only");
+        return no(lua, "header only").map(Answer::from);
     }
-    match exchange.write(&text) {
-        Ok(()) => Ok(yes()),
-        Err(error) => no(lua, error.message()),
+    match exchange.write(text) {
+        Ok(()) => Ok(Answer::Yes),
+        Err(error) => no(lua, error.message()).map(Answer::from),
     }
 }
 

@@ -1,10 +1,10 @@
 //! What `ngx.exit(status)` is as a response.
 
-use crate::body::ResponseBody;
+use crate::body::{Kind, ResponseBody};
 use crate::exchange::Exchange;
 use crate::pages;
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue};
+use http::header::{CONNECTION, HeaderValue};
 use http::{Response, StatusCode};
 
 /// nginx closes the connection without a word for these.
@@ -77,11 +77,8 @@ fn is_said(exchange: &Exchange, code: i64) -> bool {
 fn said(exchange: &Exchange) -> Response<ResponseBody> {
     let mut out = exchange.out.borrow_mut();
     let written = std::mem::take(&mut out.written);
-    let mut response = Response::new(ResponseBody::Full(written.into()));
+    let mut response = Response::new(ResponseBody::Typed(written.into(), Kind::Text));
     *response.status_mut() = out.status.unwrap_or(StatusCode::OK);
     *response.headers_mut() = std::mem::take(&mut out.headers);
-    (response.headers_mut())
-        .entry(CONTENT_TYPE)
-        .or_insert(pages::TEXT);
     response
 }

@@ -36,7 +36,7 @@ impl Arguments {
         let Value::Table(object) = self.get(1) else {
             return Err(wrong(1, "table", self.get(1)));
         };
-        match object.raw_get::<Value>(1)? {
+        match object.raw_index(1)? {
             Value::UserData(socket) => borrow(&socket),
             _ => Err(bad_argument(1, "bad tcp socket")),
         }

@@ -5,13 +5,17 @@
 
 use crate::answer::type_name;
 use crate::text::bad_argument;
-use rille_lua::{Lua, LuaString, Result, Table, Value};
-use rille_runtime::net::{Held, Net};
+use rille_lua::{Glance, Lua, LuaString, Result, Table, Value};
+use rille_runtime::net::{Held, Net, NetError};
 
 /// The most elements of arrays in one call.
 const MAX_PIECES: usize = 200_000;
 /// How deep arrays may be inside one another.
 const MAX_DEPTH: usize = 64;
+/// What a copy has room for at first, in bytes.
+const FIRST: usize = 128;
+/// The largest whole number that is written without an exponent in all versions of the language.
+const PLAIN: u64 = 99_999_999_999_999;
 
 /// What is to be sent.
 pub(super) enum Data {
@@ -36,7 +40,9 @@ impl Data {
             },
             Value::Table(table) => {
                 let mut pieces = Pieces::new(lua, net, position);
-                pieces.add_all(table)?;
+                if !pieces.add_flat(table)? {
+                    pieces.add_all(table)?;
+                }
                 lua.charge_fuel((pieces.bytes.len() / 16 + pieces.count) as u64);
                 Ok(Data::Copied(pieces.bytes, pieces.held))
             }
@@ -76,6 +82,35 @@ impl Pieces<'_> {
             held: net.memory().hold(),
             count: 0,
         }
+    }
+
+    /// Adds an array of strings and small whole numbers, as most are; false: it is something else, and nothing has been added.
+    fn add_flat(&mut self, table: &Table) -> Result<bool> {
+        let (mut next, mut failure) = (1, None);
+        let is_flat = table.look(|key, value| {
+            if key != Glance::Integer(next) || next > MAX_PIECES as i64 {
+                return false;
+            }
+            next += 1;
+            let added = match value {
+                Glance::String(text) => self.append(text),
+                Glance::Integer(digit @ 0..=9) => self.append(&[b'0' + digit as u8]),
+                Glance::Integer(number) if number.unsigned_abs() <= PLAIN => {
+                    self.append(number.to_string().as_bytes())
+                }
+                _ => return false,
+            };
+            failure = added.err();
+            failure.is_none()
+        })?;
+        if let Some(why) = failure {
+            return Err(bad_argument(self.position, why));
+        }
+        match is_flat {
+            true => self.count = next as usize - 1,
+            false => self.bytes.clear(),
+        }
+        Ok(is_flat)
     }
 
     /// Adds an array with the arrays in it.
@@ -135,14 +170,18 @@ impl Pieces<'_> {
             let why = format!("bad data type {} found", type_name(&element));
             return Err(bad_argument(self.position, why));
         };
-        let text = text.as_bytes();
+        (self.append(&text.as_bytes())).map_err(|why| bad_argument(self.position, why))
+    }
+
+    fn append(&mut self, text: &[u8]) -> std::result::Result<(), NetError> {
         let (len, capacity) = (self.bytes.len(), self.bytes.capacity());
         if capacity - len < text.len() {
-            let new = (len + text.len()).max(capacity + capacity.min(self.held.room()));
-            (self.held.grow(new - capacity)).map_err(|why| bad_argument(self.position, why))?;
+            let more = capacity.max(FIRST).min(self.held.room());
+            let new = (len + text.len()).max(capacity + more);
+            self.held.grow(new - capacity)?;
             self.bytes.reserve_exact(new - len);
         }
-        self.bytes.extend_from_slice(&text);
+        self.bytes.extend_from_slice(text);
         Ok(())
     }
 }
