@@ -35,7 +35,7 @@ use rille_lua::{
 };
 use rille_modules::answer::type_name;
 use rille_runtime::vm::{AppVm, Current};
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 pub use config::Facts;
@@ -45,13 +45,22 @@ const PRELUDE: &str = include_str!("mk.lua");
 /// Bytes of text for a unit of fuel.
 const BYTES_FOR_FUEL: usize = 16;
 
-/// What `mk` keeps for a request.
+/// What `mk` keeps for a request that uses it.
 #[derive(Default)]
-pub struct State {
+pub struct State(OnceCell<Box<Kept>>);
+
+#[derive(Default)]
+struct Kept {
     /// Whether something has been printed.
     printed: Cell<bool>,
     /// `mk.request`, and what scripts put into `mk`.
     own: RefCell<Option<Table>>,
+}
+
+impl State {
+    fn kept(&self) -> &Kept {
+        self.0.get_or_init(Box::default)
+    }
 }
 
 /// Adds the global `mk` to a new VM: an empty table that is filled when it is first used.
@@ -138,18 +147,18 @@ impl Adding<'_> {
 
 /// What the request has of `mk`.
 fn own(lua: &Lua, exchange: &Rc<Exchange>, (): ()) -> Result<Table> {
-    if let Some(own) = &*exchange.mk.own.borrow() {
+    if let Some(own) = &*exchange.mk.kept().own.borrow() {
         return Ok(own.clone());
     }
     let own = lua.create_table()?;
-    *exchange.mk.own.borrow_mut() = Some(own.clone());
+    *exchange.mk.kept().own.borrow_mut() = Some(own.clone());
     Ok(own)
 }
 
 fn print(lua: &Lua, exchange: &Rc<Exchange>, text: LuaString) -> Result<()> {
     let text = text.as_bytes();
     lua.charge_fuel((text.len() / BYTES_FOR_FUEL) as u64);
-    if exchange.mk.printed.replace(true) {
+    if exchange.mk.kept().printed.replace(true) {
         exchange.write(b"\n".to_vec())?;
     }
     exchange.write(text.to_vec())
