@@ -10,6 +10,7 @@
 //!  cjson/         `cjson` and `cjson.safe`
 //!  websocket/     WebSockets: what `request:upgrade` gives
 //!  http/          the HTTP client
+//!  headers        what tables of header fields have in common
 //!  resty/         what OpenResty's libraries do through its C parts or the FFI, natively
 //! ```
 //!
@@ -20,6 +21,7 @@ pub mod answer;
 mod buffer;
 pub mod cjson;
 pub mod counted;
+pub mod headers;
 pub mod http;
 mod io;
 pub mod ngx;

@@ -34,7 +34,6 @@ pub fn install(lua: &Lua, current: &Rc<Current>, json: &Rc<Json>, worker: u64) -
     for name in [
         "type",
         "error",
-        "rawget",
         "next",
         "select",
         "setmetatable",
@@ -44,6 +43,7 @@ pub fn install(lua: &Lua, current: &Rc<Current>, json: &Rc<Json>, worker: u64) -
     ] {
         tools.raw_set(name, globals.raw_get::<Value>(name)?)?;
     }
+    tools.raw_set("header_meta", rille_modules::headers::metatable(lua)?)?;
     let prelude = lua.load(PRELUDE).set_name("=[rille]").into_function()?;
     let mut made: MultiValue = prelude.call(tools)?;
     let request = made.pop_front().unwrap_or(Value::Nil);

@@ -1,9 +1,9 @@
 -- `request` and `response`. The functions in `tools` look at the request being served; where they
 -- fail they return nil and a message, which is raised here at the level of the script.
 local tools = ...
-local type, error, rawget, select = tools.type, tools.error, tools.rawget, tools.select
+local type, error, select = tools.type, tools.error, tools.select
 local next, setmetatable, tostring = tools.next, tools.setmetatable, tools.tostring
-local lower, gsub, find = tools.string.lower, tools.string.gsub, tools.string.find
+local gsub, find = tools.string.gsub, tools.string.find
 local concat = tools.table.concat
 
 -- request ---------------------------------------------------------------------------------------
@@ -13,16 +13,7 @@ local form, decode, upgrade = tools.form, tools.decode, tools.upgrade
 
 local request = {}
 
--- Headers are kept by lower-case name; any case, and _ for -, finds them.
-local header_meta = {
-  __name = "headers",
-  __index = function(t, name)
-    if type(name) ~= "string" then return nil end
-    local plain = (gsub(lower(name), "_", "-"))
-    if plain == name then return nil end
-    return rawget(t, plain)
-  end,
-}
+local header_meta = tools.header_meta
 
 -- What is made once per request and kept with what scripts set.
 local kept = { query = true, params = true, headers = true, cookies = true }

@@ -1,21 +1,11 @@
 -- The Lua side of the client: what calls Lua, and where errors are raised.
 local tools = ...
 local type, error, pcall, setmetatable, rawget = tools.type, tools.error, tools.pcall, tools.setmetatable, tools.rawget
-local lower, gsub = tools.lower, tools.gsub
 local prepare, ask, begin, write, finish, abort = tools.prepare, tools.ask, tools.begin, tools.write, tools.finish, tools.abort
 local result, read, read_all, close, charge = tools.result, tools.read, tools.read_all, tools.close, tools.charge
 local encode, decode = tools.encode, tools.decode
 
--- Headers are kept by lower-case name; any case, and _ for -, finds them.
-local header_meta = {
-  __name = "headers",
-  __index = function(t, name)
-    if type(name) ~= "string" then return nil end
-    local plain = (gsub(lower(name), "_", "-"))
-    if plain == name then return nil end
-    return rawget(t, plain)
-  end,
-}
+local header_meta = tools.header_meta
 
 local methods = {}
 local response_meta = { __name = "response", __index = methods }

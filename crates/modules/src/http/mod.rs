@@ -70,6 +70,7 @@ mod options;
 mod request;
 pub mod url;
 
+use crate::headers;
 use crate::ngx::args;
 use crate::text::charge_text;
 use body::{Reader, Work};
@@ -126,10 +127,7 @@ pub(crate) fn install(vm: &Rc<AppVm>) -> Result<()> {
     for name in ["type", "error", "pcall", "setmetatable", "rawget", "next"] {
         tools.raw_set(name, globals.raw_get::<Value>(name)?)?;
     }
-    let string: Table = globals.raw_get("string")?;
-    for name in ["lower", "gsub"] {
-        tools.raw_set(name, string.raw_get::<Value>(name)?)?;
-    }
+    tools.raw_set("header_meta", headers::metatable(lua)?)?;
     tools.raw_set("encode", vm.json().encode_function(lua)?)?;
     tools.raw_set("decode", vm.json().decode_function(lua)?)?;
     let encode = |lua: &Lua, table: Table| options::encode_form(lua, &table);

@@ -1,8 +1,9 @@
 //! HTTP/2, with TLS and without.
 
+use crate::certificates::authority;
 use crate::script;
 use crate::servers::Log;
-use crate::tls::{authority, config};
+use crate::tls::config;
 use bytes::Bytes;
 use h2::server::{Connection, SendResponse};
 use h2::{Reason, RecvStream};

@@ -1,5 +1,7 @@
 //! `http` against servers of every kind: good ones, slow ones, and those that break the rules.
 
+#[path = "../harness/certificates.rs"]
+mod certificates;
 #[path = "../harness/mod.rs"]
 mod harness;
 #[path = "../sockets/support.rs"]

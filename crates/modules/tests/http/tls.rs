@@ -1,33 +1,11 @@
 //! https: who is trusted, who we are, what was agreed on.
 
+use crate::certificates::{Authority, authority, issue, new_authority, server_config};
 use crate::script;
 use crate::servers::{Peer, ok};
 use crate::support::serve;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use rille_runtime::net::tls::trust;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
-use std::sync::{Arc, OnceLock};
-
-type Authority = CertifiedIssuer<'static, KeyPair>;
-
-/// An authority that this process trusts.
-pub fn authority() -> &'static Authority {
-    static AUTHORITY: OnceLock<Authority> = OnceLock::new();
-    AUTHORITY.get_or_init(|| {
-        let authority = new_authority("trusted");
-        assert_eq!(trust(authority.pem().as_bytes()), 1);
-        authority
-    })
-}
-
-fn new_authority(name: &str) -> Authority {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-}
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use std::sync::Arc;
 
 /// What a server for these names needs.
 pub fn config(
@@ -36,29 +14,8 @@ pub fn config(
     clients: Option<&Authority>,
     protocols: &[&[u8]],
 ) -> Arc<ServerConfig> {
-    let key = KeyPair::generate().unwrap();
-    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-    let certificate = CertificateParams::new(names)
-        .unwrap()
-        .signed_by(&key, authority)
-        .unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ServerConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()
-        .unwrap();
-    let builder = match clients {
-        None => builder.with_no_client_auth(),
-        Some(authority) => {
-            let mut roots = RootCertStore::empty();
-            roots.add(authority.der().clone()).unwrap();
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-            builder.with_client_cert_verifier(verifier.build().unwrap())
-        }
-    };
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let mut config = builder
-        .with_single_cert(vec![certificate.der().clone()], key)
-        .unwrap();
+    let issued = issue(authority, names, |_| ());
+    let mut config = server_config(issued, clients);
     config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     Arc::new(config)
 }
@@ -145,11 +102,7 @@ print((select(2, http.get("http://localhost:" .. at.good, {timeout = 5})) or "?"
 fn client_certificates() {
     let clients = new_authority("clients");
     let port = server(config(authority(), &["localhost"], Some(&clients), &[]));
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec!["me".to_owned()])
-        .unwrap()
-        .signed_by(&key, &clients)
-        .unwrap();
+    let own = issue(&clients, &["me"], |_| ());
     let printed = script(
         &port,
         r#"
@@ -160,8 +113,8 @@ print(r, err ~= nil)
 print(pcall(http.get, url, {cert = at.key, key = at.cert}))
 "#,
     )
-    .at("cert", certificate.pem())
-    .at("key", key.serialize_pem())
+    .at("cert", own.pem)
+    .at("key", own.key.serialize_pem())
     .run();
     assert_eq!(
         printed,

@@ -3,6 +3,8 @@
 //! Nothing here depends on how long something takes, but for time limits of a few milliseconds that a server that says nothing must
 //! hit, and generous ones that nothing must.
 
+#[path = "../harness/certificates.rs"]
+mod certificates;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod support;

@@ -1,76 +1,15 @@
 //! TLS of `ngx.socket`, with an authority made for the test.
 
+use crate::certificates::{Authority, Issued, authority, issue, new_authority, server_config};
 use crate::support::{Script, serve};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use rille_runtime::net::tls::trust;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::sync::{Arc, OnceLock};
-
-/// An authority that this process trusts.
-fn authority() -> &'static CertifiedIssuer<'static, KeyPair> {
-    static AUTHORITY: OnceLock<CertifiedIssuer<'static, KeyPair>> = OnceLock::new();
-    AUTHORITY.get_or_init(|| {
-        let authority = new_authority("trusted");
-        assert_eq!(trust(authority.pem().as_bytes()), 1);
-        authority
-    })
-}
-
-fn new_authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-}
-
-/// A certificate for a name, and its key.
-struct Issued {
-    certificate: CertificateDer<'static>,
-    pem: String,
-    key: KeyPair,
-}
-
-fn issue(
-    authority: &CertifiedIssuer<'static, KeyPair>,
-    name: &str,
-    change: impl FnOnce(&mut CertificateParams),
-) -> Issued {
-    let key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-    change(&mut params);
-    let certificate = params.signed_by(&key, authority).unwrap();
-    Issued {
-        pem: certificate.pem(),
-        certificate: certificate.der().clone(),
-        key,
-    }
-}
+use std::sync::Arc;
 
 /// A server that says its client's name (`sni`) and sends back lines; with `clients`, only to those this authority knows.
-fn server(issued: Issued, clients: Option<&CertifiedIssuer<'static, KeyPair>>) -> String {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ServerConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()
-        .unwrap();
-    let builder = match clients {
-        None => builder.with_no_client_auth(),
-        Some(authority) => {
-            let mut roots = RootCertStore::empty();
-            roots.add(authority.der().clone()).unwrap();
-            let verifier =
-                WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
-            builder.with_client_cert_verifier(verifier.unwrap())
-        }
-    };
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(issued.key.serialize_der()));
-    let config = builder
-        .with_single_cert(vec![issued.certificate], key)
-        .unwrap();
-    let config = Arc::new(config);
+fn server(issued: Issued, clients: Option<&Authority>) -> String {
+    let config = Arc::new(server_config(issued, clients));
     serve(move |tcp| handle(&config, tcp))
 }
 
@@ -79,16 +18,8 @@ pub fn serving(
     name: &str,
     handle: impl Fn(&mut StreamOwned<ServerConnection, TcpStream>) + Send + Clone + 'static,
 ) -> String {
-    let issued = issue(authority(), name, |_| {});
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(issued.key.serialize_der()));
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![issued.certificate], key)
-        .unwrap();
-    let config = Arc::new(config);
+    let issued = issue(authority(), &[name], |_| {});
+    let config = Arc::new(server_config(issued, None));
     serve(move |tcp| {
         let connection = ServerConnection::new(config.clone()).unwrap();
         handle(&mut StreamOwned::new(connection, tcp));
@@ -116,17 +47,20 @@ fn handle(config: &Arc<ServerConfig>, tcp: TcpStream) {
 
 #[test]
 fn handshakes_verify_what_they_are_asked_to() {
-    let good = server(issue(authority(), "good.test", |_| {}), None);
-    let unknown = server(issue(&new_authority("strange"), "good.test", |_| {}), None);
+    let good = server(issue(authority(), &["good.test"], |_| {}), None);
+    let unknown = server(
+        issue(&new_authority("strange"), &["good.test"], |_| {}),
+        None,
+    );
     let old = server(
-        issue(authority(), "good.test", |params| {
+        issue(authority(), &["good.test"], |params| {
             params.not_before = rcgen::date_time_ymd(2001, 1, 1);
             params.not_after = rcgen::date_time_ymd(2002, 1, 1);
         }),
         None,
     );
     let early = server(
-        issue(authority(), "good.test", |params| {
+        issue(authority(), &["good.test"], |params| {
             params.not_before = rcgen::date_time_ymd(2900, 1, 1);
             params.not_after = rcgen::date_time_ymd(2901, 1, 1);
         }),
@@ -205,7 +139,7 @@ try(at.good, nil, "not a name", true)
 
 #[test]
 fn tls_connections_are_pooled_and_sessions_resumed() {
-    let good = server(issue(authority(), "good.test", |_| {}), None);
+    let good = server(issue(authority(), &["good.test"], |_| {}), None);
     let printed = Script::new(
         r#"
 local function ask(sock, text)
@@ -265,9 +199,9 @@ print(sock:receive(), sock:sslhandshake(nil, "good.test", true))
 #[test]
 fn clients_show_their_certificates() {
     let clients = new_authority("clients");
-    let known = issue(&clients, "client", |_| {});
-    let stranger = issue(&new_authority("strange"), "client", |_| {});
-    let good = server(issue(authority(), "good.test", |_| {}), Some(&clients));
+    let known = issue(&clients, &["client"], |_| {});
+    let stranger = issue(&new_authority("strange"), &["client"], |_| {});
+    let good = server(issue(authority(), &["good.test"], |_| {}), Some(&clients));
     let printed = Script::new(
         r#"
 local function try(cert, key)

@@ -145,3 +145,17 @@ fn worker_resolver() -> Rc<Resolver> {
             .clone()
     })
 }
+
+#[cfg(test)]
+mod testing {
+    use std::future::Future;
+
+    /// Runs a test that waits.
+    pub fn run(test: impl Future<Output = ()>) {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build_local(Default::default())
+            .unwrap()
+            .block_on(test);
+    }
+}

@@ -348,18 +348,10 @@ mod tests {
     use super::*;
     use crate::net::Net;
     use crate::net::connect::Target;
-    use std::future::Future;
+    use crate::net::testing::run;
     use tokio::net::{TcpListener, TcpStream};
 
     const LONG: Duration = Duration::from_secs(60);
-
-    fn run(test: impl Future<Output = ()>) {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build_local(Default::default())
-            .unwrap()
-            .block_on(test);
-    }
 
     /// Accepts and keeps.
     async fn server() -> (Target, Rc<RefCell<Vec<TcpStream>>>) {

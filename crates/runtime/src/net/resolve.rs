@@ -205,14 +205,7 @@ fn reason(error: &io::Error) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn run(test: impl Future<Output = ()>) {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build_local(Default::default())
-            .unwrap()
-            .block_on(test);
-    }
+    use crate::net::testing::run;
 
     #[test]
     fn addresses_are_their_own() {

@@ -488,20 +488,12 @@ mod tests {
     use super::*;
     use crate::net::Net;
     use crate::net::connect::Target;
-    use std::future::Future;
+    use crate::net::testing::run;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
 
     const LONG: Duration = Duration::from_secs(60);
     const SHORT: Duration = Duration::from_millis(5);
-
-    fn run(test: impl Future<Output = ()>) {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build_local(Default::default())
-            .unwrap()
-            .block_on(test);
-    }
 
     async fn pair(net: &Net) -> (Stream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

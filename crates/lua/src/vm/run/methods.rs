@@ -72,37 +72,6 @@ pub(super) unsafe fn push_frame(
     }
 }
 
-/// Puts the call of a metamethod, a Lua function, on the stack: its first register. Null: it is not entered here.
-/// `note`: what is to lie below the call.
-#[inline(always)]
-pub(super) unsafe fn put_call<const N: usize>(
-    vm: *mut Vm,
-    base: *mut Val,
-    method: Val,
-    args: [Val; N],
-    note: Option<Val>,
-) -> *mut Val {
-    // SAFETY: the running frame, whose registers begin at `base`, is on top.
-    unsafe {
-        let closure = method.payload as *const LuaClosure;
-        let mut at = place(vm, base, closure, N + note.is_some() as usize);
-        if at.is_null() {
-            return at;
-        }
-        if let Some(note) = note {
-            put(at, note);
-            at = at.add(1);
-        }
-        put(at, method);
-        at = at.add(1);
-        for (n, arg) in args.into_iter().enumerate() {
-            put(at.add(n), arg);
-        }
-        clear(at.add(N), at.add((*(*closure).proto).num_params as usize));
-        at
-    }
-}
-
 /// Goes on in the metamethod of an instruction: a Lua function that is to be at `$at` ([`place`]), where `$n` arguments are behind it.
 /// The running frame's `pc` is saved.
 ///
@@ -139,14 +108,25 @@ pub(super) unsafe fn enter<const N: usize>(
         if method.tag != tag::LCLOSURE {
             return false;
         }
-        let first = put_call(vm, base, method, args, note);
-        if first.is_null() {
+        let closure = method.payload as *const LuaClosure;
+        let mut at = place(vm, base, closure, N + note.is_some() as usize);
+        if at.is_null() {
             return false;
         }
+        if let Some(note) = note {
+            put(at, note);
+            at = at.add(1);
+        }
+        put(at, method);
+        let first = at.add(1);
+        for (n, arg) in args.into_iter().enumerate() {
+            put(first.add(n), arg);
+        }
+        let p = (*closure).proto;
+        clear(first.add(N), first.add((*p).num_params as usize));
         let th = (*vm).current;
         let frame = (*th).frames.add((*th).frame_count as usize);
-        let code = (*(*(method.payload as *const LuaClosure)).proto).code;
-        push_frame(vm, frame, code, index_of(th, first), nresults);
+        push_frame(vm, frame, (*p).code, index_of(th, first), nresults);
         true
     }
 }
