@@ -417,6 +417,14 @@ impl Table {
         }
     }
 
+    /// Whether the hash part does not have an interned string key, if the node where it belongs tells; false where it does not.
+    #[inline(always)]
+    pub(crate) fn lacks_interned_at_once(&self, s: Gc<Str>) -> bool {
+        let n = in_register(self.node(s.hash & self.mask));
+        // SAFETY: a node of this table, or the empty one.
+        unsafe { (*n).next == 0 && (*n).key != s.addr() }
+    }
+
     /// The slot of an interned string key, if it is at the node that the hint leads to and has a value.
     #[inline(always)]
     pub(crate) fn find_at(&self, hint: u32, key: u64) -> Option<Slot> {

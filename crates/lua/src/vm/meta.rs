@@ -13,7 +13,6 @@ use crate::heap::Gc;
 use crate::native::{Action, MAX_NUMERAL, Thrown, to_number};
 use crate::number::{self, Number, float_to_int};
 use crate::op::Op;
-use crate::string::Str;
 use crate::table::{KIND_FROZEN, KIND_LAYERED, Table};
 use crate::thread::frame_flags::META;
 use crate::value::{Val, tag};
@@ -204,32 +203,6 @@ impl Vm {
     }
 
     // ---- indexing ----
-
-    /// `t[key]` for a string key through a chain of plain tables; `None`: something else is on the way.
-    #[inline]
-    pub(crate) fn index_chain(&self, mut t: Gc<Table>, key: Gc<Str>) -> Option<Val> {
-        for _ in 0..100 {
-            if t.header.extra & KIND_LAYERED != 0 {
-                return None;
-            }
-            if let Some(slot) = t.find_interned(key) {
-                let v = slot.get();
-                if !v.is_nil() {
-                    return Some(v);
-                }
-            }
-            let Some(meta) = Gc::from_nullable(t.meta) else {
-                return Some(Val::NIL);
-            };
-            let handler = self.meta_field(meta, Event::Index);
-            match handler.tag {
-                tag::NIL => return Some(Val::NIL),
-                tag::TABLE => t = handler.raw_gc(),
-                _ => return None,
-            }
-        }
-        None
-    }
 
     /// `obj[key]` with all that can mean. The result goes to register A of the current instruction.
     pub(crate) fn index(

@@ -156,6 +156,8 @@ pub struct Vm {
     pub(crate) native_nargs: u32,
     /// Stack index of the native function that runs (or threw last); `NO_NATIVE` while Lua code does.
     pub(crate) native: u32,
+    /// Links of an `__index` chain that a handler has followed so far.
+    pub(crate) links: u32,
     pub(crate) in_finalizer: bool,
     /// The reference's refusals (see `vm.md`): for its own test suite.
     pub(crate) strict: bool,
@@ -228,6 +230,7 @@ impl Vm {
             next_future: None,
             native_nargs: 0,
             native: NO_NATIVE,
+            links: 0,
             in_finalizer: false,
             strict,
             dialect,

@@ -4,13 +4,14 @@
 //! instruction again, the last of them `slow_get` and `slow_set`.
 
 use super::super::debug::Operand;
-use super::super::meta::Outcome;
-use super::methods::{begin_method, enter, index_method, is_absent, method_of, place};
-use super::{
-    attempt, begin, charge_line, kb, kc, leave, ops, put, ra, rb, rc, resume, save, set,
-    slow_value, upvalue,
+use super::inherit::{
+    NO_NEWINDEX, get_further, inherited_int, inherited_string, set_absent, set_int_by_meta,
+    set_name_further,
 };
-use crate::function::{ConstantSlot, LuaClosure};
+use super::{
+    attempt, begin, kb, kc, leave, ops, put, ra, rb, rc, resume, save, slow_value, upvalue,
+};
+use crate::function::ConstantSlot;
 use crate::heap::Gc;
 use crate::op::{Instr, Op};
 use crate::string::Str;
@@ -54,19 +55,16 @@ macro_rules! set_name {
     }};
 }
 
-/// Links of an `__index` chain that are followed here.
-const MAX_LINKS: usize = 100;
-
 /// Where a constant was found as a key last.
 #[inline(always)]
-unsafe fn hint(constant: *const Val) -> u32 {
+pub(super) unsafe fn hint(constant: *const Val) -> u32 {
     // SAFETY: constants are `ConstantSlot`s.
     unsafe { (*(constant as *const ConstantSlot)).hint }
 }
 
 /// Notes where a constant, an interned string, was found as a key.
 #[inline(always)]
-unsafe fn set_hint(constant: *const Val, t: Gc<Table>, slot: Slot) {
+pub(super) unsafe fn set_hint(constant: *const Val, t: Gc<Table>, slot: Slot) {
     // SAFETY: as above; a VM's constants are its own.
     unsafe {
         let hash = (*constant).raw_gc::<Str>().hash;
@@ -170,9 +168,15 @@ int_writes! {
         set if i.op() == Op::SETTABLE { rc(base, i) as *const Val } else { kc(k, i) };
 }
 
+/// Whether a key is a short string.
+#[inline(always)]
+fn is_interned(key: Val) -> bool {
+    key.tag == tag::STR && key.raw_gc::<Str>().is_interned()
+}
+
 /// What a writing instruction writes to.
 #[inline(always)]
-unsafe fn written_object(base: *mut Val, i: Instr) -> Val {
+pub(super) unsafe fn written_object(base: *mut Val, i: Instr) -> Val {
     // SAFETY: the operand is in range (the compiler's promise).
     unsafe {
         match i.op() {
@@ -184,7 +188,7 @@ unsafe fn written_object(base: *mut Val, i: Instr) -> Val {
 
 /// The key that a writing instruction writes under.
 #[inline(always)]
-unsafe fn written_key(base: *mut Val, k: *const Val, i: Instr) -> Val {
+pub(super) unsafe fn written_key(base: *mut Val, k: *const Val, i: Instr) -> Val {
     // SAFETY: as above.
     unsafe {
         match i.op() {
@@ -197,7 +201,7 @@ unsafe fn written_key(base: *mut Val, k: *const Val, i: Instr) -> Val {
 
 /// The value that a writing instruction stores.
 #[inline(always)]
-unsafe fn written_value(base: *mut Val, k: *const Val, i: Instr) -> Val {
+pub(super) unsafe fn written_value(base: *mut Val, k: *const Val, i: Instr) -> Val {
     // SAFETY: the operand is in range (the compiler's promise).
     unsafe {
         match i.op() {
@@ -209,7 +213,7 @@ unsafe fn written_value(base: *mut Val, k: *const Val, i: Instr) -> Val {
 
 /// The value that an instruction stores under a name.
 #[inline(always)]
-unsafe fn written_name_value(base: *mut Val, k: *const Val, i: Instr) -> Val {
+pub(super) unsafe fn written_name_value(base: *mut Val, k: *const Val, i: Instr) -> Val {
     // SAFETY: the operand is in range (the compiler's promise).
     unsafe {
         match i.op() {
@@ -239,81 +243,13 @@ ops! { (vm, pc, base, i, k, frame)
             None => return get_further(vm, pc, base, i, k, frame),
         }
     }
-    /// A name that is not where it was last: elsewhere in the table, or in one that is the `__index` of its metatable, and so on.
+    /// Any read of a name.
     #[inline(never)]
-    get_further => {
-        let name = kc(k, i);
-        let mut t: Gc<Table> = match i.op() {
-            Op::GETTABUP => *upvalue(base, i.b()),
-            Op::SELF => *ra(base, i).add(1),
-            _ => *rb(base, i),
-        }
-        .raw_gc();
-        // PERF: nothing is called in this loop, so nothing has to be saved; tables that need a call take the long way.
-        for link in 0..MAX_LINKS {
-            if t.header.extra != 0 {
-                break;
-            }
-            if let Some(slot) = t.find_interned_here((*name).raw_gc()) && !slot.get().is_nil() {
-                set_hint(name, t, slot);
-                put(ra(base, i), slot.get());
-                return super::go!(vm, pc, base, k, frame);
-            }
-            let Some(meta) = Gc::from_nullable(t.meta) else {
-                put(ra(base, i), Val::NIL);
-                return super::go!(vm, pc, base, k, frame);
-            };
-            if meta.header.extra != 0 {
-                break;
-            }
-            let absent = 1 << Event::Index as u8;
-            let next = match meta.header.flags & absent {
-                0 => meta.find_interned_here((*vm).event_name(Event::Index)),
-                _ => None,
-            };
-            match next {
-                Some(slot) if slot.get().tag == tag::TABLE => t = slot.get().raw_gc(),
-                Some(slot) if link == 0 && slot.tag() == tag::LCLOSURE => {
-                    charge_line(vm, pc, frame);
-                    save(frame, pc);
-                    let method = slot.get().payload as *const LuaClosure;
-                    let at = place(vm, base, method, 2);
-                    if at.is_null() {
-                        return get_name_by_method(vm, pc, base, i, k, frame);
-                    }
-                    put(at.add(1), Val::table(t));
-                    set(at.add(2), name);
-                    begin_method!(vm, pc, base, k, frame, method, at, 2, 1);
-                    return super::go!(vm, pc, base, k, frame, "method");
-                }
-                Some(slot) if link == 0 && slot.get().is_function() => {
-                    return get_name_by_method(vm, pc, base, i, k, frame);
-                }
-                Some(slot) if !slot.get().is_nil() => break,
-                _ => {
-                    (*meta.as_ptr()).header.flags |= absent;
-                    put(ra(base, i), Val::NIL);
-                    return super::go!(vm, pc, base, k, frame);
-                }
-            }
-            if let Some(slot) = t.find_at(hint(name), (*name).payload) {
-                put(ra(base, i), slot.get());
-                return super::go!(vm, pc, base, k, frame);
-            }
-        }
+    get_slowly => {
         match i.op() {
             Op::SELF => return slow_self(vm, pc, base, i, k, frame),
             _ => return slow_get(vm, pc, base, i, k, frame),
         }
-    }
-    /// A name that a table without peculiarities does not have, whose `__index` is a function.
-    #[inline(never)]
-    get_name_by_method => {
-        save(frame, pc);
-        if !index_name(vm, base, i, k) {
-            return;
-        }
-        return resume(vm);
     }
     /// A method of a string, as a rule: an entry of the table that is the `__index` of all strings.
     #[inline(never)]
@@ -330,14 +266,6 @@ ops! { (vm, pc, base, i, k, frame)
             return slow_self(vm, pc, base, i, k, frame);
         }
     }
-    /// GETTABLE with a string key that the table does not have.
-    #[inline(never)]
-    inherited => {
-        if !follow_chain(vm, ra(base, i), (*rb(base, i)).raw_gc(), (*rc(base, i)).raw_gc()) {
-            return slow_get(vm, pc, base, i, k, frame);
-        }
-    }
-
     GETTABLE => {
         let (object, key) = (rb(base, i), rc(base, i));
         if (*object).tag == tag::TABLE {
@@ -364,18 +292,19 @@ ops! { (vm, pc, base, i, k, frame)
         let t: Gc<Table> = (*rb(base, i)).raw_gc();
         match t.find_interned_here((*rc(base, i)).raw_gc()) {
             Some(slot) if !slot.get().is_nil() => put(ra(base, i), slot.get()),
-            _ if t.meta.is_null() && t.header.extra == 0 => put(ra(base, i), Val::NIL),
-            _ => return get_by_string_further(vm, pc, base, i, k, frame),
+            _ if t.header.extra != 0 => return get_by_string_further(vm, pc, base, i, k, frame),
+            _ if t.meta.is_null() => put(ra(base, i), Val::NIL),
+            _ => return inherited_string(vm, pc, base, i, k, frame),
         }
     }
-    /// The same where the table does not have it.
+    /// The same of a table that may have it elsewhere.
     #[inline(never)]
     get_by_string_further => {
         let t: Gc<Table> = (*rb(base, i)).raw_gc();
         match t.find_interned((*rc(base, i)).raw_gc()) {
             Some(slot) if !slot.get().is_nil() => put(ra(base, i), slot.get()),
             _ if t.meta.is_null() => put(ra(base, i), Val::NIL),
-            _ => return inherited(vm, pc, base, i, k, frame),
+            _ => return slow_get(vm, pc, base, i, k, frame),
         }
     }
     /// GETTABLE with a key that is a float: an index where numbers have no integer subtype.
@@ -395,12 +324,13 @@ ops! { (vm, pc, base, i, k, frame)
         let t: Gc<Table> = (*rb(base, i)).raw_gc();
         let key = if i.op() == Op::GETI { i.c() as i64 } else { (*rc(base, i)).raw_int() };
         match t.find_int_here(key) {
-            Some(slot) if !slot.get().is_nil() && t.header.extra == 0 => put(ra(base, i), slot.get()),
-            _ if t.meta.is_null() && t.header.extra == 0 => put(ra(base, i), Val::NIL),
-            _ => return get_int_further(vm, pc, base, i, k, frame),
+            _ if t.header.extra != 0 => return get_int_further(vm, pc, base, i, k, frame),
+            Some(slot) if !slot.get().is_nil() => put(ra(base, i), slot.get()),
+            _ if t.meta.is_null() => put(ra(base, i), Val::NIL),
+            _ => return inherited_int(vm, pc, base, i, k, frame),
         }
     }
-    /// The same of a table that has entries elsewhere, or a metatable.
+    /// The same of a table that may have it elsewhere.
     #[inline(never)]
     get_int_further => {
         let t: Gc<Table> = (*rb(base, i)).raw_gc();
@@ -421,9 +351,8 @@ ops! { (vm, pc, base, i, k, frame)
             let index = i.c().wrapping_sub(1);
             if index < t.array_size as usize {
                 get_item!(vm, pc, base, i, k, frame, t, t.array_slot(index));
-            } else if t.meta.is_null() {
-                return get_int_node(vm, pc, base, i, k, frame);
             }
+            return get_int_node(vm, pc, base, i, k, frame);
         }
         return slow_get(vm, pc, base, i, k, frame);
     }
@@ -440,7 +369,7 @@ ops! { (vm, pc, base, i, k, frame)
             Op::GETI => Val::int(i.c() as i64),
             _ => *kc(k, i),
         };
-        if !index_slowly(vm, base, i, object, key, on) {
+        if !index_slowly(vm, i, object, key, on) {
             return;
         }
         return resume(vm);
@@ -450,7 +379,7 @@ ops! { (vm, pc, base, i, k, frame)
     slow_self => {
         save(frame, pc);
         let object = *ra(base, i).add(1);
-        if !index_slowly(vm, base, i, object, *kc(k, i), Operand::Register(i.b())) {
+        if !index_slowly(vm, i, object, *kc(k, i), Operand::Register(i.b())) {
             return;
         }
         return resume(vm);
@@ -496,45 +425,14 @@ ops! { (vm, pc, base, i, k, frame)
         }
         return set_carefully(vm, pc, base, i, k, frame);
     }
-    /// A write to a table that the collector has done with, to one of a special kind, or under a name that is not where it was last.
-    #[inline(never)]
-    set_name_further => {
-        let t: Gc<Table> = written_object(base, i).raw_gc();
-        let name = kb(k, i);
-        if t.header.extra != 0 {
-            return slow_set(vm, pc, base, i, k, frame);
-        }
-        if let Some(slot) = t.find_interned_here((*name).raw_gc()) && !slot.get().is_nil() {
-            let value = written_name_value(base, k, i);
-            slot.set(value);
-            (*vm).barrier_table(t, value);
-            set_hint(name, t, slot);
-            return super::go!(vm, pc, base, k, frame);
-        }
-        let method = method_of(vm, t, Event::NewIndex);
-        if method.tag == tag::LCLOSURE {
-            charge_line(vm, pc, frame);
-            save(frame, pc);
-            let method = method.payload as *const LuaClosure;
-            let at = place(vm, base, method, 3);
-            if !at.is_null() {
-                put(at.add(1), Val::table(t));
-                set(at.add(2), name);
-                put(at.add(3), written_name_value(base, k, i));
-                begin_method!(vm, pc, base, k, frame, method, at, 3, 0);
-                return super::go!(vm, pc, base, k, frame, "method");
-            }
-        }
-        return slow_set(vm, pc, base, i, k, frame);
-    }
-    /// The same under another key.
+    /// A write under another key to a table that the collector has done with, or to one of a special kind.
     #[inline(never)]
     set_carefully => {
         let (object, key, value) = (written_object(base, i), written_key(base, k, i), written_value(base, k, i));
         let t: Gc<Table> = object.raw_gc();
         let slot = match key.tag {
             _ if t.header.extra != 0 => None,
-            tag::STR if key.raw_gc::<Str>().is_interned() => t.find_interned(key.raw_gc()),
+            _ if is_interned(key) => t.find_interned(key.raw_gc()),
             tag::INT if ((key.raw_int() as u64).wrapping_sub(1)) < t.array_size as u64 => {
                 Some(t.array_slot(key.raw_int() as usize - 1))
             }
@@ -545,38 +443,52 @@ ops! { (vm, pc, base, i, k, frame)
                 slot.set(value);
                 (*vm).barrier_table(t, value);
             }
+            _ if t.header.extra == 0 && !t.meta.is_null() && is_interned(key) => {
+                return set_absent(vm, pc, base, i, k, frame);
+            }
             _ => return slow_set(vm, pc, base, i, k, frame),
         }
     }
     /// Any other write.
     #[inline(never)]
     slow_set => {
+        let (object, key) = (written_object(base, i), written_key(base, k, i));
+        if object.tag == tag::TABLE && object.raw_gc::<Table>().is_ordinary() {
+            let t: Gc<Table> = object.raw_gc();
+            if t.meta.is_null() || (*t.meta).header.flags & NO_NEWINDEX != 0 {
+                return set_new(vm, pc, base, i, k, frame);
+            }
+            if key.tag == tag::INT {
+                return set_int_by_meta(vm, pc, base, i, k, frame);
+            }
+        }
+        return assign_slowly(vm, pc, base, i, k, frame);
+    }
+    /// A write to an ordinary table without `__newindex`, as a rule a new entry.
+    #[inline(never)]
+    set_new => {
+        save(frame, pc);
+        let t: Gc<Table> = written_object(base, i).raw_gc();
+        let (key, value) = (written_key(base, k, i), written_value(base, k, i));
+        if key.tag == tag::INT {
+            attempt!(vm, (*vm).table_set_int(t, key.raw_int(), value));
+            return super::go!(vm, pc, base, k, frame);
+        }
+        if is_interned(key) {
+            attempt!(vm, (*vm).table_set_normal(t, key, value));
+            return super::go!(vm, pc, base, k, frame);
+        }
+        return assign_slowly(vm, pc, base, i, k, frame);
+    }
+    /// Any write, with all that it can mean.
+    #[inline(never)]
+    assign_slowly => {
         save(frame, pc);
         let (object, key, value) = (written_object(base, i), written_key(base, k, i), written_value(base, k, i));
         let on = match i.op() {
             Op::SETTABUP | Op::SETTABUPK => Operand::Upvalue(i.a()),
             _ => Operand::Register(i.a()),
         };
-        // A new entry of a table that has no say in it.
-        if object.tag == tag::TABLE && object.raw_gc::<Table>().is_ordinary() {
-            let t: Gc<Table> = object.raw_gc();
-            let method = method_of(vm, t, Event::NewIndex);
-            if method.is_function() {
-                if !set_by_method(vm, base, i, k, method) {
-                    return;
-                }
-                return resume(vm);
-            }
-            let plain = method.is_nil();
-            if plain && key.tag == tag::INT {
-                attempt!(vm, (*vm).table_set_int(t, key.raw_int(), value));
-                return super::go!(vm, pc, base, k, frame);
-            }
-            if plain && key.tag == tag::STR && key.raw_gc::<Str>().is_interned() {
-                attempt!(vm, (*vm).table_set_normal(t, key, value));
-                return super::go!(vm, pc, base, k, frame);
-            }
-        }
         if !assign(vm, object, key, value, on) {
             return;
         }
@@ -584,92 +496,11 @@ ops! { (vm, pc, base, i, k, frame)
     }
 }
 
-/// `register := t[key]` through a chain of plain tables; false: something else is on the way.
-#[inline(never)]
-unsafe fn follow_chain(vm: *mut Vm, register: *mut Val, t: Gc<Table>, key: Gc<Str>) -> bool {
-    // SAFETY: a register of the running frame.
-    unsafe {
-        match (*vm).index_chain(t, key) {
-            Some(v) => {
-                put(register, v);
-                true
-            }
-            None => false,
-        }
-    }
-}
-
-/// Calls the `__index` of the table that an instruction with a name reads from. The result is as for [`begin`].
-#[inline(never)]
-unsafe fn index_name(vm: *mut Vm, base: *mut Val, i: Instr, k: *const Val) -> bool {
-    // SAFETY: the running frame is on top; the table has a metatable.
-    unsafe {
-        let object = match i.op() {
-            Op::GETTABUP => *upvalue(base, i.b()),
-            Op::SELF => *ra(base, i).add(1),
-            _ => *rb(base, i),
-        };
-        let meta = Gc::from_ptr(object.raw_gc::<Table>().meta);
-        let method = (*vm).meta_field(meta, Event::Index);
-        let args = [object, *kc(k, i)];
-        enter(vm, base, method, args, 1, None)
-            || slow_value(vm, i, (*vm).call_method(method, args, 1))
-    }
-}
-
 /// `R[A] := object[key]` with all that can mean. The result is as for [`begin`].
 #[inline(never)]
-unsafe fn index_slowly(
-    vm: *mut Vm,
-    base: *mut Val,
-    i: Instr,
-    object: Val,
-    key: Val,
-    on: Operand,
-) -> bool {
+unsafe fn index_slowly(vm: *mut Vm, i: Instr, object: Val, key: Val, on: Operand) -> bool {
     // SAFETY: the running frame is on top.
-    unsafe {
-        let method = index_method(vm, object, key);
-        if !method.is_nil() {
-            return enter(vm, base, method, [object, key], 1, None)
-                || slow_value(vm, i, (*vm).call_method(method, [object, key], 1));
-        }
-        slow_value(vm, i, (*vm).index(object, key, on))
-    }
-}
-
-/// Any write to a table without peculiarities whose `__newindex` is a function. The result is as for [`begin`].
-#[inline(never)]
-unsafe fn set_by_method(vm: *mut Vm, base: *mut Val, i: Instr, k: *const Val, method: Val) -> bool {
-    // SAFETY: as for handlers.
-    unsafe {
-        let (object, key) = (written_object(base, i), written_key(base, k, i));
-        let value = written_value(base, k, i);
-        match is_absent(vm, object.raw_gc(), key) {
-            true => call_newindex(vm, base, method, [object, key, value]),
-            // A table that has one needs no name in a message.
-            false => assign(vm, object, key, value, Operand::None),
-        }
-    }
-}
-
-/// Calls a `__newindex`. The result is as for [`begin`].
-#[inline(always)]
-unsafe fn call_newindex(vm: *mut Vm, base: *mut Val, method: Val, args: [Val; 3]) -> bool {
-    // SAFETY: as for handlers.
-    unsafe {
-        if enter(vm, base, method, args, 0, None) {
-            return true;
-        }
-        match (*vm).call_method(method, args, 0) {
-            Ok(Outcome::Now(_)) => true,
-            Ok(Outcome::Later(next)) => begin(vm, next),
-            Err(thrown) => {
-                leave(vm, Err(thrown));
-                false
-            }
-        }
-    }
+    unsafe { slow_value(vm, i, (*vm).index(object, key, on)) }
 }
 
 /// `object[key] := value` with all that can mean. The result is as for [`begin`].

@@ -5,8 +5,8 @@
 use super::super::Event;
 use super::super::meta::Outcome;
 use super::arith::to_float;
-use super::methods::{enter, operator_method};
-use super::{begin, go, kb, leave, ops, ra, rb, resume, safe_point, save, set};
+use super::methods::{begin_method, enter, lua_method, operator_method, place};
+use super::{begin, charge_line, go, kb, leave, ops, put, ra, rb, resume, safe_point, save, set};
 use crate::dialect::Dialect;
 use crate::op::{Instr, Op};
 use crate::string::Str;
@@ -211,10 +211,50 @@ ops! { (vm, pc, base, i, k, frame)
             (*a).raw_eq(*b)
         } else if (*a).tag == tag::TABLE && both_plain(*a, *b) {
             false
+        } else if (*a).tag == tag::TABLE {
+            return equal_by_method(vm, pc, base, i, k, frame);
         } else {
             return slow_equal(vm, pc, base, i, k, frame);
         };
         jump_if!(holds == (i.c() != 0), vm, pc, base, i, k, frame);
+    }
+    /// Two tables, the first perhaps with an `__eq` that is a function of Lua.
+    #[inline(never)]
+    equal_by_method => {
+        charge_line(vm, pc, frame);
+        save(frame, pc);
+        let method = lua_method(vm, ra(base, i), Event::Eq);
+        if !method.is_null() && (*vm).dialect >= Dialect::Lua53 {
+            let at = place(vm, base, method, 2);
+            if !at.is_null() {
+                set(at.add(1), ra(base, i));
+                set(at.add(2), rb(base, i));
+                begin_method!(vm, pc, base, k, frame, method, at, 2, 1);
+                return go!(vm, pc, base, k, frame);
+            }
+        }
+        return slow_equal(vm, pc, base, i, k, frame);
+    }
+    /// Two values, the first a table, perhaps with an `__lt` or `__le` that is a function of Lua.
+    #[inline(never)]
+    order_by_method => {
+        charge_line(vm, pc, frame);
+        save(frame, pc);
+        let event = if i.op().condition() == Op::LT { Event::Lt } else { Event::Le };
+        let method = lua_method(vm, ra(base, i), event);
+        if !method.is_null() && (*vm).dialect >= Dialect::Lua52 {
+            let mut at = place(vm, base, method, 3);
+            if !at.is_null() {
+                // Below the call, for "less or equal": that it is not `__lt` which does for `__le`.
+                put(at, Val::FALSE);
+                at = at.add(1);
+                set(at.add(1), ra(base, i));
+                set(at.add(2), rb(base, i));
+                begin_method!(vm, pc, base, k, frame, method, at, 2, 1);
+                return go!(vm, pc, base, k, frame);
+            }
+        }
+        return any_order(vm, pc, base, i, k, frame);
     }
     /// Long strings, and values that may have `__eq`.
     #[cold]
@@ -233,9 +273,17 @@ ops! { (vm, pc, base, i, k, frame)
             Decided::Left => return,
         }
     }
-    /// The order of anything else.
+    /// The order of anything else than two numbers of one kind.
     #[inline(never)]
     slow_order => {
+        if (*ra(base, i)).tag == tag::TABLE && matches!(i.op().condition(), Op::LT | Op::LE) {
+            return order_by_method(vm, pc, base, i, k, frame);
+        }
+        return any_order(vm, pc, base, i, k, frame);
+    }
+    /// The order of any two values.
+    #[inline(never)]
+    any_order => {
         save(frame, pc);
         match order(vm, base, i) {
             Decided::Holds(holds) => jump_if!(holds == (i.c() != 0), vm, pc, base, i, k, frame),

@@ -7,7 +7,6 @@ use super::{clear, closure, put};
 use crate::function::LuaClosure;
 use crate::heap::Gc;
 use crate::op::Instr;
-use crate::string::Str;
 use crate::table::Table;
 use crate::thread::Frame;
 use crate::thread::frame_flags::META;
@@ -131,6 +130,22 @@ pub(super) unsafe fn enter<const N: usize>(
     }
 }
 
+/// The metamethod of a table for an event, if it is a function of Lua that is found at once; null otherwise.
+#[inline(always)]
+pub(super) unsafe fn lua_method(vm: *mut Vm, v: *const Val, event: Event) -> *const LuaClosure {
+    // SAFETY: `vm` is the running VM, `v` a table.
+    unsafe {
+        if let Some(meta) = Gc::from_nullable((*v).raw_gc::<Table>().meta)
+            && meta.header.extra == 0
+            && let Some(slot) = meta.find_interned_here((*vm).event_name(event))
+            && slot.tag() == tag::LCLOSURE
+        {
+            return slot.get().payload as *const LuaClosure;
+        }
+        std::ptr::null()
+    }
+}
+
 /// The metamethod of an operation, one of whose operands is a table; nil if there is none.
 #[inline(always)]
 pub(super) unsafe fn operator_method(vm: *mut Vm, event: Event, a: Val, b: Val) -> Val {
@@ -139,37 +154,6 @@ pub(super) unsafe fn operator_method(vm: *mut Vm, event: Event, a: Val, b: Val) 
         match a.tag == tag::TABLE || b.tag == tag::TABLE {
             true => (*vm).operator_method(event, a, b),
             false => Val::NIL,
-        }
-    }
-}
-
-/// The `__index` of a table that does not have the key; nil if it is something else.
-#[inline(always)]
-pub(super) unsafe fn index_method(vm: *mut Vm, object: Val, key: Val) -> Val {
-    // SAFETY: `vm` is the running VM.
-    unsafe {
-        if object.tag != tag::TABLE {
-            return Val::NIL;
-        }
-        let t: Gc<Table> = object.raw_gc();
-        let method = method_of(vm, t, Event::Index);
-        match method.is_function() && is_absent(vm, t, key) {
-            true => method,
-            false => Val::NIL,
-        }
-    }
-}
-
-/// Whether a table is known not to have a key.
-#[inline(always)]
-pub(super) unsafe fn is_absent(vm: *mut Vm, t: Gc<Table>, key: Val) -> bool {
-    // SAFETY: `vm` is the running VM.
-    unsafe {
-        match key.tag {
-            tag::STR if key.raw_gc::<Str>().is_interned() => t.get_interned(key.raw_gc()).is_nil(),
-            // What it costs to look at a long string is charged elsewhere.
-            tag::STR => false,
-            _ => t.get((*vm).heap.hash_key, key).is_nil(),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! | [`mod@moves`] | loads, moves, captured variables, logic |
 //! | [`mod@arith`] | arithmetic and bitwise operations, length, concatenation |
 //! | [`mod@index`] | reads and writes of table entries |
+//! | [`mod@inherit`] | the same where `__index` and `__newindex` decide |
 //! | [`mod@jumps`] | jumps and comparisons |
 //! | [`mod@calls`], [`mod@returns`] | calls and returns |
 //! | [`mod@switches`] | calls that go to another coroutine |
@@ -46,6 +47,7 @@ mod arith;
 mod build;
 mod calls;
 mod index;
+mod inherit;
 mod jumps;
 mod loops;
 mod methods;
