@@ -279,7 +279,14 @@ impl Table {
         self.header.extra & KIND_SPECIAL == 0
     }
 
+    /// Whether all that it has is in its two parts, and reads see nothing else.
+    #[inline(always)]
+    pub(crate) fn is_whole(&self) -> bool {
+        self.header.extra & !KIND_FROZEN == 0
+    }
+
     /// The app's globals behind a layered environment.
+    #[inline(always)]
     pub(crate) fn layered_base(&self) -> Gc<Table> {
         debug_assert!(self.header.extra & KIND_LAYERED != 0 && !self.meta.is_null());
         // SAFETY: a layered environment's `meta` is its app's globals, which it keeps alive.

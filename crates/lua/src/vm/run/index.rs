@@ -292,7 +292,7 @@ ops! { (vm, pc, base, i, k, frame)
         let t: Gc<Table> = (*rb(base, i)).raw_gc();
         match t.find_interned_here((*rc(base, i)).raw_gc()) {
             Some(slot) if !slot.get().is_nil() => put(ra(base, i), slot.get()),
-            _ if t.header.extra != 0 => return get_by_string_further(vm, pc, base, i, k, frame),
+            _ if !t.is_whole() => return get_by_string_further(vm, pc, base, i, k, frame),
             _ if t.meta.is_null() => put(ra(base, i), Val::NIL),
             _ => return inherited_string(vm, pc, base, i, k, frame),
         }
@@ -324,7 +324,7 @@ ops! { (vm, pc, base, i, k, frame)
         let t: Gc<Table> = (*rb(base, i)).raw_gc();
         let key = if i.op() == Op::GETI { i.c() as i64 } else { (*rc(base, i)).raw_int() };
         match t.find_int_here(key) {
-            _ if t.header.extra != 0 => return get_int_further(vm, pc, base, i, k, frame),
+            _ if !t.is_whole() => return get_int_further(vm, pc, base, i, k, frame),
             Some(slot) if !slot.get().is_nil() => put(ra(base, i), slot.get()),
             _ if t.meta.is_null() => put(ra(base, i), Val::NIL),
             _ => return inherited_int(vm, pc, base, i, k, frame),

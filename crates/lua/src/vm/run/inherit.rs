@@ -5,7 +5,7 @@
 //! are followed in a loop. What one handler has found for the next (a table, a function) it passes on in place of the frame, which
 //! is found again by [`top_frame`].
 //!
-//! **Invariant:** where a handler's name says inherited or absent, the table has no peculiarities (`header.extra` is 0), has a metatable, and is
+//! **Invariant:** where a handler's name says inherited or absent, the table is an ordinary one, whole, has a metatable, and is
 //! known not to have the key. What is not decided here is as it was, and goes on with `get_slowly`, `set_new` or `assign_slowly`, which
 //! mean the same.
 
@@ -21,7 +21,7 @@ use crate::function::LuaClosure;
 use crate::heap::Gc;
 use crate::op::{Instr, Op};
 use crate::string::Str;
-use crate::table::{Slot, Table};
+use crate::table::{KIND_LAYERED, Slot, Table};
 use crate::thread::Frame;
 use crate::value::{Val, tag};
 use crate::vm::{Event, Vm};
@@ -53,9 +53,9 @@ pub(super) unsafe fn read_table(base: *mut Val, i: Instr) -> Gc<Table> {
 unsafe fn entry(vm: *mut Vm, meta: Gc<Table>, event: Event) -> Option<Slot> {
     // SAFETY: `vm` is the running VM.
     unsafe {
-        match meta.header.extra {
-            0 => meta.find_interned_here((*vm).event_name(event)),
-            _ => None,
+        match meta.is_whole() {
+            true => meta.find_interned_here((*vm).event_name(event)),
+            false => None,
         }
     }
 }
@@ -119,7 +119,7 @@ macro_rules! follow_chain {
         (*$vm).links = 0;
         loop {
             let t: Gc<Table> = Gc::from_ptr($t as *mut Table);
-            if t.header.extra != 0 || (*$vm).links == MAX_LINKS {
+            if !t.is_whole() || (*$vm).links == MAX_LINKS {
                 break;
             }
             (*$vm).links += 1;
@@ -198,8 +198,8 @@ ops! { (vm, pc, base, i, k, frame)
     #[inline(never)]
     get_further => {
         let t = read_table(base, i);
-        if t.header.extra != 0 {
-            return get_slowly(vm, pc, base, i, k, frame);
+        if !t.is_whole() {
+            return get_global(vm, pc, base, i, k, frame);
         }
         if !t.lacks_interned_at_once((*kc(k, i)).raw_gc()) {
             return get_anywhere(vm, pc, base, i, k, frame);
@@ -223,6 +223,35 @@ ops! { (vm, pc, base, i, k, frame)
         } else {
             return inherited_name(vm, pc, base, i, k, frame);
         }
+    }
+    /// A name in the environment of an app: among the running coroutine's globals, or among the app's. Else any peculiar table.
+    #[inline(never)]
+    get_global => {
+        let t = read_table(base, i);
+        let name = kc(k, i);
+        if t.header.extra & KIND_LAYERED == 0 {
+            return get_slowly(vm, pc, base, i, k, frame);
+        }
+        if let Some(own) = Gc::from_nullable((*(*vm).current).globals) {
+            if !own.is_whole() {
+                return get_slowly(vm, pc, base, i, k, frame);
+            }
+            if let Some(slot) = own.find_interned_here((*name).raw_gc()) && slot.tag() != tag::NIL {
+                put(ra(base, i), slot.get());
+                return super::go!(vm, pc, base, k, frame, "own");
+            }
+        }
+        let t = t.layered_base();
+        if let Some(slot) = t.find_at(hint(name), (*name).payload) {
+            put(ra(base, i), slot.get());
+            return super::go!(vm, pc, base, k, frame, "app");
+        }
+        if t.is_whole() && let Some(slot) = t.find_interned_here((*name).raw_gc()) && slot.tag() != tag::NIL {
+            set_hint(name, t, slot);
+            put(ra(base, i), slot.get());
+            return super::go!(vm, pc, base, k, frame, "elsewhere");
+        }
+        return get_slowly(vm, pc, base, i, k, frame);
     }
     /// A name that the table does not have.
     #[inline(never)]

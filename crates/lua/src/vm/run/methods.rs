@@ -136,7 +136,7 @@ pub(super) unsafe fn lua_method(vm: *mut Vm, v: *const Val, event: Event) -> *co
     // SAFETY: `vm` is the running VM, `v` a table.
     unsafe {
         if let Some(meta) = Gc::from_nullable((*v).raw_gc::<Table>().meta)
-            && meta.header.extra == 0
+            && meta.is_whole()
             && let Some(slot) = meta.find_interned_here((*vm).event_name(event))
             && slot.tag() == tag::LCLOSURE
         {
