@@ -28,6 +28,8 @@ struct State {
     fault: Fault,
     /// Files and folders whose contents would not survive.
     unsynced: BTreeSet<PathBuf>,
+    /// Files and folders whose names would not survive.
+    unnamed: BTreeSet<PathBuf>,
     /// Renames that would not survive, in order, with what is left of their target.
     renames: Vec<(PathBuf, PathBuf, Option<Vec<u8>>)>,
 }
@@ -37,7 +39,7 @@ struct FaultyDisk(Arc<Mutex<State>>);
 
 impl FaultyDisk {
     fn new(fault: Fault) -> FaultyDisk {
-        let state = State { fault, unsynced: BTreeSet::new(), renames: Vec::new() };
+        let state = State { fault, unsynced: BTreeSet::new(), unnamed: BTreeSet::new(), renames: Vec::new() };
         FaultyDisk(Arc::new(Mutex::new(state)))
     }
 
@@ -63,15 +65,18 @@ impl FaultyDisk {
         if !matches!(state.fault, Fault::PowerFailed { .. }) {
             return;
         }
+        for path in &state.unsynced {
+            if path.is_file() {
+                fs::write(path, "").unwrap();
+            }
+        }
+        for path in &state.unnamed {
+            SystemDisk.remove(path).unwrap();
+        }
         for (from, to, before) in std::mem::take(&mut state.renames).into_iter().rev() {
             fs::rename(&to, &from).unwrap();
             if let Some(before) = before {
                 fs::write(&to, before).unwrap();
-            }
-        }
-        for path in &state.unsynced {
-            if path.is_file() {
-                fs::write(path, "").unwrap();
             }
         }
     }
@@ -80,13 +85,18 @@ impl FaultyDisk {
 impl Disk for FaultyDisk {
     fn create_folders(&self, path: &Path) -> io::Result<()> {
         self.step()?;
+        let made = path.ancestors().filter(|folder| !folder.exists());
+        self.0.lock().unwrap().unnamed.extend(made.map(Path::to_owned));
         SystemDisk.create_folders(path)
     }
 
     fn create_file(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         self.step()?;
         let file = SystemDisk.create_file(path)?;
-        self.0.lock().unwrap().unsynced.insert(path.to_owned());
+        let mut state = self.0.lock().unwrap();
+        state.unsynced.insert(path.to_owned());
+        state.unnamed.insert(path.to_owned());
+        drop(state);
         Ok(Box::new(FaultyFile { file, path: path.to_owned(), disk: self.clone() }))
     }
 
@@ -94,6 +104,7 @@ impl Disk for FaultyDisk {
         self.step()?;
         let mut state = self.0.lock().unwrap();
         state.renames.retain(|(_, to, _)| to.parent() != Some(path));
+        state.unnamed.retain(|entry| entry.parent() != Some(path));
         Ok(())
     }
 
@@ -103,14 +114,17 @@ impl Disk for FaultyDisk {
         SystemDisk.rename(from, to)?;
         let mut state = self.0.lock().unwrap();
         state.renames.push((from.to_owned(), to.to_owned(), before));
-        let moved: Vec<PathBuf> = state.unsynced.iter().filter(|path| path.starts_with(from)).cloned().collect();
-        for path in moved {
-            state.unsynced.remove(&path);
-            state.unsynced.insert(match path == from {
-                true => to.to_owned(),
-                false => to.join(path.strip_prefix(from).unwrap()),
-            });
+        let State { unsynced, unnamed, .. } = &mut *state;
+        for set in [unsynced, unnamed] {
+            let moved = |path: &Path| match path.strip_prefix(from) {
+                Ok(rest) if rest.as_os_str().is_empty() => to.to_owned(),
+                Ok(rest) => to.join(rest),
+                Err(_) => path.to_owned(),
+            };
+            *set = set.iter().map(|path| moved(path)).collect();
         }
+        // The name of what is moved is one of the renames.
+        state.unnamed.remove(to);
         Ok(())
     }
 
