@@ -7,16 +7,26 @@ use crate::bundle::Bundle;
 use crate::cancel::blocking;
 use crate::error::{Error, ErrorKind};
 use crate::record::Revision;
-use crate::source::Source;
+use crate::http::Client;
+use crate::on_demand::{CacheOptions, OnDemand};
+use crate::source::{S3, Source};
 use crate::store::Store;
-use crate::{folder, git};
+use crate::{folder, git, github, s3};
+use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::sync::OnceCell;
 
 /// How sources are spoken to.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// The `git` program.
     pub git: git::Options,
+    /// GitHub.
+    pub github: github::Options,
+    /// S3.
+    pub s3: s3::Options,
+    /// Certificates to trust besides the system's, for GitHub and S3.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// What came of a fetch.
@@ -42,6 +52,8 @@ pub struct Fetched {
 pub struct Fetcher {
     store: Arc<Store>,
     options: Options,
+    /// Made when it is needed: it has all of the system's certificates.
+    client: OnceCell<Client>,
 }
 
 impl Fetcher {
@@ -50,7 +62,11 @@ impl Fetcher {
         if options.git.remembered_hosts == git::Options::default().remembered_hosts {
             options.git.remembered_hosts = store.folder("known_hosts");
         }
-        Fetcher { store, options }
+        Fetcher {
+            store,
+            options,
+            client: OnceCell::new(),
+        }
     }
 
     /// Where bundles go.
@@ -79,7 +95,8 @@ impl Fetcher {
                 return Ok(Outcome::Fetched(Fetched { bundle, revision: None }));
             }
             Source::Git(git) => git::fetch(&store, &self.options.git, git, known).await?,
-            Source::GitHub(_) | Source::S3(_) => return Err(Error::new(ErrorKind::Source, "not yet")),
+            Source::GitHub(github) => github::fetch(&store, self.client().await?, &self.options.github, github, known).await?,
+            Source::S3(s3) => s3::fetch(&store, self.client().await?, &self.options.s3, s3, known).await?,
         };
         Ok(match fetched {
             None => Outcome::Unchanged,
@@ -88,5 +105,17 @@ impl Fetcher {
                 revision: Some(revision),
             }),
         })
+    }
+
+    async fn client(&self) -> Result<&Client, Error> {
+        let make = || Client::new(self.options.ca_file.as_deref(), self.store.limits().stall);
+        self.client.get_or_try_init(make).await
+    }
+
+    /// Files of a bucket, each fetched when it is asked for, with caches in memory and below the state folder.
+    pub async fn on_demand(&self, source: &S3, options: CacheOptions) -> Result<OnDemand<s3::Files>, Error> {
+        let client = self.client().await?.clone();
+        let files = s3::Files::new(client, &self.options.s3, source, options.file_bytes)?;
+        OnDemand::open(files, &self.store, &source.to_string(), options).await
     }
 }

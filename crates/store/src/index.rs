@@ -30,6 +30,15 @@ impl Hash {
         Hash(Sha256::digest(bytes).into())
     }
 
+    /// Of some bytes, one after the other.
+    pub(crate) fn of_parts(parts: &[&[u8]]) -> Hash {
+        let mut hasher = Sha256::new();
+        for part in parts {
+            hasher.update(part);
+        }
+        Hash::from_hasher(hasher)
+    }
+
     /// What a hasher has come to.
     pub(crate) fn from_hasher(hasher: Sha256) -> Hash {
         Hash(hasher.finalize().into())

@@ -8,6 +8,8 @@
 //!                                    |
 //!                                    v
 //!                     Writer --> Bundle, below STATE/bundles      a version of an app: Store::record
+//!
+//! s3/ --> on_demand.rs: cache.rs, mirror.rs --> one file      for a source that HOST/PATH/index.lua is looked up in
 //! ```
 //!
 //! **Invariants.** Nothing that was fetched is used before it is a [`Bundle`]: checked, whole, and on the disk under the hash of its
@@ -16,19 +18,26 @@
 #![forbid(unsafe_code)]
 
 mod bundle;
+mod cache;
 mod cancel;
 mod disk;
 mod error;
 mod fetch;
 mod folder;
 pub mod git;
+pub mod github;
+mod http;
 mod index;
 mod limits;
+mod mirror;
+pub mod on_demand;
 mod path;
 pub mod record;
+pub mod s3;
 mod secret;
 mod source;
 mod store;
+pub mod tar;
 
 pub use bundle::{Bundle, Writer};
 pub use cancel::Cancel;

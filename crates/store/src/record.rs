@@ -42,6 +42,11 @@ impl Revision {
         (fits && text.bytes().all(|byte| byte.is_ascii_graphic())).then(|| Revision(text.into()))
     }
 
+    /// From a hash in hexadecimal digits.
+    pub(crate) fn of_hash(hash: &str) -> Revision {
+        Revision(hash.into())
+    }
+
     /// As the source said it.
     pub fn as_str(&self) -> &str {
         &self.0
