@@ -166,7 +166,8 @@ fn redirect(from: &Uri, answer: &Answer) -> Result<Uri, Error> {
     let wrong = |why: &str| unavailable(answer.about(), why);
     let location = answer.header(LOCATION.as_str()).ok_or_else(|| wrong("it redirects to nowhere"))?;
     let target: Uri = location.parse().map_err(|_| wrong("it redirects to what is no URL"))?;
-    if target.authority().is_none() {
+    // A word alone would be taken for a host.
+    if target.scheme().is_none() {
         if !location.starts_with('/') {
             return Err(wrong("it redirects to what is no whole URL"));
         }

@@ -1,6 +1,8 @@
 //! What the tests of the store share.
 #![allow(dead_code)]
 
+pub mod server;
+
 use rille_store::{Bundle, BundlePath, Error, Fetched, Fetcher, Limits, Options, Outcome, Revision, Source, Store};
 use std::fs;
 use std::future::Future;
