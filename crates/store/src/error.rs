@@ -24,6 +24,8 @@ pub enum ErrorKind {
     Denied,
     /// The other side did not answer as it should; it may, later.
     Unavailable,
+    /// The source was changed while it was fetched.
+    Changed,
     /// What came is not fit to be a bundle.
     Refused,
     /// What came is larger than a limit.
@@ -43,7 +45,10 @@ pub enum ErrorKind {
 impl ErrorKind {
     /// Whether the same request may succeed later without anybody changing anything.
     pub fn is_temporary(self) -> bool {
-        matches!(self, ErrorKind::Unavailable | ErrorKind::TimedOut)
+        matches!(
+            self,
+            ErrorKind::Unavailable | ErrorKind::Changed | ErrorKind::TimedOut
+        )
     }
 }
 

@@ -63,7 +63,7 @@ pub(crate) async fn fetch(
         return Ok(None);
     }
     let archives = Archives { client, options, github };
-    retry(|| async {
+    retry(ErrorKind::Unavailable, || async {
         let Some(answer) = archives.ask(known).await? else {
             return Ok(None);
         };

@@ -5,6 +5,7 @@
 //! may have a signature in it. Redirects are not followed here.
 
 mod channel;
+mod resolve;
 mod retry;
 mod tls;
 
@@ -16,6 +17,7 @@ use hyper::body::{Body, Incoming};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
+use resolve::Resolver;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::path::Path;
 use std::time::Duration;
@@ -31,7 +33,7 @@ const USER_AGENT: &str = concat!("rille/", env!("CARGO_PKG_VERSION"));
 /// A client with its connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
-    inner: legacy::Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    inner: legacy::Client<HttpsConnector<HttpConnector<Resolver>>, Empty<Bytes>>,
     stall: Duration,
 }
 
@@ -50,7 +52,7 @@ impl Client {
     /// A client that trusts the system's roots, and those in a file besides.
     pub async fn new(ca_file: Option<&Path>, stall: Duration) -> Result<Client, Error> {
         let tls = tls::configuration(ca_file).await?;
-        let mut connector = HttpConnector::new();
+        let mut connector = HttpConnector::new_with_resolver(Resolver);
         connector.enforce_http(false);
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(stall));
@@ -123,26 +125,24 @@ impl Answer {
 
     /// The whole body, of at most `most` bytes.
     pub async fn bytes(&mut self, most: u64) -> Result<Vec<u8>, Error> {
-        let too_large = || {
-            Error::new(
-                ErrorKind::TooLarge,
-                format!("{} is larger than {most} bytes", self.about),
-            )
-        };
-        if self.length().is_some_and(|length| length > most) {
-            return Err(too_large());
-        }
         let mut body = Vec::new();
+        if self.length().is_some_and(|length| length > most) {
+            return Err(self.too_large(most));
+        }
         while let Some(piece) = self.piece().await? {
             if (body.len() as u64).saturating_add(piece.len() as u64) > most {
-                return Err(Error::new(
-                    ErrorKind::TooLarge,
-                    format!("{} is larger than {most} bytes", self.about),
-                ));
+                return Err(self.too_large(most));
             }
             body.extend_from_slice(&piece);
         }
         Ok(body)
+    }
+
+    fn too_large(&self, most: u64) -> Error {
+        Error::new(
+            ErrorKind::TooLarge,
+            format!("{} is larger than {most} bytes", self.about),
+        )
     }
 }
 

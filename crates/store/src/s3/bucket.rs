@@ -117,19 +117,22 @@ impl Bucket {
 
     /// The object of a listing, which must be the one that was listed.
     pub async fn listed(&self, object: &Object, most: u64) -> Result<Vec<u8>, Error> {
-        let about = format!("s3://{}/{}", self.name, object.key);
+        let changed = |how: &str| {
+            let key = quoted(object.key.as_bytes());
+            Error::new(ErrorKind::Changed, format!("\"{key}\" is not what was listed: {how}; it is tried again later"))
+        };
         match self.object(&object.key, &Validator::default(), most).await? {
             Got::Found { contents, validator } => {
                 if object.size.is_some_and(|size| size != contents.len() as u64) {
-                    return Err(unavailable(&about, &format!("{} bytes came, and not as many as are listed", contents.len())));
+                    return Err(changed(&format!("it has {} bytes", contents.len())));
                 }
                 let is_same = object.etag.is_empty() || validator.etag.is_none_or(|etag| etag == object.etag);
                 match is_same {
                     true => Ok(contents),
-                    false => Err(unavailable(&about, "it was changed while it was fetched")),
+                    false => Err(changed("it has another entity tag")),
                 }
             }
-            _ => Err(unavailable(&about, "it was removed while it was fetched")),
+            _ => Err(changed("it is gone")),
         }
     }
 

@@ -150,7 +150,7 @@ pub(crate) async fn fetch(
     let bucket = Bucket::new(client.clone(), options, &source.bucket)?;
     let prefix = prefix(source);
     // What was changed meanwhile is listed again.
-    retry(|| async {
+    retry(ErrorKind::Changed, || async {
         let objects = list(&bucket, &prefix, store.limits()).await?;
         let (revision, is_telling) = revision(&objects);
         if is_telling && known == Some(&revision) {
@@ -174,7 +174,7 @@ async fn list(bucket: &Bucket, prefix: &str, limits: &Limits) -> Result<Vec<Obje
     let mut objects: Vec<Object> = Vec::new();
     let mut token: Option<String> = None;
     for _ in 0..MAX_PAGES {
-        let page = retry(|| bucket.page(prefix, token.as_deref())).await?;
+        let page = retry(ErrorKind::Unavailable, || bucket.page(prefix, token.as_deref())).await?;
         if page.objects.iter().any(is_odd) {
             return Err(Error::new(ErrorKind::Unavailable, "the listing has keys longer than keys are; it is tried again later"));
         }
@@ -286,7 +286,7 @@ async fn get_each(bucket: &Bucket, files: Vec<(BundlePath, Object)>, most: u64, 
         }
         let (bucket, sender) = (bucket.clone(), sender.clone());
         requests.spawn(async move {
-            let contents = retry(|| bucket.listed(&object, most)).await?;
+            let contents = retry(ErrorKind::Unavailable, || bucket.listed(&object, most)).await?;
             sender.send(Item::File(path, contents, permit)).await.map_err(|_| cancelled())
         });
     }
@@ -330,7 +330,7 @@ impl crate::on_demand::Origin for Files {
     async fn get(&self, path: &BundlePath, known: &Validator) -> Result<crate::on_demand::Answer, Error> {
         use crate::on_demand::Answer;
         let key = format!("{}{path}", self.prefix);
-        Ok(match retry(|| self.bucket.object(&key, known, self.most)).await? {
+        Ok(match retry(ErrorKind::Unavailable, || self.bucket.object(&key, known, self.most)).await? {
             Got::Unchanged => Answer::Unchanged,
             Got::Missing => Answer::Missing,
             Got::Found { contents, validator } => Answer::Found { contents, validator },

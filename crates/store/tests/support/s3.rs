@@ -39,6 +39,7 @@ impl S3 {
                 let listener = tokio::net::TcpListener::from_std(listener).unwrap();
                 loop {
                     let (stream, _) = listener.accept().await.unwrap();
+                    stream.set_nodelay(true).unwrap();
                     let service = service.clone();
                     tokio::spawn(async move {
                         let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
