@@ -33,7 +33,12 @@ pub struct Bundle {
 
 impl Bundle {
     /// Opens and verifies the bundle in `folder`.
-    pub(crate) fn open(folder: &Path, id: BundleId, limits: &Limits, hold: Arc<Hold>) -> Result<Bundle, Error> {
+    pub(crate) fn open(
+        folder: &Path,
+        id: BundleId,
+        limits: &Limits,
+        hold: Arc<Hold>,
+    ) -> Result<Bundle, Error> {
         let index = read_index(folder, id, limits)?;
         let bundle = Bundle {
             id,
@@ -84,11 +89,18 @@ impl Bundle {
     }
 
     /// Gives the pieces of a file; an error if they are not what the index says.
-    fn read_file(&self, path: &BundlePath, entry: FileEntry, take: &mut dyn FnMut(&[u8])) -> Result<(), Error> {
+    fn read_file(
+        &self,
+        path: &BundlePath,
+        entry: FileEntry,
+        take: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), Error> {
         let place = path.below(&self.folder);
         let is_file = fs::symlink_metadata(&place).is_ok_and(|found| found.is_file());
         let file = File::open(&place).ok().filter(|_| is_file);
-        let mut file = file.ok_or_else(|| self.corrupt(path.as_str(), "is missing"))?.take(entry.size.saturating_add(1));
+        let mut file = file
+            .ok_or_else(|| self.corrupt(path.as_str(), "is missing"))?
+            .take(entry.size.saturating_add(1));
         let mut hasher = Sha256::new();
         let mut size = 0;
         let mut piece = vec![0; PIECE];
@@ -96,7 +108,9 @@ impl Bundle {
             let count = match file.read(&mut piece) {
                 Ok(count) => count,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(self.corrupt(path.as_str(), &format!("cannot be read ({error})"))),
+                Err(error) => {
+                    return Err(self.corrupt(path.as_str(), &format!("cannot be read ({error})")));
+                }
             };
             let read = piece.get(..count).unwrap_or_default();
             if read.is_empty() {
@@ -154,18 +168,25 @@ fn corrupt(id: BundleId, folder: &Path, what: &str) -> Error {
 }
 
 fn read_index(folder: &Path, id: BundleId, limits: &Limits) -> Result<Index, Error> {
-    if fs::symlink_metadata(folder).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+    if fs::symlink_metadata(folder).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+    {
         return Err(Error::new(
             ErrorKind::NotFound,
             format!("there is no bundle {id} here; deploy its app again"),
         ));
     }
     let path = folder.join("index");
-    let most = (limits.files as u64).saturating_mul(INDEX_LINE + MAX_PATH as u64).saturating_add(64);
+    let most = (limits.files as u64)
+        .saturating_mul(INDEX_LINE + MAX_PATH as u64)
+        .saturating_add(64);
     let mut text = Vec::new();
     let read = File::open(&path).and_then(|file| file.take(most).read_to_end(&mut text));
     if let Err(error) = read {
-        return Err(corrupt(id, folder, &format!("its index cannot be read ({error})")));
+        return Err(corrupt(
+            id,
+            folder,
+            &format!("its index cannot be read ({error})"),
+        ));
     }
     if Hash::of(&text) != id {
         return Err(corrupt(id, folder, "its index has been changed"));
@@ -174,7 +195,9 @@ fn read_index(folder: &Path, id: BundleId, limits: &Limits) -> Result<Index, Err
     Index::parse(&text, limits).ok_or_else(|| {
         Error::new(
             ErrorKind::TooLarge,
-            format!("the bundle {id} is beyond the limits of now; raise them or deploy a smaller one"),
+            format!(
+                "the bundle {id} is beyond the limits of now; raise them or deploy a smaller one"
+            ),
         )
     })
 }
@@ -206,12 +229,21 @@ impl Writer {
     }
 
     /// Adds a file with what `contents` gives until its end.
-    pub fn add(&mut self, path: &BundlePath, contents: &mut dyn Read, cancel: &Cancel) -> Result<(), Error> {
+    pub fn add(
+        &mut self,
+        path: &BundlePath,
+        contents: &mut dyn Read,
+        cancel: &Cancel,
+    ) -> Result<(), Error> {
         self.checker.begin(path)?;
         self.make_folders(path)?;
         let place = path.below(&self.temporary.path.join("files"));
         let failed = |error: &std::io::Error| Error::disk("write", &place, error);
-        let mut file = self.store.disk.create_file(&place).map_err(|error| failed(&error))?;
+        let mut file = self
+            .store
+            .disk
+            .create_file(&place)
+            .map_err(|error| failed(&error))?;
         let mut hasher = Sha256::new();
         let mut size = 0;
         let mut piece = vec![0; PIECE];
@@ -254,7 +286,12 @@ impl Writer {
 
     /// Gives the bundle its name, and its place on the disk. One without files is an error.
     pub fn finish(self) -> Result<Bundle, Error> {
-        let Writer { store, temporary, checker, folders } = self;
+        let Writer {
+            store,
+            temporary,
+            checker,
+            folders,
+        } = self;
         let index = checker.finish();
         if index.files().len() == 0 {
             return Err(Error::new(

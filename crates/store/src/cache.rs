@@ -57,7 +57,9 @@ impl<V> Lru<V> {
     pub fn insert(&mut self, path: BundlePath, value: V, bytes: usize) -> Vec<(BundlePath, V)> {
         let mut gone = Vec::new();
         self.remove(path.as_str());
-        let bytes = bytes.saturating_add(2 * path.as_str().len()).saturating_add(OVERHEAD);
+        let bytes = bytes
+            .saturating_add(2 * path.as_str().len())
+            .saturating_add(OVERHEAD);
         if bytes > self.most_bytes || self.most_entries == 0 {
             gone.push((path, value));
             return gone;
@@ -99,7 +101,10 @@ impl<V> Lru<V> {
                 let start = format!("{folder}/");
                 let from = (Bound::Included(start.as_str()), Bound::Unbounded);
                 let below = self.entries.range::<str, _>(from).map(|(path, _)| path);
-                below.take_while(|path| path.as_str().starts_with(&start)).cloned().collect()
+                below
+                    .take_while(|path| path.as_str().starts_with(&start))
+                    .cloned()
+                    .collect()
             }
         };
         let remove = |path: BundlePath| self.remove(path.as_str()).map(|value| (path, value));

@@ -75,7 +75,10 @@ impl Error {
 
     /// What the disk answered when `what` was done with `path`.
     pub(crate) fn disk(what: &str, path: &Path, error: &io::Error) -> Error {
-        if let Some(ours) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+        if let Some(ours) = error
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<Error>())
+        {
             return ours.clone();
         }
         match error.kind() {
@@ -138,7 +141,10 @@ mod tests {
 
     #[test]
     fn words_of_others_fit_one_line() {
-        assert_eq!(quoted(b"fatal: no\r\n\n\x1b[31mred\0 "), "fatal: no [31mred");
+        assert_eq!(
+            quoted(b"fatal: no\r\n\n\x1b[31mred\0 "),
+            "fatal: no [31mred"
+        );
         assert!(quoted(&[b'x'; 5000]).len() <= MAX_QUOTED);
     }
 
@@ -149,6 +155,9 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Full);
         assert!(error.to_string().contains("/s/x: the disk is full"));
         let inner = Error::new(ErrorKind::TooLarge, "too much");
-        assert_eq!(Error::disk("write", Path::new("x"), &inner.clone().into_io()), inner);
+        assert_eq!(
+            Error::disk("write", Path::new("x"), &inner.clone().into_io()),
+            inner
+        );
     }
 }

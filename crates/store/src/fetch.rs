@@ -6,9 +6,9 @@
 use crate::bundle::Bundle;
 use crate::cancel::blocking;
 use crate::error::{Error, ErrorKind};
-use crate::record::Revision;
 use crate::http::Client;
 use crate::on_demand::{CacheOptions, OnDemand};
+use crate::record::Revision;
 use crate::source::{S3, Source};
 use crate::store::Store;
 use crate::{folder, git, github, s3};
@@ -81,7 +81,10 @@ impl Fetcher {
             Ok(outcome) => outcome,
             Err(_) => Err(Error::new(
                 ErrorKind::TimedOut,
-                format!("{source} was not fetched within {} seconds; it is tried again later", deadline.as_secs_f32()),
+                format!(
+                    "{source} was not fetched within {} seconds; it is tried again later",
+                    deadline.as_secs_f32()
+                ),
             )),
         }
     }
@@ -92,11 +95,25 @@ impl Fetcher {
             Source::Folder(path) => {
                 let path = path.clone();
                 let bundle = blocking(move |cancel| folder::copy(&store, &path, cancel)).await?;
-                return Ok(Outcome::Fetched(Fetched { bundle, revision: None }));
+                return Ok(Outcome::Fetched(Fetched {
+                    bundle,
+                    revision: None,
+                }));
             }
             Source::Git(git) => git::fetch(&store, &self.options.git, git, known).await?,
-            Source::GitHub(github) => github::fetch(&store, self.client().await?, &self.options.github, github, known).await?,
-            Source::S3(s3) => s3::fetch(&store, self.client().await?, &self.options.s3, s3, known).await?,
+            Source::GitHub(github) => {
+                github::fetch(
+                    &store,
+                    self.client().await?,
+                    &self.options.github,
+                    github,
+                    known,
+                )
+                .await?
+            }
+            Source::S3(s3) => {
+                s3::fetch(&store, self.client().await?, &self.options.s3, s3, known).await?
+            }
         };
         Ok(match fetched {
             None => Outcome::Unchanged,
@@ -113,7 +130,11 @@ impl Fetcher {
     }
 
     /// Files of a bucket, each fetched when it is asked for, with caches in memory and below the state folder.
-    pub async fn on_demand(&self, source: &S3, options: CacheOptions) -> Result<OnDemand<s3::Files>, Error> {
+    pub async fn on_demand(
+        &self,
+        source: &S3,
+        options: CacheOptions,
+    ) -> Result<OnDemand<s3::Files>, Error> {
         let client = self.client().await?.clone();
         let files = s3::Files::new(client, &self.options.s3, source, options.file_bytes)?;
         OnDemand::open(files, &self.store, &source.to_string(), options).await

@@ -33,7 +33,10 @@ pub(crate) fn copy(store: &Arc<Store>, folder: &Path, cancel: &Cancel) -> Result
         if seen > store.limits().files {
             return Err(Error::new(
                 ErrorKind::TooLarge,
-                format!("there are more than {} folders; deploy a smaller one", store.limits().files),
+                format!(
+                    "there are more than {} folders; deploy a smaller one",
+                    store.limits().files
+                ),
             ));
         }
         copy_level(&mut writer, folder, &sub, &mut waiting, cancel)?;
@@ -41,7 +44,13 @@ pub(crate) fn copy(store: &Arc<Store>, folder: &Path, cancel: &Cancel) -> Result
     writer.finish()
 }
 
-fn copy_level(writer: &mut Writer, folder: &Path, sub: &str, waiting: &mut Vec<String>, cancel: &Cancel) -> Result<(), Error> {
+fn copy_level(
+    writer: &mut Writer,
+    folder: &Path,
+    sub: &str,
+    waiting: &mut Vec<String>,
+    cancel: &Cancel,
+) -> Result<(), Error> {
     let level = folder.join(sub);
     let failed = |error| Error::disk("read", &level, &error);
     for entry in fs::read_dir(&level).map_err(failed)? {

@@ -20,7 +20,9 @@ use crate::source::GitHub;
 use crate::store::Store;
 use crate::tar;
 use flate2::read::MultiGzDecoder;
-use http::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, LOCATION};
+use http::header::{
+    ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, LOCATION,
+};
 use http::{StatusCode, Uri};
 use std::io::Read;
 use std::sync::Arc;
@@ -58,11 +60,18 @@ pub(crate) async fn fetch(
     github: &GitHub,
     known: Option<&Revision>,
 ) -> Result<Option<(Bundle, Revision)>, Error> {
-    let is_commit = github.reference.as_ref().is_some_and(|reference| reference.is_commit());
+    let is_commit = github
+        .reference
+        .as_ref()
+        .is_some_and(|reference| reference.is_commit());
     if is_commit && known.is_some() {
         return Ok(None);
     }
-    let archives = Archives { client, options, github };
+    let archives = Archives {
+        client,
+        options,
+        github,
+    };
     retry(ErrorKind::Unavailable, || async {
         let Some(answer) = archives.ask(known).await? else {
             return Ok(None);
@@ -83,7 +92,12 @@ struct Archives<'a> {
 
 impl Archives<'_> {
     fn start(&self) -> Result<Uri, Error> {
-        let GitHub { owner, repository, reference, .. } = self.github;
+        let GitHub {
+            owner,
+            repository,
+            reference,
+            ..
+        } = self.github;
         let mut url = format!("{}/repos/{owner}/{repository}/tarball", self.options.base);
         if let Some(reference) = reference {
             url.push('/');
@@ -92,7 +106,10 @@ impl Archives<'_> {
         let wrong = || {
             Error::new(
                 ErrorKind::Setup,
-                format!("\"{}\" is not the base URL of an API; write https://HOST[/PATH]", quoted(self.options.base.as_bytes())),
+                format!(
+                    "\"{}\" is not the base URL of an API; write https://HOST[/PATH]",
+                    quoted(self.options.base.as_bytes())
+                ),
             )
         };
         let uri: Uri = url.parse().map_err(|_| wrong())?;
@@ -116,13 +133,22 @@ impl Archives<'_> {
                 _ => return Err(self.refusal(answer).await),
             }
         }
-        Err(unavailable(&without_query(&start), "it redirects too often"))
+        Err(unavailable(
+            &without_query(&start),
+            "it redirects too often",
+        ))
     }
 
     fn headers(&self, known: Option<&Revision>, is_home: bool) -> Result<HeaderMap, Error> {
         let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, HeaderValue::from_static("application/vnd.github+json, application/gzip"));
-        headers.insert(HeaderName::from_static("x-github-api-version"), HeaderValue::from_static("2022-11-28"));
+        headers.insert(
+            ACCEPT,
+            HeaderValue::from_static("application/vnd.github+json, application/gzip"),
+        );
+        headers.insert(
+            HeaderName::from_static("x-github-api-version"),
+            HeaderValue::from_static("2022-11-28"),
+        );
         // A revision may be something else, from an archive without a tag.
         let tag = known.filter(|known| known.as_str().ends_with('"'));
         if let Some(tag) = tag.and_then(|tag| HeaderValue::from_str(tag.as_str()).ok()) {
@@ -130,7 +156,12 @@ impl Archives<'_> {
         }
         if let Some(token) = self.options.token.as_ref().filter(|_| is_home) {
             let value = HeaderValue::from_str(&format!("Bearer {}", token.reveal()));
-            let mut value = value.map_err(|_| Error::new(ErrorKind::Setup, "the token for GitHub has odd characters; set it up again"))?;
+            let mut value = value.map_err(|_| {
+                Error::new(
+                    ErrorKind::Setup,
+                    "the token for GitHub has odd characters; set it up again",
+                )
+            })?;
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
@@ -138,7 +169,8 @@ impl Archives<'_> {
     }
 
     async fn refusal(&self, mut answer: Answer) -> Error {
-        let limited = answer.header("x-ratelimit-remaining") == Some("0") || answer.status == StatusCode::TOO_MANY_REQUESTS;
+        let limited = answer.header("x-ratelimit-remaining") == Some("0")
+            || answer.status == StatusCode::TOO_MANY_REQUESTS;
         let said = answer.bytes(MAX_REFUSAL).await.unwrap_or_default();
         let said = String::from_utf8_lossy(&said).into_owned();
         let said = match &self.options.token {
@@ -146,26 +178,52 @@ impl Archives<'_> {
             None => said,
         };
         let (kind, advice) = match answer.status {
-            _ if limited => (ErrorKind::Denied, "there were too many requests; set up a token, or wait an hour"),
-            StatusCode::UNAUTHORIZED => (ErrorKind::Denied, "the token is not valid (any more); set up another"),
-            StatusCode::FORBIDDEN => (ErrorKind::Denied, "access is denied; set up a token that may read it"),
+            _ if limited => (
+                ErrorKind::Denied,
+                "there were too many requests; set up a token, or wait an hour",
+            ),
+            StatusCode::UNAUTHORIZED => (
+                ErrorKind::Denied,
+                "the token is not valid (any more); set up another",
+            ),
+            StatusCode::FORBIDDEN => (
+                ErrorKind::Denied,
+                "access is denied; set up a token that may read it",
+            ),
             StatusCode::NOT_FOUND | StatusCode::GONE => (
                 ErrorKind::NotFound,
                 "there is no such repository, branch, tag or commit (any more), or it is private and needs a token",
             ),
-            StatusCode::UNPROCESSABLE_ENTITY => (ErrorKind::NotFound, "there is no such branch, tag or commit"),
-            _ => (ErrorKind::Unavailable, "it does not answer as it should; it is tried again later"),
+            StatusCode::UNPROCESSABLE_ENTITY => (
+                ErrorKind::NotFound,
+                "there is no such branch, tag or commit",
+            ),
+            _ => (
+                ErrorKind::Unavailable,
+                "it does not answer as it should; it is tried again later",
+            ),
         };
         let status = answer.status.as_u16();
-        Error::new(kind, format!("{}: {advice} (status {status}: {})", self.github, quoted(said.as_bytes())))
+        Error::new(
+            kind,
+            format!(
+                "{}: {advice} (status {status}: {})",
+                self.github,
+                quoted(said.as_bytes())
+            ),
+        )
     }
 }
 
 /// Where a redirect leads.
 fn redirect(from: &Uri, answer: &Answer) -> Result<Uri, Error> {
     let wrong = |why: &str| unavailable(answer.about(), why);
-    let location = answer.header(LOCATION.as_str()).ok_or_else(|| wrong("it redirects to nowhere"))?;
-    let target: Uri = location.parse().map_err(|_| wrong("it redirects to what is no URL"))?;
+    let location = answer
+        .header(LOCATION.as_str())
+        .ok_or_else(|| wrong("it redirects to nowhere"))?;
+    let target: Uri = location
+        .parse()
+        .map_err(|_| wrong("it redirects to what is no URL"))?;
     // A word alone would be taken for a host.
     if target.scheme().is_none() {
         if !location.starts_with('/') {
@@ -177,7 +235,9 @@ fn redirect(from: &Uri, answer: &Answer) -> Result<Uri, Error> {
     }
     match (from.scheme_str(), target.scheme_str()) {
         (_, Some("https")) | (Some("http"), Some("http")) => Ok(target),
-        _ => Err(wrong("it redirects from https to something else, which is not followed")),
+        _ => Err(wrong(
+            "it redirects from https to something else, which is not followed",
+        )),
     }
 }
 
@@ -186,7 +246,9 @@ fn encode(reference: &str) -> String {
     let mut path = String::new();
     for byte in reference.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => path.push(char::from(byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                path.push(char::from(byte))
+            }
             _ => path += &format!("%{byte:02X}"),
         }
     }
@@ -194,7 +256,11 @@ fn encode(reference: &str) -> String {
 }
 
 /// Makes a bundle of an archive as it comes.
-async fn unpack(store: &Arc<Store>, folder: Option<BundlePath>, mut answer: Answer) -> Result<(Bundle, Revision), Error> {
+async fn unpack(
+    store: &Arc<Store>,
+    folder: Option<BundlePath>,
+    mut answer: Answer,
+) -> Result<(Bundle, Revision), Error> {
     let tag = answer.header("etag").and_then(Revision::new);
     let most = store.limits().download_bytes;
     let (sender, receiver) = channel();
@@ -216,8 +282,18 @@ fn unpacked_limit(limits: &Limits) -> u64 {
     limits.total_bytes.saturating_add(heads)
 }
 
-fn make(store: &Arc<Store>, folder: Option<&BundlePath>, archive: &mut dyn Read, cancel: &Cancel) -> Result<(Bundle, Option<String>), Error> {
+fn make(
+    store: &Arc<Store>,
+    folder: Option<&BundlePath>,
+    archive: &mut dyn Read,
+    cancel: &Cancel,
+) -> Result<(Bundle, Option<String>), Error> {
     let mut writer = store.writer()?;
-    let said = tar::read(archive, folder, &mut |path, contents| writer.add(path, contents, cancel), cancel)?;
+    let said = tar::read(
+        archive,
+        folder,
+        &mut |path, contents| writer.add(path, contents, cancel),
+        cancel,
+    )?;
     Ok((writer.finish()?, said.comment))
 }

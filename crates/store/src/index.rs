@@ -81,7 +81,10 @@ impl fmt::Debug for Hash {
 pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |value: u8| char::from(DIGITS[usize::from(value & 15)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(*byte)])
+        .collect()
 }
 
 /// The name of a bundle: the hash of its index.
@@ -116,7 +119,10 @@ impl Index {
             let mut words = line.splitn(3, ' ');
             let hash = Hash::parse(words.next()?)?;
             let digits = words.next()?;
-            let size: u64 = digits.parse().ok().filter(|size: &u64| size.to_string() == digits)?;
+            let size: u64 = digits
+                .parse()
+                .ok()
+                .filter(|size: &u64| size.to_string() == digits)?;
             let path = BundlePath::new(words.next()?.as_bytes()).ok()?;
             if last.as_ref().is_some_and(|last| *last >= path) {
                 return None;
@@ -182,7 +188,10 @@ impl Checker {
         if self.files.len() >= self.limits.files {
             return Err(Error::new(
                 ErrorKind::TooLarge,
-                format!("there are more than {} files; deploy a smaller folder", self.limits.files),
+                format!(
+                    "there are more than {} files; deploy a smaller folder",
+                    self.limits.files
+                ),
             ));
         }
         if self.files.contains_key(path.as_str()) {
@@ -192,7 +201,13 @@ impl Checker {
             ));
         }
         let inside = format!("{path}/");
-        let below = self.files.range::<str, _>((std::ops::Bound::Excluded(inside.as_str()), std::ops::Bound::Unbounded)).next();
+        let below = self
+            .files
+            .range::<str, _>((
+                std::ops::Bound::Excluded(inside.as_str()),
+                std::ops::Bound::Unbounded,
+            ))
+            .next();
         let has_files = below.is_some_and(|(below, _)| below.as_str().starts_with(&inside));
         match has_files || path.folders().any(|folder| self.files.contains_key(folder)) {
             true => Err(Error::new(
@@ -209,13 +224,19 @@ impl Checker {
         if size > self.limits.file_bytes {
             return Err(Error::new(
                 ErrorKind::TooLarge,
-                format!("the file \"{path}\" is larger than {} bytes", self.limits.file_bytes),
+                format!(
+                    "the file \"{path}\" is larger than {} bytes",
+                    self.limits.file_bytes
+                ),
             ));
         }
         if self.bytes > self.limits.total_bytes {
             return Err(Error::new(
                 ErrorKind::TooLarge,
-                format!("the files are larger than {} bytes together", self.limits.total_bytes),
+                format!(
+                    "the files are larger than {} bytes together",
+                    self.limits.total_bytes
+                ),
             ));
         }
         Ok(())
@@ -306,15 +327,24 @@ mod tests {
         ] {
             assert_eq!(Index::parse(bad.as_bytes(), &limits()), None, "{bad}");
         }
-        assert_eq!(Index::parse(b"rille-bundle 1\n", &limits()), Some(Index::default()));
+        assert_eq!(
+            Index::parse(b"rille-bundle 1\n", &limits()),
+            Some(Index::default())
+        );
     }
 
     #[test]
     fn every_limit_and_clash_is_found() {
         let kind = |files: &[(&str, &[u8])]| index(files).unwrap_err().kind();
-        assert_eq!(kind(&[("a", b""), ("b", b""), ("c", b""), ("d", b"")]), ErrorKind::TooLarge);
+        assert_eq!(
+            kind(&[("a", b""), ("b", b""), ("c", b""), ("d", b"")]),
+            ErrorKind::TooLarge
+        );
         assert_eq!(kind(&[("a", &[0; 11])]), ErrorKind::TooLarge);
-        assert_eq!(kind(&[("a", &[0; 10]), ("b", &[0; 6])]), ErrorKind::TooLarge);
+        assert_eq!(
+            kind(&[("a", &[0; 10]), ("b", &[0; 6])]),
+            ErrorKind::TooLarge
+        );
         assert_eq!(kind(&[("a", b""), ("a", b"")]), ErrorKind::Refused);
         assert_eq!(kind(&[("a", b""), ("a/b", b"")]), ErrorKind::Refused);
         assert_eq!(kind(&[("a/b/c", b""), ("a", b"")]), ErrorKind::Refused);

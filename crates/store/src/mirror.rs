@@ -49,7 +49,9 @@ pub(crate) struct Mirrored {
 impl Mirror {
     /// Opens the mirror of a source, with files of at most `most` bytes and `total` bytes together. Waits for the disk.
     pub fn open(store: &Arc<Store>, source: &str, most: u64, total: u64) -> Result<Mirror, Error> {
-        let folder = store.folder("mirror").join(Hash::of(source.as_bytes()).to_string());
+        let folder = store
+            .folder("mirror")
+            .join(Hash::of(source.as_bytes()).to_string());
         store
             .disk
             .create_folders(&folder)
@@ -88,7 +90,8 @@ impl Mirror {
     }
 
     fn place(&self, path: &BundlePath) -> PathBuf {
-        self.folder.join(Hash::of(path.as_str().as_bytes()).to_string())
+        self.folder
+            .join(Hash::of(path.as_str().as_bytes()).to_string())
     }
 
     fn add(&self, path: BundlePath, bytes: u64) {
@@ -110,7 +113,9 @@ impl Mirror {
         let place = self.place(path);
         let mut text = Vec::new();
         let file = File::open(&place).ok()?;
-        file.take(self.most.saturating_add(MAX_HEAD)).read_to_end(&mut text).ok()?;
+        file.take(self.most.saturating_add(MAX_HEAD))
+            .read_to_end(&mut text)
+            .ok()?;
         let mirrored = parse(&text, path);
         if mirrored.is_none() {
             self.known().remove(path.as_str());
@@ -120,7 +125,12 @@ impl Mirror {
     }
 
     /// Keeps a file. Waits for the disk.
-    pub fn store(&self, path: &BundlePath, contents: &[u8], validator: &Validator) -> Result<(), Error> {
+    pub fn store(
+        &self,
+        path: &BundlePath,
+        contents: &[u8],
+        validator: &Validator,
+    ) -> Result<(), Error> {
         let Some(head) = head(path, validator) else {
             return Ok(());
         };
@@ -185,9 +195,15 @@ fn parse(text: &[u8], path: &BundlePath) -> Option<Mirrored> {
     let mut line = || std::str::from_utf8(parts.next()?).ok();
     let (found, etag, modified) = (line()?, line()?, line()?);
     let said = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-    let validator = Validator { etag: said(etag), modified: said(modified) };
+    let validator = Validator {
+        etag: said(etag),
+        modified: said(modified),
+    };
     let contents = parts.next()?.to_vec();
-    (found == path.as_str()).then_some(Mirrored { contents, validator })
+    (found == path.as_str()).then_some(Mirrored {
+        contents,
+        validator,
+    })
 }
 
 #[cfg(test)]
@@ -200,7 +216,10 @@ mod tests {
     }
 
     fn validator() -> Validator {
-        Validator { etag: Some("\"x\"".to_owned()), modified: None }
+        Validator {
+            etag: Some("\"x\"".to_owned()),
+            modified: None,
+        }
     }
 
     #[test]
@@ -216,7 +235,13 @@ mod tests {
         mirror.remove_below(Some(&path("a/b")));
         mirror.remove(&path("a/b"));
         let again = open();
-        assert_eq!(again.load(&path("a/index.lua")), Some(Mirrored { contents, validator: validator() }));
+        assert_eq!(
+            again.load(&path("a/index.lua")),
+            Some(Mirrored {
+                contents,
+                validator: validator()
+            })
+        );
         assert_eq!(again.load(&path("a/b")), None);
         let place = again.place(&path("c"));
         let text = fs::read(&place).unwrap();
@@ -240,7 +265,9 @@ mod tests {
         let store = Store::open(folder.path(), Limits::default()).unwrap();
         let mirror = Mirror::open(&store, "s3://bucket", 1000, 3000).unwrap();
         for name in ["a", "b", "c"] {
-            mirror.store(&path(name), &[b'x'; 1000], &validator()).unwrap();
+            mirror
+                .store(&path(name), &[b'x'; 1000], &validator())
+                .unwrap();
         }
         assert_eq!(fs::read_dir(&mirror.folder).unwrap().count(), 2);
         assert_eq!(mirror.load(&path("a")), None);

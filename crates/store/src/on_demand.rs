@@ -38,7 +38,11 @@ const NEGATIVE_ENTRIES: usize = 10_000;
 /// Where the files are.
 pub trait Origin: Send + Sync + 'static {
     /// Gets a file, unless it is the one that is known.
-    fn get(&self, path: &BundlePath, known: &Validator) -> impl Future<Output = Result<Answer, Error>> + Send;
+    fn get(
+        &self,
+        path: &BundlePath,
+        known: &Validator,
+    ) -> impl Future<Output = Result<Answer, Error>> + Send;
 }
 
 /// What an origin says.
@@ -174,10 +178,18 @@ type Lookup = Result<Option<Arc<Found>>, Error>;
 
 impl<O: Origin> OnDemand<O> {
     /// The files of `source`, whose name tells its mirror from others.
-    pub async fn open(origin: O, store: &Arc<Store>, source: &str, mut options: CacheOptions) -> Result<OnDemand<O>, Error> {
+    pub async fn open(
+        origin: O,
+        store: &Arc<Store>,
+        source: &str,
+        mut options: CacheOptions,
+    ) -> Result<OnDemand<O>, Error> {
         options.revalidate = options.revalidate.max(MIN_REVALIDATE);
         let (store, source) = (store.clone(), source.to_owned());
-        let mirror = blocking(move |_| Mirror::open(&store, &source, options.file_bytes, options.mirror_bytes)).await?;
+        let mirror = blocking(move |_| {
+            Mirror::open(&store, &source, options.file_bytes, options.mirror_bytes)
+        })
+        .await?;
         Ok(OnDemand {
             origin,
             mirror: Arc::new(mirror),
@@ -213,21 +225,38 @@ impl<O: Origin> OnDemand<O> {
             }
             flight
         };
-        let _landing = Landing { state: &self.state, path, flight: &flight };
-        match tokio::time::timeout(self.options.deadline, self.ask_in_turn(path, freshness, &flight, arrived)).await {
+        let _landing = Landing {
+            state: &self.state,
+            path,
+            flight: &flight,
+        };
+        match tokio::time::timeout(
+            self.options.deadline,
+            self.ask_in_turn(path, freshness, &flight, arrived),
+        )
+        .await
+        {
             Ok(answer) => answer,
             Err(_) => {
                 let seconds = self.options.deadline.as_secs_f32();
                 let error = Error::new(
                     ErrorKind::TimedOut,
-                    format!("{path} was not fetched within {seconds} seconds; it is tried again later"),
+                    format!(
+                        "{path} was not fetched within {seconds} seconds; it is tried again later"
+                    ),
                 );
                 self.failed(path, freshness, error)
             }
         }
     }
 
-    async fn ask_in_turn(&self, path: &BundlePath, freshness: Freshness, flight: &tokio::sync::Mutex<()>, arrived: Instant) -> Lookup {
+    async fn ask_in_turn(
+        &self,
+        path: &BundlePath,
+        freshness: Freshness,
+        flight: &tokio::sync::Mutex<()>,
+        arrived: Instant,
+    ) -> Lookup {
         let _turn = flight.lock().await;
         // Who was before may have had the answer already.
         let answered = match freshness {
@@ -245,32 +274,47 @@ impl<O: Origin> OnDemand<O> {
     async fn ask(&self, path: &BundlePath, freshness: Freshness) -> Lookup {
         let (generation, known) = {
             let mut state = self.state();
-            let known = state.files.get(path.as_str()).map(|known| known.file.clone());
+            let known = state
+                .files
+                .get(path.as_str())
+                .map(|known| known.file.clone());
             (state.generation, known)
         };
         let known = match known {
             Some(known) => Some(known),
             None => self.mirrored(path, generation).await,
         };
-        let validator = known.as_ref().map(|known| known.validator.clone()).unwrap_or_default();
+        let validator = known
+            .as_ref()
+            .map(|known| known.validator.clone())
+            .unwrap_or_default();
         match self.origin.get(path, &validator).await {
             Err(error) => self.failed(path, freshness, error),
             Ok(Answer::Missing) => {
                 self.mirror_remove(path).await;
-                self.state().learn_missing(path, generation, self.options.negative);
+                self.state()
+                    .learn_missing(path, generation, self.options.negative);
                 Ok(None)
             }
             Ok(Answer::Unchanged) => match known {
                 Some(file) => {
                     self.state().counters.unchanged += 1;
-                    self.state().learn(path, &file, generation, self.options.revalidate);
+                    self.state()
+                        .learn(path, &file, generation, self.options.revalidate);
                     Ok(Some(file))
                 }
                 None => self.failed(path, freshness, unasked(path)),
             },
-            Ok(Answer::Found { contents, validator }) => {
+            Ok(Answer::Found {
+                contents,
+                validator,
+            }) => {
                 let hash = Hash::of(&contents);
-                let file = Arc::new(Found { contents, hash, validator });
+                let file = Arc::new(Found {
+                    contents,
+                    hash,
+                    validator,
+                });
                 self.keep(path, &file, generation).await;
                 Ok(Some(file))
             }
@@ -280,7 +324,9 @@ impl<O: Origin> OnDemand<O> {
     /// What is on the disk, which is from before and so due.
     async fn mirrored(&self, path: &BundlePath, generation: u64) -> Option<Arc<Found>> {
         let (mirror, path_there) = (self.mirror.clone(), path.clone());
-        let mirrored = blocking(move |_| Ok(mirror.load(&path_there))).await.ok()??;
+        let mirrored = blocking(move |_| Ok(mirror.load(&path_there)))
+            .await
+            .ok()??;
         let file = Arc::new(Found {
             hash: Hash::of(&mirrored.contents),
             contents: mirrored.contents,
@@ -327,8 +373,14 @@ impl<O: Origin> OnDemand<O> {
             }
             return Err(error);
         }
-        let negative = Negative { until: now + self.options.negative, error: Some(error.clone()), checked: now };
-        state.negative.insert(path.clone(), negative, error.to_string().len());
+        let negative = Negative {
+            until: now + self.options.negative,
+            error: Some(error.clone()),
+            checked: now,
+        };
+        state
+            .negative
+            .insert(path.clone(), negative, error.to_string().len());
         Err(error)
     }
 
@@ -366,7 +418,9 @@ impl<O: Origin> OnDemand<O> {
 fn unasked(path: &BundlePath) -> Error {
     Error::new(
         ErrorKind::Unavailable,
-        format!("{path}: the source says that it is unchanged, and was not asked that; it is tried again later"),
+        format!(
+            "{path}: the source says that it is unchanged, and was not asked that; it is tried again later"
+        ),
     )
 }
 
@@ -374,12 +428,20 @@ impl State {
     /// What memory may answer by itself.
     fn answer(&mut self, path: &BundlePath) -> Option<Lookup> {
         let now = Instant::now();
-        if let Some(known) = self.files.get(path.as_str()).filter(|known| known.due > now) {
+        if let Some(known) = self
+            .files
+            .get(path.as_str())
+            .filter(|known| known.due > now)
+        {
             let file = known.file.clone();
             self.counters.hits += 1;
             return Some(Ok(Some(file)));
         }
-        let negative = self.negative.get(path.as_str()).filter(|negative| negative.until > now)?.clone();
+        let negative = self
+            .negative
+            .get(path.as_str())
+            .filter(|negative| negative.until > now)?
+            .clone();
         self.counters.negative_hits += 1;
         Some(match negative.error {
             Some(error) => Err(error),
@@ -389,10 +451,17 @@ impl State {
 
     /// What the origin has said since a time.
     fn answer_since(&mut self, path: &BundlePath, time: Instant) -> Option<Lookup> {
-        if let Some(known) = self.files.get(path.as_str()).filter(|known| known.checked > time) {
+        if let Some(known) = self
+            .files
+            .get(path.as_str())
+            .filter(|known| known.checked > time)
+        {
             return Some(Ok(Some(known.file.clone())));
         }
-        let negative = self.negative.get(path.as_str()).filter(|negative| negative.checked > time)?;
+        let negative = self
+            .negative
+            .get(path.as_str())
+            .filter(|negative| negative.checked > time)?;
         Some(match &negative.error {
             Some(error) => Err(error.clone()),
             None => Ok(None),
@@ -400,7 +469,12 @@ impl State {
     }
 
     /// The old file, while somebody else asks for the new one.
-    fn stale_while(&mut self, path: &BundlePath, freshness: Freshness, flight: &tokio::sync::Mutex<()>) -> Option<Arc<Found>> {
+    fn stale_while(
+        &mut self,
+        path: &BundlePath,
+        freshness: Freshness,
+        flight: &tokio::sync::Mutex<()>,
+    ) -> Option<Arc<Found>> {
         if freshness == Freshness::Bypass || flight.try_lock().is_ok() {
             return None;
         }
@@ -415,7 +489,11 @@ impl State {
         }
         let now = Instant::now();
         self.negative.remove(path.as_str());
-        let known = Known { file: file.clone(), checked: now, due: now + good_for };
+        let known = Known {
+            file: file.clone(),
+            checked: now,
+            due: now + good_for,
+        };
         self.files.insert(path.clone(), known, file.contents.len());
     }
 
@@ -426,7 +504,11 @@ impl State {
             return;
         }
         let now = Instant::now();
-        let negative = Negative { until: now + good_for, error: None, checked: now };
+        let negative = Negative {
+            until: now + good_for,
+            error: None,
+            checked: now,
+        };
         self.negative.insert(path.clone(), negative, 0);
     }
 }

@@ -99,7 +99,15 @@ mod tests {
 
     #[test]
     fn ordinary_paths_are_taken_as_they_are() {
-        for path in ["a", "index.lua", "api/users/[id].lua", ".well-known/x", "ä/b c", "a/..b/...", "C:x"] {
+        for path in [
+            "a",
+            "index.lua",
+            "api/users/[id].lua",
+            ".well-known/x",
+            "ä/b c",
+            "a/..b/...",
+            "C:x",
+        ] {
             let checked = BundlePath::new(path.as_bytes()).unwrap();
             assert_eq!(checked.as_str(), path);
             assert!(checked.below(Path::new("/r")).starts_with("/r"));
@@ -114,8 +122,26 @@ mod tests {
         let long = "a".repeat(MAX_NAME + 1);
         let longer = ["a".repeat(200).as_str(); 6].join("/");
         for path in [
-            "", "/", "/etc/passwd", "..", "../x", "a/../b", "a/..", "./a", "a/.", "a//b", "a/", "a\\..\\b", "\\x", "a\0b", "a\nb", "a\x7f",
-            "a\u{85}", &deep, &long, &longer,
+            "",
+            "/",
+            "/etc/passwd",
+            "..",
+            "../x",
+            "a/../b",
+            "a/..",
+            "./a",
+            "a/.",
+            "a//b",
+            "a/",
+            "a\\..\\b",
+            "\\x",
+            "a\0b",
+            "a\nb",
+            "a\x7f",
+            "a\u{85}",
+            &deep,
+            &long,
+            &longer,
         ] {
             let error = BundlePath::new(path.as_bytes()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Refused, "{path:?}");

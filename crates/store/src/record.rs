@@ -26,7 +26,8 @@ pub const MAX_VERSIONS: usize = 64;
 pub const MAX_APP_NAME: usize = 64;
 /// The longest revision, in bytes.
 pub const MAX_REVISION: usize = 512;
-const MAX_RECORD: u64 = 128 + (MAX_VERSIONS * (64 + 1 + 20 + 1 + MAX_REVISION + 1 + MAX_SOURCE + 8)) as u64;
+const MAX_RECORD: u64 =
+    128 + (MAX_VERSIONS * (64 + 1 + 20 + 1 + MAX_REVISION + 1 + MAX_SOURCE + 8)) as u64;
 
 const FIRST_WORDS: &str = "rille-app 1 ";
 
@@ -84,7 +85,10 @@ pub fn parse(text: &[u8]) -> Option<Vec<Version>> {
     if Hash::parse(first.strip_prefix(FIRST_WORDS)?)? != Hash::of(rest.as_bytes()) {
         return None;
     }
-    let versions: Vec<Version> = rest.split_terminator('\n').map(parse_line).collect::<Option<_>>()?;
+    let versions: Vec<Version> = rest
+        .split_terminator('\n')
+        .map(parse_line)
+        .collect::<Option<_>>()?;
     let fits = versions.len() <= MAX_VERSIONS && write(&versions) == text.as_bytes();
     fits.then_some(versions)
 }
@@ -98,7 +102,12 @@ fn parse_line(line: &str) -> Option<Version> {
         text => Some(Revision::new(text)?),
     };
     let source = Source::parse(words.next()?).ok()?;
-    Some(Version { bundle, since, revision, source })
+    Some(Version {
+        bundle,
+        since,
+        revision,
+        source,
+    })
 }
 
 /// The text of a record.
@@ -106,7 +115,10 @@ pub fn write(versions: &[Version]) -> Vec<u8> {
     let mut lines = String::new();
     for version in versions {
         let revision = version.revision.as_ref().map_or("-", Revision::as_str);
-        lines += &format!("{} {} {revision} {}\n", version.bundle, version.since, version.source);
+        lines += &format!(
+            "{} {} {revision} {}\n",
+            version.bundle, version.since, version.source
+        );
     }
     format!("{FIRST_WORDS}{}\n{lines}", Hash::of(lines.as_bytes())).into_bytes()
 }
@@ -114,7 +126,11 @@ pub fn write(versions: &[Version]) -> Vec<u8> {
 /// Whether an app may have this name: letters, digits and `._-`, neither a dot nor a hyphen first.
 fn check_name(name: &str) -> Result<(), Error> {
     let byte = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    match !name.is_empty() && name.len() <= MAX_APP_NAME && name.bytes().all(byte) && !name.starts_with(['.', '-']) {
+    match !name.is_empty()
+        && name.len() <= MAX_APP_NAME
+        && name.bytes().all(byte)
+        && !name.starts_with(['.', '-'])
+    {
         true => Ok(()),
         false => Err(Error::new(
             ErrorKind::Source,
@@ -143,7 +159,11 @@ impl Store {
         let mut names = Vec::new();
         for entry in fs::read_dir(&folder).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
-            names.extend(name.to_str().filter(|name| check_name(name).is_ok()).map(str::to_owned));
+            names.extend(
+                name.to_str()
+                    .filter(|name| check_name(name).is_ok())
+                    .map(str::to_owned),
+            );
         }
         names.sort();
         Ok(names)
@@ -158,7 +178,10 @@ impl Store {
             Ok(_) => parse(&text).ok_or_else(|| {
                 Error::new(
                     ErrorKind::Corrupt,
-                    format!("the record {} is corrupt; remove it and deploy the app again", path.display()),
+                    format!(
+                        "the record {} is corrupt; remove it and deploy the app again",
+                        path.display()
+                    ),
                 )
             }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -170,7 +193,10 @@ impl Store {
     pub fn record(&self, name: &str, version: Version) -> Result<(), Error> {
         let _one_at_a_time = self.records();
         let mut versions = self.versions(name)?;
-        if versions.first().is_some_and(|newest| newest.bundle == version.bundle) {
+        if versions
+            .first()
+            .is_some_and(|newest| newest.bundle == version.bundle)
+        {
             versions.remove(0);
         }
         versions.insert(0, version);
@@ -218,12 +244,21 @@ impl Store {
         let mut skipped = Vec::new();
         for version in self.versions(name)? {
             match self.bundle(version.bundle) {
-                Ok(bundle) => return Ok(LastGood { version, bundle, skipped }),
+                Ok(bundle) => {
+                    return Ok(LastGood {
+                        version,
+                        bundle,
+                        skipped,
+                    });
+                }
                 Err(error) => skipped.push(error),
             }
         }
         Err(skipped.into_iter().next().unwrap_or_else(|| {
-            Error::new(ErrorKind::NotFound, format!("there is no app \"{name}\"; deploy it first"))
+            Error::new(
+                ErrorKind::NotFound,
+                format!("there is no app \"{name}\"; deploy it first"),
+            )
         }))
     }
 

@@ -168,7 +168,10 @@ fn hint(text: &str) -> Option<&'static str> {
 fn none_of_them(text: &str, hint: &str) -> Error {
     Error::new(
         ErrorKind::Source,
-        format!("\"{}\" is not a source: {hint}{FORMS}", quoted(text.as_bytes())),
+        format!(
+            "\"{}\" is not a source: {hint}{FORMS}",
+            quoted(text.as_bytes())
+        ),
     )
 }
 
@@ -219,15 +222,16 @@ impl Reference {
 
 /// The rules of `git check-ref-format --allow-onelevel`, and no `-` at the beginning.
 fn is_reference(name: &str) -> bool {
-    let part = |part: &str| {
-        !part.is_empty() && !part.starts_with(['.', '-']) && !part.ends_with(".lock")
-    };
+    let part =
+        |part: &str| !part.is_empty() && !part.starts_with(['.', '-']) && !part.ends_with(".lock");
     name.len() <= MAX_REFERENCE
         && name != "@"
         && !name.contains("..")
         && !name.contains("@{")
         && !name.ends_with('.')
-        && !name.chars().any(|c| c.is_control() || " ~^:?*[\\#\"'".contains(c))
+        && !name
+            .chars()
+            .any(|c| c.is_control() || " ~^:?*[\\#\"'".contains(c))
         && name.split('/').all(part)
 }
 
@@ -274,7 +278,10 @@ impl Git {
             None => (path, None),
         };
         if path.len() < 2 || !path.bytes().all(is_path_byte) || path.starts_with("/-") {
-            return Err(wrong(text, "the path of the repository is missing or has odd characters"));
+            return Err(wrong(
+                text,
+                "the path of the repository is missing or has odd characters",
+            ));
         }
         Ok(Git {
             transport,
@@ -305,7 +312,9 @@ fn is_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 100
         && !name.starts_with(['-', '.'])
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
 /// A host name or address, with a port or without.
@@ -314,11 +323,20 @@ fn is_host(host: &str) -> bool {
         Some((name, port)) if !port.contains(']') => (name, Some(port)),
         _ => (host, None),
     };
-    let port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port != 0) && !port.starts_with('+'));
-    let inside = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+    let port = port.is_none_or(|port| {
+        port.parse::<u16>().is_ok_and(|port| port != 0) && !port.starts_with('+')
+    });
+    let inside = name
+        .strip_prefix('[')
+        .and_then(|name| name.strip_suffix(']'));
     let name = match inside {
         Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => name.len() <= 253 && name.split('.').all(|label| is_name(label) && label.len() <= 63),
+        None => {
+            name.len() <= 253
+                && name
+                    .split('.')
+                    .all(|label| is_name(label) && label.len() <= 63)
+        }
     };
     port && name
 }
@@ -372,7 +390,8 @@ impl S3 {
 }
 
 fn is_bucket(name: &str) -> bool {
-    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte);
+    let inner =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte);
     (3..=63).contains(&name.len())
         && name.bytes().all(inner)
         && !name.starts_with(['.', '-'])
@@ -388,13 +407,24 @@ impl Module {
     }
 
     fn parse_rest(name: &str, rest: &str) -> Result<Module, Error> {
-        let wrong = || wrong(name, "a module of a repository is github.com/OWNER/REPO/blob/REF/FILE.lua");
+        let wrong = || {
+            wrong(
+                name,
+                "a module of a repository is github.com/OWNER/REPO/blob/REF/FILE.lua",
+            )
+        };
         if name.len() > MAX_SOURCE {
             return Err(wrong());
         }
         let mut parts = rest.splitn(5, '/');
-        let mut part = || parts.next().filter(|part| !part.is_empty()).ok_or_else(wrong);
-        let (owner, repository, blob, reference, file) = (part()?, part()?, part()?, part()?, part()?);
+        let mut part = || {
+            parts
+                .next()
+                .filter(|part| !part.is_empty())
+                .ok_or_else(wrong)
+        };
+        let (owner, repository, blob, reference, file) =
+            (part()?, part()?, part()?, part()?, part()?);
         if blob != "blob" || !is_name(owner) || !is_name(repository) {
             return Err(wrong());
         }

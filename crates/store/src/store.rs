@@ -164,7 +164,9 @@ impl Store {
         let renamed = self.disk.rename(&finished.path, &target);
         if let Err(error) = renamed {
             // Another process may have been faster.
-            return self.bundle(id).map_err(|_| Error::disk("rename", &finished.path, &error));
+            return self
+                .bundle(id)
+                .map_err(|_| Error::disk("rename", &finished.path, &error));
         }
         self.disk
             .sync_folder(&bundles)
@@ -194,7 +196,10 @@ impl Store {
             let Some(id) = entry.file_name().to_str().and_then(Hash::parse) else {
                 continue;
             };
-            if !needed.contains(&id) && !is_younger(&entry.path(), keep.younger_than) && self.remove_unheld(id)? {
+            if !needed.contains(&id)
+                && !is_younger(&entry.path(), keep.younger_than)
+                && self.remove_unheld(id)?
+            {
                 removed.push(id);
             }
         }
@@ -227,7 +232,9 @@ fn is_younger(folder: &Path, age: Duration) -> bool {
     let Ok(made) = fs::metadata(folder.join("index")).and_then(|index| index.modified()) else {
         return false;
     };
-    SystemTime::now().duration_since(made).is_ok_and(|passed| passed < age)
+    SystemTime::now()
+        .duration_since(made)
+        .is_ok_and(|passed| passed < age)
 }
 
 /// Locks the folder for this process, and empties `tmp` if no other has.

@@ -26,7 +26,12 @@ pub struct Archive {
 
 /// Reads an archive to its end. Names lose their first folder, which forges put all files in; of what is left, `take` gets the files
 /// below `folder`, without it, or all.
-pub fn read(from: &mut dyn Read, folder: Option<&BundlePath>, take: &mut Take<'_>, cancel: &Cancel) -> Result<Archive, Error> {
+pub fn read(
+    from: &mut dyn Read,
+    folder: Option<&BundlePath>,
+    take: &mut Take<'_>,
+    cancel: &Cancel,
+) -> Result<Archive, Error> {
     let mut reader = Reader {
         from,
         archive: Archive::default(),
@@ -57,7 +62,9 @@ impl Reader<'_> {
     fn entry(&mut self, take: &mut Take<'_>) -> Result<bool, Error> {
         self.cancel.check()?;
         let mut block = [0; BLOCK];
-        self.from.read_exact(&mut block).map_err(|error| broken(&error))?;
+        self.from
+            .read_exact(&mut block)
+            .map_err(|error| broken(&error))?;
         if block.iter().all(|byte| *byte == 0) {
             return Ok(false);
         }
@@ -75,7 +82,10 @@ impl Reader<'_> {
             return Err(refused("a record of it is too long"));
         }
         let mut text = Vec::new();
-        let read = (&mut *self.from).take(head.size).read_to_end(&mut text).map_err(|error| broken(&error))?;
+        let read = (&mut *self.from)
+            .take(head.size)
+            .read_to_end(&mut text)
+            .map_err(|error| broken(&error))?;
         if read as u64 != head.size {
             return Err(broken(&io::ErrorKind::UnexpectedEof.into()));
         }
@@ -100,10 +110,16 @@ impl Reader<'_> {
         match (key, is_global) {
             (b"comment", true) => self.archive.comment = String::from_utf8(value.to_vec()).ok(),
             // Of the whole archive these make no sense.
-            (b"path" | b"size", true) => return Err(refused("it has one name or size for all files")),
+            (b"path" | b"size", true) => {
+                return Err(refused("it has one name or size for all files"));
+            }
             (b"path", false) => self.path = Some(value.to_vec()),
-            (b"size", false) => self.size = Some(decimal(value).ok_or_else(|| refused("a size is not a number"))?),
-            (key, _) if key.starts_with(b"GNU.sparse") => return Err(refused("it has files with holes")),
+            (b"size", false) => {
+                self.size = Some(decimal(value).ok_or_else(|| refused("a size is not a number"))?)
+            }
+            (key, _) if key.starts_with(b"GNU.sparse") => {
+                return Err(refused("it has files with holes"));
+            }
             _ => {}
         }
         Ok(())
@@ -126,7 +142,9 @@ impl Reader<'_> {
             (b'5', _) if size != 0 => return Err(refused("a folder of it has contents")),
             (b'5', _) => return Ok(()),
             (_, None) => self.skip(size)?,
-            (b'0' | 0, Some(_)) if is_folder => return Err(refused("a file of it has the name of a folder")),
+            (b'0' | 0, Some(_)) if is_folder => {
+                return Err(refused("a file of it has the name of a folder"));
+            }
             (b'0' | 0, Some(path)) => {
                 let mut contents = Contents((&mut *self.from).take(size));
                 take(&path, &mut contents)?;
@@ -135,7 +153,9 @@ impl Reader<'_> {
                 }
                 self.padding(size)?;
             }
-            (kind, Some(path)) => return Err(irregular(path.as_str(), matches!(kind, b'1' | b'2'))),
+            (kind, Some(path)) => {
+                return Err(irregular(path.as_str(), matches!(kind, b'1' | b'2')));
+            }
         }
         Ok(())
     }
@@ -146,18 +166,23 @@ impl Reader<'_> {
             None => Some(path),
             Some(folder) => path.strip_prefix(folder.as_str()),
         };
-        path.map(|path| BundlePath::new(path.as_bytes())).transpose()
+        path.map(|path| BundlePath::new(path.as_bytes()))
+            .transpose()
     }
 
     /// Passes over the contents of an entry, and what fills their last block.
     fn skip(&mut self, size: u64) -> Result<(), Error> {
-        let mut rest = size.checked_next_multiple_of(BLOCK as u64).ok_or_else(|| refused("a size in it is too large"))?;
+        let mut rest = size
+            .checked_next_multiple_of(BLOCK as u64)
+            .ok_or_else(|| refused("a size in it is too large"))?;
         let mut piece = [0; 16 * BLOCK];
         while rest > 0 {
             self.cancel.check()?;
             let count = usize::try_from(rest).unwrap_or(usize::MAX).min(piece.len());
             let piece = piece.get_mut(..count).unwrap_or_default();
-            self.from.read_exact(piece).map_err(|error| broken(&error))?;
+            self.from
+                .read_exact(piece)
+                .map_err(|error| broken(&error))?;
             rest -= count as u64;
         }
         Ok(())
@@ -212,7 +237,13 @@ impl Head {
         let sum: u64 = block
             .iter()
             .enumerate()
-            .map(|(at, byte)| if (148..156).contains(&at) { u64::from(b' ') } else { u64::from(*byte) })
+            .map(|(at, byte)| {
+                if (148..156).contains(&at) {
+                    u64::from(b' ')
+                } else {
+                    u64::from(*byte)
+                }
+            })
             .sum();
         if octal(field(148, 8)) != Some(sum) {
             return Err(refused("a checksum in it is wrong"));
@@ -228,8 +259,13 @@ impl Head {
             path.push(b'/');
         }
         path.extend_from_slice(text(field(0, 100)));
-        let size = octal(field(124, 12)).ok_or_else(|| refused("a size in it is too large, or none"))?;
-        Ok(Head { path, size, kind: block[156] })
+        let size =
+            octal(field(124, 12)).ok_or_else(|| refused("a size in it is too large, or none"))?;
+        Ok(Head {
+            path,
+            size,
+            kind: block[156],
+        })
     }
 }
 
@@ -241,17 +277,27 @@ fn text(field: &[u8]) -> &[u8] {
 /// An octal number with spaces before it and a space or NUL behind.
 fn octal(field: &[u8]) -> Option<u64> {
     let digits = field.trim_ascii_start();
-    let end = digits.iter().position(|byte| matches!(byte, 0 | b' ')).unwrap_or(digits.len());
+    let end = digits
+        .iter()
+        .position(|byte| matches!(byte, 0 | b' '))
+        .unwrap_or(digits.len());
     let (digits, rest) = digits.split_at_checked(end)?;
     let ends = rest.iter().all(|byte| matches!(byte, 0 | b' '));
     let octal = digits.iter().all(|digit| (b'0'..=b'7').contains(digit));
-    let number = || digits.iter().fold(0, |value: u64, digit| value << 3 | u64::from(digit - b'0'));
+    let number = || {
+        digits
+            .iter()
+            .fold(0, |value: u64, digit| value << 3 | u64::from(digit - b'0'))
+    };
     (ends && octal && (1..=12).contains(&digits.len())).then(number)
 }
 
 fn decimal(text: &[u8]) -> Option<u64> {
     let digits = std::str::from_utf8(text).ok()?;
-    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+    digits
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| digits.parse().ok())?
 }
 
 /// The records of a pax extension: `LENGTH KEY=VALUE\n`.
@@ -287,17 +333,25 @@ impl<'a> Iterator for Records<'a> {
 }
 
 fn refused(why: &str) -> Error {
-    Error::new(ErrorKind::Refused, format!("the archive cannot be used: {why}"))
+    Error::new(
+        ErrorKind::Refused,
+        format!("the archive cannot be used: {why}"),
+    )
 }
 
 fn broken(error: &io::Error) -> Error {
-    if let Some(ours) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+    if let Some(ours) = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<Error>())
+    {
         return ours.clone();
     }
     Error::new(
         ErrorKind::Unavailable,
         match error.kind() {
-            io::ErrorKind::UnexpectedEof => "the archive ends too early; it is tried again later".to_owned(),
+            io::ErrorKind::UnexpectedEof => {
+                "the archive ends too early; it is tried again later".to_owned()
+            }
             _ => format!("the archive is damaged ({error}); it is tried again later"),
         },
     )
@@ -314,7 +368,11 @@ pub struct Counted<R> {
 impl<R> Counted<R> {
     /// Lets `limit` bytes through.
     pub fn new(inner: R, limit: u64) -> Counted<R> {
-        Counted { inner, left: limit, limit }
+        Counted {
+            inner,
+            left: limit,
+            limit,
+        }
     }
 }
 
@@ -328,7 +386,10 @@ impl<R: Read> Read for Counted<R> {
             }
             None => Err(Error::new(
                 ErrorKind::TooLarge,
-                format!("the archive unpacks to more than {} bytes; use a smaller repository", self.limit),
+                format!(
+                    "the archive unpacks to more than {} bytes; use a smaller repository",
+                    self.limit
+                ),
             )
             .into_io()),
         }

@@ -2,7 +2,10 @@
 
 mod support;
 
-use rille_store::{BundlePath, Cancel, Disk, DiskFile, Error, ErrorKind, Hash, Keep, Limits, Revision, Source, Store, SystemDisk, Version};
+use rille_store::{
+    BundlePath, Cancel, Disk, DiskFile, Error, ErrorKind, Hash, Keep, Limits, Revision, Source,
+    Store, SystemDisk, Version,
+};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
@@ -39,7 +42,12 @@ struct FaultyDisk(Arc<Mutex<State>>);
 
 impl FaultyDisk {
     fn new(fault: Fault) -> FaultyDisk {
-        let state = State { fault, unsynced: BTreeSet::new(), unnamed: BTreeSet::new(), renames: Vec::new() };
+        let state = State {
+            fault,
+            unsynced: BTreeSet::new(),
+            unnamed: BTreeSet::new(),
+            renames: Vec::new(),
+        };
         FaultyDisk(Arc::new(Mutex::new(state)))
     }
 
@@ -47,7 +55,9 @@ impl FaultyDisk {
     fn step(&self) -> io::Result<()> {
         match &mut self.0.lock().unwrap().fault {
             Fault::Full { .. } => Ok(()),
-            Fault::Killed { steps: 0 } | Fault::PowerFailed { steps: 0 } => Err(io::Error::other("stopped")),
+            Fault::Killed { steps: 0 } | Fault::PowerFailed { steps: 0 } => {
+                Err(io::Error::other("stopped"))
+            }
             Fault::Killed { steps } | Fault::PowerFailed { steps } => {
                 *steps -= 1;
                 Ok(())
@@ -86,7 +96,11 @@ impl Disk for FaultyDisk {
     fn create_folders(&self, path: &Path) -> io::Result<()> {
         self.step()?;
         let made = path.ancestors().filter(|folder| !folder.exists());
-        self.0.lock().unwrap().unnamed.extend(made.map(Path::to_owned));
+        self.0
+            .lock()
+            .unwrap()
+            .unnamed
+            .extend(made.map(Path::to_owned));
         SystemDisk.create_folders(path)
     }
 
@@ -97,7 +111,11 @@ impl Disk for FaultyDisk {
         state.unsynced.insert(path.to_owned());
         state.unnamed.insert(path.to_owned());
         drop(state);
-        Ok(Box::new(FaultyFile { file, path: path.to_owned(), disk: self.clone() }))
+        Ok(Box::new(FaultyFile {
+            file,
+            path: path.to_owned(),
+            disk: self.clone(),
+        }))
     }
 
     fn sync_folder(&self, path: &Path) -> io::Result<()> {
@@ -114,7 +132,9 @@ impl Disk for FaultyDisk {
         SystemDisk.rename(from, to)?;
         let mut state = self.0.lock().unwrap();
         state.renames.push((from.to_owned(), to.to_owned(), before));
-        let State { unsynced, unnamed, .. } = &mut *state;
+        let State {
+            unsynced, unnamed, ..
+        } = &mut *state;
         for set in [unsynced, unnamed] {
             let moved = |path: &Path| match path.strip_prefix(from) {
                 Ok(rest) if rest.as_os_str().is_empty() => to.to_owned(),
@@ -170,7 +190,11 @@ impl DiskFile for FaultyFile {
 }
 
 const OLD: [(&str, &str); 2] = [("index.lua", "return 1"), ("lib/x.lua", "old")];
-const NEW: [(&str, &str); 3] = [("api/y.lua", "yy"), ("index.lua", "return 2"), ("lib/x.lua", "old")];
+const NEW: [(&str, &str); 3] = [
+    ("api/y.lua", "yy"),
+    ("index.lua", "return 2"),
+    ("lib/x.lua", "old"),
+];
 
 /// A store on a disk that does what it should, and waits for nothing.
 fn sound(folder: &Path) -> Arc<Store> {
@@ -181,19 +205,33 @@ fn sound(folder: &Path) -> Arc<Store> {
 fn fill(store: &Arc<Store>, contents: &[(&str, &str)]) -> Result<rille_store::Bundle, Error> {
     let mut writer = store.writer()?;
     for (path, text) in contents {
-        writer.add(&BundlePath::new(path.as_bytes())?, &mut text.as_bytes(), &Cancel::default())?;
+        writer.add(
+            &BundlePath::new(path.as_bytes())?,
+            &mut text.as_bytes(),
+            &Cancel::default(),
+        )?;
     }
     writer.finish()
 }
 
 fn version(bundle: Hash, since: u64) -> Version {
-    Version { bundle, since, revision: Revision::new(&format!("r{since}")), source: Source::parse("./shop").unwrap() }
+    Version {
+        bundle,
+        since,
+        revision: Revision::new(&format!("r{since}")),
+        source: Source::parse("./shop").unwrap(),
+    }
 }
 
 fn deploy(store: &Arc<Store>, contents: &[(&str, &str)], since: u64) -> Result<(), Error> {
     let bundle = fill(store, contents)?;
     store.record("shop", version(bundle.id(), since))?;
-    store.clean(&Keep { versions: 1, younger_than: Duration::ZERO }).map(drop)
+    store
+        .clean(&Keep {
+            versions: 1,
+            younger_than: Duration::ZERO,
+        })
+        .map(drop)
 }
 
 /// Deploys a second version on a disk that fails, and looks at what a restart finds. Whether the deploy came to its end.
@@ -201,28 +239,47 @@ fn deploy_with(fault: Fault) -> bool {
     let folder = TempDir::new().unwrap();
     deploy(&sound(folder.path()), &OLD, 1).unwrap();
     let disk = FaultyDisk::new(fault);
-    let deployed = Store::open_on(folder.path(), Limits::default(), Arc::new(disk.clone())).and_then(|store| deploy(&store, &NEW, 2));
+    let deployed = Store::open_on(folder.path(), Limits::default(), Arc::new(disk.clone()))
+        .and_then(|store| deploy(&store, &NEW, 2));
     if disk.has_stopped() {
         disk.lose();
     }
 
     let store = sound(folder.path());
-    let good = store.last_good("shop").unwrap_or_else(|error| panic!("{fault:?}: {error}"));
+    let good = store
+        .last_good("shop")
+        .unwrap_or_else(|error| panic!("{fault:?}: {error}"));
     let contents: &[(&str, &str)] = match good.version.since {
         1 => &OLD,
         _ => &NEW,
     };
     assert_eq!(files(&good.bundle), expected(contents), "{fault:?}");
-    assert!(good.skipped.is_empty() || good.version.since == 1, "{fault:?}: {:?}", good.skipped);
-    assert!(deployed.is_err() || good.version.since == 2, "{fault:?}: what was acknowledged is lost");
+    assert!(
+        good.skipped.is_empty() || good.version.since == 1,
+        "{fault:?}: {:?}",
+        good.skipped
+    );
+    assert!(
+        deployed.is_err() || good.version.since == 2,
+        "{fault:?}: what was acknowledged is lost"
+    );
     for entry in fs::read_dir(folder.path().join("bundles")).unwrap() {
         let id = Hash::parse(entry.unwrap().file_name().to_str().unwrap()).unwrap();
-        store.bundle(id).unwrap_or_else(|error| panic!("{fault:?}: {error}"));
+        store
+            .bundle(id)
+            .unwrap_or_else(|error| panic!("{fault:?}: {error}"));
     }
-    assert_eq!(fs::read_dir(folder.path().join("tmp")).unwrap().count(), 0, "{fault:?}");
+    assert_eq!(
+        fs::read_dir(folder.path().join("tmp")).unwrap().count(),
+        0,
+        "{fault:?}"
+    );
     drop(good);
     deploy(&store, &NEW, 3).unwrap();
-    assert_eq!(files(&store.last_good("shop").unwrap().bundle), expected(&NEW));
+    assert_eq!(
+        files(&store.last_good("shop").unwrap().bundle),
+        expected(&NEW)
+    );
     deployed.is_ok()
 }
 
@@ -261,7 +318,10 @@ fn a_full_disk_is_said_and_loses_nothing() {
         assert_eq!(fs::read_dir(folder.path().join("tmp")).unwrap().count(), 0);
         let good = store.last_good("shop").unwrap();
         let is_new = good.version.since == 2;
-        assert_eq!(files(&good.bundle), expected(if is_new { &NEW } else { &OLD }));
+        assert_eq!(
+            files(&good.bundle),
+            expected(if is_new { &NEW } else { &OLD })
+        );
         // Once it is recorded only the cleaning may fail.
         assert!(is_new || !recorded);
         recorded = is_new;
@@ -278,17 +338,43 @@ fn what_was_changed_on_the_disk_is_found_and_written_again() {
     let place = folder.path().join("bundles").join(id.to_string());
     type Change = Box<dyn Fn(&Path)>;
     let changes: Vec<(&str, Change)> = vec![
-        ("file \"index.lua\" has been changed", Box::new(|place| fs::write(place.join("files/index.lua"), "return 9").unwrap())),
-        ("file \"index.lua\" has been changed", Box::new(|place| fs::write(place.join("files/index.lua"), "return 1 and more").unwrap())),
-        ("file \"lib/x.lua\" is missing", Box::new(|place| fs::remove_file(place.join("files/lib/x.lua")).unwrap())),
-        ("file \"lib/more.lua\" does not belong there", Box::new(|place| fs::write(place.join("files/lib/more.lua"), "").unwrap())),
-        ("file \"more\" does not belong there", Box::new(|place| fs::create_dir(place.join("files/more")).unwrap())),
-        ("file \"index.lua\" is missing", Box::new(|place| {
-            fs::remove_file(place.join("files/index.lua")).unwrap();
-            std::os::unix::fs::symlink("../index", place.join("files/index.lua")).unwrap();
-        })),
-        ("its index has been changed", Box::new(|place| fs::write(place.join("index"), "rille-bundle 1\n").unwrap())),
-        ("its index cannot be read", Box::new(|place| fs::remove_file(place.join("index")).unwrap())),
+        (
+            "file \"index.lua\" has been changed",
+            Box::new(|place| fs::write(place.join("files/index.lua"), "return 9").unwrap()),
+        ),
+        (
+            "file \"index.lua\" has been changed",
+            Box::new(|place| {
+                fs::write(place.join("files/index.lua"), "return 1 and more").unwrap()
+            }),
+        ),
+        (
+            "file \"lib/x.lua\" is missing",
+            Box::new(|place| fs::remove_file(place.join("files/lib/x.lua")).unwrap()),
+        ),
+        (
+            "file \"lib/more.lua\" does not belong there",
+            Box::new(|place| fs::write(place.join("files/lib/more.lua"), "").unwrap()),
+        ),
+        (
+            "file \"more\" does not belong there",
+            Box::new(|place| fs::create_dir(place.join("files/more")).unwrap()),
+        ),
+        (
+            "file \"index.lua\" is missing",
+            Box::new(|place| {
+                fs::remove_file(place.join("files/index.lua")).unwrap();
+                std::os::unix::fs::symlink("../index", place.join("files/index.lua")).unwrap();
+            }),
+        ),
+        (
+            "its index has been changed",
+            Box::new(|place| fs::write(place.join("index"), "rille-bundle 1\n").unwrap()),
+        ),
+        (
+            "its index cannot be read",
+            Box::new(|place| fs::remove_file(place.join("index")).unwrap()),
+        ),
     ];
     for (words, change) in changes {
         let bundle = store.bundle(id).unwrap();
@@ -296,28 +382,43 @@ fn what_was_changed_on_the_disk_is_found_and_written_again() {
         let error = store.bundle(id).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt);
         let text = error.to_string();
-        assert!(text.contains(words) && text.contains(&id.to_string()), "{text}");
+        assert!(
+            text.contains(words) && text.contains(&id.to_string()),
+            "{text}"
+        );
         if words.starts_with("file \"index.lua\"") {
             let path = BundlePath::new(b"index.lua").unwrap();
             assert_eq!(bundle.read(&path).unwrap_err().kind(), ErrorKind::Corrupt);
         }
         assert_eq!(files(&fill(&store, &OLD).unwrap()), expected(&OLD));
     }
-    assert_eq!(store.bundle(Hash::of(b"")).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(
+        store.bundle(Hash::of(b"")).unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
 }
 
 #[test]
 fn a_corrupt_version_is_passed_over() {
     let folder = TempDir::new().unwrap();
     let store = Store::open(folder.path(), Limits::default()).unwrap();
-    let keep = Keep { versions: 2, younger_than: Duration::ZERO };
+    let keep = Keep {
+        versions: 2,
+        younger_than: Duration::ZERO,
+    };
     for (since, contents) in [(1, OLD.as_slice()), (2, NEW.as_slice())] {
         let id = fill(&store, contents).unwrap().id();
         store.record("shop", version(id, since)).unwrap();
         assert!(store.clean(&keep).unwrap().is_empty());
     }
     let newest = store.versions("shop").unwrap()[0].bundle;
-    fs::write(folder.path().join(format!("bundles/{newest}/files/index.lua")), "x").unwrap();
+    fs::write(
+        folder
+            .path()
+            .join(format!("bundles/{newest}/files/index.lua")),
+        "x",
+    )
+    .unwrap();
     let good = store.last_good("shop").unwrap();
     assert_eq!(good.version.since, 1);
     assert_eq!(good.skipped.len(), 1);
@@ -336,8 +437,19 @@ fn cleaning_keeps_what_is_needed_held_or_new() {
     assert_eq!(store.versions("shop").unwrap().len(), 3);
     let held = bundle("held");
     let unused = bundle("unused").id();
-    assert!(store.clean(&Keep { versions: 2, younger_than: Duration::from_secs(600) }).unwrap().is_empty());
-    let now = Keep { versions: 2, younger_than: Duration::ZERO };
+    assert!(
+        store
+            .clean(&Keep {
+                versions: 2,
+                younger_than: Duration::from_secs(600)
+            })
+            .unwrap()
+            .is_empty()
+    );
+    let now = Keep {
+        versions: 2,
+        younger_than: Duration::ZERO,
+    };
     let mut gone = vec![old, unused];
     gone.sort();
     assert_eq!(store.clean(&now).unwrap(), gone);
@@ -350,7 +462,10 @@ fn cleaning_keeps_what_is_needed_held_or_new() {
     assert_eq!(store.clean(&now).unwrap(), [id]);
     store.forget("shop").unwrap();
     assert_eq!(store.clean(&now).unwrap().len(), 2);
-    assert_eq!(store.last_good("shop").unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(
+        store.last_good("shop").unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
     assert_eq!(store.apps().unwrap(), Vec::<String>::new());
 }
 
@@ -359,24 +474,55 @@ fn names_and_records_are_checked() {
     let folder = TempDir::new().unwrap();
     let store = Store::open(folder.path(), Limits::default()).unwrap();
     let id = fill(&store, &OLD).unwrap().id();
-    for name in ["", ".", "..", "../x", "a/b", "-x", ".hidden", "a\0", "ä", &"a".repeat(65)] {
-        assert_eq!(store.record(name, version(id, 1)).unwrap_err().kind(), ErrorKind::Source, "{name}");
+    for name in [
+        "",
+        ".",
+        "..",
+        "../x",
+        "a/b",
+        "-x",
+        ".hidden",
+        "a\0",
+        "ä",
+        &"a".repeat(65),
+    ] {
+        assert_eq!(
+            store.record(name, version(id, 1)).unwrap_err().kind(),
+            ErrorKind::Source,
+            "{name}"
+        );
         assert!(store.versions(name).is_err());
     }
     store.record(&"a".repeat(64), version(id, 1)).unwrap();
-    let odd = Version { source: Source::Folder("a\nb".into()), ..version(id, 1) };
-    assert_eq!(store.record("shop", odd).unwrap_err().kind(), ErrorKind::Source);
+    let odd = Version {
+        source: Source::Folder("a\nb".into()),
+        ..version(id, 1)
+    };
+    assert_eq!(
+        store.record("shop", odd).unwrap_err().kind(),
+        ErrorKind::Source
+    );
     for since in 0..100 {
         let id = Hash::of(&[u8::try_from(since).unwrap()]);
         store.record("shop", version(id, since)).unwrap();
     }
-    assert_eq!(store.versions("shop").unwrap().len(), rille_store::record::MAX_VERSIONS);
+    assert_eq!(
+        store.versions("shop").unwrap().len(),
+        rille_store::record::MAX_VERSIONS
+    );
     fs::write(folder.path().join("apps/shop"), "rille-app 1 x\n").unwrap();
     let error = store.versions("shop").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     assert!(error.to_string().contains("apps/shop is corrupt"));
     // As nobody knows what it needs, nothing is removed.
-    assert!(store.clean(&Keep { versions: 1, younger_than: Duration::ZERO }).is_err());
+    assert!(
+        store
+            .clean(&Keep {
+                versions: 1,
+                younger_than: Duration::ZERO
+            })
+            .is_err()
+    );
     store.bundle(id).unwrap();
 }
 
@@ -386,7 +532,9 @@ fn another_process_keeps_what_it_is_writing() {
     let first = Store::open(folder.path(), Limits::default()).unwrap();
     let mut writer = first.writer().unwrap();
     let path = BundlePath::new(b"a").unwrap();
-    writer.add(&path, &mut "x".as_bytes(), &Cancel::default()).unwrap();
+    writer
+        .add(&path, &mut "x".as_bytes(), &Cancel::default())
+        .unwrap();
     let second = Store::open(folder.path(), Limits::default()).unwrap();
     let ours = writer.finish().unwrap();
     // Both write the same bundle, and there is one.
@@ -409,5 +557,8 @@ fn a_cancelled_writer_leaves_nothing() {
     assert_eq!(error.kind(), ErrorKind::Cancelled);
     drop(writer);
     assert_eq!(fs::read_dir(folder.path().join("tmp")).unwrap().count(), 0);
-    assert_eq!(fs::read_dir(folder.path().join("bundles")).unwrap().count(), 0);
+    assert_eq!(
+        fs::read_dir(folder.path().join("bundles")).unwrap().count(),
+        0
+    );
 }

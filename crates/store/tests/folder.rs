@@ -11,7 +11,11 @@ use support::{Place, expected, files, run, write};
 fn a_bundle_is_a_copy() {
     let place = Place::new();
     let app = place.folder.path().join("app");
-    let contents = [("api/users/[id].lua", "return 1"), ("index.lua", "return \"hello\""), ("public/a b.txt", "")];
+    let contents = [
+        ("api/users/[id].lua", "return 1"),
+        ("index.lua", "return \"hello\""),
+        ("public/a b.txt", ""),
+    ];
     write(&app, &contents);
     write(&app, &[(".git/config", "x"), ("lib/.git", "x")]);
     let source = app.display().to_string();
@@ -25,7 +29,10 @@ fn a_bundle_is_a_copy() {
     assert_ne!(second.bundle.id(), first.bundle.id());
 
     write(&app, &[("index.lua", "return \"hello\"")]);
-    assert_eq!(run(place.fetch(&source)).unwrap().bundle.id(), first.bundle.id());
+    assert_eq!(
+        run(place.fetch(&source)).unwrap().bundle.id(),
+        first.bundle.id()
+    );
     place.is_clean();
 }
 
@@ -38,7 +45,10 @@ fn links_and_pipes_are_refused() {
     symlink("index.lua", app.join("a/link.lua")).unwrap();
     let (kind, message) = place.fails(&source);
     assert_eq!(kind, ErrorKind::Refused);
-    assert!(message.contains("\"a/link.lua\" is a symbolic link"), "{message}");
+    assert!(
+        message.contains("\"a/link.lua\" is a symbolic link"),
+        "{message}"
+    );
     fs::remove_file(app.join("a/link.lua")).unwrap();
     nix::unistd::mkfifo(&app.join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
     assert_eq!(place.fails(&source).0, ErrorKind::Refused);
@@ -56,12 +66,20 @@ fn no_folder_and_no_files() {
     write(&app, &[(".git/config", "x")]);
     assert_eq!(place.fails(&source).0, ErrorKind::NotFound);
     write(&app, &[("file", "x")]);
-    assert_eq!(place.fails(&format!("{source}/file")).0, ErrorKind::NotFound);
+    assert_eq!(
+        place.fails(&format!("{source}/file")).0,
+        ErrorKind::NotFound
+    );
 }
 
 #[test]
 fn every_limit_is_one() {
-    let limits = Limits { files: 2, file_bytes: 4, total_bytes: 6, ..Limits::default() };
+    let limits = Limits {
+        files: 2,
+        file_bytes: 4,
+        total_bytes: 6,
+        ..Limits::default()
+    };
     let place = Place::with(limits, Options::default());
     let app = place.folder.path().join("app");
     let source = app.display().to_string();

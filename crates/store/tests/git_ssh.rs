@@ -27,7 +27,10 @@ impl Drop for Sshd {
 }
 
 fn make_key(path: &Path) {
-    let status = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(path).status();
+    let status = Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+        .arg(path)
+        .status();
     assert!(status.expect("openssh-client is installed").success());
 }
 
@@ -39,7 +42,11 @@ impl Sshd {
             make_key(&place.join(key));
         }
         fs::copy(place.join("key.pub"), place.join("authorized")).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
         let config = format!(
             "Port {port}\nListenAddress 127.0.0.1\nHostKey {0}/host\nPidFile none\nAuthorizedKeysFile {0}/authorized\n\
              StrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n",
@@ -61,7 +68,11 @@ impl Sshd {
             assert!(began.elapsed() < Duration::from_secs(20), "{log}");
             std::thread::sleep(Duration::from_millis(20));
         }
-        Sshd { folder, port, child }
+        Sshd {
+            folder,
+            port,
+            child,
+        }
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -71,7 +82,12 @@ impl Sshd {
     fn source(&self, repository: &Repository) -> String {
         let user = Command::new("id").arg("-un").output().unwrap().stdout;
         let user = String::from_utf8(user).unwrap();
-        format!("git+ssh://{}@127.0.0.1:{}{}", user.trim(), self.port, repository.bare().display())
+        format!(
+            "git+ssh://{}@127.0.0.1:{}{}",
+            user.trim(),
+            self.port,
+            repository.bare().display()
+        )
     }
 
     /// With a key, and the known hosts in this text.
@@ -100,16 +116,27 @@ fn a_key_enters_and_hosts_are_known() {
     let source = sshd.source(&repository);
 
     let place = sshd.place("key", Some(&sshd.known("host")));
-    let fetched = run(place.fetch(&source)).unwrap_or_else(|error| panic!("{error}\n{}", fs::read_to_string(sshd.file("log")).unwrap()));
+    let fetched = run(place.fetch(&source)).unwrap_or_else(|error| {
+        panic!("{error}\n{}", fs::read_to_string(sshd.file("log")).unwrap())
+    });
     assert_eq!(files(&fetched.bundle), expected(&[("index.lua", "1")]));
     assert_eq!(fetched.revision.as_ref().unwrap().as_str(), commit);
-    assert!(run(place.fetch_again(&source, &fetched.revision.unwrap())).unwrap().is_none());
+    assert!(
+        run(place.fetch_again(&source, &fetched.revision.unwrap()))
+            .unwrap()
+            .is_none()
+    );
     run(place.fetch(&format!("{source}@{commit}"))).unwrap();
-    assert_eq!(place.fails(&format!("{source}@gone")).0, ErrorKind::NotFound);
+    assert_eq!(
+        place.fails(&format!("{source}@gone")).0,
+        ErrorKind::NotFound
+    );
     let (kind, message) = place.fails(&source.replace("bare.git", "none.git"));
     assert_eq!(kind, ErrorKind::NotFound, "{message}");
 
-    let (kind, message) = sshd.place("stranger", Some(&sshd.known("host"))).fails(&source);
+    let (kind, message) = sshd
+        .place("stranger", Some(&sshd.known("host")))
+        .fails(&source);
     assert_eq!(kind, ErrorKind::Denied, "{message}");
     assert!(message.contains("set up a key file"), "{message}");
     for known in [String::new(), sshd.known("stranger")] {
@@ -123,7 +150,10 @@ fn a_key_enters_and_hosts_are_known() {
     run(place.fetch(&source)).unwrap();
     let remembered = place.folder.path().join("state/known_hosts");
     let text = fs::read_to_string(&remembered).unwrap();
-    assert!(text.contains(&format!("[127.0.0.1]:{}", sshd.port)), "{text}");
+    assert!(
+        text.contains(&format!("[127.0.0.1]:{}", sshd.port)),
+        "{text}"
+    );
     fs::write(&remembered, sshd.known("stranger")).unwrap();
     assert_eq!(place.fails(&source).0, ErrorKind::Setup);
 }
@@ -134,9 +164,13 @@ fn a_server_that_says_nothing_is_left() {
     let port = listener.local_addr().unwrap().port();
     let mut options = Options::default();
     options.git.ssh_key = Some("/dev/null".into());
-    let limits = Limits { stall: Duration::from_secs(1), ..Limits::default() };
+    let limits = Limits {
+        stall: Duration::from_secs(1),
+        ..Limits::default()
+    };
     let began = Instant::now();
-    let (kind, message) = Place::with(limits, options).fails(&format!("git+ssh://git@127.0.0.1:{port}/x.git"));
+    let (kind, message) =
+        Place::with(limits, options).fails(&format!("git+ssh://git@127.0.0.1:{port}/x.git"));
     assert_eq!(kind, ErrorKind::Unavailable, "{message}");
     assert!(began.elapsed() < Duration::from_secs(30));
 }

@@ -18,7 +18,12 @@ const TOKEN: &str = "ghp_very-s3cret";
 /// An archive as a forge makes it.
 fn archive(repository: &Repository, commit: &str) -> Vec<u8> {
     let output = Command::new("git")
-        .args(["archive", "--format=tar.gz", &format!("--prefix=o-r-{}/", &commit[..7]), commit])
+        .args([
+            "archive",
+            "--format=tar.gz",
+            &format!("--prefix=o-r-{}/", &commit[..7]),
+            commit,
+        ])
         .current_dir(repository.work())
         .output()
         .unwrap();
@@ -27,7 +32,11 @@ fn archive(repository: &Repository, commit: &str) -> Vec<u8> {
 }
 
 fn repository() -> (Repository, String) {
-    let repository = Repository::new(&[("index.lua", "1"), ("apps/shop/index.lua", "shop"), ("apps/shop/lib/x.lua", "x")]);
+    let repository = Repository::new(&[
+        ("index.lua", "1"),
+        ("apps/shop/index.lua", "shop"),
+        ("apps/shop/lib/x.lua", "x"),
+    ]);
     let commit = git(&repository.work(), &["rev-parse", "HEAD"]);
     (repository, commit)
 }
@@ -40,17 +49,29 @@ fn options(base: &str) -> Options {
 }
 
 /// A place whose GitHub says what `handler` does.
-fn place(limits: Limits, handler: impl Fn(&support::server::Request) -> Reply + Send + Sync + 'static) -> (Place, Server) {
+fn place(
+    limits: Limits,
+    handler: impl Fn(&support::server::Request) -> Reply + Send + Sync + 'static,
+) -> (Place, Server) {
     let server = Server::start(handler);
     (Place::with(limits, options(&server.url())), server)
 }
 
 /// The error of a fetch from a GitHub that gives this reply; it has no secrets in it.
-fn refused(limits: Limits, reply: impl Fn() -> Reply + Send + Sync + 'static) -> (ErrorKind, String) {
+fn refused(
+    limits: Limits,
+    reply: impl Fn() -> Reply + Send + Sync + 'static,
+) -> (ErrorKind, String) {
     let (place, _server) = place(limits, move |_| reply());
     let (kind, message) = place.fails("github.com/o/r");
-    assert!(!message.contains(TOKEN) && !message.contains("secret-query"), "{message}");
-    assert!(message.contains("github.com/o/r") || message.contains("http://"), "{message}");
+    assert!(
+        !message.contains(TOKEN) && !message.contains("secret-query"),
+        "{message}"
+    );
+    assert!(
+        message.contains("github.com/o/r") || message.contains("http://"),
+        "{message}"
+    );
     (kind, message)
 }
 
@@ -63,29 +84,48 @@ fn an_archive_is_found_by_redirects_and_the_token_stays_at_home() {
         _ => response(200, &[("ETag", "W/\"one\"")], &bytes),
     });
     // Another name of the same machine is another host.
-    let target = format!("http://localhost:{}/legacy.tar.gz?token=secret-query", away.address.port());
+    let target = format!(
+        "http://localhost:{}/legacy.tar.gz?token=secret-query",
+        away.address.port()
+    );
     let home = Server::start(move |request| match request.path() {
-        "/api/repos/o/r/tarball" | "/api/repos/o/r/tarball/feature/%C3%A4" => response(302, &[("Location", "/api/moved")], b""),
+        "/api/repos/o/r/tarball" | "/api/repos/o/r/tarball/feature/%C3%A4" => {
+            response(302, &[("Location", "/api/moved")], b"")
+        }
         "/api/moved" => response(301, &[("Location", &target)], b""),
         path => panic!("{path}"),
     });
     let place = Place::with(Limits::default(), options(&format!("{}/api", home.url())));
     let fetched = run(place.fetch("github.com/o/r")).unwrap();
-    let all = [("apps/shop/index.lua", "shop"), ("apps/shop/lib/x.lua", "x"), ("index.lua", "1")];
+    let all = [
+        ("apps/shop/index.lua", "shop"),
+        ("apps/shop/lib/x.lua", "x"),
+        ("index.lua", "1"),
+    ];
     assert_eq!(files(&fetched.bundle), expected(&all));
     let known = fetched.revision.unwrap();
     assert_eq!(known.as_str(), "W/\"one\"");
     for request in home.requests() {
-        assert_eq!(request.header("authorization"), Some(format!("Bearer {TOKEN}").as_str()));
+        assert_eq!(
+            request.header("authorization"),
+            Some(format!("Bearer {TOKEN}").as_str())
+        );
         assert!(request.header("user-agent").unwrap().starts_with("rille/"));
     }
     for request in away.requests() {
         assert_eq!(request.header("authorization"), None);
     }
     // Asked again there is nothing new.
-    assert!(run(place.fetch_again("github.com/o/r", &known)).unwrap().is_none());
+    assert!(
+        run(place.fetch_again("github.com/o/r", &known))
+            .unwrap()
+            .is_none()
+    );
     let fetched = run(place.fetch("github.com/o/r/apps/shop@feature/ä")).unwrap();
-    assert_eq!(files(&fetched.bundle), expected(&[("index.lua", "shop"), ("lib/x.lua", "x")]));
+    assert_eq!(
+        files(&fetched.bundle),
+        expected(&[("index.lua", "shop"), ("lib/x.lua", "x")])
+    );
     place.is_clean();
 }
 
@@ -94,10 +134,17 @@ fn without_a_tag_the_commit_is_the_revision() {
     let (repository, commit) = repository();
     let bytes = archive(&repository, &commit);
     let (place, server) = place(Limits::default(), move |_| response(200, &[], &bytes));
-    let known = run(place.fetch("github.com/o/r")).unwrap().revision.unwrap();
+    let known = run(place.fetch("github.com/o/r"))
+        .unwrap()
+        .revision
+        .unwrap();
     assert_eq!(known.as_str(), commit);
     server.requests();
-    assert!(run(place.fetch_again("github.com/o/r", &known)).unwrap().is_some());
+    assert!(
+        run(place.fetch_again("github.com/o/r", &known))
+            .unwrap()
+            .is_some()
+    );
     assert_eq!(server.requests()[0].header("if-none-match"), None);
     // A commit is for ever.
     let pinned = format!("github.com/o/r@{commit}");
@@ -109,20 +156,56 @@ fn without_a_tag_the_commit_is_the_revision() {
 fn what_the_forge_refuses_is_said() {
     for (status, headers, kind, words) in [
         (401, vec![], ErrorKind::Denied, "the token is not valid"),
-        (403, vec![], ErrorKind::Denied, "set up a token that may read it"),
-        (403, vec![("X-RateLimit-Remaining", "0")], ErrorKind::Denied, "too many requests"),
+        (
+            403,
+            vec![],
+            ErrorKind::Denied,
+            "set up a token that may read it",
+        ),
+        (
+            403,
+            vec![("X-RateLimit-Remaining", "0")],
+            ErrorKind::Denied,
+            "too many requests",
+        ),
         (429, vec![], ErrorKind::Denied, "too many requests"),
-        (404, vec![], ErrorKind::NotFound, "no such repository, branch, tag or commit (any more)"),
+        (
+            404,
+            vec![],
+            ErrorKind::NotFound,
+            "no such repository, branch, tag or commit (any more)",
+        ),
         (422, vec![], ErrorKind::NotFound, "no such branch"),
         (500, vec![], ErrorKind::Unavailable, "tried again later"),
         (418, vec![], ErrorKind::Unavailable, "tried again later"),
         (302, vec![], ErrorKind::Unavailable, "redirects to nowhere"),
-        (302, vec![("Location", "relative")], ErrorKind::Unavailable, "no whole URL"),
-        (302, vec![("Location", "ftp://x/?secret-query")], ErrorKind::Unavailable, "not followed"),
-        (302, vec![("Location", "/again?secret-query")], ErrorKind::Unavailable, "redirects too often"),
+        (
+            302,
+            vec![("Location", "relative")],
+            ErrorKind::Unavailable,
+            "no whole URL",
+        ),
+        (
+            302,
+            vec![("Location", "ftp://x/?secret-query")],
+            ErrorKind::Unavailable,
+            "not followed",
+        ),
+        (
+            302,
+            vec![("Location", "/again?secret-query")],
+            ErrorKind::Unavailable,
+            "redirects too often",
+        ),
         (304, vec![], ErrorKind::Unavailable, "redirects to nowhere"),
     ] {
-        let (found, message) = refused(Limits::default(), move || response(status, &headers, format!("{{\"message\": \"no {TOKEN}\nno\"}}").as_bytes()));
+        let (found, message) = refused(Limits::default(), move || {
+            response(
+                status,
+                &headers,
+                format!("{{\"message\": \"no {TOKEN}\nno\"}}").as_bytes(),
+            )
+        });
         assert_eq!(found, kind, "{message}");
         assert!(message.contains(words), "{message}");
     }
@@ -136,7 +219,15 @@ fn what_is_broken_is_tried_again() {
     let broken: [fn(&[u8]) -> Reply; 5] = [
         |_| response(500, &[], b""),
         |_| Reply::Bytes(Vec::new()),
-        |bytes| Reply::Bytes([head(200, &[], bytes.len()), bytes[..bytes.len() / 2].to_vec()].concat()),
+        |bytes| {
+            Reply::Bytes(
+                [
+                    head(200, &[], bytes.len()),
+                    bytes[..bytes.len() / 2].to_vec(),
+                ]
+                .concat(),
+            )
+        },
         // Shorter than it is: the archive ends too early, though the body does not.
         |bytes| response(200, &[], &bytes[..bytes.len() - 20]),
         |bytes| {
@@ -149,9 +240,11 @@ fn what_is_broken_is_tried_again() {
     for reply in broken {
         let bytes = whole.clone();
         let count = AtomicUsize::new(0);
-        let (place, server) = place(Limits::default(), move |_| match count.fetch_add(1, Ordering::SeqCst) {
-            0 | 1 => reply(&bytes),
-            _ => response(200, &[], &bytes),
+        let (place, server) = place(Limits::default(), move |_| {
+            match count.fetch_add(1, Ordering::SeqCst) {
+                0 | 1 => reply(&bytes),
+                _ => response(200, &[], &bytes),
+            }
         });
         let fetched = run(place.fetch("github.com/o/r")).unwrap();
         assert_eq!(fetched.bundle.index().files().len(), 3);
@@ -159,24 +252,40 @@ fn what_is_broken_is_tried_again() {
         place.is_clean();
         // And not for ever.
         let bytes = whole.clone();
-        assert_eq!(refused(Limits::default(), move || reply(&bytes)).0, ErrorKind::Unavailable);
+        assert_eq!(
+            refused(Limits::default(), move || reply(&bytes)).0,
+            ErrorKind::Unavailable
+        );
     }
 }
 
 #[test]
 fn a_server_that_stalls_is_left() {
-    let limits = Limits { stall: Duration::from_millis(200), ..Limits::default() };
+    let limits = Limits {
+        stall: Duration::from_millis(200),
+        ..Limits::default()
+    };
     let (repository, commit) = repository();
     let bytes = archive(&repository, &commit);
-    let half = [head(200, &[], bytes.len()), bytes[..bytes.len() / 2].to_vec()].concat();
+    let half = [
+        head(200, &[], bytes.len()),
+        bytes[..bytes.len() / 2].to_vec(),
+    ]
+    .concat();
     for bytes in [Vec::new(), b"HTTP/1.1 200 OK\r\n".to_vec(), half] {
         let began = Instant::now();
         let (kind, message) = refused(limits, move || Reply::Stall(bytes.clone()));
         assert_eq!(kind, ErrorKind::Unavailable);
-        assert!(message.contains("nothing came for 0.2 seconds"), "{message}");
+        assert!(
+            message.contains("nothing came for 0.2 seconds"),
+            "{message}"
+        );
         assert!(began.elapsed() < Duration::from_secs(10));
     }
-    let late = Limits { deadline: Duration::from_millis(300), ..Limits::default() };
+    let late = Limits {
+        deadline: Duration::from_millis(300),
+        ..Limits::default()
+    };
     let (place, _server) = place(late, |_| Reply::Stall(Vec::new()));
     assert_eq!(place.fails("github.com/o/r").0, ErrorKind::TimedOut);
 }
@@ -201,7 +310,13 @@ fn bomb(bytes: u64) -> Vec<u8> {
 
 #[test]
 fn every_limit_is_one() {
-    let small = Limits { files: 10, file_bytes: 1 << 20, total_bytes: 2 << 20, download_bytes: 1 << 20, ..Limits::default() };
+    let small = Limits {
+        files: 10,
+        file_bytes: 1 << 20,
+        total_bytes: 2 << 20,
+        download_bytes: 1 << 20,
+        ..Limits::default()
+    };
     let bytes = bomb(200 << 20);
     assert!(bytes.len() < 1 << 20);
     let (kind, message) = refused(small, move || response(200, &[], &bytes));
@@ -224,9 +339,18 @@ fn every_limit_is_one() {
     let stored = stored.finish().unwrap();
     let (repository, commit) = repository();
     let bytes = archive(&repository, &commit);
-    let (kind, _) = refused(Limits { files: 2, ..small }, { let bytes = bytes.clone(); move || response(200, &[], &bytes) });
+    let (kind, _) = refused(Limits { files: 2, ..small }, {
+        let bytes = bytes.clone();
+        move || response(200, &[], &bytes)
+    });
     assert_eq!(kind, ErrorKind::TooLarge);
-    let (kind, message) = refused(Limits { download_bytes: 100, ..small }, move || response(200, &[], &bytes));
+    let (kind, message) = refused(
+        Limits {
+            download_bytes: 100,
+            ..small
+        },
+        move || response(200, &[], &bytes),
+    );
     assert_eq!(kind, ErrorKind::TooLarge);
     assert!(message.contains("larger than 100 bytes"), "{message}");
     // What is no archive is not read to its end.
@@ -247,7 +371,10 @@ fn links_in_an_archive_are_refused() {
     let (place, _server) = place(Limits::default(), move |_| response(200, &[], &bytes));
     let (kind, message) = place.fails("github.com/o/r");
     assert_eq!(kind, ErrorKind::Refused);
-    assert!(message.contains("\"apps/link\" is a symbolic link"), "{message}");
+    assert!(
+        message.contains("\"apps/link\" is a symbolic link"),
+        "{message}"
+    );
     run(place.fetch("github.com/o/r/apps/shop")).unwrap();
     let (kind, message) = place.fails("github.com/o/r/gone");
     assert_eq!(kind, ErrorKind::NotFound);
@@ -258,12 +385,20 @@ fn links_in_an_archive_are_refused() {
 fn a_fetch_that_is_dropped_leaves_nothing() {
     let (repository, commit) = repository();
     let bytes = archive(&repository, &commit);
-    let half = [head(200, &[], bytes.len()), bytes[..bytes.len() - 100].to_vec()].concat();
+    let half = [
+        head(200, &[], bytes.len()),
+        bytes[..bytes.len() - 100].to_vec(),
+    ]
+    .concat();
     let (place, _server) = place(Limits::default(), move |_| Reply::Stall(half.clone()));
     let source = Source::parse("github.com/o/r").unwrap();
     run(async {
         let fetch = place.fetcher.fetch(&source, None);
-        assert!(tokio::time::timeout(Duration::from_millis(300), fetch).await.is_err());
+        assert!(
+            tokio::time::timeout(Duration::from_millis(300), fetch)
+                .await
+                .is_err()
+        );
         let began = Instant::now();
         let tmp = place.folder.path().join("state/tmp");
         while fs::read_dir(&tmp).unwrap().count() > 0 {
@@ -279,11 +414,22 @@ fn what_was_set_up_wrong_is_said() {
     assert_eq!(place.fails("github.com/o/r").0, ErrorKind::Setup);
     let mut odd = options("http://127.0.0.1:1");
     odd.github.token = Some(Secret::new("a\nb"));
-    assert_eq!(Place::with(Limits::default(), odd).fails("github.com/o/r").0, ErrorKind::Setup);
+    assert_eq!(
+        Place::with(Limits::default(), odd)
+            .fails("github.com/o/r")
+            .0,
+        ErrorKind::Setup
+    );
     let mut odd = options("http://127.0.0.1:1");
     odd.ca_file = Some("/does/not/exist".into());
-    assert_eq!(Place::with(Limits::default(), odd).fails("github.com/o/r").0, ErrorKind::Setup);
-    let refused = Place::with(Limits::default(), options("http://127.0.0.1:1")).fails("github.com/o/r");
+    assert_eq!(
+        Place::with(Limits::default(), odd)
+            .fails("github.com/o/r")
+            .0,
+        ErrorKind::Setup
+    );
+    let refused =
+        Place::with(Limits::default(), options("http://127.0.0.1:1")).fails("github.com/o/r");
     assert_eq!(refused.0, ErrorKind::Unavailable);
     assert!(refused.1.contains("refused"), "{}", refused.1);
 }

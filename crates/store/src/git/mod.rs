@@ -8,6 +8,7 @@
 //!
 //! **Invariants.** See [`program`] for what the program is kept from. The repository lives below `STATE/tmp` and is gone afterwards.
 
+pub mod listing;
 mod objects;
 mod program;
 mod ssh;
@@ -16,8 +17,9 @@ use crate::bundle::Bundle;
 use crate::error::{Error, ErrorKind};
 use crate::record::Revision;
 use crate::secret::Secret;
-use crate::source::{Git, Reference, Transport};
+use crate::source::{Git, Transport};
 use crate::store::Store;
+use listing::{Wanted, candidates, choose, is_object};
 use program::Program;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -71,7 +73,9 @@ impl Default for Options {
 impl Options {
     fn credential(&self, git: &Git) -> Option<&Credential> {
         let https = git.transport == Transport::Https;
-        self.credentials.iter().find(|credential| https && credential.host.eq_ignore_ascii_case(&git.host))
+        self.credentials
+            .iter()
+            .find(|credential| https && credential.host.eq_ignore_ascii_case(&git.host))
     }
 }
 
@@ -93,7 +97,11 @@ pub(crate) async fn fetch(
         git,
         folder: &temporary.path,
     };
-    let wanted = match git.reference.as_ref().filter(|reference| reference.is_commit()) {
+    let wanted = match git
+        .reference
+        .as_ref()
+        .filter(|reference| reference.is_commit())
+    {
         Some(commit) => Wanted::commit(commit),
         None => program.resolve().await?,
     };
@@ -102,34 +110,25 @@ pub(crate) async fn fetch(
     }
     program.prepare(&wanted).await?;
     let commit = program.get(&wanted).await?;
-    let revision = Revision::new(&commit)
-        .ok_or_else(|| Error::new(ErrorKind::Unavailable, "git gave no commit; it is tried again later"))?;
+    let revision = Revision::new(&commit).ok_or_else(|| {
+        Error::new(
+            ErrorKind::Unavailable,
+            "git gave no commit; it is tried again later",
+        )
+    })?;
     let files = objects::list(&program, &commit).await?;
     let bundle = objects::unpack(&program, store, files).await?;
     Ok(Some((bundle, revision)))
-}
-
-/// What is fetched.
-#[derive(Debug, PartialEq, Eq)]
-struct Wanted {
-    /// A whole reference, or the commit's name.
-    name: String,
-    /// The commit it is now.
-    commit: String,
-}
-
-impl Wanted {
-    fn commit(reference: &Reference) -> Wanted {
-        let commit = reference.as_str().to_ascii_lowercase();
-        Wanted { name: commit.clone(), commit }
-    }
 }
 
 impl Program<'_> {
     /// Asks what the reference is now.
     async fn resolve(&self) -> Result<Wanted, Error> {
         let candidates = candidates(self.git.reference.as_ref());
-        let peeled: Vec<String> = candidates.iter().map(|name| format!("{name}^{{}}")).collect();
+        let peeled: Vec<String> = candidates
+            .iter()
+            .map(|name| format!("{name}^{{}}"))
+            .collect();
         let url = self.git.url();
         let mut arguments = vec!["ls-remote", "--quiet", "--", url.as_str()];
         arguments.extend(candidates.iter().chain(&peeled).map(String::as_str));
@@ -157,7 +156,9 @@ impl Program<'_> {
             64 => "--object-format=sha256",
             _ => "--object-format=sha1",
         };
-        let ended = self.run(&["init", "--quiet", "--bare", "--template=", format], 0).await?;
+        let ended = self
+            .run(&["init", "--quiet", "--bare", "--template=", format], 0)
+            .await?;
         match ended.success {
             true => Ok(()),
             false => Err(self.failure(&ended)),
@@ -169,14 +170,20 @@ impl Program<'_> {
         let one = format!("+{}:{FETCHED}", wanted.name);
         let ended = self.fetch(Some("--depth=1"), &[&one]).await?;
         if ended.success {
-            return self.commit_of(FETCHED).await?.ok_or_else(|| self.no_commit(wanted));
+            return self
+                .commit_of(FETCHED)
+                .await?
+                .ok_or_else(|| self.no_commit(wanted));
         }
         let is_commit = wanted.name == wanted.commit;
         // Plain web servers know neither depth nor commits by name, and other servers may not give out any commit: then all there is.
         if !is_commit && !ended.says("dumb http transport") {
             return Err(self.failure(&ended));
         }
-        let all = ["+refs/heads/*:refs/rille/heads/*", "+refs/tags/*:refs/rille/tags/*"];
+        let all = [
+            "+refs/heads/*:refs/rille/heads/*",
+            "+refs/tags/*:refs/rille/tags/*",
+        ];
         let (specs, name): (&[&str], _) = match is_commit {
             true => (&all, wanted.commit.as_str()),
             false => (&[&one], FETCHED),
@@ -185,12 +192,21 @@ impl Program<'_> {
         if !ended.success {
             return Err(self.failure(&ended));
         }
-        self.commit_of(name).await?.ok_or_else(|| self.no_commit(wanted))
+        self.commit_of(name)
+            .await?
+            .ok_or_else(|| self.no_commit(wanted))
     }
 
     async fn fetch(&self, depth: Option<&str>, specs: &[&str]) -> Result<program::Ended, Error> {
         let url = self.git.url();
-        let mut arguments = vec!["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance"];
+        let mut arguments = vec![
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--no-write-fetch-head",
+            "--no-recurse-submodules",
+            "--no-auto-maintenance",
+        ];
         arguments.extend(depth);
         arguments.extend(["--", url.as_str()]);
         arguments.extend(specs);
@@ -199,7 +215,18 @@ impl Program<'_> {
 
     async fn commit_of(&self, name: &str) -> Result<Option<String>, Error> {
         let name = format!("{name}^{{commit}}");
-        let ended = self.run(&["rev-parse", "--verify", "--quiet", "--end-of-options", &name], 256).await?;
+        let ended = self
+            .run(
+                &[
+                    "rev-parse",
+                    "--verify",
+                    "--quiet",
+                    "--end-of-options",
+                    &name,
+                ],
+                256,
+            )
+            .await?;
         let commit = String::from_utf8_lossy(&ended.stdout).trim().to_owned();
         Ok(Some(commit).filter(|commit| ended.success && is_object(commit)))
     }
@@ -213,53 +240,5 @@ impl Program<'_> {
                 wanted.commit
             ),
         )
-    }
-}
-
-/// What a name may stand for, the best first: a branch before a tag, as `git clone --branch` has it.
-fn candidates(reference: Option<&Reference>) -> Vec<String> {
-    match reference.map(Reference::as_str) {
-        None => vec!["HEAD".to_owned()],
-        Some(whole) if whole.starts_with("refs/") => vec![whole.to_owned()],
-        Some(name) => vec![format!("refs/heads/{name}"), format!("refs/tags/{name}")],
-    }
-}
-
-/// Finds the best candidate in what `ls-remote` says. An annotated tag has a second line, with what it is a tag of.
-fn choose(listing: &[u8], candidates: &[String]) -> Option<Wanted> {
-    let listing = std::str::from_utf8(listing).ok()?;
-    let lines: Vec<(&str, &str)> = listing.lines().filter_map(|line| line.split_once('\t')).collect();
-    let find = |name: &str| lines.iter().find(|(object, found)| *found == name && is_object(object));
-    candidates.iter().find_map(|name| {
-        let (object, _) = find(&format!("{name}^{{}}")).or_else(|| find(name))?;
-        Some(Wanted {
-            name: name.clone(),
-            commit: (*object).to_owned(),
-        })
-    })
-}
-
-/// Whether a text is the name of an object, as git writes it.
-fn is_object(text: &str) -> bool {
-    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn branches_come_before_tags_and_tags_are_followed() {
-        let [a, b, c] = ["a", "b", "c"].map(|digit| digit.repeat(40));
-        let listing = format!("{a}\trefs/tags/v1\n{b}\trefs/tags/v1^{{}}\n{c}\tx/refs/tags/v1\n");
-        let reference = Reference::new("v1").unwrap();
-        let names = candidates(Some(&reference));
-        let found = choose(listing.as_bytes(), &names).unwrap();
-        assert_eq!((found.name.as_str(), found.commit), ("refs/tags/v1", b));
-        let both = format!("{listing}{c}\trefs/heads/v1\n");
-        assert_eq!(choose(both.as_bytes(), &names).unwrap().commit, c);
-        assert_eq!(choose(b"xyz\trefs/heads/v1\n", &names), None);
-        assert_eq!(choose(b"\xff", &names), None);
-        assert_eq!(candidates(None), ["HEAD"]);
     }
 }

@@ -24,7 +24,16 @@ use tokio::process::{Child, Command};
 
 /// What the program may know of our environment.
 const KEPT: [&str; 10] = [
-    "PATH", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "no_proxy", "NO_PROXY",
+    "PATH",
+    "TMPDIR",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "http_proxy",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "no_proxy",
+    "NO_PROXY",
 ];
 /// What a process of it may take of address space, in KiB: a bomb in a pack is not unpacked in our memory, but in the machine's.
 const ADDRESS_SPACE_KIB: u64 = 4 << 20;
@@ -97,10 +106,16 @@ impl Program<'_> {
     /// Starts the program.
     pub fn start(&self, arguments: &[&str], stdin: Stdio, stdout: Stdio) -> Result<Run, Error> {
         let blocks = self.limits.download_bytes.div_ceil(512);
-        let limits = format!("ulimit -c 0; ulimit -f {blocks}; ulimit -v {ADDRESS_SPACE_KIB}; exec \"$@\"");
+        let limits =
+            format!("ulimit -c 0; ulimit -f {blocks}; ulimit -v {ADDRESS_SPACE_KIB}; exec \"$@\"");
         let mut command = Command::new("/bin/sh");
         command
-            .args([OsStr::new("-c"), OsStr::new(&limits), OsStr::new("sh"), self.options.program.as_os_str()])
+            .args([
+                OsStr::new("-c"),
+                OsStr::new(&limits),
+                OsStr::new("sh"),
+                self.options.program.as_os_str(),
+            ])
             .args(arguments)
             .current_dir(self.folder)
             .env_clear()
@@ -110,10 +125,16 @@ impl Program<'_> {
             .stderr(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true);
-        let child = command
-            .spawn()
-            .map_err(|error| Error::new(ErrorKind::Setup, format!("/bin/sh cannot be started: {error}")))?;
-        let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
+        let child = command.spawn().map_err(|error| {
+            Error::new(
+                ErrorKind::Setup,
+                format!("/bin/sh cannot be started: {error}"),
+            )
+        })?;
+        let group = child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .map(Pid::from_raw);
         Ok(Run { child, group })
     }
 
@@ -123,16 +144,25 @@ impl Program<'_> {
         let stdout = run.child.stdout.take();
         let stderr = run.child.stderr.take();
         let ended = async {
-            let (stdout, stderr) = tokio::join!(read_most(stdout, most), read_most(stderr, MAX_SAID));
+            let (stdout, stderr) =
+                tokio::join!(read_most(stdout, most), read_most(stderr, MAX_SAID));
             (run.wait().await, stdout, stderr)
         };
         let (status, stdout, stderr) = tokio::select! {
             ended = ended => ended,
             error = self.watch_size() => return Err(error),
         };
-        let status = status.map_err(|error| Error::new(ErrorKind::Setup, format!("git cannot be waited for: {error}")))?;
+        let status = status.map_err(|error| {
+            Error::new(
+                ErrorKind::Setup,
+                format!("git cannot be waited for: {error}"),
+            )
+        })?;
         if stdout.len() > most {
-            return Err(Error::new(ErrorKind::TooLarge, "the repository has too many branches, tags or files"));
+            return Err(Error::new(
+                ErrorKind::TooLarge,
+                "the repository has too many branches, tags or files",
+            ));
         }
         if self.is_too_large().await {
             return Err(self.too_large());
@@ -200,8 +230,13 @@ impl Program<'_> {
         set("GIT_ALLOW_PROTOCOL", OsStr::new(protocol));
         if self.git.transport == Transport::Ssh {
             set("GIT_SSH_VARIANT", OsStr::new("ssh"));
-            set("GIT_SSH_COMMAND", &super::ssh::command(self.options, self.limits)?);
-            if let Some(agent) = std::env::var_os("SSH_AUTH_SOCK").filter(|_| self.options.ssh_key.is_none()) {
+            set(
+                "GIT_SSH_COMMAND",
+                &super::ssh::command(self.options, self.limits)?,
+            );
+            if let Some(agent) =
+                std::env::var_os("SSH_AUTH_SOCK").filter(|_| self.options.ssh_key.is_none())
+            {
                 set("SSH_AUTH_SOCK", &agent);
             }
         }
@@ -209,7 +244,10 @@ impl Program<'_> {
         if let Some(credential) = self.options.credential(self.git) {
             set("RILLE_GIT_USER", OsStr::new(&credential.user));
             set("RILLE_GIT_TOKEN", OsStr::new(credential.token.reveal()));
-            config.push((format!("credential.https://{}.helper", self.git.host), HELPER.into()));
+            config.push((
+                format!("credential.https://{}.helper", self.git.host),
+                HELPER.into(),
+            ));
         }
         set("GIT_CONFIG_COUNT", OsStr::new(&config.len().to_string()));
         for (at, (key, value)) in config.iter().enumerate() {
@@ -254,7 +292,14 @@ impl Program<'_> {
             None => said.into_owned(),
         };
         let (kind, advice) = understand(&said, ended.code);
-        Error::new(kind, format!("{}: {advice} (git said: {})", self.git.url(), quoted(last_words(&said).as_bytes())))
+        Error::new(
+            kind,
+            format!(
+                "{}: {advice} (git said: {})",
+                self.git.url(),
+                quoted(last_words(&said).as_bytes())
+            ),
+        )
     }
 }
 
@@ -262,29 +307,81 @@ impl Program<'_> {
 fn understand(said: &str, code: Option<i32>) -> (ErrorKind, &'static str) {
     let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
     if code == Some(127) {
-        (ErrorKind::Setup, "the git program is not installed; install it")
+        (
+            ErrorKind::Setup,
+            "the git program is not installed; install it",
+        )
     } else if has(&["No space left on device", "Disk quota exceeded"]) {
-        (ErrorKind::Full, "the disk is full; make room below the state folder")
-    } else if has(&["Host key verification failed", "REMOTE HOST IDENTIFICATION HAS CHANGED"]) {
-        (ErrorKind::Setup, "the host's key is not the known one; put the right one into the file of known hosts")
+        (
+            ErrorKind::Full,
+            "the disk is full; make room below the state folder",
+        )
+    } else if has(&[
+        "Host key verification failed",
+        "REMOTE HOST IDENTIFICATION HAS CHANGED",
+    ]) {
+        (
+            ErrorKind::Setup,
+            "the host's key is not the known one; put the right one into the file of known hosts",
+        )
     } else if has(&["dubious ownership"]) {
-        (ErrorKind::Setup, "the repository belongs to another user; run as that user")
-    } else if has(&["could not read Username", "could not read Password", "Authentication failed", "Permission denied (", "error: 403", "error: 401"]) {
-        (ErrorKind::Denied, "access is denied; set up a key file or a token for this host")
-    } else if has(&["not found", "does not appear to be a git repository", "does not exist", "Repository not found", "error: 404"]) {
-        (ErrorKind::NotFound, "there is no such repository, or we may not see it; check the address")
-    } else if has(&["not our ref", "couldn't find remote ref", "no such remote ref"]) {
-        (ErrorKind::NotFound, "there is no such branch, tag or commit (any more)")
+        (
+            ErrorKind::Setup,
+            "the repository belongs to another user; run as that user",
+        )
+    } else if has(&[
+        "could not read Username",
+        "could not read Password",
+        "Authentication failed",
+        "Permission denied (",
+        "error: 403",
+        "error: 401",
+    ]) {
+        (
+            ErrorKind::Denied,
+            "access is denied; set up a key file or a token for this host",
+        )
+    } else if has(&[
+        "not found",
+        "does not appear to be a git repository",
+        "does not exist",
+        "Repository not found",
+        "error: 404",
+    ]) {
+        (
+            ErrorKind::NotFound,
+            "there is no such repository, or we may not see it; check the address",
+        )
+    } else if has(&[
+        "not our ref",
+        "couldn't find remote ref",
+        "no such remote ref",
+    ]) {
+        (
+            ErrorKind::NotFound,
+            "there is no such branch, tag or commit (any more)",
+        )
     } else if has(&["transport '"]) {
-        (ErrorKind::Denied, "it leads to another protocol, which is not allowed")
+        (
+            ErrorKind::Denied,
+            "it leads to another protocol, which is not allowed",
+        )
     } else {
-        (ErrorKind::Unavailable, "the repository cannot be fetched now; it is tried again later")
+        (
+            ErrorKind::Unavailable,
+            "the repository cannot be fetched now; it is tried again later",
+        )
     }
 }
 
 /// The lines that say what went wrong.
 fn last_words(said: &str) -> String {
-    let fatal = said.lines().filter(|line| line.contains("fatal:") || line.contains("error:") || line.starts_with("remote:") || line.starts_with("ERROR:"));
+    let fatal = said.lines().filter(|line| {
+        line.contains("fatal:")
+            || line.contains("error:")
+            || line.starts_with("remote:")
+            || line.starts_with("ERROR:")
+    });
     let words = fatal.collect::<Vec<_>>().join("; ");
     match words.is_empty() {
         true => said.lines().next_back().unwrap_or("nothing").to_owned(),
@@ -332,18 +429,45 @@ mod tests {
     #[test]
     fn words_of_git_are_understood() {
         for (said, kind) in [
-            ("fatal: could not read Username for 'https://h': terminal prompts disabled", ErrorKind::Denied),
-            ("git@h: Permission denied (publickey).\nfatal: Could not read from remote repository.", ErrorKind::Denied),
-            ("fatal: repository 'https://h/x/' not found", ErrorKind::NotFound),
-            ("fatal: '/x' does not appear to be a git repository", ErrorKind::NotFound),
-            ("fatal: couldn't find remote ref refs/heads/x", ErrorKind::NotFound),
-            ("Host key verification failed.\nfatal: Could not read from remote repository.", ErrorKind::Setup),
-            ("fatal: unable to access 'https://h/': Could not resolve host: h", ErrorKind::Unavailable),
-            ("fatal: write error: No space left on device", ErrorKind::Full),
+            (
+                "fatal: could not read Username for 'https://h': terminal prompts disabled",
+                ErrorKind::Denied,
+            ),
+            (
+                "git@h: Permission denied (publickey).\nfatal: Could not read from remote repository.",
+                ErrorKind::Denied,
+            ),
+            (
+                "fatal: repository 'https://h/x/' not found",
+                ErrorKind::NotFound,
+            ),
+            (
+                "fatal: '/x' does not appear to be a git repository",
+                ErrorKind::NotFound,
+            ),
+            (
+                "fatal: couldn't find remote ref refs/heads/x",
+                ErrorKind::NotFound,
+            ),
+            (
+                "Host key verification failed.\nfatal: Could not read from remote repository.",
+                ErrorKind::Setup,
+            ),
+            (
+                "fatal: unable to access 'https://h/': Could not resolve host: h",
+                ErrorKind::Unavailable,
+            ),
+            (
+                "fatal: write error: No space left on device",
+                ErrorKind::Full,
+            ),
             ("fatal: transport 'file' not allowed", ErrorKind::Denied),
         ] {
             assert_eq!(understand(said, Some(128)).0, kind, "{said}");
         }
-        assert_eq!(understand("sh: git: not found", Some(127)).0, ErrorKind::Setup);
+        assert_eq!(
+            understand("sh: git: not found", Some(127)).0,
+            ErrorKind::Setup
+        );
     }
 }

@@ -22,19 +22,28 @@ pub(super) fn command(options: &Options, limits: &Limits) -> Result<OsString, Er
         (Some(hosts), _) => (hosts, "yes"),
         (None, remembered) => (remembered, "accept-new"),
     };
-    command += &format!(" -o StrictHostKeyChecking={check} -o 'UserKnownHostsFile=\"{}\"'", plain(hosts)?);
+    command += &format!(
+        " -o StrictHostKeyChecking={check} -o 'UserKnownHostsFile=\"{}\"'",
+        plain(hosts)?
+    );
     Ok(command.into())
 }
 
 /// A path that means itself between quotation marks of either kind, and is no pattern of `ssh`'s.
 fn plain(path: &Path) -> Result<&str, Error> {
     let text = path.to_str().filter(|text| {
-        text.starts_with('/') && !text.chars().any(|c| c.is_control() || "'\"\\%$`".contains(c))
+        text.starts_with('/')
+            && !text
+                .chars()
+                .any(|c| c.is_control() || "'\"\\%$`".contains(c))
     });
     text.ok_or_else(|| {
         Error::new(
             ErrorKind::Setup,
-            format!("{} cannot be given to ssh; use an absolute path of ordinary characters", path.display()),
+            format!(
+                "{} cannot be given to ssh; use an absolute path of ordinary characters",
+                path.display()
+            ),
         )
     })
 }
@@ -50,11 +59,24 @@ mod tests {
             known_hosts: Some("/k/hosts".into()),
             ..Options::default()
         };
-        let text = command(&options, &Limits::default()).unwrap().into_string().unwrap();
-        assert!(text.contains(" -i '/k/id key'") && text.contains("StrictHostKeyChecking=yes"), "{text}");
+        let text = command(&options, &Limits::default())
+            .unwrap()
+            .into_string()
+            .unwrap();
+        assert!(
+            text.contains(" -i '/k/id key'") && text.contains("StrictHostKeyChecking=yes"),
+            "{text}"
+        );
         for odd in ["relative", "/a'b", "/a\"b", "/a$b", "/a%h", "/a\nb"] {
-            let options = Options { ssh_key: Some(odd.into()), ..options.clone() };
-            assert_eq!(command(&options, &Limits::default()).unwrap_err().kind(), ErrorKind::Setup, "{odd}");
+            let options = Options {
+                ssh_key: Some(odd.into()),
+                ..options.clone()
+            };
+            assert_eq!(
+                command(&options, &Limits::default()).unwrap_err().kind(),
+                ErrorKind::Setup,
+                "{odd}"
+            );
         }
     }
 }

@@ -51,7 +51,10 @@ impl Sender {
                     match sum > most {
                         true => Item::Failed(Error::new(
                             ErrorKind::TooLarge,
-                            format!("{} is larger than {most} bytes; use a smaller repository", answer.about()),
+                            format!(
+                                "{} is larger than {most} bytes; use a smaller repository",
+                                answer.about()
+                            ),
                         )),
                         false => Item::Piece(piece),
                     }

@@ -17,8 +17,8 @@ use hyper::body::{Body, Incoming};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
-use resolve::Resolver;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use resolve::Resolver;
 use std::path::Path;
 use std::time::Duration;
 
@@ -77,10 +77,13 @@ impl Client {
             *all = headers;
         }
         let request = request.header("user-agent", USER_AGENT).body(Empty::new());
-        let request = request.map_err(|_| Error::new(ErrorKind::Source, format!("{about} cannot be asked for")))?;
+        let request = request
+            .map_err(|_| Error::new(ErrorKind::Source, format!("{about} cannot be asked for")))?;
         let answer = tokio::time::timeout(self.stall, self.inner.request(request)).await;
         let answer = answer.map_err(|_| stalled(&about, self.stall))?;
-        let (head, body) = answer.map_err(|error| unavailable(&about, &causes(&error)))?.into_parts();
+        let (head, body) = answer
+            .map_err(|error| unavailable(&about, &causes(&error)))?
+            .into_parts();
         Ok(Answer {
             status: head.status,
             headers: head.headers,
@@ -152,15 +155,25 @@ pub(crate) fn without_query(uri: &Uri) -> String {
         let text = authority.as_str();
         text.rsplit_once('@').map_or(text, |(_, host)| host)
     });
-    format!("{}://{host}{}", uri.scheme_str().unwrap_or("http"), uri.path())
+    format!(
+        "{}://{host}{}",
+        uri.scheme_str().unwrap_or("http"),
+        uri.path()
+    )
 }
 
 fn stalled(about: &str, stall: Duration) -> Error {
-    unavailable(about, &format!("nothing came for {} seconds", stall.as_secs_f32()))
+    unavailable(
+        about,
+        &format!("nothing came for {} seconds", stall.as_secs_f32()),
+    )
 }
 
 pub(crate) fn unavailable(about: &str, why: &str) -> Error {
-    Error::new(ErrorKind::Unavailable, format!("{about} does not answer as it should: {why}; it is tried again later"))
+    Error::new(
+        ErrorKind::Unavailable,
+        format!("{about} does not answer as it should: {why}; it is tried again later"),
+    )
 }
 
 /// An error with those that caused it.

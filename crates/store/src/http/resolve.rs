@@ -39,7 +39,9 @@ impl Service<Name> for Resolver {
 
 /// `localhost` itself the system knows, in both families of addresses.
 fn is_below_localhost(name: &str) -> bool {
-    name.trim_end_matches('.').to_ascii_lowercase().ends_with(".localhost")
+    name.trim_end_matches('.')
+        .to_ascii_lowercase()
+        .ends_with(".localhost")
 }
 
 #[cfg(test)]

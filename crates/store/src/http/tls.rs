@@ -22,15 +22,25 @@ fn build(ca_file: Option<PathBuf>) -> Result<ClientConfig, Error> {
     // What of the system's cannot be read or is odd is left out, as other programs do.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if let Some(path) = ca_file {
-        let wrong = |why: &str| Error::new(ErrorKind::Setup, format!("{} is not a file of certificates: {why}", path.display()));
-        let read = CertificateDer::pem_file_iter(&path).map_err(|error| wrong(&error.to_string()))?;
-        let certificates: Vec<_> = read.collect::<Result<_, _>>().map_err(|error| wrong(&error.to_string()))?;
+        let wrong = |why: &str| {
+            Error::new(
+                ErrorKind::Setup,
+                format!("{} is not a file of certificates: {why}", path.display()),
+            )
+        };
+        let read =
+            CertificateDer::pem_file_iter(&path).map_err(|error| wrong(&error.to_string()))?;
+        let certificates: Vec<_> = read
+            .collect::<Result<_, _>>()
+            .map_err(|error| wrong(&error.to_string()))?;
         if roots.add_parsable_certificates(certificates).0 == 0 {
             return Err(wrong("there is none in it"));
         }
     }
     let provider = Arc::new(ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let builder = builder.map_err(|error| Error::new(ErrorKind::Setup, format!("TLS cannot be set up: {error}")))?;
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder
+        .map_err(|error| Error::new(ErrorKind::Setup, format!("TLS cannot be set up: {error}")))?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }

@@ -34,15 +34,26 @@ impl Script {
 
     /// The paths and tags of the questions since the last call.
     fn asked(&self) -> Vec<(String, Option<String>)> {
-        assert!(self.replies.lock().unwrap().is_empty(), "it was not asked often enough");
+        assert!(
+            self.replies.lock().unwrap().is_empty(),
+            "it was not asked often enough"
+        );
         std::mem::take(&mut self.asked.lock().unwrap())
     }
 }
 
 impl Origin for Script {
     async fn get(&self, path: &BundlePath, known: &Validator) -> Result<Answer, Error> {
-        let (time, reply) = self.replies.lock().unwrap().pop_front().unwrap_or_else(|| panic!("asked for {path} once more"));
-        self.asked.lock().unwrap().push((path.to_string(), known.etag.clone()));
+        let (time, reply) = self
+            .replies
+            .lock()
+            .unwrap()
+            .pop_front()
+            .unwrap_or_else(|| panic!("asked for {path} once more"));
+        self.asked
+            .lock()
+            .unwrap()
+            .push((path.to_string(), known.etag.clone()));
         let now = self.at_once.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_at_once.fetch_max(now, Ordering::SeqCst);
         tokio::time::sleep(time).await;
@@ -53,7 +64,10 @@ impl Origin for Script {
             Ok(text) if known.etag.as_deref() == Some(text) => Ok(Answer::Unchanged),
             Ok(text) => Ok(Answer::Found {
                 contents: text.as_bytes().to_vec(),
-                validator: Validator { etag: Some(text.to_owned()), modified: None },
+                validator: Validator {
+                    etag: Some(text.to_owned()),
+                    modified: None,
+                },
             }),
         }
     }
@@ -75,18 +89,36 @@ impl Bench {
         let folder = TempDir::new().unwrap();
         let store = Store::open(folder.path(), Limits::default()).unwrap();
         let script = Script::default();
-        let files = OnDemand::open(script.clone(), &store, "s3://bucket", options).await.unwrap();
-        Bench { script, files: Arc::new(files), store, _folder: folder }
+        let files = OnDemand::open(script.clone(), &store, "s3://bucket", options)
+            .await
+            .unwrap();
+        Bench {
+            script,
+            files: Arc::new(files),
+            store,
+            _folder: folder,
+        }
     }
 
     /// The same after a restart.
     async fn restart(&mut self) {
-        let files = OnDemand::open(self.script.clone(), &self.store, "s3://bucket", CacheOptions::default()).await.unwrap();
+        let files = OnDemand::open(
+            self.script.clone(),
+            &self.store,
+            "s3://bucket",
+            CacheOptions::default(),
+        )
+        .await
+        .unwrap();
         self.files = Arc::new(files);
     }
 
     async fn ask(&self, path: &str, freshness: Freshness) -> Result<Option<String>, ErrorKind> {
-        let found = self.files.get(&at(path), freshness).await.map_err(|error| error.kind())?;
+        let found = self
+            .files
+            .get(&at(path), freshness)
+            .await
+            .map_err(|error| error.kind())?;
         Ok(found.map(|found| {
             assert_eq!(found.hash, Hash::of(&found.contents));
             String::from_utf8(found.contents.clone()).unwrap()
@@ -125,14 +157,32 @@ async fn a_file_is_taken_for_granted_for_an_hour() {
     tokio::time::advance(HOUR).await;
     bench.script.reply("two");
     assert_eq!(bench.get("h/index.lua").await, some("two"));
-    assert_eq!(bench.script.asked(), [asked("h/index.lua", Some("one")), asked("h/index.lua", Some("one"))]);
+    assert_eq!(
+        bench.script.asked(),
+        [
+            asked("h/index.lua", Some("one")),
+            asked("h/index.lua", Some("one"))
+        ]
+    );
     let counters = bench.files.counters();
-    assert_eq!((counters.hits, counters.fetched, counters.unchanged, counters.entries), (2, 2, 1, 1));
+    assert_eq!(
+        (
+            counters.hits,
+            counters.fetched,
+            counters.unchanged,
+            counters.entries
+        ),
+        (2, 2, 1, 1)
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_asked_for_more_often_than_every_two_minutes() {
-    let bench = Bench::with(CacheOptions { revalidate: SECOND, ..CacheOptions::default() }).await;
+    let bench = Bench::with(CacheOptions {
+        revalidate: SECOND,
+        ..CacheOptions::default()
+    })
+    .await;
     bench.script.reply("one");
     bench.get("a").await.unwrap();
     tokio::time::advance(MIN_REVALIDATE - SECOND).await;
@@ -198,7 +248,10 @@ async fn a_bypass_asks_and_the_caches_learn() {
     assert_eq!(bench.ask("a", Freshness::Bypass).await, some("two"));
     assert_eq!(bench.get("a").await, some("two"));
     bench.script.fail(ErrorKind::Unavailable);
-    assert_eq!(bench.ask("a", Freshness::Bypass).await, Err(ErrorKind::Unavailable));
+    assert_eq!(
+        bench.ask("a", Freshness::Bypass).await,
+        Err(ErrorKind::Unavailable)
+    );
     assert_eq!(bench.get("a").await, some("two"));
     bench.script.reply("");
     assert_eq!(bench.get("b").await, Ok(None));
@@ -239,7 +292,15 @@ async fn an_answer_from_before_a_purge_is_not_remembered() {
     let bench = Bench::new().await;
     bench.script.reply_after(SECOND, Ok("old"));
     let files = bench.files.clone();
-    let question = tokio::spawn(async move { files.get(&at("a"), Freshness::Cached).await.unwrap().unwrap().contents.clone() });
+    let question = tokio::spawn(async move {
+        files
+            .get(&at("a"), Freshness::Cached)
+            .await
+            .unwrap()
+            .unwrap()
+            .contents
+            .clone()
+    });
     tokio::time::sleep(SECOND / 2).await;
     bench.files.purge_file(&at("a"));
     assert_eq!(question.await.unwrap(), b"old");
@@ -256,7 +317,15 @@ async fn one_asks_and_all_get_the_answer() {
         let mut all = tokio::task::JoinSet::new();
         for _ in 0..50 {
             let files = bench.files.clone();
-            all.spawn(async move { files.get(&at("a"), Freshness::Cached).await.unwrap().unwrap().contents.clone() });
+            all.spawn(async move {
+                files
+                    .get(&at("a"), Freshness::Cached)
+                    .await
+                    .unwrap()
+                    .unwrap()
+                    .contents
+                    .clone()
+            });
         }
         all.join_all().await
     };
@@ -265,7 +334,13 @@ async fn one_asks_and_all_get_the_answer() {
     tokio::time::advance(HOUR).await;
     bench.script.reply_after(SECOND, Ok("two"));
     let answers = ask_all().await;
-    assert_eq!(answers.iter().filter(|contents| *contents == b"two").count(), 1);
+    assert_eq!(
+        answers
+            .iter()
+            .filter(|contents| *contents == b"two")
+            .count(),
+        1
+    );
     assert_eq!(bench.script.asked().len(), 2);
     assert_eq!(bench.files.counters().stale, 49);
     assert!(bench.files.state().flights.is_empty());
@@ -298,7 +373,12 @@ async fn there_are_not_too_many_questions_at_a_time() {
     for number in 0..100 {
         bench.script.reply_after(SECOND, Ok("one"));
         let files = bench.files.clone();
-        all.spawn(async move { files.get(&at(&format!("f{number}")), Freshness::Cached).await.unwrap() });
+        all.spawn(async move {
+            files
+                .get(&at(&format!("f{number}")), Freshness::Cached)
+                .await
+                .unwrap()
+        });
     }
     all.join_all().await;
     assert_eq!(bench.script.most_at_once.load(Ordering::SeqCst), REQUESTS);
@@ -306,7 +386,10 @@ async fn there_are_not_too_many_questions_at_a_time() {
 
 #[tokio::test(start_paused = true)]
 async fn memory_is_bounded_and_what_is_missing_drives_nothing_out() {
-    let options = CacheOptions { bytes: 3000, ..CacheOptions::default() };
+    let options = CacheOptions {
+        bytes: 3000,
+        ..CacheOptions::default()
+    };
     let bench = Bench::with(options).await;
     for path in ["a", "b"] {
         bench.script.reply("one");
@@ -344,7 +427,14 @@ async fn after_a_restart_the_mirror_is_asked_about_or_served() {
     assert_eq!(bench.get("b").await, some("one"));
     bench.script.fail(ErrorKind::Unavailable);
     assert_eq!(bench.get("c").await, Err(ErrorKind::Unavailable));
-    assert_eq!(bench.script.asked(), [asked("a", Some("one")), asked("b", Some("one")), asked("c", None)]);
+    assert_eq!(
+        bench.script.asked(),
+        [
+            asked("a", Some("one")),
+            asked("b", Some("one")),
+            asked("c", None)
+        ]
+    );
     // What is missing is gone from there, too.
     tokio::time::advance(HOUR).await;
     bench.script.reply("");

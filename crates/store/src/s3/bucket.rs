@@ -9,7 +9,9 @@ use super::{Options, Style};
 use crate::error::{Error, ErrorKind, quoted};
 use crate::http::{Answer, Client, unavailable};
 use crate::secret::Secret;
-use http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
+use http::header::{
+    AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+};
 use http::{StatusCode, Uri};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -45,7 +47,10 @@ pub struct Validator {
 pub(super) enum Got {
     Unchanged,
     Missing,
-    Found { contents: Vec<u8>, validator: Validator },
+    Found {
+        contents: Vec<u8>,
+        validator: Validator,
+    },
 }
 
 impl Bucket {
@@ -54,11 +59,16 @@ impl Bucket {
         let wrong = || {
             Error::new(
                 ErrorKind::Setup,
-                format!("AWS_ENDPOINT_URL is \"{}\"; write http://HOST[:PORT] or https://HOST[:PORT]", quoted(endpoint.as_bytes())),
+                format!(
+                    "AWS_ENDPOINT_URL is \"{}\"; write http://HOST[:PORT] or https://HOST[:PORT]",
+                    quoted(endpoint.as_bytes())
+                ),
             )
         };
         let uri: Uri = endpoint.parse().map_err(|_| wrong())?;
-        let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+        let (Some(scheme @ ("http" | "https")), Some(authority)) =
+            (uri.scheme_str(), uri.authority())
+        else {
             return Err(wrong());
         };
         if authority.as_str().contains('@') || uri.query().is_some() {
@@ -88,7 +98,8 @@ impl Bucket {
             return Err(self.refusal(answer).await);
         }
         let text = answer.bytes(MAX_PAGE).await?;
-        xml::parse_page(&text).ok_or_else(|| unavailable(answer.about(), "what it says is no listing"))
+        xml::parse_page(&text)
+            .ok_or_else(|| unavailable(answer.about(), "what it says is no listing"))
     }
 
     /// An object of at most `most` bytes, unless it is the one that is known.
@@ -96,7 +107,9 @@ impl Bucket {
         let mut answer = self.get(key, &[], known).await?;
         match answer.status {
             StatusCode::OK => {}
-            StatusCode::NOT_MODIFIED if *known != Validator::default() => return Ok(Got::Unchanged),
+            StatusCode::NOT_MODIFIED if *known != Validator::default() => {
+                return Ok(Got::Unchanged);
+            }
             StatusCode::NOT_FOUND => {
                 let (refusal, about) = read_refusal(answer).await;
                 return match refusal.code.as_str() {
@@ -106,27 +119,48 @@ impl Bucket {
             }
             _ => return Err(self.refusal(answer).await),
         }
-        let text = |name| answer.header(name).filter(|value| value.len() <= 256).map(str::to_owned);
+        let text = |name| {
+            answer
+                .header(name)
+                .filter(|value| value.len() <= 256)
+                .map(str::to_owned)
+        };
         let validator = Validator {
             etag: text("etag"),
             modified: text("last-modified"),
         };
         let contents = answer.bytes(most).await?;
-        Ok(Got::Found { contents, validator })
+        Ok(Got::Found {
+            contents,
+            validator,
+        })
     }
 
     /// The object of a listing, which must be the one that was listed.
     pub async fn listed(&self, object: &Object, most: u64) -> Result<Vec<u8>, Error> {
         let changed = |how: &str| {
             let key = quoted(object.key.as_bytes());
-            Error::new(ErrorKind::Changed, format!("\"{key}\" is not what was listed: {how}; it is tried again later"))
+            Error::new(
+                ErrorKind::Changed,
+                format!("\"{key}\" is not what was listed: {how}; it is tried again later"),
+            )
         };
-        match self.object(&object.key, &Validator::default(), most).await? {
-            Got::Found { contents, validator } => {
-                if object.size.is_some_and(|size| size != contents.len() as u64) {
+        match self
+            .object(&object.key, &Validator::default(), most)
+            .await?
+        {
+            Got::Found {
+                contents,
+                validator,
+            } => {
+                if object
+                    .size
+                    .is_some_and(|size| size != contents.len() as u64)
+                {
                     return Err(changed(&format!("it has {} bytes", contents.len())));
                 }
-                let is_same = object.etag.is_empty() || validator.etag.is_none_or(|etag| etag == object.etag);
+                let is_same =
+                    object.etag.is_empty() || validator.etag.is_none_or(|etag| etag == object.etag);
                 match is_same {
                     true => Ok(contents),
                     false => Err(changed("it has another entity tag")),
@@ -136,13 +170,26 @@ impl Bucket {
         }
     }
 
-    async fn get(&self, key: &str, query: &[(&str, &str)], known: &Validator) -> Result<Answer, Error> {
+    async fn get(
+        &self,
+        key: &str,
+        query: &[(&str, &str)],
+        known: &Validator,
+    ) -> Result<Answer, Error> {
         let path = format!("{}{}", self.base, encode(key, true));
         let mut url = format!("{}://{}{path}", self.scheme, self.host);
         if !query.is_empty() {
             url = format!("{url}?{}", sign::query(query));
         }
-        let odd = || Error::new(ErrorKind::Setup, format!("the bucket {} cannot be asked: check AWS_ENDPOINT_URL and the credentials", self.name));
+        let odd = || {
+            Error::new(
+                ErrorKind::Setup,
+                format!(
+                    "the bucket {} cannot be asked: check AWS_ENDPOINT_URL and the credentials",
+                    self.name
+                ),
+            )
+        };
         let uri: Uri = url.parse().map_err(|_| odd())?;
         let mut headers = HeaderMap::new();
         let mut set = |name: HeaderName, value: &str| -> Result<(), Error> {
@@ -159,7 +206,9 @@ impl Bucket {
             set(IF_MODIFIED_SINCE, modified)?;
         }
         if let Some(credentials) = &self.options.credentials {
-            let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+            let time = SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |time| time.as_secs());
             let request = sign::Request {
                 region: &self.options.region,
                 host: &self.host,
@@ -168,7 +217,10 @@ impl Bucket {
                 headers: &[],
                 time,
             };
-            set(HeaderName::from_static("x-amz-date"), &sign::timestamp(time))?;
+            set(
+                HeaderName::from_static("x-amz-date"),
+                &sign::timestamp(time),
+            )?;
             set(HeaderName::from_static("x-amz-content-sha256"), sign::EMPTY)?;
             set(AUTHORIZATION, &sign::authorization(&request, credentials))?;
             if let Some(token) = credentials.session_token.as_ref().map(Secret::reveal) {
@@ -206,12 +258,18 @@ impl Bucket {
             Some(credentials) => credentials.redact(&said),
             None => said,
         };
-        Error::new(kind, format!("{about}: {advice} (status {}: {said})", status.as_u16()))
+        Error::new(
+            kind,
+            format!("{about}: {advice} (status {}: {said})", status.as_u16()),
+        )
     }
 
     fn denied(&self) -> String {
         match self.options.credentials {
-            Some(_) => format!("access is denied; these credentials need s3:ListBucket and s3:GetObject for the bucket {}", self.name),
+            Some(_) => format!(
+                "access is denied; these credentials need s3:ListBucket and s3:GetObject for the bucket {}",
+                self.name
+            ),
             None => "access is denied; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned(),
         }
     }

@@ -24,8 +24,8 @@ use crate::record::Revision;
 use crate::secret::Secret;
 use crate::source::S3;
 use crate::store::Store;
-use bucket::{Bucket, Got};
 pub use bucket::Validator;
+use bucket::{Bucket, Got};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -156,8 +156,11 @@ pub(crate) async fn fetch(
         if is_telling && known == Some(&revision) {
             return Ok(None);
         }
-        let files = files(&objects, &prefix, store.limits()).map_err(|error| error.about(source))?;
-        let bundle = get_all(store, &bucket, files).await.map_err(|error| error.about(source))?;
+        let files =
+            files(&objects, &prefix, store.limits()).map_err(|error| error.about(source))?;
+        let bundle = get_all(store, &bucket, files)
+            .await
+            .map_err(|error| error.about(source))?;
         Ok(Some((bundle, revision)))
     })
     .await
@@ -165,7 +168,11 @@ pub(crate) async fn fetch(
 
 /// What the keys of a source begin with.
 fn prefix(source: &S3) -> String {
-    source.folder.as_ref().map(|folder| format!("{folder}/")).unwrap_or_default()
+    source
+        .folder
+        .as_ref()
+        .map(|folder| format!("{folder}/"))
+        .unwrap_or_default()
 }
 
 async fn list(bucket: &Bucket, prefix: &str, limits: &Limits) -> Result<Vec<Object>, Error> {
@@ -174,15 +181,24 @@ async fn list(bucket: &Bucket, prefix: &str, limits: &Limits) -> Result<Vec<Obje
     let mut objects: Vec<Object> = Vec::new();
     let mut token: Option<String> = None;
     for _ in 0..MAX_PAGES {
-        let page = retry(ErrorKind::Unavailable, || bucket.page(prefix, token.as_deref())).await?;
+        let page = retry(ErrorKind::Unavailable, || {
+            bucket.page(prefix, token.as_deref())
+        })
+        .await?;
         if page.objects.iter().any(is_odd) {
-            return Err(Error::new(ErrorKind::Unavailable, "the listing has keys longer than keys are; it is tried again later"));
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                "the listing has keys longer than keys are; it is tried again later",
+            ));
         }
         objects.extend(page.objects);
         if objects.len() > most {
             return Err(Error::new(
                 ErrorKind::TooLarge,
-                format!("there are more than {} files in it; deploy a smaller folder", limits.files),
+                format!(
+                    "there are more than {} files in it; deploy a smaller folder",
+                    limits.files
+                ),
             ));
         }
         match page.next {
@@ -191,7 +207,10 @@ async fn list(bucket: &Bucket, prefix: &str, limits: &Limits) -> Result<Vec<Obje
             next => token = next,
         }
     }
-    Err(Error::new(ErrorKind::Unavailable, "the listing of the bucket does not end; it is tried again later"))
+    Err(Error::new(
+        ErrorKind::Unavailable,
+        "the listing of the bucket does not end; it is tried again later",
+    ))
 }
 
 /// Whether something is longer than S3 makes it.
@@ -215,12 +234,19 @@ fn revision(objects: &[Object]) -> (Revision, bool) {
 }
 
 /// The files among the objects, with their paths in the bundle.
-fn files(objects: &[Object], prefix: &str, limits: &Limits) -> Result<Vec<(BundlePath, Object)>, Error> {
+fn files(
+    objects: &[Object],
+    prefix: &str,
+    limits: &Limits,
+) -> Result<Vec<(BundlePath, Object)>, Error> {
     let mut files = Vec::new();
     let mut total: u64 = 0;
     for object in objects {
         let path = object.key.strip_prefix(prefix).ok_or_else(|| {
-            Error::new(ErrorKind::Unavailable, "the listing has keys that were not asked for; it is tried again later")
+            Error::new(
+                ErrorKind::Unavailable,
+                "the listing has keys that were not asked for; it is tried again later",
+            )
         })?;
         let size = object.size.unwrap_or(0);
         // How consoles say that there is a folder.
@@ -251,7 +277,11 @@ enum Item {
     End,
 }
 
-async fn get_all(store: &Arc<Store>, bucket: &Bucket, files: Vec<(BundlePath, Object)>) -> Result<Bundle, Error> {
+async fn get_all(
+    store: &Arc<Store>,
+    bucket: &Bucket,
+    files: Vec<(BundlePath, Object)>,
+) -> Result<Bundle, Error> {
     let (sender, mut receiver) = mpsc::channel(REQUESTS);
     let most = store.limits().file_bytes;
     let store = store.clone();
@@ -259,7 +289,9 @@ async fn get_all(store: &Arc<Store>, bucket: &Bucket, files: Vec<(BundlePath, Ob
         let mut writer = store.writer()?;
         loop {
             match receiver.blocking_recv() {
-                Some(Item::File(path, contents, _permit)) => writer.add(&path, &mut contents.as_slice(), cancel)?,
+                Some(Item::File(path, contents, _permit)) => {
+                    writer.add(&path, &mut contents.as_slice(), cancel)?
+                }
                 Some(Item::End) => return writer.finish(),
                 None => return Err(Error::new(ErrorKind::Cancelled, "cancelled")),
             }
@@ -273,21 +305,33 @@ async fn get_all(store: &Arc<Store>, bucket: &Bucket, files: Vec<(BundlePath, Ob
     }
 }
 
-async fn get_each(bucket: &Bucket, files: Vec<(BundlePath, Object)>, most: u64, sender: mpsc::Sender<Item>) -> Result<(), Error> {
+async fn get_each(
+    bucket: &Bucket,
+    files: Vec<(BundlePath, Object)>,
+    most: u64,
+    sender: mpsc::Sender<Item>,
+) -> Result<(), Error> {
     let budget = Arc::new(Semaphore::new(BUDGET as usize));
     let mut requests = JoinSet::new();
     for (path, object) in files {
         // A small one costs something, too.
         let share = u32::try_from(object.size.unwrap_or(most)).unwrap_or(BUDGET);
         let share = share.clamp(BUDGET / REQUESTS as u32 / 16, BUDGET);
-        let permit = budget.clone().acquire_many_owned(share).await.map_err(|_| cancelled())?;
+        let permit = budget
+            .clone()
+            .acquire_many_owned(share)
+            .await
+            .map_err(|_| cancelled())?;
         while requests.len() >= REQUESTS {
             finished(requests.join_next().await)?;
         }
         let (bucket, sender) = (bucket.clone(), sender.clone());
         requests.spawn(async move {
             let contents = retry(ErrorKind::Unavailable, || bucket.listed(&object, most)).await?;
-            sender.send(Item::File(path, contents, permit)).await.map_err(|_| cancelled())
+            sender
+                .send(Item::File(path, contents, permit))
+                .await
+                .map_err(|_| cancelled())
         });
     }
     while let Some(result) = requests.join_next().await {
@@ -296,7 +340,9 @@ async fn get_each(bucket: &Bucket, files: Vec<(BundlePath, Object)>, most: u64, 
     sender.send(Item::End).await.map_err(|_| cancelled())
 }
 
-fn finished(result: Option<Result<Result<(), Error>, tokio::task::JoinError>>) -> Result<(), Error> {
+fn finished(
+    result: Option<Result<Result<(), Error>, tokio::task::JoinError>>,
+) -> Result<(), Error> {
     match result {
         None => Ok(()),
         Some(Ok(result)) => result,
@@ -317,7 +363,12 @@ pub struct Files {
 }
 
 impl Files {
-    pub(crate) fn new(client: Client, options: &Options, source: &S3, most: u64) -> Result<Files, Error> {
+    pub(crate) fn new(
+        client: Client,
+        options: &Options,
+        source: &S3,
+        most: u64,
+    ) -> Result<Files, Error> {
         Ok(Files {
             bucket: Bucket::new(client, options, &source.bucket)?,
             prefix: prefix(source),
@@ -327,14 +378,30 @@ impl Files {
 }
 
 impl crate::on_demand::Origin for Files {
-    async fn get(&self, path: &BundlePath, known: &Validator) -> Result<crate::on_demand::Answer, Error> {
+    async fn get(
+        &self,
+        path: &BundlePath,
+        known: &Validator,
+    ) -> Result<crate::on_demand::Answer, Error> {
         use crate::on_demand::Answer;
         let key = format!("{}{path}", self.prefix);
-        Ok(match retry(ErrorKind::Unavailable, || self.bucket.object(&key, known, self.most)).await? {
-            Got::Unchanged => Answer::Unchanged,
-            Got::Missing => Answer::Missing,
-            Got::Found { contents, validator } => Answer::Found { contents, validator },
-        })
+        Ok(
+            match retry(ErrorKind::Unavailable, || {
+                self.bucket.object(&key, known, self.most)
+            })
+            .await?
+            {
+                Got::Unchanged => Answer::Unchanged,
+                Got::Missing => Answer::Missing,
+                Got::Found {
+                    contents,
+                    validator,
+                } => Answer::Found {
+                    contents,
+                    validator,
+                },
+            },
+        )
     }
 }
 
@@ -353,13 +420,24 @@ mod tests {
 
     #[test]
     fn files_of_a_listing() {
-        let limits = Limits { files: 2, file_bytes: 10, total_bytes: 15, ..Limits::default() };
+        let limits = Limits {
+            files: 2,
+            file_bytes: 10,
+            total_bytes: 15,
+            ..Limits::default()
+        };
         let paths = |keys: &[(&str, u64)]| {
             let objects: Vec<Object> = keys.iter().map(|(key, size)| object(key, *size)).collect();
             let files = files(&objects, "app/", &limits).map_err(|error| error.kind())?;
-            Ok(files.into_iter().map(|(path, _)| path.to_string()).collect::<Vec<_>>())
+            Ok(files
+                .into_iter()
+                .map(|(path, _)| path.to_string())
+                .collect::<Vec<_>>())
         };
-        assert_eq!(paths(&[("app/", 0), ("app/x/", 0), ("app/x/a", 10), ("app/b", 5)]), Ok(vec!["x/a".to_owned(), "b".to_owned()]));
+        assert_eq!(
+            paths(&[("app/", 0), ("app/x/", 0), ("app/x/a", 10), ("app/b", 5)]),
+            Ok(vec!["x/a".to_owned(), "b".to_owned()])
+        );
         for (keys, kind) in [
             ([("app/../x", 1)].as_slice(), ErrorKind::Refused),
             (&[("app//x", 1)], ErrorKind::Refused),
@@ -369,7 +447,10 @@ mod tests {
             (&[("other/x", 1)], ErrorKind::Unavailable),
             (&[("app/x", 11)], ErrorKind::TooLarge),
             (&[("app/x", 10), ("app/y", 6)], ErrorKind::TooLarge),
-            (&[("app/x", 0), ("app/y", 0), ("app/z", 0)], ErrorKind::TooLarge),
+            (
+                &[("app/x", 0), ("app/y", 0), ("app/z", 0)],
+                ErrorKind::TooLarge,
+            ),
         ] {
             assert_eq!(paths(keys), Err(kind), "{keys:?}");
         }
@@ -379,25 +460,49 @@ mod tests {
     fn a_revision_says_all_of_a_listing() {
         let one = [object("a", 1), object("b", 2)];
         assert_eq!(revision(&one), revision(&one));
-        for other in [vec![object("a", 1)], vec![object("a", 1), object("b", 3)], vec![object("ab", 1), object("", 2)]] {
+        for other in [
+            vec![object("a", 1)],
+            vec![object("a", 1), object("b", 3)],
+            vec![object("ab", 1), object("", 2)],
+        ] {
             assert_ne!(revision(&other).0, revision(&one).0);
         }
-        let silent = Object { etag: String::new(), ..object("a", 1) };
+        let silent = Object {
+            etag: String::new(),
+            ..object("a", 1)
+        };
         assert!(!revision(&[silent]).1);
     }
 
     #[test]
     fn variables() {
         let from = |pairs: &'static [(&str, &str)]| {
-            Options::from_variables(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+            Options::from_variables(|name| {
+                pairs
+                    .iter()
+                    .find(|(key, _)| *key == name)
+                    .map(|(_, value)| (*value).to_owned())
+            })
         };
-        let options = from(&[("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "key"), ("AWS_DEFAULT_REGION", "eu-west-1"), ("AWS_SESSION_TOKEN", "")]).unwrap();
+        let options = from(&[
+            ("AWS_ACCESS_KEY_ID", "id"),
+            ("AWS_SECRET_ACCESS_KEY", "key"),
+            ("AWS_DEFAULT_REGION", "eu-west-1"),
+            ("AWS_SESSION_TOKEN", ""),
+        ])
+        .unwrap();
         assert_eq!(options.region, "eu-west-1");
         assert!(options.credentials.unwrap().session_token.is_none());
-        assert_eq!(from(&[("AWS_ACCESS_KEY_ID", "id")]).unwrap_err().kind(), ErrorKind::Setup);
+        assert_eq!(
+            from(&[("AWS_ACCESS_KEY_ID", "id")]).unwrap_err().kind(),
+            ErrorKind::Setup
+        );
         let none = from(&[]).unwrap();
         assert_eq!(none.endpoint(), "https://s3.us-east-1.amazonaws.com");
-        assert_eq!((none.style_for("bucket"), none.style_for("a.b")), (Style::VirtualHost, Style::Path));
+        assert_eq!(
+            (none.style_for("bucket"), none.style_for("a.b")),
+            (Style::VirtualHost, Style::Path)
+        );
         let local = from(&[("AWS_ENDPOINT_URL", "http://127.0.0.1:9000")]).unwrap();
         assert_eq!(local.style_for("bucket"), Style::Path);
     }

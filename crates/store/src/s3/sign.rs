@@ -33,7 +33,9 @@ pub(super) fn encode(text: &str, is_path: bool) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                encoded.push(char::from(byte))
+            }
             b'/' if is_path => encoded.push('/'),
             _ => encoded += &format!("%{byte:02X}"),
         }
@@ -71,17 +73,35 @@ pub(super) fn timestamp(time: u64) -> String {
 pub(super) fn authorization(request: &Request<'_>, credentials: &Credentials) -> String {
     let now = timestamp(request.time);
     let date = now.get(..8).unwrap_or_default();
-    let mut headers = vec![("host", request.host), ("x-amz-content-sha256", EMPTY), ("x-amz-date", now.as_str())];
+    let mut headers = vec![
+        ("host", request.host),
+        ("x-amz-content-sha256", EMPTY),
+        ("x-amz-date", now.as_str()),
+    ];
     headers.extend(request.headers);
     if let Some(token) = &credentials.session_token {
         headers.push(("x-amz-security-token", token.reveal()));
     }
     headers.sort();
-    let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
-    let signed = headers.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";");
-    let canonical = format!("GET\n{}\n{}\n{lines}\n{signed}\n{EMPTY}", request.path, query(request.query));
+    let lines: String = headers
+        .iter()
+        .map(|(name, value)| format!("{name}:{value}\n"))
+        .collect();
+    let signed = headers
+        .iter()
+        .map(|(name, _)| *name)
+        .collect::<Vec<_>>()
+        .join(";");
+    let canonical = format!(
+        "GET\n{}\n{}\n{lines}\n{signed}\n{EMPTY}",
+        request.path,
+        query(request.query)
+    );
     let scope = format!("{date}/{}/s3/aws4_request", request.region);
-    let text = format!("AWS4-HMAC-SHA256\n{now}\n{scope}\n{}", hex(&Sha256::digest(canonical)));
+    let text = format!(
+        "AWS4-HMAC-SHA256\n{now}\n{scope}\n{}",
+        hex(&Sha256::digest(canonical))
+    );
     let secret = format!("AWS4{}", credentials.secret_access_key.reveal());
     let key = [date, request.region, "s3", "aws4_request"]
         .iter()
@@ -117,9 +137,24 @@ mod tests {
         };
         type Pairs = &'static [(&'static str, &'static str)];
         let cases: [(&str, Pairs, Pairs, &str); 3] = [
-            ("/test.txt", &[], &[("range", "bytes=0-9")], "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"),
-            ("/", &[("lifecycle", "")], &[], "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"),
-            ("/", &[("max-keys", "2"), ("prefix", "J")], &[], "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"),
+            (
+                "/test.txt",
+                &[],
+                &[("range", "bytes=0-9")],
+                "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41",
+            ),
+            (
+                "/",
+                &[("lifecycle", "")],
+                &[],
+                "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543",
+            ),
+            (
+                "/",
+                &[("max-keys", "2"), ("prefix", "J")],
+                &[],
+                "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7",
+            ),
         ];
         for (path, query, headers, signature) in cases {
             let request = Request {
@@ -132,7 +167,10 @@ mod tests {
             };
             let value = authorization(&request, &credentials);
             assert!(value.starts_with("AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,SignedHeaders=host;"));
-            assert!(value.ends_with(&format!("Signature={signature}")), "{value}");
+            assert!(
+                value.ends_with(&format!("Signature={signature}")),
+                "{value}"
+            );
         }
     }
 
@@ -155,6 +193,9 @@ mod tests {
     fn texts_in_urls() {
         assert_eq!(encode("a/b c+ä~", true), "a/b%20c%2B%C3%A4~");
         assert_eq!(encode("a/b", false), "a%2Fb");
-        assert_eq!(query(&[("prefix", "a b"), ("list-type", "2")]), "list-type=2&prefix=a%20b");
+        assert_eq!(
+            query(&[("prefix", "a b"), ("list-type", "2")]),
+            "list-type=2&prefix=a%20b"
+        );
     }
 }

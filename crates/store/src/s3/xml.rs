@@ -102,7 +102,9 @@ pub fn parse_page(text: &[u8]) -> Option<Page> {
             ["ListBucketResult", "NextContinuationToken"] => page.next = Some(value.to_owned()),
             ["ListBucketResult", "Contents", "Key"] => object.key = value.to_owned(),
             ["ListBucketResult", "Contents", "ETag"] => object.etag = value.trim().to_owned(),
-            ["ListBucketResult", "Contents", "LastModified"] => object.modified = value.trim().to_owned(),
+            ["ListBucketResult", "Contents", "LastModified"] => {
+                object.modified = value.trim().to_owned()
+            }
             ["ListBucketResult", "Contents", "Size"] => object.size = value.trim().parse().ok(),
             ["ListBucketResult", "Contents"] => page.objects.push(std::mem::take(&mut object)),
             _ => {}
@@ -156,7 +158,10 @@ mod tests {
         assert_eq!(first.key, "app/a <b>&'.lua");
         assert_eq!((first.etag.as_str(), first.size), ("\"d41d\"", Some(0)));
         assert_eq!(first.modified, "2026-01-01T00:00:00.000Z");
-        assert_eq!((second.key.as_str(), second.etag.as_str(), second.size), ("app/ä", "", Some(12)));
+        assert_eq!(
+            (second.key.as_str(), second.etag.as_str(), second.size),
+            ("app/ä", "", Some(12))
+        );
         let last = LISTING.replace(">true<", ">false<");
         assert_eq!(parse_page(last.as_bytes()).unwrap().next, None);
         let prefixed = r#"<s:ListBucketResult xmlns:s="x"><s:Contents><s:Key>k</s:Key></s:Contents></s:ListBucketResult>"#;
@@ -167,12 +172,34 @@ mod tests {
     fn what_is_no_page() {
         let lost = LISTING.replace("NextContinuationToken", "Other");
         let entity = LISTING.replace("&amp;", "&mine;");
-        let deep = format!("<ListBucketResult>{}{}</ListBucketResult>", "<a>".repeat(100_000), "</a>".repeat(100_000));
+        let deep = format!(
+            "<ListBucketResult>{}{}</ListBucketResult>",
+            "<a>".repeat(100_000),
+            "</a>".repeat(100_000)
+        );
         let half = &LISTING[..LISTING.len() - 5];
         let twice = format!("{LISTING}{LISTING}");
         let bomb = "<!DOCTYPE x [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;\">]><ListBucketResult>&b;</ListBucketResult>";
-        for text in [&lost, &entity, &deep, half, &twice, bomb, "", "text", "<Error><Code>x</Code></Error>", "<ListBucketResult>", "<ListBucketResult></x>", "<ListBucketResult>&#0;</ListBucketResult>"] {
-            assert_eq!(parse_page(text.as_bytes()), None, "{}", &text[..text.len().min(100)]);
+        for text in [
+            &lost,
+            &entity,
+            &deep,
+            half,
+            &twice,
+            bomb,
+            "",
+            "text",
+            "<Error><Code>x</Code></Error>",
+            "<ListBucketResult>",
+            "<ListBucketResult></x>",
+            "<ListBucketResult>&#0;</ListBucketResult>",
+        ] {
+            assert_eq!(
+                parse_page(text.as_bytes()),
+                None,
+                "{}",
+                &text[..text.len().min(100)]
+            );
         }
         assert_eq!(parse_page(b"\xff"), None);
     }

@@ -2,7 +2,11 @@ use super::*;
 
 fn parsed(text: &str) -> Source {
     let source = Source::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
-    assert_eq!(Source::parse(&source.to_string()).unwrap(), source, "{text}");
+    assert_eq!(
+        Source::parse(&source.to_string()).unwrap(),
+        source,
+        "{text}"
+    );
     source
 }
 
@@ -14,7 +18,15 @@ fn refusal(text: &str) -> String {
 
 #[test]
 fn folders() {
-    for text in ["shop", "./shop", "/srv/apps/shop", "../x", ".", "./a:b", "github.com"] {
+    for text in [
+        "shop",
+        "./shop",
+        "/srv/apps/shop",
+        "../x",
+        ".",
+        "./a:b",
+        "github.com",
+    ] {
         assert_eq!(parsed(text), Source::Folder(text.into()));
     }
     assert_eq!(parsed("dir:a:b"), Source::Folder("a:b".into()));
@@ -23,7 +35,9 @@ fn folders() {
 
 #[test]
 fn repositories() {
-    let Source::Git(git) = parsed("git+ssh://git@example.com:2222/team/shop.git@release/1#apps/shop") else {
+    let Source::Git(git) =
+        parsed("git+ssh://git@example.com:2222/team/shop.git@release/1#apps/shop")
+    else {
         panic!("a git source");
     };
     assert_eq!(git.url(), "ssh://git@example.com:2222/team/shop.git");
@@ -33,7 +47,10 @@ fn repositories() {
     let Source::Git(git) = parsed("git+file:///srv/shop.git") else {
         panic!("a git source");
     };
-    assert_eq!((git.url().as_str(), git.reference, git.folder), ("file:///srv/shop.git", None, None));
+    assert_eq!(
+        (git.url().as_str(), git.reference, git.folder),
+        ("file:///srv/shop.git", None, None)
+    );
 
     let Source::Git(git) = parsed("git+https://[::1]:8443/x.git@pkg@1.0.0") else {
         panic!("a git source");
@@ -47,7 +64,10 @@ fn github() {
     let Source::GitHub(github) = parsed("github.com/rille-lua/examples/hello/world@v1.2") else {
         panic!("a GitHub source");
     };
-    assert_eq!((github.owner.as_str(), github.repository.as_str()), ("rille-lua", "examples"));
+    assert_eq!(
+        (github.owner.as_str(), github.repository.as_str()),
+        ("rille-lua", "examples")
+    );
     assert_eq!(github.folder.unwrap().as_str(), "hello/world");
     assert_eq!(github.reference.unwrap().as_str(), "v1.2");
     assert_eq!(parsed("github.com/a/b.git/"), parsed("github.com/a/b"));
@@ -58,15 +78,35 @@ fn buckets() {
     let Source::S3(s3) = parsed("s3://code-bucket/prod/apps/") else {
         panic!("an S3 source");
     };
-    assert_eq!((s3.bucket.as_str(), s3.folder.unwrap().as_str()), ("code-bucket", "prod/apps"));
+    assert_eq!(
+        (s3.bucket.as_str(), s3.folder.unwrap().as_str()),
+        ("code-bucket", "prod/apps")
+    );
     assert_eq!(parsed("s3://abc"), parsed("s3://abc/"));
-    assert_eq!(S3::from_code_path("bucket/folder").unwrap().to_string(), "s3://bucket/folder");
+    assert_eq!(
+        S3::from_code_path("bucket/folder").unwrap().to_string(),
+        "s3://bucket/folder"
+    );
 }
 
 #[test]
 fn what_is_none_of_them_is_one_clear_error() {
-    for text in ["", "ftp://x/y", "git+http://x/y", "git+ext://sh -c x", "git+", "foo:bar", "-x", "a\0b", "a\nb", "dir:"] {
-        assert!(refusal(text).contains("github.com/OWNER/REPO[/FOLDER][@REF]"), "{text}");
+    for text in [
+        "",
+        "ftp://x/y",
+        "git+http://x/y",
+        "git+ext://sh -c x",
+        "git+",
+        "foo:bar",
+        "-x",
+        "a\0b",
+        "a\nb",
+        "dir:",
+    ] {
+        assert!(
+            refusal(text).contains("github.com/OWNER/REPO[/FOLDER][@REF]"),
+            "{text}"
+        );
     }
     assert!(refusal("https://github.com/a/b").contains("write it as github.com/"));
     assert!(refusal("https://example.com/a.git").contains("write git+ in front"));
@@ -119,7 +159,10 @@ fn nothing_is_taken_for_an_option_or_leaves_its_place() {
 #[test]
 fn a_password_is_refused_and_not_repeated() {
     let message = refusal("git+https://user:s3cret@host/y");
-    assert!(message.contains("token") && !message.contains("s3cret"), "{message}");
+    assert!(
+        message.contains("token") && !message.contains("s3cret"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -127,7 +170,10 @@ fn references() {
     for name in ["main", "v1.0", "release/2.x", "refs/tags/v1", "a@b", "ä"] {
         assert!(Reference::new(name).is_ok(), "{name}");
     }
-    for name in ["", "@", "a..b", "a.lock", "a.lock/b", ".a", "a/.b", "a b", "a~1", "a^", "a:b", "a?", "a*", "a[", "a\\b", "/a", "a/", "a//b", "a@{1}", "a.", "-a", "a/-b", "a\x7f"] {
+    for name in [
+        "", "@", "a..b", "a.lock", "a.lock/b", ".a", "a/.b", "a b", "a~1", "a^", "a:b", "a?", "a*",
+        "a[", "a\\b", "/a", "a/", "a//b", "a@{1}", "a.", "-a", "a/-b", "a\x7f",
+    ] {
         assert!(Reference::new(name).is_err(), "{name}");
     }
     assert!(Reference::new(&"a".repeat(MAX_REFERENCE)).is_ok());
@@ -140,8 +186,14 @@ fn references() {
 #[test]
 fn another_reference() {
     let at = |text: &str, reference| Source::parse(text).unwrap().at(reference);
-    assert_eq!(at("github.com/a/b@x", "y").unwrap().to_string(), "github.com/a/b@y");
-    assert_eq!(at("git+file:///a#b", "y").unwrap().to_string(), "git+file:///a@y#b");
+    assert_eq!(
+        at("github.com/a/b@x", "y").unwrap().to_string(),
+        "github.com/a/b@y"
+    );
+    assert_eq!(
+        at("git+file:///a#b", "y").unwrap().to_string(),
+        "git+file:///a@y#b"
+    );
     assert!(at("s3://bucket/a", "y").is_err());
     assert!(at("./a", "y").is_err());
     assert!(at("github.com/a/b", "-y").is_err());
@@ -149,11 +201,21 @@ fn another_reference() {
 
 #[test]
 fn modules() {
-    let module = Module::parse("github.com/o/r/blob/v1/lib/x.lua").unwrap().unwrap();
+    let module = Module::parse("github.com/o/r/blob/v1/lib/x.lua")
+        .unwrap()
+        .unwrap();
     assert_eq!(module.repository.to_string(), "github.com/o/r@v1");
     assert_eq!(module.file.as_str(), "lib/x.lua");
     assert!(Module::parse("lib.x").is_none());
-    for name in ["github.com/o/r", "github.com/o/r/tree/v1/x.lua", "github.com/o/r/blob/v1", "github.com/o/r/blob/v1/", "github.com/o/r/blob/../x", "github.com/o/r/blob/v1/../x.lua", "github.com/o/r/blob/v1/a\0.lua"] {
+    for name in [
+        "github.com/o/r",
+        "github.com/o/r/tree/v1/x.lua",
+        "github.com/o/r/blob/v1",
+        "github.com/o/r/blob/v1/",
+        "github.com/o/r/blob/../x",
+        "github.com/o/r/blob/v1/../x.lua",
+        "github.com/o/r/blob/v1/a\0.lua",
+    ] {
         assert!(Module::parse(name).unwrap().is_err(), "{name}");
     }
 }

@@ -28,7 +28,9 @@ fn entry(name: &str, kind: u8, contents: &[u8]) -> Vec<u8> {
 
 fn record(key: &str, value: &str) -> String {
     let rest = key.len() + value.len() + 3;
-    let length = (rest..).find(|length| length.to_string().len() + rest == *length).unwrap();
+    let length = (rest..)
+        .find(|length| length.to_string().len() + rest == *length)
+        .unwrap();
     format!("{length} {key}={value}\n")
 }
 
@@ -39,11 +41,17 @@ fn read_all(archive: &[u8], folder: Option<&str>) -> Result<(Files, Archive), Er
     let folder = folder.map(|folder| BundlePath::new(folder.as_bytes()).unwrap());
     let mut take = |path: &BundlePath, from: &mut dyn Read| {
         let mut contents = Vec::new();
-        from.read_to_end(&mut contents).map_err(|error| broken(&error))?;
+        from.read_to_end(&mut contents)
+            .map_err(|error| broken(&error))?;
         files.push((path.to_string(), contents));
         Ok(())
     };
-    let archive = read(&mut &*archive, folder.as_ref(), &mut take, &Cancel::default())?;
+    let archive = read(
+        &mut &*archive,
+        folder.as_ref(),
+        &mut take,
+        &Cancel::default(),
+    )?;
     Ok((files, archive))
 }
 
@@ -66,12 +74,20 @@ fn refusal(entries: &[Vec<u8>]) -> Error {
 fn what_a_forge_makes() {
     let long = format!("top/{}/x.lua", "n".repeat(200));
     let bytes = archive(&[
-        entry("pax_global_header", b'g', record("comment", "0123abcd").as_bytes()),
+        entry(
+            "pax_global_header",
+            b'g',
+            record("comment", "0123abcd").as_bytes(),
+        ),
         entry("top/", b'5', b""),
         entry("top/index.lua", b'0', b"return 1"),
         entry("top/lib/", b'5', b""),
         entry("top/lib/x.lua", 0, &[b'x'; 513]),
-        entry("ignored", b'x', (record("mtime", "1") + &record("path", &long)).as_bytes()),
+        entry(
+            "ignored",
+            b'x',
+            (record("mtime", "1") + &record("path", &long)).as_bytes(),
+        ),
         entry("top/short", b'0', b"long"),
         entry("top/empty", b'0', b""),
     ]);
@@ -79,7 +95,14 @@ fn what_a_forge_makes() {
     assert_eq!(archive.comment.as_deref(), Some("0123abcd"));
     let names: Vec<&str> = files.iter().map(|(path, _)| path.as_str()).collect();
     assert_eq!(names, ["index.lua", "lib/x.lua", &long[4..], "empty"]);
-    assert_eq!((files[0].1.as_slice(), files[1].1.len(), files[2].1.as_slice()), (b"return 1".as_slice(), 513, b"long".as_slice()));
+    assert_eq!(
+        (
+            files[0].1.as_slice(),
+            files[1].1.len(),
+            files[2].1.as_slice()
+        ),
+        (b"return 1".as_slice(), 513, b"long".as_slice())
+    );
 
     let (files, _) = read_all(&bytes, Some("lib")).unwrap();
     assert_eq!(files, [("x.lua".to_owned(), vec![b'x'; 513])]);
@@ -102,13 +125,19 @@ fn a_size_of_an_extension_is_the_size() {
     let mut long = head("top/a", 0, b'0');
     long.extend_from_slice(b"abc");
     long.resize(2 * BLOCK, 0);
-    let (files, _) = read_all(&archive(&[entry("x", b'x', record("size", "3").as_bytes()), long]), None).unwrap();
+    let (files, _) = read_all(
+        &archive(&[entry("x", b'x', record("size", "3").as_bytes()), long]),
+        None,
+    )
+    .unwrap();
     assert_eq!(files, [("a".to_owned(), b"abc".to_vec())]);
 }
 
 #[test]
 fn only_files_and_folders() {
-    for kind in [b'1', b'2', b'3', b'4', b'6', b'7', b'S', b'M', b'V', b'?', 0xff] {
+    for kind in [
+        b'1', b'2', b'3', b'4', b'6', b'7', b'S', b'M', b'V', b'?', 0xff,
+    ] {
         let error = refusal(&[entry("top/odd", kind, b"")]);
         assert_eq!(error.kind(), ErrorKind::Refused);
         assert!(error.to_string().contains("\"odd\" is"), "{error}");
@@ -120,12 +149,22 @@ fn only_files_and_folders() {
 
 #[test]
 fn names_that_lead_elsewhere_are_refused() {
-    for name in ["/top/a", "top/../a", "../a", "top//a", "top/./a", "./top/a", "top/a\\b", "a", "top/a/", ""] {
-        assert_eq!(refusal(&[entry(name, b'0', b"x")]).kind(), ErrorKind::Refused, "{name}");
+    for name in [
+        "/top/a", "top/../a", "../a", "top//a", "top/./a", "./top/a", "top/a\\b", "a", "top/a/", "",
+    ] {
+        assert_eq!(
+            refusal(&[entry(name, b'0', b"x")]).kind(),
+            ErrorKind::Refused,
+            "{name}"
+        );
     }
     for name in ["top/../../x", "/x", "top/a\0b", "top/\n"] {
         let extension = entry("x", b'x', record("path", name).as_bytes());
-        assert_eq!(refusal(&[extension, entry("top/a", b'0', b"")]).kind(), ErrorKind::Refused, "{name}");
+        assert_eq!(
+            refusal(&[extension, entry("top/a", b'0', b"")]).kind(),
+            ErrorKind::Refused,
+            "{name}"
+        );
     }
 }
 
@@ -151,14 +190,42 @@ fn odd_heads_are_refused() {
     let mut wrong = good.clone();
     wrong[0] = b'x';
     assert!(refusal(&[wrong]).to_string().contains("checksum"));
-    assert!(refusal(&[entry("top/a/", b'5', b"x")]).to_string().contains("contents"));
-    for text in ["x", "3 a=b\n", "99 a=b\n", "0 a=b\n", "6 ab\n\n", "6 a=bc", "18446744073709551616 a=b\n"] {
-        assert!(refusal(&[entry("x", b'x', text.as_bytes())]).to_string().contains("a record of it is not one"), "{text:?}");
+    assert!(
+        refusal(&[entry("top/a/", b'5', b"x")])
+            .to_string()
+            .contains("contents")
+    );
+    for text in [
+        "x",
+        "3 a=b\n",
+        "99 a=b\n",
+        "0 a=b\n",
+        "6 ab\n\n",
+        "6 a=bc",
+        "18446744073709551616 a=b\n",
+    ] {
+        assert!(
+            refusal(&[entry("x", b'x', text.as_bytes())])
+                .to_string()
+                .contains("a record of it is not one"),
+            "{text:?}"
+        );
     }
-    for (key, value) in [("size", "-1"), ("size", ""), ("size", "1x"), ("GNU.sparse.major", "1")] {
-        assert_eq!(refusal(&[entry("x", b'x', record(key, value).as_bytes())]).kind(), ErrorKind::Refused);
+    for (key, value) in [
+        ("size", "-1"),
+        ("size", ""),
+        ("size", "1x"),
+        ("GNU.sparse.major", "1"),
+    ] {
+        assert_eq!(
+            refusal(&[entry("x", b'x', record(key, value).as_bytes())]).kind(),
+            ErrorKind::Refused
+        );
     }
-    assert_eq!(refusal(&[entry("x", b'g', record("path", "x").as_bytes())]).kind(), ErrorKind::Refused);
+    assert_eq!(
+        refusal(&[entry("x", b'g', record("path", "x").as_bytes())]).kind(),
+        ErrorKind::Refused
+    );
     let huge = entry("x", b'x', record("size", &u64::MAX.to_string()).as_bytes());
     assert!(refusal(&[huge.clone(), entry("top/a", b'0', b"")]).kind() == ErrorKind::Unavailable);
     assert!(read_all(&archive(&[huge, entry("top/a", b'0', b"")]), Some("app")).is_err());
@@ -181,7 +248,10 @@ fn cut_anywhere_it_is_an_error() {
     for length in 0..whole.len() - 2 * BLOCK {
         let cut = &whole[..length];
         let error = read_all(cut, None).expect_err("it is cut");
-        assert!(matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Refused), "{error}");
+        assert!(
+            matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Refused),
+            "{error}"
+        );
     }
 }
 
@@ -190,12 +260,20 @@ fn what_is_unpacked_is_counted() {
     let bytes = archive(&[entry("top/a", b'0', &[0; 5000])]);
     let read_limited = |limit| {
         let mut from = Counted::new(bytes.as_slice(), limit);
-        let mut take = |_: &BundlePath, from: &mut dyn Read| io::copy(from, &mut io::sink()).map(drop).map_err(|error| broken(&error));
+        let mut take = |_: &BundlePath, from: &mut dyn Read| {
+            io::copy(from, &mut io::sink())
+                .map(drop)
+                .map_err(|error| broken(&error))
+        };
         read(&mut from, None, &mut take, &Cancel::default())
     };
     assert!(read_limited(bytes.len() as u64).is_ok());
     for limit in [bytes.len() as u64 - 1, 5000, 100, 0] {
-        assert_eq!(read_limited(limit).unwrap_err().kind(), ErrorKind::TooLarge, "{limit}");
+        assert_eq!(
+            read_limited(limit).unwrap_err().kind(),
+            ErrorKind::TooLarge,
+            "{limit}"
+        );
     }
 }
 

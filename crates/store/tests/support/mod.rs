@@ -3,7 +3,9 @@
 
 pub mod server;
 
-use rille_store::{Bundle, BundlePath, Error, Fetched, Fetcher, Limits, Options, Outcome, Revision, Source, Store};
+use rille_store::{
+    Bundle, BundlePath, Error, Fetched, Fetcher, Limits, Options, Outcome, Revision, Source, Store,
+};
 use std::fs;
 use std::future::Future;
 use std::path::Path;
@@ -50,7 +52,11 @@ impl Place {
         }
     }
 
-    pub async fn fetch_again(&self, source: &str, known: &Revision) -> Result<Option<Fetched>, Error> {
+    pub async fn fetch_again(
+        &self,
+        source: &str,
+        known: &Revision,
+    ) -> Result<Option<Fetched>, Error> {
         let source = Source::parse(source).unwrap();
         match self.fetcher.fetch(&source, Some(known)).await? {
             Outcome::Fetched(fetched) => Ok(Some(fetched)),
@@ -60,7 +66,9 @@ impl Place {
 
     /// The kind and the text of the error a fetch must end with; nothing may stay behind.
     pub fn fails(&self, source: &str) -> (rille_store::ErrorKind, String) {
-        let error = run(self.fetch(source)).err().unwrap_or_else(|| panic!("{source} was fetched"));
+        let error = run(self.fetch(source))
+            .err()
+            .unwrap_or_else(|| panic!("{source} was fetched"));
         self.is_clean();
         assert!(!error.to_string().contains('\n'), "{error}");
         (error.kind(), error.to_string())
@@ -69,7 +77,11 @@ impl Place {
     /// Nothing is being written.
     pub fn is_clean(&self) {
         let state = self.folder.path().join("state");
-        let left: Vec<_> = fs::read_dir(state.join("tmp")).unwrap().flatten().map(|entry| entry.path()).collect();
+        let left: Vec<_> = fs::read_dir(state.join("tmp"))
+            .unwrap()
+            .flatten()
+            .map(|entry| entry.path())
+            .collect();
         assert!(left.is_empty(), "{left:?}");
     }
 }
@@ -97,20 +109,36 @@ pub fn files(bundle: &Bundle) -> Vec<(String, String)> {
 
 /// `files` in the same form.
 pub fn expected(files: &[(&str, &str)]) -> Vec<(String, String)> {
-    files.iter().map(|(path, contents)| ((*path).to_owned(), (*contents).to_owned())).collect()
+    files
+        .iter()
+        .map(|(path, contents)| ((*path).to_owned(), (*contents).to_owned()))
+        .collect()
 }
 
 /// Runs git in a folder, as nobody in particular, and gives what it says.
 pub fn git(folder: &Path, arguments: &[&str]) -> String {
     let output = Command::new("git")
-        .args(["-c", "user.name=Test", "-c", "user.email=test@example.com", "-c", "protocol.file.allow=always", "-c", "init.defaultBranch=main"])
+        .args([
+            "-c",
+            "user.name=Test",
+            "-c",
+            "user.email=test@example.com",
+            "-c",
+            "protocol.file.allow=always",
+            "-c",
+            "init.defaultBranch=main",
+        ])
         .args(arguments)
         .current_dir(folder)
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .output()
         .expect("git is installed");
-    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "git {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
@@ -125,7 +153,10 @@ impl Repository {
         git(folder.path(), &["init", "--quiet", "--bare", "bare.git"]);
         git(folder.path(), &["init", "--quiet", "work"]);
         let repository = Repository { folder };
-        git(&repository.work(), &["remote", "add", "origin", "../bare.git"]);
+        git(
+            &repository.work(),
+            &["remote", "add", "origin", "../bare.git"],
+        );
         repository.commit(files);
         repository
     }
@@ -147,12 +178,18 @@ impl Repository {
     pub fn commit(&self, files: &[(&str, &str)]) -> String {
         write(&self.work(), files);
         git(&self.work(), &["add", "--all"]);
-        git(&self.work(), &["commit", "--quiet", "--allow-empty", "--message", "change"]);
+        git(
+            &self.work(),
+            &["commit", "--quiet", "--allow-empty", "--message", "change"],
+        );
         self.push();
         git(&self.work(), &["rev-parse", "HEAD"])
     }
 
     pub fn push(&self) {
-        git(&self.work(), &["push", "--quiet", "--force", "--tags", "origin", "HEAD"]);
+        git(
+            &self.work(),
+            &["push", "--quiet", "--force", "--tags", "origin", "HEAD"],
+        );
     }
 }

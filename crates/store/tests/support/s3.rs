@@ -42,7 +42,8 @@ impl S3 {
                     stream.set_nodelay(true).unwrap();
                     let service = service.clone();
                     tokio::spawn(async move {
-                        let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                        let connection = hyper::server::conn::http1::Builder::new()
+                            .serve_connection(TokioIo::new(stream), service);
                         // The client may leave at any time.
                         let _ = connection.await;
                     });

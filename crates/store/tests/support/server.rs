@@ -47,7 +47,8 @@ pub fn response(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Reply {
 
 /// The head of a response with a body of some length.
 pub fn head(status: u16, headers: &[(&str, &str)], length: usize) -> Vec<u8> {
-    let mut text = format!("HTTP/1.1 {status} Status\r\nConnection: close\r\nContent-Length: {length}\r\n");
+    let mut text =
+        format!("HTTP/1.1 {status} Status\r\nConnection: close\r\nContent-Length: {length}\r\n");
     for (name, value) in headers {
         text += &format!("{name}: {value}\r\n");
     }
@@ -67,19 +68,31 @@ impl Server {
         Server::start_with(None, handler)
     }
 
-    pub fn start_with(tls: Option<Arc<rustls::ServerConfig>>, handler: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Server {
+    pub fn start_with(
+        tls: Option<Arc<rustls::ServerConfig>>,
+        handler: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let requests: Arc<Mutex<Vec<Request>>> = Arc::default();
         let (remember, handler): (_, Arc<Handler>) = (requests.clone(), Arc::new(handler));
         thread::spawn(move || {
             for stream in listener.incoming() {
-                let (stream, tls, handler, remember) = (stream.unwrap(), tls.clone(), handler.clone(), remember.clone());
+                let (stream, tls, handler, remember) = (
+                    stream.unwrap(),
+                    tls.clone(),
+                    handler.clone(),
+                    remember.clone(),
+                );
                 thread::spawn(move || match tls {
                     None => serve(stream, &*handler, &remember),
                     Some(tls) => {
                         let connection = rustls::ServerConnection::new(tls).unwrap();
-                        serve(rustls::StreamOwned::new(connection, stream), &*handler, &remember);
+                        serve(
+                            rustls::StreamOwned::new(connection, stream),
+                            &*handler,
+                            &remember,
+                        );
                     }
                 });
             }
@@ -141,7 +154,12 @@ fn read_request(stream: &mut impl BufRead) -> Option<Request> {
         body.resize(length.parse().ok()?, 0);
         stream.read_exact(&mut body).ok()?;
     }
-    Some(Request { method, target, headers, body })
+    Some(Request {
+        method,
+        target,
+        headers,
+        body,
+    })
 }
 
 fn read_chunks(stream: &mut impl BufRead, body: &mut Vec<u8>) -> Option<()> {
@@ -160,7 +178,8 @@ fn read_chunks(stream: &mut impl BufRead, body: &mut Vec<u8>) -> Option<()> {
 
 /// A certificate for `localhost` and 127.0.0.1 in a PEM text, and a configuration that uses it.
 pub fn tls() -> (String, Arc<rustls::ServerConfig>) {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()])
+        .unwrap();
     let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
@@ -171,4 +190,3 @@ pub fn tls() -> (String, Arc<rustls::ServerConfig>) {
         .unwrap();
     (made.cert.pem(), Arc::new(config))
 }
-
