@@ -9,9 +9,11 @@ use crate::error::{Error, ErrorKind};
 use crate::http::Client;
 use crate::on_demand::{CacheOptions, OnDemand};
 use crate::record::Revision;
-use crate::source::{S3, Source};
+use crate::source::{Module, S3, Source};
 use crate::store::Store;
 use crate::{folder, git, github, s3};
+use std::fmt;
+use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::OnceCell;
@@ -47,7 +49,7 @@ pub struct Fetched {
     pub revision: Option<Revision>,
 }
 
-/// Fetches.
+/// Fetches. Connections that are kept belong to the runtime they were made on, so one fetcher should stay on one that lasts.
 #[derive(Debug)]
 pub struct Fetcher {
     store: Arc<Store>,
@@ -76,17 +78,7 @@ impl Fetcher {
 
     /// Fetches a source, unless it is still at the revision that is `known`. Give none if the bundle of that is not here.
     pub async fn fetch(&self, source: &Source, known: Option<&Revision>) -> Result<Outcome, Error> {
-        let deadline = self.store.limits().deadline;
-        match tokio::time::timeout(deadline, self.fetch_any(source, known)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(Error::new(
-                ErrorKind::TimedOut,
-                format!(
-                    "{source} was not fetched within {} seconds; it is tried again later",
-                    deadline.as_secs_f32()
-                ),
-            )),
-        }
+        self.in_time(source, self.fetch_any(source, known)).await
     }
 
     async fn fetch_any(&self, source: &Source, known: Option<&Revision>) -> Result<Outcome, Error> {
@@ -115,13 +107,42 @@ impl Fetcher {
                 s3::fetch(&store, self.client().await?, &self.options.s3, s3, known).await?
             }
         };
-        Ok(match fetched {
-            None => Outcome::Unchanged,
-            Some((bundle, revision)) => Outcome::Fetched(Fetched {
-                bundle,
-                revision: Some(revision),
-            }),
-        })
+        Ok(outcome(fetched))
+    }
+
+    /// Fetches the repository of a module that a script asks for. Scripts are not who the token belongs to, so it is not used: they
+    /// get what everybody may read.
+    pub async fn fetch_module(
+        &self,
+        module: &Module,
+        known: Option<&Revision>,
+    ) -> Result<Outcome, Error> {
+        let options = github::Options {
+            token: None,
+            ..self.options.github.clone()
+        };
+        let fetch = async {
+            let client = self.client().await?;
+            github::fetch(&self.store, client, &options, &module.repository, known).await
+        };
+        self.in_time(&module.repository, fetch).await.map(outcome)
+    }
+
+    /// What a fetch comes to before its deadline.
+    async fn in_time<T>(
+        &self,
+        what: &impl fmt::Display,
+        fetch: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let deadline = self.store.limits().deadline;
+        let late = |_| {
+            let seconds = deadline.as_secs_f32();
+            Error::new(
+                ErrorKind::TimedOut,
+                format!("{what} was not fetched within {seconds} seconds; it is tried again later"),
+            )
+        };
+        tokio::time::timeout(deadline, fetch).await.map_err(late)?
     }
 
     async fn client(&self) -> Result<&Client, Error> {
@@ -138,5 +159,15 @@ impl Fetcher {
         let client = self.client().await?.clone();
         let files = s3::Files::new(client, &self.options.s3, source, options.file_bytes)?;
         OnDemand::open(files, &self.store, &source.to_string(), options).await
+    }
+}
+
+fn outcome(fetched: Option<(Bundle, Revision)>) -> Outcome {
+    match fetched {
+        None => Outcome::Unchanged,
+        Some((bundle, revision)) => Outcome::Fetched(Fetched {
+            bundle,
+            revision: Some(revision),
+        }),
     }
 }

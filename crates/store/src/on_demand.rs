@@ -94,6 +94,25 @@ impl Default for CacheOptions {
     }
 }
 
+impl CacheOptions {
+    /// The defaults with what lua-sngin's variable says, which `get` looks up.
+    pub fn from_variables(get: impl Fn(&str) -> Option<String>) -> Result<CacheOptions, Error> {
+        let mut options = CacheOptions::default();
+        if let Some(text) = get("SNGIN_CODECACHE_SIZE").filter(|text| !text.is_empty()) {
+            options.entries = text.parse().map_err(|_| {
+                Error::new(
+                    ErrorKind::Setup,
+                    format!(
+                        "SNGIN_CODECACHE_SIZE is \"{}\"; write how many files to keep in memory",
+                        crate::error::quoted(text.as_bytes())
+                    ),
+                )
+            })?;
+        }
+        Ok(options)
+    }
+}
+
 /// A file that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
@@ -214,10 +233,10 @@ impl<O: Origin> OnDemand<O> {
         let arrived = Instant::now();
         let flight = {
             let mut state = self.state();
-            if freshness == Freshness::Cached {
-                if let Some(answer) = state.answer(path) {
-                    return answer;
-                }
+            if freshness == Freshness::Cached
+                && let Some(answer) = state.answer(path)
+            {
+                return answer;
             }
             let flight = state.flights.entry(path.clone()).or_default().clone();
             if let Some(stale) = state.stale_while(path, freshness, &flight) {

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
-/// A state folder that is open.
+/// A state folder that is open. All that is done with it waits for the disk.
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
@@ -154,6 +154,8 @@ impl Store {
 
     /// Moves a finished folder to where bundles are; one that is corrupt makes room. What is there already and whole stays.
     pub(crate) fn install(&self, finished: &Temporary, id: BundleId) -> Result<Bundle, Error> {
+        // From here on nobody removes it.
+        let _hold = self.hold(id);
         let target = self.bundle_folder(id);
         let bundles = self.folder("bundles");
         match self.bundle(id) {

@@ -4,7 +4,7 @@ mod support;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use rille_store::{ErrorKind, Limits, Options, Revision, Secret, Source};
+use rille_store::{ErrorKind, Limits, Module, Options, Outcome, Revision, Secret, Source};
 use std::fs;
 use std::io::Write;
 use std::process::Command;
@@ -458,4 +458,21 @@ fn a_revision_is_one_word() {
     for odd in ["", "-", "a b", "a\n", "ä", &"x".repeat(600)] {
         assert!(Revision::new(odd).is_none(), "{odd}");
     }
+}
+
+#[test]
+fn a_module_is_fetched_without_the_token() {
+    let (repository, commit) = repository();
+    let bytes = archive(&repository, &commit);
+    let (place, server) = place(Limits::default(), move |_| response(200, &[], &bytes));
+    let module = Module::parse("github.com/o/r/blob/v1/apps/shop/lib/x.lua")
+        .unwrap()
+        .unwrap();
+    let Outcome::Fetched(fetched) = run(place.fetcher.fetch_module(&module, None)).unwrap() else {
+        panic!("nothing was known");
+    };
+    assert_eq!(fetched.bundle.read(&module.file).unwrap(), b"x");
+    let requests = server.requests();
+    assert_eq!(requests[0].target, "/repos/o/r/tarball/v1");
+    assert_eq!(requests[0].header("authorization"), None);
 }

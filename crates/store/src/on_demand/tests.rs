@@ -10,11 +10,14 @@ const SECOND: Duration = Duration::from_secs(1);
 /// What a question is answered with, and after which time.
 type Reply = (Duration, Result<&'static str, ErrorKind>);
 
+/// The path and the tag of what is known.
+type Question = (String, Option<String>);
+
 /// An origin that is told what to say, and remembers what it was asked. Texts are files, whose tag is the text; "" is missing.
 #[derive(Debug, Default, Clone)]
 struct Script {
     replies: Arc<Mutex<VecDeque<Reply>>>,
-    asked: Arc<Mutex<Vec<(String, Option<String>)>>>,
+    asked: Arc<Mutex<Vec<Question>>>,
     at_once: Arc<AtomicUsize>,
     most_at_once: Arc<AtomicUsize>,
 }
@@ -32,8 +35,8 @@ impl Script {
         self.replies.lock().unwrap().push_back((time, reply));
     }
 
-    /// The paths and tags of the questions since the last call.
-    fn asked(&self) -> Vec<(String, Option<String>)> {
+    /// The questions since the last call.
+    fn asked(&self) -> Vec<Question> {
         assert!(
             self.replies.lock().unwrap().is_empty(),
             "it was not asked often enough"
@@ -71,6 +74,16 @@ impl Origin for Script {
             }),
         }
     }
+}
+
+#[test]
+fn the_variable_of_lua_sngin() {
+    let from =
+        |text: Option<&'static str>| CacheOptions::from_variables(|_| text.map(str::to_owned));
+    assert_eq!(from(None).unwrap().entries, 10_000);
+    assert_eq!(from(Some("")).unwrap().entries, 10_000);
+    assert_eq!(from(Some("5")).unwrap().entries, 5);
+    assert_eq!(from(Some("many")).unwrap_err().kind(), ErrorKind::Setup);
 }
 
 struct Bench {
@@ -138,7 +151,7 @@ fn some(text: &str) -> Result<Option<String>, ErrorKind> {
     Ok(Some(text.to_owned()))
 }
 
-fn asked(path: &str, tag: Option<&str>) -> (String, Option<String>) {
+fn asked(path: &str, tag: Option<&str>) -> Question {
     (path.to_owned(), tag.map(str::to_owned))
 }
 
@@ -400,9 +413,8 @@ async fn memory_is_bounded_and_what_is_missing_drives_nothing_out() {
         bench.get(&format!("missing/{number}")).await.unwrap();
     }
     assert_eq!(bench.get("a").await, some("one"));
-    let state = bench.files.state();
-    assert!(state.negative.len() <= NEGATIVE_ENTRIES && state.negative.bytes() <= NEGATIVE_BYTES);
-    drop(state);
+    let negative = |count: fn(&Lru<Negative>) -> usize| count(&bench.files.state().negative);
+    assert!(negative(Lru::len) <= NEGATIVE_ENTRIES && negative(Lru::bytes) <= NEGATIVE_BYTES);
     for number in 0..20 {
         bench.script.reply("many");
         bench.get(&format!("f{number}")).await.unwrap();

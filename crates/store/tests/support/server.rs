@@ -148,7 +148,7 @@ fn read_request(stream: &mut impl BufRead) -> Option<Request> {
         headers.insert(name.to_lowercase(), value.trim().to_owned());
     }
     let mut body = Vec::new();
-    if headers.get("transfer-encoding").is_some() {
+    if headers.contains_key("transfer-encoding") {
         read_chunks(stream, &mut body)?;
     } else if let Some(length) = headers.get("content-length") {
         body.resize(length.parse().ok()?, 0);
