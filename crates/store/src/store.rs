@@ -83,14 +83,22 @@ impl Store {
 
     /// The same, with something else that changes the disk.
     pub fn open_on(root: &Path, limits: Limits, disk: Arc<dyn Disk>) -> Result<Arc<Store>, Error> {
+        let is_new = !root.exists();
         for folder in ["tmp", "bundles", "apps", "mirror"] {
             let path = root.join(folder);
             disk.create_folders(&path)
                 .map_err(|error| Error::disk("make", &path, &error))?;
         }
         let lock = lock(root, &*disk)?;
-        disk.sync_folder(root)
-            .map_err(|error| Error::disk("sync", root, &error))?;
+        let parent = root.parent().filter(|_| is_new);
+        let parent = parent.map(|parent| match parent.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => parent,
+        });
+        for folder in [root].into_iter().chain(parent) {
+            disk.sync_folder(folder)
+                .map_err(|error| Error::disk("sync", folder, &error))?;
+        }
         Ok(Arc::new(Store {
             root: root.to_owned(),
             disk,

@@ -388,3 +388,45 @@ fn a_cancelled_writer_leaves_nothing() {
         0
     );
 }
+
+/// Deploys one version after the other until it is killed.
+#[test]
+#[ignore = "runs for ever: it is what the next test kills"]
+fn deploy_until_killed() {
+    let Some(folder) = std::env::var_os("RILLE_STORE_TO_KILL") else {
+        return;
+    };
+    let store = Store::open(Path::new(&folder), Limits::default()).unwrap();
+    for since in 10.. {
+        let text = since.to_string();
+        let contents = [("index.lua", text.as_str()), ("lib/x.lua", "old")];
+        deploy(&store, &contents, since).unwrap();
+    }
+}
+
+#[test]
+fn a_process_that_is_killed_leaves_whole_bundles() {
+    let folder = TempDir::new().unwrap();
+    let mut last = 1;
+    deploy(&sound(folder.path()), &OLD, last).unwrap();
+    for round in 0..20_u64 {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "deploy_until_killed", "--ignored"])
+            .env("RILLE_STORE_TO_KILL", folder.path())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(60 + 7 * round));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let store = sound(folder.path());
+        let good = store.last_good("shop").unwrap();
+        assert!(good.skipped.is_empty(), "{:?}", good.skipped);
+        for entry in fs::read_dir(folder.path().join("bundles")).unwrap() {
+            let id = Hash::parse(entry.unwrap().file_name().to_str().unwrap()).unwrap();
+            store.bundle(id).unwrap();
+        }
+        last = last.max(good.version.since);
+    }
+    assert!(last > 10, "nothing was deployed before the kills");
+}
