@@ -110,6 +110,19 @@ impl Fetcher {
         Ok(outcome(fetched))
     }
 
+    /// Fetches a source for an app, unless the app's newest version is what is there: a bundle that is corrupt is fetched again.
+    pub async fn fetch_for(&self, app: &str, source: &Source) -> Result<Outcome, Error> {
+        let (store, app, asked) = (self.store.clone(), app.to_owned(), source.clone());
+        let known = blocking(move |_| {
+            let newest = store.versions(&app)?.into_iter().next();
+            let newest = newest.filter(|newest| newest.source == asked);
+            let whole = newest.filter(|newest| store.bundle(newest.bundle).is_ok());
+            Ok(whole.and_then(|newest| newest.revision))
+        })
+        .await?;
+        self.fetch(source, known.as_ref()).await
+    }
+
     /// Fetches the repository of a module that a script asks for. Scripts are not who the token belongs to, so it is not used: they
     /// get what everybody may read.
     pub async fn fetch_module(

@@ -14,8 +14,8 @@
 use crate::cache::Lru;
 use crate::error::Error;
 use crate::index::Hash;
+use crate::on_demand::Validator;
 use crate::path::BundlePath;
-use crate::s3::Validator;
 use crate::store::Store;
 use std::fs::{self, File};
 use std::io::{Read, Write};

@@ -18,7 +18,6 @@ use crate::error::{Error, ErrorKind};
 use crate::index::Hash;
 use crate::mirror::Mirror;
 use crate::path::BundlePath;
-pub use crate::s3::Validator;
 use crate::store::Store;
 use std::collections::HashMap;
 use std::future::Future;
@@ -34,6 +33,15 @@ const REQUESTS: usize = 16;
 /// What is remembered of what is not there.
 const NEGATIVE_BYTES: usize = 4 << 20;
 const NEGATIVE_ENTRIES: usize = 10_000;
+
+/// Tells one state of a file from another.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Validator {
+    /// Its entity tag.
+    pub etag: Option<String>,
+    /// When it was changed, as an HTTP date.
+    pub modified: Option<String>,
+}
 
 /// Where the files are.
 pub trait Origin: Send + Sync + 'static {

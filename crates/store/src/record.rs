@@ -78,7 +78,7 @@ pub struct LastGood {
     pub skipped: Vec<Error>,
 }
 
-/// Parses the text of a record; `None` if it is not exactly one that [`write`] makes.
+/// Parses the text of a record; `None` if it is not exactly one that [`write()`] makes.
 pub fn parse(text: &[u8]) -> Option<Vec<Version>> {
     let text = std::str::from_utf8(text).ok()?;
     let (first, rest) = text.split_once('\n')?;

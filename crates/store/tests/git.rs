@@ -2,7 +2,7 @@
 
 mod support;
 
-use rille_store::{ErrorKind, Limits, Options};
+use rille_store::{ErrorKind, Limits, Options, Outcome, Source, Version};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
@@ -317,4 +317,63 @@ fn without_the_program_one_is_told_to_install_it() {
     let (kind, message) = Place::with(Limits::default(), options).fails("git+file:///x/y");
     assert_eq!(kind, ErrorKind::Setup);
     assert!(message.contains("install it"), "{message}");
+}
+
+#[test]
+fn a_repository_with_longer_hashes() {
+    let folder = tempfile::TempDir::new().unwrap();
+    git(
+        folder.path(),
+        &["init", "--quiet", "--object-format=sha256", "work"],
+    );
+    let work = folder.path().join("work");
+    support::write(&work, &[("index.lua", "1")]);
+    git(&work, &["add", "--all"]);
+    git(&work, &["commit", "--quiet", "--message", "one"]);
+    let commit = git(&work, &["rev-parse", "HEAD"]);
+    assert_eq!(commit.len(), 64);
+    let place = Place::new();
+    let source = format!("git+file://{}", work.display());
+    for suffix in [String::new(), format!("@{commit}")] {
+        let fetched = run(place.fetch(&format!("{source}{suffix}"))).unwrap();
+        assert_eq!(fetched.revision.unwrap().as_str(), commit);
+        assert_eq!(files(&fetched.bundle), expected(&[("index.lua", "1")]));
+    }
+}
+
+#[test]
+fn an_app_is_fetched_again_when_it_has_changed_here_or_there() {
+    let repository = Repository::new(&[("index.lua", "1")]);
+    let place = Place::new();
+    let source = Source::parse(&repository.source()).unwrap();
+    let fetch = |source: &Source| match run(place.fetcher.fetch_for("shop", source)).unwrap() {
+        Outcome::Unchanged => None,
+        Outcome::Fetched(fetched) => {
+            let version = Version {
+                bundle: fetched.bundle.id(),
+                since: 1,
+                revision: fetched.revision.clone(),
+                source: source.clone(),
+            };
+            place.store().record("shop", version).unwrap();
+            Some(files(&fetched.bundle))
+        }
+    };
+    assert_eq!(fetch(&source), Some(expected(&[("index.lua", "1")])));
+    assert_eq!(fetch(&source), None);
+    let bundle = place.store().last_good("shop").unwrap().bundle;
+    fs::write(bundle.folder().join("index.lua"), "damaged").unwrap();
+    assert_eq!(fetch(&source), Some(expected(&[("index.lua", "1")])));
+    assert_eq!(fetch(&source), None);
+    repository.commit(&[("index.lua", "2")]);
+    assert_eq!(fetch(&source), Some(expected(&[("index.lua", "2")])));
+    let pinned = source.at("main").unwrap();
+    assert!(fetch(&pinned).is_some());
+    assert_eq!(fetch(&pinned), None);
+    // Without the repository there is still what was there last.
+    fs::remove_dir_all(repository.bare()).unwrap();
+    let error = run(place.fetcher.fetch_for("shop", &pinned)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    let good = place.store().last_good("shop").unwrap();
+    assert_eq!(files(&good.bundle), expected(&[("index.lua", "2")]));
 }

@@ -6,7 +6,7 @@
 //! There is no checkout: names and bytes are read out of the objects, so that attributes, filters, and the traps of file systems
 //! have nothing to work on. Submodules are left out, and files of LFS are the pointers that are in the repository, both as in a forge's archive.
 //!
-//! **Invariants.** See [`program`] for what the program is kept from. The repository lives below `STATE/tmp` and is gone afterwards.
+//! **Invariants.** What the program is kept from is said in `program.rs`. The repository lives below `STATE/tmp` and is gone afterwards.
 
 pub mod listing;
 mod objects;

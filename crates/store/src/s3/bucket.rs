@@ -8,6 +8,7 @@ use super::xml::{self, Object, Page, Refusal};
 use super::{Options, Style};
 use crate::error::{Error, ErrorKind, quoted};
 use crate::http::{Answer, Client, unavailable};
+use crate::on_demand::Validator;
 use crate::secret::Secret;
 use http::header::{
     AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH,
@@ -31,15 +32,6 @@ pub(super) struct Bucket {
     host: String,
     /// What comes before a key, encoded, with a `/` at its end.
     base: String,
-}
-
-/// Tells one state of an object from another.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Validator {
-    /// Its entity tag.
-    pub etag: Option<String>,
-    /// When it was changed, as an HTTP date.
-    pub modified: Option<String>,
 }
 
 /// What asking for an object came to.
@@ -145,10 +137,12 @@ impl Bucket {
                 format!("\"{key}\" is not what was listed: {how}; it is tried again later"),
             )
         };
-        match self
-            .object(&object.key, &Validator::default(), most)
-            .await?
-        {
+        let most = object.size.map_or(most, |size| size.min(most));
+        let got = self.object(&object.key, &Validator::default(), most).await;
+        match got.map_err(|error| match error.kind() {
+            ErrorKind::TooLarge => changed("it is larger"),
+            _ => error,
+        })? {
             Got::Found {
                 contents,
                 validator,

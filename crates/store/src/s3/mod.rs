@@ -6,7 +6,7 @@
 //! The revision is the hash of the listing: keys, sizes, entity tags and times. Files that the host-mapped source asks for come one by one
 //! ([`Files`]).
 //!
-//! **Invariants.** What is in memory at a time is bounded by [`BUDGET`] and one file. A listing has an end: pages are counted, and each has to
+//! **Invariants.** What is in memory at a time is bounded by a budget and one file. A listing has an end: pages are counted, and each has to
 //! name another next one. A bundle has all objects of one listing, or is not made.
 
 mod bucket;
@@ -19,12 +19,12 @@ use crate::error::{Error, ErrorKind};
 use crate::http::{Client, retry};
 use crate::index::hex;
 use crate::limits::Limits;
+use crate::on_demand::Validator;
 use crate::path::BundlePath;
 use crate::record::Revision;
 use crate::secret::Secret;
 use crate::source::S3;
 use crate::store::Store;
-pub use bucket::Validator;
 use bucket::{Bucket, Got};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
