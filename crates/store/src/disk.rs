@@ -50,7 +50,7 @@ impl Disk for SystemDisk {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         let removed = match fs::symlink_metadata(path) {
-            Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+            Ok(metadata) if metadata.is_dir() => remove_folder(path),
             Ok(_) => fs::remove_file(path),
             Err(error) => Err(error),
         };
@@ -59,6 +59,17 @@ impl Disk for SystemDisk {
             other => other,
         }
     }
+}
+
+/// Removes a folder that somebody who is just being killed may still be writing to.
+fn remove_folder(path: &Path) -> io::Result<()> {
+    for _ in 0..10 {
+        match fs::remove_dir_all(path) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
+            other => return other,
+        }
+    }
+    fs::remove_dir_all(path)
 }
 
 impl DiskFile for File {
