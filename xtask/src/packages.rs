@@ -17,7 +17,7 @@ enum Sign {
     PythonModule(&'static str),
 }
 
-const PACKAGES: [Package; 20] = [
+const PACKAGES: [Package; 23] = [
     Package {
         name: "lua5.4",
         sign: Sign::Program("lua5.4"),
@@ -97,6 +97,21 @@ const PACKAGES: [Package; 20] = [
         name: "dnsmasq-base",
         sign: Sign::Program("dnsmasq"),
         purpose: "a real server for OpenResty's libraries",
+    },
+    Package {
+        name: "git",
+        sign: Sign::Program("git"),
+        purpose: "fetches sources that are repositories",
+    },
+    Package {
+        name: "openssh-client",
+        sign: Sign::Program("ssh"),
+        purpose: "fetches sources that are repositories behind ssh",
+    },
+    Package {
+        name: "openssh-server",
+        sign: Sign::File("/usr/sbin/sshd"),
+        purpose: "a real server for repositories behind ssh",
     },
     Package {
         name: "wrk",

@@ -26,6 +26,7 @@ pub mod program;
 pub mod reads;
 pub mod reference;
 pub mod rng;
+pub mod store;
 mod text;
 pub mod texts;
 pub mod undump;
@@ -42,7 +43,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 27] = [
+pub const TARGETS: [Target; 32] = [
     target("compile", compile::target, 1500),
     target("undump", undump::target, 800),
     target("program", program::target, 700),
@@ -70,6 +71,11 @@ pub const TARGETS: [Target; 27] = [
     target("response", http_client::response, 3000),
     target("url", http_client::url, 3000),
     target("inflate", http_client::inflate, 1000),
+    target("source", store::source, 5000),
+    target("archive", store::archive, 3000),
+    target("bucket", store::bucket, 3000),
+    target("repository", store::repository, 3000),
+    target("bundle", store::bundle, 3000),
 ];
 
 const fn target(name: &'static str, run: fn(&[u8]), seeds: u64) -> Target {

@@ -41,6 +41,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "rille-runtime",
             "rille-modules",
             "rille-server",
+            "rille-store",
             "rille-testkit",
         ],
     ),
