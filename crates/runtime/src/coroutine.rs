@@ -14,6 +14,7 @@
 //! Dropping a [`Running`] (the client has gone) stops its coroutine, which still gets to close what
 //! it holds. The budgets are checked between slices, so they are overrun by one slice at most.
 
+use crate::alarm::Alarm;
 use crate::scheduler::{Job, Slice};
 use crate::units::show_duration;
 use crate::vm::{AppVm, Context as Owner};
@@ -401,7 +402,7 @@ impl Job for Coroutine {
 pub struct Running {
     coroutine: Rc<Coroutine>,
     waits: Option<LocalBoxFuture<'static, rille_lua::Result<MultiValue>>>,
-    wall: Option<Pin<Box<tokio::time::Sleep>>>,
+    wall: Alarm,
 }
 
 /// A coroutine that was started: most end in their first slice.
@@ -548,17 +549,14 @@ impl Running {
         Running {
             coroutine,
             waits: None,
-            wall: None,
+            wall: Alarm::new(),
         }
     }
 
     /// The time it may take is over while it waits: it is stopped where it waits.
     fn overdue(&mut self, cx: &mut Context<'_>) -> bool {
         let deadline = self.coroutine.budget.get().deadline;
-        let wall = self
-            .wall
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
-        if wall.as_mut().poll(cx).is_pending() {
+        if self.wall.poll_at(deadline, cx).is_pending() {
             return false;
         }
         self.coroutine.renew_budget();
@@ -566,8 +564,8 @@ impl Running {
         if renewed <= deadline {
             return true;
         }
-        wall.as_mut().reset(renewed.into());
-        wall.as_mut().poll(cx).is_ready()
+        self.wall.reset();
+        self.wall.poll_at(renewed, cx).is_ready()
     }
 }
 

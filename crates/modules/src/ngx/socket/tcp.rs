@@ -79,7 +79,7 @@ pub(super) struct Tcp {
 pub(super) struct Connection {
     pub(super) stream: Rc<Stream>,
     /// The name of the pool for it.
-    pub(super) pool: Vec<u8>,
+    pub(super) pool: Rc<[u8]>,
     /// How often it came from there.
     pub(super) reused: u64,
     pub(super) slot: RefCell<Option<Slot>>,
@@ -93,7 +93,7 @@ impl Connection {
     /// One that was used `reused` times before.
     pub(super) fn new(
         stream: Rc<Stream>,
-        pool: Vec<u8>,
+        pool: Rc<[u8]>,
         reused: u64,
         slot: Option<Slot>,
     ) -> Connection {
