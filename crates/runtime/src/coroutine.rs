@@ -423,7 +423,7 @@ impl AppVm {
         budget: Budget,
     ) -> Started {
         if !self.scheduler().may_run_now(self.tenant()) {
-            let coroutine = self.coroutine(thread, context, budget, true);
+            let coroutine = self.coroutine(thread, context, budget, true, Instant::now());
             *coroutine.input.borrow_mut() = Some(Input::Resume(arguments));
             coroutine.wake();
             return Started::Running(Running::new(coroutine));
@@ -445,7 +445,7 @@ impl AppVm {
             }
             Outcome::Error(error) => Started::Ended(End::Failed(self.failure(&error))),
             outcome => {
-                let coroutine = self.coroutine(thread, context, budget, true);
+                let coroutine = self.coroutine(thread, context, budget, true, now);
                 coroutine.own_cpu.set(now - start);
                 coroutine.go_on(outcome, now, now - start)
             }
@@ -465,7 +465,7 @@ impl AppVm {
         if depth >= MAX_INSIDE {
             return Started::Running(self.start_later(thread, arguments, context, budget));
         }
-        let coroutine = self.coroutine(thread, Some(context), budget, false);
+        let coroutine = self.coroutine(thread, Some(context), budget, false, Instant::now());
         self.depth().set(depth + 1);
         let fuel = self.tenant().fuel();
         let outcome = coroutine.thread.resume_with_fuel(arguments, fuel);
@@ -486,7 +486,7 @@ impl AppVm {
         context: Rc<dyn Owner>,
         budget: Budget,
     ) -> Running {
-        let coroutine = self.coroutine(thread, Some(context), budget, false);
+        let coroutine = self.coroutine(thread, Some(context), budget, false, Instant::now());
         *coroutine.input.borrow_mut() = Some(Input::Resume(arguments));
         coroutine.wake();
         Running::new(coroutine)
@@ -498,6 +498,7 @@ impl AppVm {
         context: Option<Rc<dyn Owner>>,
         budget: Budget,
         is_hidden: bool,
+        now: Instant,
     ) -> Rc<Coroutine> {
         Rc::new(Coroutine {
             vm: self.clone(),
@@ -506,7 +507,7 @@ impl AppVm {
             budget: Cell::new(budget),
             is_hidden,
             own_cpu: Cell::default(),
-            minute: Cell::new(Instant::now()),
+            minute: Cell::new(now),
             input: RefCell::default(),
             stop: Cell::new(None),
             news: RefCell::default(),

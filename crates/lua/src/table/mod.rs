@@ -280,6 +280,7 @@ impl Table {
     }
 
     /// The app's globals behind a layered environment.
+    #[inline(always)]
     pub(crate) fn layered_base(&self) -> Gc<Table> {
         debug_assert!(self.header.extra & KIND_LAYERED != 0 && !self.meta.is_null());
         // SAFETY: a layered environment's `meta` is its app's globals, which it keeps alive.

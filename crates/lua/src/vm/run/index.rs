@@ -14,7 +14,7 @@ use crate::function::{ConstantSlot, LuaClosure};
 use crate::heap::Gc;
 use crate::op::{Instr, Op};
 use crate::string::Str;
-use crate::table::{KIND_SPLIT, Slot, Table};
+use crate::table::{KIND_FROZEN, KIND_LAYERED, KIND_SPECIAL, KIND_SPLIT, Slot, Table};
 use crate::value::{Type, Val, tag};
 use crate::vm::{Event, Vm};
 
@@ -251,8 +251,25 @@ ops! { (vm, pc, base, i, k, frame)
         .raw_gc();
         // PERF: nothing is called in this loop, so nothing has to be saved; tables that need a call take the long way.
         for link in 0..MAX_LINKS {
-            if t.header.extra != 0 {
+            if t.header.extra & !KIND_SPECIAL != 0 {
                 break;
+            }
+            if t.header.extra & KIND_LAYERED != 0 {
+                if let Some(own) = Gc::from_nullable((*(*vm).current).globals) {
+                    if own.header.extra & !KIND_FROZEN != 0 {
+                        break;
+                    }
+                    if let Some(slot) = own.find_interned_here((*name).raw_gc()) && !slot.get().is_nil() {
+                        put(ra(base, i), slot.get());
+                        return super::go!(vm, pc, base, k, frame);
+                    }
+                }
+                t = t.layered_base();
+                if let Some(slot) = t.find_at(hint(name), (*name).payload) {
+                    put(ra(base, i), slot.get());
+                    return super::go!(vm, pc, base, k, frame);
+                }
+                continue;
             }
             if let Some(slot) = t.find_interned_here((*name).raw_gc()) && !slot.get().is_nil() {
                 set_hint(name, t, slot);
@@ -263,7 +280,7 @@ ops! { (vm, pc, base, i, k, frame)
                 put(ra(base, i), Val::NIL);
                 return super::go!(vm, pc, base, k, frame);
             };
-            if meta.header.extra != 0 {
+            if meta.header.extra & !KIND_FROZEN != 0 {
                 break;
             }
             let absent = 1 << Event::Index as u8;

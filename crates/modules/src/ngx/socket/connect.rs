@@ -4,17 +4,20 @@
 
 use super::arguments::{Arguments, answer, refuse};
 use super::methods::tcp;
-use super::tcp::{Connection, Operation, Tcp, time};
+use super::tcp::{Busy, Connection, Operation, Tcp, time};
 use super::{POOL_SIZE, make_room};
 use crate::answer::{Answer, no, type_name};
 use crate::text::bad_argument;
 use rille_lua::{Args, Glance, Lua, MultiValue, Reply, Result, Table, Value};
 use rille_runtime::net::connect::strip_unix;
-use rille_runtime::net::pool::{Acquired, MAX_NAME, Pool, Pools};
+use rille_runtime::net::pool::{Acquired, MAX_NAME, Pool, Pools, Slot};
 use rille_runtime::net::resolve::literal;
-use rille_runtime::net::{NetError, Target};
+use rille_runtime::net::{NetError, Stream, Target};
 use std::net::SocketAddr;
 use std::rc::Rc;
+
+/// Names of pools up to this length, in bytes, are looked up without making a text.
+const SHORT_NAME: usize = 64;
 
 /// Where to connect to, and through which pool.
 struct Connect {
@@ -51,6 +54,15 @@ pub(super) fn connect(given: &Args<'_>) -> Result<Reply<Answer>> {
         "ngx.socket connect: expecting 2, 3, or 4 arguments (including the object), but seen";
     let (lua, arguments) = (given.lua(), Arguments::new(given, 2, 4, COMPLAINT)?);
     let tcp = tcp(&arguments)?;
+    if let Some(pool) = known_pool(arguments, tcp.net.pools())?
+        && tcp.check_busy(&Operation::ALL).is_ok()
+    {
+        tcp.close();
+        if let Some((stream, reused, slot)) = pool.take() {
+            tcp.reuse(stream, reused, slot);
+            return Ok(Reply::Now(Answer::Yes));
+        }
+    }
     let connect = match connect_arguments(arguments)? {
         Ok(connect) => connect,
         Err(why) => return refuse(lua, why),
@@ -62,11 +74,10 @@ pub(super) fn connect(given: &Args<'_>) -> Result<Reply<Answer>> {
     make_room(lua, &tcp.net)?;
     let pool = connect.pool(tcp.net.pools());
     if let Some((stream, reused, slot)) = pool.as_ref().and_then(|pool| pool.take()) {
-        let pool = slot.pool_name().unwrap_or_default();
-        tcp.connected(Connection::new(stream, pool, reused, Some(slot)));
+        tcp.reuse(stream, reused, slot);
         return Ok(Reply::Now(Answer::Yes));
     }
-    let busy = tcp.begin(&[Operation::Connect]);
+    let busy = Busy::begin(&tcp, &[Operation::Connect]);
     let later = lua.clone();
     Reply::prompt(lua, async move {
         let done = tcp.connect(connect, pool).await;
@@ -75,7 +86,34 @@ pub(super) fn connect(given: &Args<'_>) -> Result<Reply<Answer>> {
     })
 }
 
+/// The pool of a host and a port, as most are given, if there is one: no text is made for that.
+fn known_pool(arguments: Arguments<'_>, pools: &Pools) -> Result<Option<Rc<Pool>>> {
+    let port = arguments.glance(3, |value| match value {
+        Glance::Integer(port) if arguments.len() == 3 => u16::try_from(port).ok(),
+        _ => None,
+    })?;
+    let Some(port) = port else { return Ok(None) };
+    arguments.glance(2, |value| {
+        let Glance::String(host) = value else {
+            return None;
+        };
+        let mut name = [0; SHORT_NAME];
+        let mut at = name.iter_mut();
+        for byte in host.iter().copied().chain([b':']).chain(digits(port)) {
+            *at.next()? = byte;
+        }
+        let length = SHORT_NAME - at.len();
+        pools.find(name.get(..length)?)
+    })
+}
+
 impl Tcp {
+    /// Takes a connection from a pool; a former one is closed.
+    fn reuse(&self, stream: Rc<Stream>, reused: u64, slot: Slot) {
+        let pool = slot.pool_name().unwrap_or_default();
+        self.connected(Connection::new(stream, pool, reused, Some(slot)));
+    }
+
     async fn connect(
         &self,
         connect: Connect,
@@ -87,8 +125,7 @@ impl Tcp {
             Some(pool) => match pool.acquire(limit).await? {
                 Acquired::Slot(slot) => Some(slot),
                 Acquired::Connection(stream, reused, slot) => {
-                    let pool = pool.name().clone();
-                    self.connected(Connection::new(stream, pool, reused, Some(slot)));
+                    self.reuse(stream, reused, slot);
                     return Ok(());
                 }
             },
@@ -124,10 +161,7 @@ fn connect_arguments(arguments: Arguments<'_>) -> Result<std::result::Result<Con
         }
         Some(number) => {
             name.push(b':');
-            name.extend(digits(number as u16).skip_while(|digit| *digit == b'0'));
-            if number < 1.0 {
-                name.push(b'0');
-            }
+            name.extend(digits(number as u16));
             number as u16
         }
         None if strip_unix(&String::from_utf8_lossy(&name)).is_some() => 0,
@@ -141,10 +175,10 @@ fn connect_arguments(arguments: Arguments<'_>) -> Result<std::result::Result<Con
     }))
 }
 
-/// The five digits of a port.
+/// The digits of a port.
 fn digits(port: u16) -> impl Iterator<Item = u8> {
-    [10_000, 1000, 100, 10, 1]
-        .into_iter()
+    let units = [10_000, 1000, 100, 10, 1].into_iter();
+    (units.filter(move |unit| port >= *unit || *unit == 1))
         .map(move |unit| b'0' + (port / unit % 10) as u8)
 }
 

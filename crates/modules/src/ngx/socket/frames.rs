@@ -4,7 +4,7 @@
 
 use super::arguments::Arguments;
 use super::methods::{ready_for, tcp};
-use super::tcp::{Operation, time};
+use super::tcp::{Busy, Operation, time};
 use crate::text::bad_argument;
 use rille_lua::{Args, Lua, LuaString, MultiValue, Reply, Result, Value};
 use rille_runtime::net::websocket::frame::{MAX_PAYLOAD, close_of, encode, encoded_len};
@@ -34,7 +34,7 @@ pub(crate) fn receive(given: &Args<'_>) -> Result<Reply<MultiValue>> {
     let prepared = ready_for(&tcp, &operations, |connection| {
         !connection.read_closed.get()
     })
-    .map(|connection| (connection, tcp.begin(&[Operation::Read])));
+    .map(|connection| (connection, Busy::begin(&tcp, &[Operation::Read])));
     let lua = given.lua().clone();
     Reply::prompt(given.lua(), async move {
         let (connection, busy) = match prepared {

@@ -4,7 +4,7 @@
 
 use super::arguments::{Arguments, wrong};
 use super::methods::{ready_for, tcp};
-use super::tcp::{Operation, time};
+use super::tcp::{Busy, Operation, time};
 use crate::answer::no;
 use crate::ngx::ssl;
 use rille_lua::{Args, MultiValue, Reply, Result, UserData, Value};
@@ -73,7 +73,7 @@ pub(super) fn handshake(given: &Args<'_>) -> Result<Reply<MultiValue>> {
     let prepared = ready_for(&tcp, &Operation::ALL, |connection| {
         !connection.read_closed.get() && !connection.write_closed.get()
     })
-    .map(|connection| (connection, tcp.begin(&Operation::ALL)));
+    .map(|connection| (connection, Busy::begin(&tcp, &Operation::ALL)));
     let lua = given.lua().clone();
     Reply::prompt(given.lua(), async move {
         let (connection, busy) = match prepared {

@@ -22,7 +22,7 @@ use super::data::Data;
 use super::handshake::{handshake, set_client_cert};
 use super::receive::{read_until, receive, receive_any};
 use super::settings::{get_option, set_option, set_timeout, set_timeouts};
-use super::tcp::{Connection, Operation, Tcp, TcpObject, time};
+use super::tcp::{Busy, Connection, Operation, Tcp, TcpRef, time};
 use super::{POOL_SIZE, maker};
 use crate::answer::{Answer, no, yes};
 use crate::text::bad_argument;
@@ -66,14 +66,14 @@ pub(super) fn install(lua: &Lua, net: &Rc<Net>, tools: &Table) -> Result<()> {
     for (name, function) in all {
         methods.raw_set(name, function)?;
     }
-    tools.raw_set("tcp", maker(lua, net, &methods, TcpObject::new)?)?;
+    tools.raw_set("tcp", maker(lua, net, &methods, Tcp::new)?)?;
     tools.raw_set("tcp_methods", methods)?;
     tools.raw_set("read_until", lua.create_direct_function(read_until)?)
 }
 
 /// The socket a method is called on.
-pub(super) fn tcp(arguments: &Arguments<'_>) -> Result<Rc<Tcp>> {
-    Ok(arguments.object::<TcpObject>()?.0.clone())
+pub(super) fn tcp(arguments: &Arguments<'_>) -> Result<TcpRef> {
+    arguments.object::<Tcp>()
 }
 
 // ---- sending ----
@@ -136,7 +136,7 @@ fn send(given: &Args<'_>) -> Result<Reply<Answer>> {
         Some(data) => data,
         None => Data::from(lua, &tcp.net, 2, &arguments.get(2)?)?,
     };
-    let busy = tcp.begin(&[Operation::Write]);
+    let busy = Busy::begin(&tcp, &[Operation::Write]);
     let weak = lua.weak();
     Ok(Reply::later(lua, async move {
         let mut patience = Patience::new(time(tcp.timeouts.get().send));
@@ -188,7 +188,7 @@ fn shutdown(given: &Args<'_>) -> Result<Reply<MultiValue>> {
     let prepared = ready_for(&tcp, &operations, |connection| {
         !connection.write_closed.get()
     })
-    .map(|connection| (connection, tcp.begin(&[Operation::Write])));
+    .map(|connection| (connection, Busy::begin(&tcp, &[Operation::Write])));
     let lua = given.lua().clone();
     Reply::prompt(given.lua(), async move {
         let (connection, busy) = match prepared {

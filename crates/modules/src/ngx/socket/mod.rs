@@ -36,7 +36,7 @@ use rille_runtime::net::{Net, Stream};
 use rille_runtime::vm::AppVm;
 use std::rc::Rc;
 use std::time::Duration;
-use tcp::{Connection, TcpObject};
+use tcp::{Connection, Tcp};
 
 const PRELUDE: &str = include_str!("socket.lua");
 
@@ -133,9 +133,9 @@ pub fn request_socket(lua: &Lua, net: &Rc<Net>, stream: Stream, kind: Kind) -> R
 /// The object of a connection that is there.
 fn connected(lua: &Lua, net: &Rc<Net>, stream: Rc<Stream>, kind: Kind) -> Result<Table> {
     let object = lua.create_table_with_capacity(1, ROOM)?;
-    let socket = TcpObject::new(net);
+    let socket = Tcp::new(net);
     let connection = Connection::new(stream, Rc::default(), 0, None);
-    socket.0.connected(connection);
+    socket.connected(connection);
     object.raw_set(1, lua.create_userdata(socket)?)?;
     object.set_metatable(Some(lua.named_registry_value(kind.meta())?))?;
     Ok(object)

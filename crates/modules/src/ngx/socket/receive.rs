@@ -5,7 +5,7 @@
 
 use super::arguments::{Arguments, wrong};
 use super::methods::{Refused, ready_for, tcp};
-use super::tcp::{Connection, Operation, Tcp, time};
+use super::tcp::{Busy, Connection, Operation, Tcp, TcpRef, time};
 use crate::answer::{no, type_name};
 use crate::text::bad_argument;
 use rille_lua::{Args, Error, Function, Glance, IntoLuaMulti, Lua, MultiValue, Octets, Reply};
@@ -83,7 +83,7 @@ fn readable(tcp: &Tcp) -> std::result::Result<Rc<Connection>, Refused> {
 
 /// A read that has begun.
 pub(super) struct Reading {
-    tcp: Rc<Tcp>,
+    tcp: TcpRef,
     connection: Rc<Connection>,
     pattern: Pattern,
     received: Received,
@@ -101,7 +101,7 @@ pub(super) enum Read {
 }
 
 impl Reading {
-    fn new(tcp: &Rc<Tcp>, connection: Rc<Connection>, pattern: Pattern) -> Reading {
+    fn new(tcp: &TcpRef, connection: Rc<Connection>, pattern: Pattern) -> Reading {
         Reading {
             received: Received::new(tcp.net.memory()),
             tcp: tcp.clone(),
@@ -126,7 +126,7 @@ impl Reading {
             let reading = self;
             return Ok(Reply::Now(Read::Taken { reading, done }));
         }
-        let busy = self.tcp.begin(&[Operation::Read]);
+        let busy = Busy::begin(&self.tcp, &[Operation::Read]);
         Ok(Reply::later(lua, async move {
             let mut patience = Patience::new(time(self.tcp.timeouts.get().read));
             let done = poll_fn(|cx| {
