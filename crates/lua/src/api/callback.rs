@@ -88,7 +88,7 @@ fn call_prompt_host(ctx: &mut Ctx<'_>) -> NativeResult {
 
 fn wait_for(ctx: &mut Ctx<'_>, future: HostFuture) -> Action {
     ctx.set_top(ctx.base + ctx.nargs);
-    ctx.vm.next_future = Some(Box::new(future));
+    ctx.vm.next_future = Some(future);
     ctx.vm.next_cont = crate::native::return_results;
     ctx.vm.next_flags = 0;
     Action::Await

@@ -19,7 +19,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio_rustls::TlsConnector;
 
 /// Bytes of input that are kept.
@@ -407,6 +407,23 @@ impl Stream {
     /// Whether there is input that nobody has taken.
     pub fn has_input(&self) -> bool {
         !self.input.borrow().rest().is_empty()
+    }
+
+    /// Whether it is worth trying to read: false where it is known that nothing has come. Costs no system call, and wakes nobody later.
+    pub fn may_be_read(&self) -> bool {
+        if self.has_input() || self.ended.get() {
+            return true;
+        }
+        let nothing = || Ok(());
+        match &*self.transport.borrow() {
+            Some(Transport::Plain(Plain::Tcp(tcp))) => {
+                tcp.try_io(Interest::READABLE, nothing).is_ok()
+            }
+            Some(Transport::Plain(Plain::Unix(unix))) => {
+                unix.try_io(Interest::READABLE, nothing).is_ok()
+            }
+            _ => true,
+        }
     }
 
     /// Whether there is something to read, or has come already. What was not read is left.

@@ -98,11 +98,12 @@ fn known_pool(arguments: Arguments<'_>, pools: &Pools) -> Result<Option<Rc<Pool>
             return None;
         };
         let mut name = [0; SHORT_NAME];
-        let mut at = name.iter_mut();
-        for byte in host.iter().copied().chain([b':']).chain(digits(port)) {
-            *at.next()? = byte;
+        name.get_mut(..host.len())?.copy_from_slice(host);
+        let mut length = host.len();
+        for byte in [b':'].into_iter().chain(digits(port)) {
+            *name.get_mut(length)? = byte;
+            length += 1;
         }
-        let length = SHORT_NAME - at.len();
         pools.find(name.get(..length)?)
     })
 }
@@ -177,9 +178,18 @@ fn connect_arguments(arguments: Arguments<'_>) -> Result<std::result::Result<Con
 
 /// The digits of a port.
 fn digits(port: u16) -> impl Iterator<Item = u8> {
-    let units = [10_000, 1000, 100, 10, 1].into_iter();
-    (units.filter(move |unit| port >= *unit || *unit == 1))
-        .map(move |unit| b'0' + (port / unit % 10) as u8)
+    let mut unit = match port {
+        0..10 => 1,
+        10..100 => 10,
+        100..1000 => 100,
+        1000..10_000 => 1000,
+        10_000.. => 10_000,
+    };
+    std::iter::from_fn(move || {
+        let digit = port.checked_div(unit)? % 10;
+        unit /= 10;
+        Some(b'0' + digit as u8)
+    })
 }
 
 #[derive(Default)]
@@ -257,4 +267,17 @@ pub(super) fn bind(given: &Args<'_>) -> Result<MultiValue> {
 /// An address as `bind` takes it.
 pub(super) fn local_address(text: &[u8]) -> Option<std::net::IpAddr> {
     std::str::from_utf8(text).ok().and_then(literal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_written_as_numbers_are() {
+        for port in [0, 7, 10, 99, 100, 808, 6399, 9999, 10_000, 65_535] {
+            let written: Vec<u8> = digits(port).collect();
+            assert_eq!(written, port.to_string().into_bytes());
+        }
+    }
 }

@@ -31,7 +31,7 @@ mod tcp;
 mod udp;
 
 use arguments::at_once;
-use rille_lua::{AnyUserData, Args, Function, Lua, Result, Table, Value};
+use rille_lua::{Args, Function, Lua, Result, Table, Value};
 use rille_runtime::net::{Net, Stream};
 use rille_runtime::vm::AppVm;
 use std::rc::Rc;
@@ -132,13 +132,9 @@ pub fn request_socket(lua: &Lua, net: &Rc<Net>, stream: Stream, kind: Kind) -> R
 
 /// The object of a connection that is there.
 fn connected(lua: &Lua, net: &Rc<Net>, stream: Rc<Stream>, kind: Kind) -> Result<Table> {
-    let object = lua.create_table_with_capacity(1, ROOM)?;
     let socket = Tcp::new(net);
-    let connection = Connection::new(stream, Rc::default(), 0, None);
-    socket.connected(connection);
-    object.raw_set(1, lua.create_userdata(socket)?)?;
-    object.set_metatable(Some(lua.named_registry_value(kind.meta())?))?;
-    Ok(object)
+    socket.connected(Connection::new(stream, Rc::default(), 0, None));
+    lua.create_table_around(socket, ROOM, &lua.named_registry_value(kind.meta())?)
 }
 
 /// A function that makes objects with these methods.
@@ -160,11 +156,7 @@ fn maker<T: rille_lua::UserData>(
                 given.len()
             )));
         }
-        let object = lua.create_table_with_capacity(1, ROOM)?;
-        let socket: AnyUserData = lua.create_userdata(make(&net))?;
-        object.raw_set(1, socket)?;
-        object.set_metatable(Some(meta.clone()))?;
-        Ok(object)
+        lua.create_table_around(make(&net), ROOM, &meta)
     })
 }
 

@@ -122,7 +122,9 @@ impl Reading {
     /// Reads what is there, and what is not when it comes.
     fn start(mut self, lua: &Lua) -> Result<Reply<Read>> {
         let mut nobody = Context::from_waker(Waker::noop());
-        if let Poll::Ready(done) = self.poll(&mut false, &mut nobody) {
+        if self.connection.stream.may_be_read()
+            && let Poll::Ready(done) = self.poll(&mut false, &mut nobody)
+        {
             let reading = self;
             return Ok(Reply::Now(Read::Taken { reading, done }));
         }

@@ -126,3 +126,30 @@ fn as_tokio_wants_it() {
         assert_eq!(rest, "rest");
     });
 }
+
+#[test]
+fn whether_something_may_be_read_costs_nothing_to_know() {
+    run(async {
+        let net = Net::new(1, 1 << 20);
+        let (stream, mut peer) = pair(&net).await;
+        assert!(read_now(&net, &stream).is_pending() && !stream.may_be_read());
+        peer.write_all(b"ab\n").await.unwrap();
+        while !stream.may_be_read() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(read_now(&net, &stream), Poll::Ready(Ok(())));
+        drop(peer);
+        while !stream.may_be_read() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(read_now(&net, &stream), Poll::Ready(Err(NetError::Closed)));
+        assert!(stream.may_be_read());
+    });
+}
+
+/// Reads a line, if it is there.
+fn read_now(net: &Net, stream: &Stream) -> Poll<Result<(), NetError>> {
+    let (mut pattern, mut received) = (Pattern::line(), Received::new(net.memory()));
+    let mut nobody = Context::from_waker(Waker::noop());
+    stream.poll_pattern(&mut pattern, &mut received, &mut false, &mut nobody)
+}
