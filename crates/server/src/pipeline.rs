@@ -92,6 +92,10 @@ fn is_quiet(exchange: &Exchange) -> bool {
 ///
 /// PERF: requests that wait have this in a box: what is seldom waited for is in boxes of its own, so that this one is below the size up to which the
 /// allocator keeps what it is given back.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an async function keeps its arguments twice"
+)]
 fn run(
     exchange: Rc<Exchange>,
     mut target: TargetId,
