@@ -52,10 +52,10 @@ pub use api::{
     ChunkBuilder, ChunkMode, Error, ErrorContext, ExternalError, ExternalResult, FromLua,
     FromLuaMulti, Function, FunctionInfo, Glance, HostFuture, Integer, IntoLua, IntoLuaMulti,
     LightUserData, LocalBoxFuture, Lua, LuaOptions, LuaString, MetaMethod, MultiValue, Nil, Number,
-    Outcome, Profile, RegistryKey, Result, StopReason, Table, TablePairs, TableSequence, Thread,
-    ThreadStatus, Turn, UserData, UserDataFields, UserDataMethods, UserDataRef, UserDataRefMut,
-    UserDataRegistry, Value, Variadic, WeakLua, compile, compile_as, compile_strict, prelude,
-    skip_first_comment,
+    Octets, Outcome, Profile, RegistryKey, Reply, Result, StopReason, Table, TablePairs,
+    TableSequence, Thread, ThreadStatus, Turn, UserData, UserDataFields, UserDataMethods,
+    UserDataRef, UserDataRefMut, UserDataRegistry, Value, Variadic, WeakLua, compile, compile_as,
+    compile_strict, prelude, skip_first_comment,
 };
 pub use chunk::Chunk;
 pub use dialect::{Dialect, UnknownDialect};

@@ -7,6 +7,8 @@ use std::fmt::Display;
 pub enum Answer {
     /// 1.
     Yes,
+    /// A number.
+    Number(i64),
     /// Anything else.
     Values(MultiValue),
 }
@@ -21,6 +23,7 @@ impl IntoLuaMulti for Answer {
     fn into_lua_multi(self, _: &Lua) -> Result<MultiValue> {
         Ok(match self {
             Answer::Yes => yes(),
+            Answer::Number(number) => MultiValue::from_vec(vec![Value::Integer(number)]),
             Answer::Values(values) => values,
         })
     }
@@ -28,6 +31,7 @@ impl IntoLuaMulti for Answer {
     fn push_all(self, lua: &Lua) -> Result<u32> {
         match self {
             Answer::Yes => 1i64.push_all(lua),
+            Answer::Number(number) => number.push_all(lua),
             Answer::Values(values) => values.push_all(lua),
         }
     }

@@ -14,6 +14,7 @@
 //! Dropping a [`Running`] (the client has gone) stops its coroutine, which still gets to close what
 //! it holds. The budgets are checked between slices, so they are overrun by one slice at most.
 
+use crate::alarm::Alarm;
 use crate::scheduler::{Job, Slice};
 use crate::units::show_duration;
 use crate::vm::{AppVm, Context as Owner};
@@ -401,7 +402,7 @@ impl Job for Coroutine {
 pub struct Running {
     coroutine: Rc<Coroutine>,
     waits: Option<LocalBoxFuture<'static, rille_lua::Result<MultiValue>>>,
-    wall: Option<Pin<Box<tokio::time::Sleep>>>,
+    wall: Alarm,
 }
 
 /// A coroutine that was started: most end in their first slice.
@@ -422,7 +423,7 @@ impl AppVm {
         budget: Budget,
     ) -> Started {
         if !self.scheduler().may_run_now(self.tenant()) {
-            let coroutine = self.coroutine(thread, context, budget, true);
+            let coroutine = self.coroutine(thread, context, budget, true, Instant::now());
             *coroutine.input.borrow_mut() = Some(Input::Resume(arguments));
             coroutine.wake();
             return Started::Running(Running::new(coroutine));
@@ -444,7 +445,7 @@ impl AppVm {
             }
             Outcome::Error(error) => Started::Ended(End::Failed(self.failure(&error))),
             outcome => {
-                let coroutine = self.coroutine(thread, context, budget, true);
+                let coroutine = self.coroutine(thread, context, budget, true, now);
                 coroutine.own_cpu.set(now - start);
                 coroutine.go_on(outcome, now, now - start)
             }
@@ -464,7 +465,7 @@ impl AppVm {
         if depth >= MAX_INSIDE {
             return Started::Running(self.start_later(thread, arguments, context, budget));
         }
-        let coroutine = self.coroutine(thread, Some(context), budget, false);
+        let coroutine = self.coroutine(thread, Some(context), budget, false, Instant::now());
         self.depth().set(depth + 1);
         let fuel = self.tenant().fuel();
         let outcome = coroutine.thread.resume_with_fuel(arguments, fuel);
@@ -485,7 +486,7 @@ impl AppVm {
         context: Rc<dyn Owner>,
         budget: Budget,
     ) -> Running {
-        let coroutine = self.coroutine(thread, Some(context), budget, false);
+        let coroutine = self.coroutine(thread, Some(context), budget, false, Instant::now());
         *coroutine.input.borrow_mut() = Some(Input::Resume(arguments));
         coroutine.wake();
         Running::new(coroutine)
@@ -497,6 +498,7 @@ impl AppVm {
         context: Option<Rc<dyn Owner>>,
         budget: Budget,
         is_hidden: bool,
+        now: Instant,
     ) -> Rc<Coroutine> {
         Rc::new(Coroutine {
             vm: self.clone(),
@@ -505,7 +507,7 @@ impl AppVm {
             budget: Cell::new(budget),
             is_hidden,
             own_cpu: Cell::default(),
-            minute: Cell::new(Instant::now()),
+            minute: Cell::new(now),
             input: RefCell::default(),
             stop: Cell::new(None),
             news: RefCell::default(),
@@ -548,17 +550,14 @@ impl Running {
         Running {
             coroutine,
             waits: None,
-            wall: None,
+            wall: Alarm::new(),
         }
     }
 
     /// The time it may take is over while it waits: it is stopped where it waits.
     fn overdue(&mut self, cx: &mut Context<'_>) -> bool {
         let deadline = self.coroutine.budget.get().deadline;
-        let wall = self
-            .wall
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
-        if wall.as_mut().poll(cx).is_pending() {
+        if self.wall.poll_at(deadline, cx).is_pending() {
             return false;
         }
         self.coroutine.renew_budget();
@@ -566,8 +565,8 @@ impl Running {
         if renewed <= deadline {
             return true;
         }
-        wall.as_mut().reset(renewed.into());
-        wall.as_mut().poll(cx).is_ready()
+        self.wall.reset();
+        self.wall.poll_at(renewed, cx).is_ready()
     }
 }
 

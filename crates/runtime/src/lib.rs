@@ -5,6 +5,7 @@
 //! slice is next. Nothing here knows HTTP.
 #![forbid(unsafe_code)]
 
+pub mod alarm;
 pub mod app;
 pub mod coroutine;
 pub mod dict;

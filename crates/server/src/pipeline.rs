@@ -24,6 +24,7 @@ use rille_runtime::coroutine::{End, Started};
 use rille_runtime::light::end_of_all;
 use rille_runtime::route::{FileId, Match, Params, TargetId};
 use rille_runtime::vm::Context;
+use std::future::Future;
 use std::rc::Rc;
 
 /// How often a request may go to another route.
@@ -88,51 +89,65 @@ fn is_quiet(exchange: &Exchange) -> bool {
 }
 
 /// Follows a request to its response. `begun`: its content is being made already.
-async fn run(
+///
+/// PERF: requests that wait have this in a box: what is seldom waited for is in boxes of its own, so that this one is below the size up to which the
+/// allocator keeps what it is given back.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an async function keeps its arguments twice"
+)]
+fn run(
     exchange: Rc<Exchange>,
     mut target: TargetId,
     mut begun: Option<(Stage, Started)>,
-) -> Response<ResponseBody> {
-    let mut jumps = 0;
-    let mut response = loop {
-        exchange.target.set(target);
-        let (fresh, to) = match route(&exchange, target, begun.take()).await {
-            Flow::Response(response) => break *response,
-            Flow::Jump { fresh, to } => (fresh, to),
-            Flow::On => (false, None),
-        };
-        if jumps == MAX_JUMPS {
-            let log = exchange.served.vm.log();
-            log.server("rewrite or internal redirection cycle");
-            let why = "it was sent from route to route without end";
-            break pages::error(StatusCode::INTERNAL_SERVER_ERROR, why);
-        }
-        jumps += 1;
-        if fresh {
-            exchange.ngx.forget();
-        }
-        exchange.ngx.is_internal.set(true);
-        let found = match to {
-            Some(named) => Ok(named),
-            None => find(&exchange).await,
-        };
-        match found {
-            Ok(found) => target = found,
-            Err(response) => break *response,
-        }
-    };
-    upgrade::farewell(&exchange).await;
-    match exchange.committed() {
-        true => {
-            if let ResponseBody::Full(last) | ResponseBody::Typed(last, _) =
-                std::mem::replace(response.body_mut(), ResponseBody::None)
-            {
-                // A phase before the content has ended what it had begun.
-                exchange.end_stream(Ok(last)).await;
+) -> impl Future<Output = Response<ResponseBody>> {
+    async move {
+        let mut jumps = 0;
+        let mut response = loop {
+            exchange.target.set(target);
+            let (fresh, to) = match route(&exchange, target, &mut begun).await {
+                Flow::Response(response) => break *response,
+                Flow::Jump { fresh, to } => (fresh, to),
+                Flow::On => (false, None),
+            };
+            if jumps == MAX_JUMPS {
+                let log = exchange.served.vm.log();
+                log.server("rewrite or internal redirection cycle");
+                let why = "it was sent from route to route without end";
+                break pages::error(StatusCode::INTERNAL_SERVER_ERROR, why);
             }
-            response
+            jumps += 1;
+            if fresh {
+                exchange.ngx.forget();
+            }
+            exchange.ngx.is_internal.set(true);
+            let found = match to {
+                Some(named) => Ok(named),
+                None => Box::pin(find(&exchange)).await,
+            };
+            match found {
+                Ok(found) => target = found,
+                Err(response) => break *response,
+            }
+        };
+        if upgrade::says_farewell(&exchange) {
+            Box::pin(upgrade::farewell(&exchange)).await;
         }
-        false => filter::whole(&exchange, response).await,
+        match exchange.committed() {
+            true => {
+                if let ResponseBody::Full(last) | ResponseBody::Typed(last, _) =
+                    std::mem::replace(response.body_mut(), ResponseBody::None)
+                {
+                    // A phase before the content has ended what it had begun.
+                    Box::pin(exchange.end_stream(Ok(last))).await;
+                }
+                response
+            }
+            false if filter::is_wanted(&exchange) => {
+                Box::pin(filter::whole(&exchange, response)).await
+            }
+            false => response,
+        }
     }
 }
 
@@ -154,10 +169,14 @@ async fn find(exchange: &Rc<Exchange>) -> Result<TargetId, Box<Response<Response
 }
 
 /// The phases of a route up to its content.
-async fn route(exchange: &Rc<Exchange>, target: TargetId, begun: Option<(Stage, Started)>) -> Flow {
+async fn route(
+    exchange: &Rc<Exchange>,
+    target: TargetId,
+    begun: &mut Option<(Stage, Started)>,
+) -> Flow {
     let app = exchange.served.vm.app().clone();
     let route = app.target(target);
-    if let (None, Some(phases)) = (&begun, &route.phases) {
+    if let (None, Some(phases)) = (&*begun, &route.phases) {
         let before = [
             (Phase::Rewrite, phases.rewrite),
             (Phase::Access, phases.access),
@@ -165,7 +184,7 @@ async fn route(exchange: &Rc<Exchange>, target: TargetId, begun: Option<(Stage, 
         for (phase, file) in before {
             let Some(file) = file else { continue };
             exchange.stage.set(phase);
-            let end = run_file(&exchange.served, exchange.clone(), file).await;
+            let end = Box::pin(run_file(&exchange.served, exchange.clone(), file)).await;
             match after(exchange, file, end) {
                 Flow::On => {}
                 flow => return flow,
@@ -197,18 +216,22 @@ pub async fn run_file(
 }
 
 /// The content: a handler's stages.
-async fn content(exchange: &Rc<Exchange>, file: FileId, begun: Option<(Stage, Started)>) -> Flow {
-    let served = exchange.served.clone();
+async fn content(
+    exchange: &Rc<Exchange>,
+    file: FileId,
+    begun: &mut Option<(Stage, Started)>,
+) -> Flow {
     let context: Rc<dyn Context> = exchange.clone();
-    let begun = match begun {
+    let served = &exchange.served;
+    let first = match begun.take() {
         Some(begun) => Ok(begun),
         None => served.first_stage(file).and_then(|stage| {
-            let started = begin(&served, exchange.clone(), &stage)?;
+            let started = begin(served, exchange.clone(), &stage)?;
             Ok((stage, started))
         }),
     };
-    let (mut stage, mut started) = match begun {
-        Ok(begun) => begun,
+    let (mut stage, mut started) = match first {
+        Ok(first) => first,
         Err(error) => return conclude(exchange, file, Err(inner_failure(&error))).await,
     };
     let result = loop {
@@ -232,7 +255,7 @@ async fn content(exchange: &Rc<Exchange>, file: FileId, begun: Option<(Stage, St
             Err(error) => break Err(inner_failure(&error)),
         };
         stage = next;
-        started = match begin(&served, exchange.clone(), &stage) {
+        started = match begin(served, exchange.clone(), &stage) {
             Ok(started) => started,
             Err(error) => break Err(inner_failure(&error)),
         };
@@ -247,7 +270,7 @@ async fn conclude(
 ) -> Flow {
     exchange.upgrade.has_failed.set(result.is_err());
     Flow::Response(Box::new(match exchange.committed() {
-        true => end_stream(exchange, file, result).await,
+        true => Box::pin(end_stream(exchange, file, result)).await,
         false => finish(exchange, file, result),
     }))
 }

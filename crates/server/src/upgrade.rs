@@ -164,6 +164,11 @@ pub fn body_socket(exchange: &Rc<Exchange>) -> Result<Stream, &'static str> {
     })))
 }
 
+/// Whether a request has a WebSocket.
+pub fn says_farewell(exchange: &Exchange) -> bool {
+    exchange.upgrade.websocket.borrow().is_some()
+}
+
 /// At the end of a request: its WebSocket is closed, in a friendly way if it has ended well.
 pub async fn farewell(exchange: &Exchange) {
     let websocket = exchange.upgrade.websocket.take();

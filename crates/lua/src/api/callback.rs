@@ -8,6 +8,7 @@
 //! - the closure called is held by its own `Rc`, so a script that takes upvalues apart cannot free it while it runs.
 
 use super::convert::{FromLuaMulti, IntoLuaMulti};
+use super::direct::Reply;
 use super::error::{Error, Reason, Result};
 use super::function::Function;
 use super::state::Lua;
@@ -23,7 +24,6 @@ use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
 
 /// A host function: reads its arguments, pushes its results and says how many.
 pub(crate) type HostFn = Rc<dyn Fn(&Lua, &Args<'_>) -> Result<u32>>;
@@ -31,7 +31,7 @@ pub(crate) type HostFn = Rc<dyn Fn(&Lua, &Args<'_>) -> Result<u32>>;
 pub(crate) type AsyncHostFn = Rc<dyn Fn(&Lua, &Args<'_>) -> Result<HostFuture>>;
 
 /// As an async one, but what is ready at once is returned at once.
-type PromptHostFn = Rc<dyn Fn(&Lua, &Args<'_>) -> Result<Prompt>>;
+pub(super) type PromptHostFn = Rc<dyn Fn(&Lua, &Args<'_>) -> Result<Prompt>>;
 
 /// Either kind.
 #[derive(Clone)]
@@ -41,7 +41,7 @@ pub(crate) enum AnyHostFn {
 }
 
 /// What a prompt function has come to.
-enum Prompt {
+pub(super) enum Prompt {
     /// So many results have been pushed.
     Ready(u32),
     Waits(HostFuture),
@@ -49,7 +49,8 @@ enum Prompt {
 
 static HOST_FUNCTION: NativeDef = NativeDef::new("?", call_host, Cost::Host);
 static ASYNC_HOST_FUNCTION: NativeDef = NativeDef::new("?", call_async_host, Cost::Host);
-static PROMPT_HOST_FUNCTION: NativeDef = NativeDef::new("?", call_prompt_host, Cost::Host);
+pub(super) static PROMPT_HOST_FUNCTION: NativeDef =
+    NativeDef::new("?", call_prompt_host, Cost::Host);
 static BOUND_FUNCTION: NativeDef = NativeDef::new("?", call_bound, Cost::Slots);
 
 /// Fuel that a call of a host function costs.
@@ -87,7 +88,7 @@ fn call_prompt_host(ctx: &mut Ctx<'_>) -> NativeResult {
 
 fn wait_for(ctx: &mut Ctx<'_>, future: HostFuture) -> Action {
     ctx.set_top(ctx.base + ctx.nargs);
-    ctx.vm.next_future = Some(Box::new(future));
+    ctx.vm.next_future = Some(future);
     ctx.vm.next_cont = crate::native::return_results;
     ctx.vm.next_flags = 0;
     Action::Await
@@ -268,17 +269,9 @@ impl Lua {
         R: IntoLuaMulti,
         F: Future<Output = Result<R>> + 'static,
     {
-        let f: PromptHostFn = Rc::new(move |lua, args| {
-            let mut future = Box::pin(f(lua, A::from_args(args, 0)?)?);
-            match future
-                .as_mut()
-                .poll(&mut Context::from_waker(Waker::noop()))
-            {
-                Poll::Ready(results) => results?.push_all(lua).map(Prompt::Ready),
-                Poll::Pending => Ok(Prompt::Waits(into_host_future(lua, future))),
-            }
-        });
-        self.create_closure_of(&PROMPT_HOST_FUNCTION, Box::new(f))
+        self.create_direct_function(move |args| {
+            Reply::prompt(args.lua(), f(args.lua(), A::from_args(args, 0)?)?)
+        })
     }
 
     /// A native function written against [`crate::native`].
@@ -304,7 +297,11 @@ impl Lua {
     }
 
     /// A closure of `def` with a host function in its upvalue.
-    fn create_closure_of(&self, def: &'static NativeDef, data: Box<dyn Any>) -> Result<Function> {
+    pub(super) fn create_closure_of(
+        &self,
+        def: &'static NativeDef,
+        data: Box<dyn Any>,
+    ) -> Result<Function> {
         self.try_enter(|vm| {
             let u = Val::userdata(vm.new_userdata(data)?);
             vm.scratch.push(u);

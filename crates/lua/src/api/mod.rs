@@ -6,7 +6,7 @@
 //! | `lua`, `options`, `app_data` | [`Lua`] |
 //! | `value`, `multi`, `string`, `table`, `function`, `thread`, `userdata` | values |
 //! | `convert`, `convert_std` | values crossing |
-//! | `callback` | host functions |
+//! | `callback`, `direct` | host functions |
 //! | `parked` | coroutines that wait by the thousand, and natives that park them |
 //! | `chunk` | loading source |
 //! | `error` | errors |
@@ -18,6 +18,7 @@ pub(crate) mod callback;
 mod chunk;
 mod convert;
 mod convert_std;
+mod direct;
 mod error;
 mod function;
 mod lua;
@@ -36,6 +37,7 @@ pub use chunk::{
     AsChunk, ChunkBuilder, ChunkMode, compile, compile_as, compile_strict, skip_first_comment,
 };
 pub use convert::{FromLua, FromLuaMulti, IntoLua, IntoLuaMulti};
+pub use direct::{Octets, Reply};
 pub use error::{Error, ErrorContext, ExternalError, ExternalResult, Result, StopReason};
 pub use function::{Function, FunctionInfo};
 pub use lua::RegistryKey;

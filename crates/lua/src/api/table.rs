@@ -422,7 +422,7 @@ impl Table {
 }
 
 /// Where the entries of a table are: a layered environment has the app's.
-fn storage(_: &Vm, t: Gc<RawTable>) -> Gc<RawTable> {
+pub(super) fn storage(_: &Vm, t: Gc<RawTable>) -> Gc<RawTable> {
     if t.header.extra & KIND_LAYERED != 0 {
         t.layered_base()
     } else {

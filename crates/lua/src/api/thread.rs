@@ -273,12 +273,12 @@ impl Thread {
             }
             Exit::Failed => Outcome::Error(lua.caught(vm, Thrown::Error)),
             Exit::Preempted => Outcome::Preempted,
-            Exit::Pending => match vm.next_future.take().map(|f| f.downcast::<HostFuture>()) {
-                Some(Ok(future)) => {
+            Exit::Pending => match vm.next_future.take() {
+                Some(future) => {
                     co.header.extra |= thread_bits::WAITING;
-                    Outcome::Pending(*future)
+                    Outcome::Pending(future)
                 }
-                _ => {
+                None => {
                     vm.terminate(co, CLOSING_FUEL as i64);
                     Outcome::Error(Error::runtime("a host function waits for nothing"))
                 }

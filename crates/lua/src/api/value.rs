@@ -298,8 +298,7 @@ impl fmt::Debug for Value {
     }
 }
 
-/// Arguments as they lie on the running coroutine's stack, and results: what conversions read without making handles.
-#[doc(hidden)]
+/// The arguments of a host function as they lie on the running coroutine's stack: what conversions read without making handles.
 pub struct Args<'a> {
     pub(crate) lua: &'a Lua,
     pub(crate) base: usize,

@@ -29,6 +29,7 @@ mod switch;
 mod unwind;
 mod vararg;
 
+use crate::api::HostFuture;
 use crate::dialect::Dialect;
 use crate::function::{NativeDef, Proto, UpBox};
 use crate::heap::collect::HAS_OPEN;
@@ -151,7 +152,7 @@ pub struct Vm {
     /// What the action that a native just returned is to continue with.
     pub(crate) next_cont: Cont,
     pub(crate) next_flags: u16,
-    pub(crate) next_future: Option<Box<dyn Any>>,
+    pub(crate) next_future: Option<HostFuture>,
     /// The argument count that the frame of the native that ran last is to keep.
     pub(crate) native_nargs: u32,
     /// Stack index of the native function that runs (or threw last); `NO_NATIVE` while Lua code does.

@@ -57,7 +57,7 @@ fn module(lua: &Lua, name: &str) -> Result<Value> {
     ] {
         tools.raw_set(name, globals.raw_get::<Value>(name)?)?;
     }
-    tools.raw_set("receive", lua.create_prompt_function(receive)?)?;
+    tools.raw_set("receive", lua.create_direct_function(receive)?)?;
     tools.raw_set("build", lua.create_function(build)?)?;
     let accept = |_: &Lua, key: LuaString| {
         let key = key.as_bytes();

@@ -147,7 +147,7 @@ fn worker_resolver() -> Rc<Resolver> {
 }
 
 #[cfg(test)]
-mod testing {
+pub(crate) mod testing {
     use std::future::Future;
 
     /// Runs a test that waits.

@@ -30,7 +30,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// The pools of a VM.
 pub struct Pools {
     this: Weak<Pools>,
-    pools: RefCell<HashMap<Box<[u8]>, Rc<Pool>>>,
+    pools: RefCell<HashMap<Rc<[u8]>, Rc<Pool>>>,
     /// Counts what becomes idle, to know what has been so longest.
     clock: Cell<u64>,
     swept: Cell<bool>,
@@ -38,7 +38,7 @@ pub struct Pools {
 
 /// A pool.
 pub struct Pool {
-    name: Box<[u8]>,
+    name: Rc<[u8]>,
     size: usize,
     backlog: Option<usize>,
     pools: Weak<Pools>,
@@ -101,8 +101,9 @@ impl Pools {
         if let Some(pool) = pools.get(name) {
             return pool.clone();
         }
+        let name: Rc<[u8]> = name.into();
         let pool = Rc::new(Pool {
-            name: name.into(),
+            name: name.clone(),
             size: size.max(1),
             backlog,
             pools: self.this.clone(),
@@ -111,7 +112,7 @@ impl Pools {
             waiting: RefCell::default(),
             is_serving: Cell::new(false),
         });
-        pools.insert(name.into(), pool.clone());
+        pools.insert(name, pool.clone());
         pool
     }
 
@@ -123,15 +124,17 @@ impl Pools {
         keepalive: Option<Duration>,
         size: usize,
     ) {
-        let pool = self.open(name, size, None);
-        match slot.and_then(Slot::into_pool) {
-            Some(counted) if Rc::ptr_eq(&counted, &pool) => {}
+        let pool = match slot.and_then(Slot::into_pool) {
+            // A pool that has connections is the one of its name.
+            Some(counted) if *counted.name == *name => counted,
             other => {
                 // It was no connection of this pool.
+                let pool = self.open(name, size, None);
                 drop(Slot(other));
                 pool.connections.set(pool.connections.get() + 1);
+                pool
             }
-        }
+        };
         if pool.idle.borrow().len() >= pool.size {
             pool.close_oldest();
         }
@@ -203,8 +206,8 @@ impl Pools {
 impl Pool {
     /// A connection, or leave to make one. In a pool with a backlog that may take up to `limit`.
     pub async fn acquire(self: &Rc<Self>, limit: Duration) -> Result<Acquired, NetError> {
-        if let Some(connection) = self.take() {
-            return Ok(connection);
+        if let Some((stream, reused, slot)) = self.take() {
+            return Ok(Acquired::Connection(stream, reused, slot));
         }
         let Some(backlog) = self.backlog else {
             return Ok(self.one_more());
@@ -228,14 +231,18 @@ impl Pool {
         Acquired::Slot(Slot(Some(self.clone())))
     }
 
-    /// An idle connection that is good.
-    fn take(self: &Rc<Self>) -> Option<Acquired> {
-        let now = Instant::now();
+    /// Its name.
+    pub fn name(&self) -> &Rc<[u8]> {
+        &self.name
+    }
+
+    /// An idle connection that is good, and how often it has been used again.
+    pub fn take(self: &Rc<Self>) -> Option<(Rc<Stream>, u64, Slot)> {
+        let mut now = None;
         loop {
             let idle = self.idle.borrow_mut().pop_front()?;
-            if idle.is_good(now) {
-                let slot = Slot(Some(self.clone()));
-                return Some(Acquired::Connection(idle.stream, idle.reused + 1, slot));
+            if idle.is_good(*now.get_or_insert_with(Instant::now)) {
+                return Some((idle.stream, idle.reused + 1, Slot(Some(self.clone()))));
             }
             self.close(idle);
         }
@@ -248,7 +255,7 @@ impl Pool {
         }
         while !self.waiting.borrow().is_empty() {
             let grant = match self.take() {
-                Some(connection) => connection,
+                Some((stream, reused, slot)) => Acquired::Connection(stream, reused, slot),
                 None if self.connections.get() < self.size => self.one_more(),
                 None => break,
             };
@@ -301,6 +308,11 @@ impl Pool {
 }
 
 impl Slot {
+    /// The name of the pool.
+    pub fn pool_name(&self) -> Option<Rc<[u8]>> {
+        self.0.as_ref().map(|pool| pool.name.clone())
+    }
+
     /// The pool, with the connection still counted there.
     fn into_pool(mut self) -> Option<Rc<Pool>> {
         self.0.take()

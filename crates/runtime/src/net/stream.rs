@@ -6,7 +6,7 @@
 //! **Invariants.** Input that has been read and not taken is at most [`INPUT`] bytes. No borrow is held while something waits. A future that is dropped
 //! has lost nothing of the input but what it had put into its [`Received`]. Once closed, everything that waits is woken and fails.
 
-use super::timed::timed;
+use super::timed::{Patience, timed};
 use super::transport::{Duplex, Plain, Transport};
 use super::{Held, MemoryLimit, NetError, Pattern, SocketPermit, tls};
 use std::cell::{Cell, RefCell};
@@ -19,7 +19,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio_rustls::TlsConnector;
 
 /// Bytes of input that are kept.
@@ -141,24 +141,51 @@ impl Stream {
         out: &mut Received,
         limit: Duration,
     ) -> Result<(), NetError> {
+        let mut patience = Patience::new(limit);
+        poll_fn(|cx| self.poll_read_for(pattern, out, &mut patience, cx)).await
+    }
+
+    /// As [`Stream::read`], as far as that goes without waiting: pending, one goes on with the same three.
+    pub fn poll_read_for(
+        &self,
+        pattern: &mut Pattern,
+        out: &mut Received,
+        patience: &mut Patience,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), NetError>> {
+        let mut moved = false;
+        match self.poll_pattern(pattern, out, &mut moved, cx) {
+            Poll::Pending => patience.poll(moved, cx).map(|()| Err(NetError::Timeout)),
+            ready => ready,
+        }
+    }
+
+    /// As [`Stream::poll_read_for`], without a limit; `moved` is set when something has come.
+    pub fn poll_pattern(
+        &self,
+        pattern: &mut Pattern,
+        out: &mut Received,
+        moved: &mut bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), NetError>> {
         loop {
             if self.take(pattern, out)? {
-                return Ok(());
+                return Poll::Ready(Ok(()));
             }
             if self.ended.get() {
-                return match pattern.ends() {
+                return Poll::Ready(match pattern.ends() {
                     true => Ok(()),
                     false => Err(NetError::Closed),
-                };
+                });
             }
             let rest = pattern.rest();
-            if rest < INPUT {
-                timed(limit, poll_fn(|cx| self.poll_fill(cx))).await??;
-                continue;
-            }
-            let read = timed(limit, poll_fn(|cx| self.poll_direct(rest, out, cx))).await??;
-            if pattern.took(read) {
-                return Ok(());
+            let direct = match rest < INPUT {
+                true => ready!(self.poll_fill(cx)).map(|_| 0)?,
+                false => ready!(self.poll_direct(rest, out, cx))?,
+            };
+            *moved = true;
+            if direct > 0 && pattern.took(direct) {
+                return Poll::Ready(Ok(()));
             }
         }
     }
@@ -252,15 +279,34 @@ impl Stream {
 
     /// Writes all of it. No wait for the other side may be longer than `limit`.
     pub async fn write_all(&self, bytes: &[u8], limit: Duration) -> Result<(), NetError> {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let written = timed(limit, poll_fn(|cx| self.poll_write(rest, cx))).await??;
-            if written == 0 {
-                return Err(NetError::Closed);
+        let (mut written, mut patience) = (0, Patience::new(limit));
+        poll_fn(|cx| {
+            let before = written;
+            match self.poll_write_all(bytes, &mut written, cx) {
+                Poll::Pending => {
+                    let late = patience.poll(written > before, cx);
+                    late.map(|()| Err(NetError::Timeout))
+                }
+                ready => ready,
             }
-            rest = rest.get(written..).unwrap_or_default();
+        })
+        .await
+    }
+
+    /// As [`Stream::write_all`], without a limit. `written` is how many of the bytes have been written, 0 at first: pending, one goes on with it.
+    pub fn poll_write_all(
+        &self,
+        bytes: &[u8],
+        written: &mut usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), NetError>> {
+        while let Some(rest) = bytes.get(*written..).filter(|rest| !rest.is_empty()) {
+            match ready!(self.poll_write(rest, cx))? {
+                0 => return Poll::Ready(Err(NetError::Closed)),
+                more => *written += more,
+            }
         }
-        self.flush(limit).await
+        self.poll_flush(cx)
     }
 
     /// Writes some of it: how many bytes. The wait for the other side may not be longer than `limit`; given up, it has written nothing.
@@ -361,6 +407,23 @@ impl Stream {
     /// Whether there is input that nobody has taken.
     pub fn has_input(&self) -> bool {
         !self.input.borrow().rest().is_empty()
+    }
+
+    /// Whether it is worth trying to read: false where it is known that nothing has come. Costs no system call, and wakes nobody later.
+    pub fn may_be_read(&self) -> bool {
+        if self.has_input() || self.ended.get() {
+            return true;
+        }
+        let nothing = || Ok(());
+        match &*self.transport.borrow() {
+            Some(Transport::Plain(Plain::Tcp(tcp))) => {
+                tcp.try_io(Interest::READABLE, nothing).is_ok()
+            }
+            Some(Transport::Plain(Plain::Unix(unix))) => {
+                unix.try_io(Interest::READABLE, nothing).is_ok()
+            }
+            _ => true,
+        }
     }
 
     /// Whether there is something to read, or has come already. What was not read is left.
@@ -484,132 +547,4 @@ fn remember(waiting: &RefCell<Option<Waker>>, cx: &Context<'_>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::net::Net;
-    use crate::net::connect::Target;
-    use crate::net::testing::run;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::{TcpListener, TcpStream};
-
-    const LONG: Duration = Duration::from_secs(60);
-    const SHORT: Duration = Duration::from_millis(5);
-
-    async fn pair(net: &Net) -> (Stream, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let target = Target::Tcp("127.0.0.1".to_owned(), port);
-        let stream = net.connect(&target, None, LONG).await.unwrap();
-        (stream, listener.accept().await.unwrap().0)
-    }
-
-    async fn read(net: &Net, stream: &Stream, mut pattern: Pattern) -> Result<Vec<u8>, NetError> {
-        let mut received = Received::new(net.memory());
-        stream.read(&mut pattern, &mut received, LONG).await?;
-        Ok(received.bytes().to_vec())
-    }
-
-    #[test]
-    fn long_reads_go_straight_and_short_ones_through_the_input() {
-        run(async {
-            let net = Net::new(2, 64 << 20);
-            let (stream, mut peer) = pair(&net).await;
-            let sent: Vec<u8> = (0..3_000_000u32).map(|at| (at % 251) as u8).collect();
-            let copy = sent.clone();
-            let writer = tokio::task::spawn_local(async move {
-                peer.write_all(&copy).await.unwrap();
-            });
-            let mut got = Vec::new();
-            for size in [1, INPUT - 1, INPUT, 5, 2_000_000, 100] {
-                let piece = read(&net, &stream, Pattern::bytes(size)).await.unwrap();
-                assert_eq!(piece.len(), size);
-                got.extend(piece);
-            }
-            got.extend(read(&net, &stream, Pattern::all()).await.unwrap());
-            assert!(got == sent);
-            assert!(stream.has_ended() && !stream.is_quiet());
-            writer.await.unwrap();
-            assert_eq!(net.memory().used(), 0);
-        });
-    }
-
-    #[test]
-    fn what_a_read_that_took_too_long_has_left_is_read_by_the_next() {
-        run(async {
-            let net = Net::new(2, 1 << 20);
-            let (stream, mut peer) = pair(&net).await;
-            peer.write_all(b"ab").await.unwrap();
-            let (mut pattern, mut received) = (Pattern::bytes(4), Received::new(net.memory()));
-            let read_on = stream.read(&mut pattern, &mut received, SHORT).await;
-            assert_eq!(read_on, Err(NetError::Timeout));
-            peer.write_all(b"cdrest\n").await.unwrap();
-            stream
-                .read(&mut pattern, &mut received, LONG)
-                .await
-                .unwrap();
-            assert_eq!(received.bytes(), b"abcd");
-            assert_eq!(read(&net, &stream, Pattern::line()).await.unwrap(), b"rest");
-        });
-    }
-
-    #[test]
-    fn closing_wakes_who_waits_and_gives_the_permit_back() {
-        run(async {
-            let net = Net::new(1, 1 << 20);
-            let (stream, peer) = pair(&net).await;
-            assert_eq!(net.permit().err(), Some(NetError::TooManySockets(1)));
-            let stream = Rc::new(stream);
-            let (reading, shared) = (stream.clone(), net.clone());
-            let reader =
-                tokio::task::spawn_local(
-                    async move { read(&shared, &reading, Pattern::line()).await },
-                );
-            let writing = stream.clone();
-            let writer = tokio::task::spawn_local(async move {
-                writing.write_all(&vec![0; 64 << 20], LONG).await
-            });
-            tokio::time::sleep(SHORT).await;
-            stream.close();
-            assert_eq!(reader.await.unwrap(), Err(NetError::Closed));
-            assert_eq!(writer.await.unwrap(), Err(NetError::Closed));
-            assert_eq!(net.sockets().open(), 0);
-            drop(peer);
-        });
-    }
-
-    #[test]
-    fn more_than_the_limit_is_not_received() {
-        run(async {
-            let net = Net::new(1, 100_000);
-            let (stream, mut peer) = pair(&net).await;
-            tokio::task::spawn_local(async move {
-                while peer.write_all(&[b'x'; 1000]).await.is_ok() {}
-            });
-            for pattern in [Pattern::all(), Pattern::line(), Pattern::bytes(usize::MAX)] {
-                let wrong = read(&net, &stream, pattern).await;
-                assert_eq!(wrong, Err(NetError::TooMuchData(100_000)));
-                assert_eq!(net.memory().used(), 0);
-            }
-        });
-    }
-
-    #[test]
-    fn as_tokio_wants_it() {
-        run(async {
-            let net = Net::new(1, 1 << 20);
-            let (stream, mut peer) = pair(&net).await;
-            peer.write_all(b"line\nrest").await.unwrap();
-            assert_eq!(read(&net, &stream, Pattern::line()).await.unwrap(), b"line");
-            let mut io = Io(Rc::new(stream));
-            io.write_all(b"hello").await.unwrap();
-            io.shutdown().await.unwrap();
-            let mut said = String::new();
-            peer.read_to_string(&mut said).await.unwrap();
-            assert_eq!(said, "hello");
-            drop(peer);
-            let mut rest = String::new();
-            io.read_to_string(&mut rest).await.unwrap();
-            assert_eq!(rest, "rest");
-        });
-    }
-}
+mod tests;

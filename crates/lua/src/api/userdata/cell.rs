@@ -50,6 +50,16 @@ impl<T> UserDataRef<T> {
     }
 }
 
+impl<T> Clone for UserDataRef<T> {
+    /// Another shared borrow.
+    fn clone(&self) -> UserDataRef<T> {
+        self.cell.borrows.set(self.cell.borrows.get() + 1);
+        UserDataRef {
+            cell: self.cell.clone(),
+        }
+    }
+}
+
 impl<T> Deref for UserDataRef<T> {
     type Target = T;
     fn deref(&self) -> &T {
@@ -121,7 +131,10 @@ mod tests {
         let b = UserDataRef::new(cell.clone()).unwrap();
         assert_eq!(*a + *b, 2);
         assert!(UserDataRefMut::new(cell.clone()).is_err());
+        let c = a.clone();
         drop((a, b));
+        assert!(UserDataRefMut::new(cell.clone()).is_err());
+        drop(c);
         let mut m = UserDataRefMut::new(cell.clone()).unwrap();
         *m = 7;
         assert!(UserDataRef::new(cell.clone()).is_err());

@@ -281,12 +281,52 @@ pub(crate) fn short_name<T>() -> &'static str {
 impl Lua {
     /// An object of the host's in Lua.
     pub fn create_userdata<T: UserData>(&self, object: T) -> Result<AnyUserData> {
+        let meta = self.meta_of_type::<T>()?;
+        self.new_userdata(object, meta)
+    }
+
+    /// The metatable of a type, which the registry of types keeps.
+    fn meta_of_type<T: UserData>(&self) -> Result<Option<Gc<RawTable>>> {
         let meta = match self.0.types.known_val::<T>() {
             Some(meta) => meta,
-            // The registry keeps it.
             None => self.type_metatable::<T>(T::register)?.0.val,
         };
-        self.new_userdata(object, meta.as_table())
+        Ok(meta.as_table())
+    }
+
+    /// A table with this metatable whose element 1 is an object of the host's: scripts can put fields of their own into it, for which it has room.
+    /// The object is found again with [`super::Args::object_at`].
+    ///
+    /// ```
+    /// use rille_lua::prelude::*;
+    /// struct Socket;
+    /// impl LuaUserData for Socket {}
+    /// let lua = Lua::new();
+    /// let table = lua.create_table_around(Socket, 4, &lua.create_table()?)?;
+    /// assert!(table.get::<LuaAnyUserData>(1)?.is::<Socket>());
+    /// # Ok::<(), LuaError>(())
+    /// ```
+    pub fn create_table_around<T: UserData>(
+        &self,
+        object: T,
+        room: usize,
+        metatable: &Table,
+    ) -> Result<Table> {
+        let type_meta = self.meta_of_type::<T>()?;
+        let meta = self.own(&metatable.0)?.as_table();
+        let data: Box<dyn Any> = Box::new(Rc::new(UserDataCell::new(object)));
+        self.try_enter(|vm| {
+            let t = vm.new_table_sized(1, room)?;
+            let handle = self.handle(vm, Val::table(t));
+            let u = Val::userdata(vm.new_userdata(data)?);
+            vm.scratch.push(u);
+            let stored = vm.table_set_int(t, 1, u);
+            vm.scratch.pop();
+            stored?;
+            vm.set_metatable(u, type_meta)?;
+            vm.set_metatable(Val::table(t), meta)?;
+            Ok(Table(handle))
+        })
     }
 
     /// An object of a type that knows nothing of Lua, with what `register_userdata_type` said of the type (or nothing).

@@ -8,10 +8,10 @@
 //!
 //! **Invariant:** the connection is closed when its task ends, whoever has the object.
 
-use super::arguments::Arguments;
+use super::arguments::{Arguments, at_once};
 use super::methods::{CLOSED, tcp};
 use crate::answer::no;
-use rille_lua::{Lua, MultiValue, Result, Table, Value};
+use rille_lua::{Args, Lua, MultiValue, Result, Table, Value};
 use socket2::{SockAddr, SockRef};
 use std::io;
 
@@ -32,17 +32,17 @@ pub(super) const METHODS: &[&str] = &[
 
 /// Adds those that only it has.
 pub(super) fn install(lua: &Lua, methods: &Table) -> Result<()> {
-    let peer = lua.create_function(|lua, given| address(lua, given, |s| s.peer_addr()))?;
+    let peer = at_once(lua, |given| address(given, |s| s.peer_addr()))?;
     methods.raw_set("getpeername", peer)?;
-    let local = lua.create_function(|lua, given| address(lua, given, |s| s.local_addr()))?;
+    let local = at_once(lua, |given| address(given, |s| s.local_addr()))?;
     methods.raw_set("getsockname", local)
 }
 
 fn address(
-    lua: &Lua,
-    given: MultiValue,
+    given: &Args<'_>,
     of: impl FnOnce(SockRef<'_>) -> io::Result<SockAddr>,
 ) -> Result<MultiValue> {
+    let lua = given.lua();
     let arguments = Arguments::new(given, 1, 1, "expecting only one argument, but got")?;
     let tcp = tcp(&arguments)?;
     let found = (tcp.connection()).and_then(|connection| connection.stream.with_socket(of));

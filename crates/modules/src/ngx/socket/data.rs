@@ -56,6 +56,14 @@ impl Data {
         }
     }
 
+    /// Calls `f` with the bytes.
+    pub(super) fn with_bytes<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
+        match self {
+            Data::Whole(text) => f(&text.as_bytes()),
+            Data::Copied(bytes, _) => f(bytes),
+        }
+    }
+
     /// How many bytes.
     pub(super) fn len(&self) -> usize {
         match self {

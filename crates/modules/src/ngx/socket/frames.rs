@@ -4,12 +4,11 @@
 
 use super::arguments::Arguments;
 use super::methods::{ready_for, tcp};
-use super::tcp::{Operation, time};
+use super::tcp::{Busy, Operation, time};
 use crate::text::bad_argument;
-use rille_lua::{Lua, LuaString, MultiValue, Result, Value};
+use rille_lua::{Args, Lua, LuaString, MultiValue, Reply, Result, Value};
 use rille_runtime::net::websocket::frame::{MAX_PAYLOAD, close_of, encode, encoded_len};
 use rille_runtime::net::websocket::{Frame, Masking, Opcode, ReadError, Rules};
-use std::future::Future;
 
 /// `data, type, err`.
 fn refused(lua: &Lua, why: &str) -> Result<MultiValue> {
@@ -18,14 +17,11 @@ fn refused(lua: &Lua, why: &str) -> Result<MultiValue> {
 }
 
 /// `recv_frame(sock, max_payload_len, force_masking)`
-pub(crate) fn receive(
-    lua: &Lua,
-    given: MultiValue,
-) -> Result<impl Future<Output = Result<MultiValue>> + use<>> {
+pub(crate) fn receive(given: &Args<'_>) -> Result<Reply<MultiValue>> {
     let arguments = Arguments::new(given, 2, 3, "expecting 2 or 3 arguments, but got")?;
     let tcp = tcp(&arguments)?;
-    let max = arguments.integer(lua, 2)?;
-    let is_forced = !matches!(arguments.get(3), Value::Nil | Value::Boolean(false));
+    let max = arguments.integer(2)?;
+    let is_forced = arguments.is_set(3)?;
     let rules = Rules {
         masking: if is_forced {
             Masking::Required
@@ -38,9 +34,9 @@ pub(crate) fn receive(
     let prepared = ready_for(&tcp, &operations, |connection| {
         !connection.read_closed.get()
     })
-    .map(|connection| (connection, tcp.begin(&[Operation::Read])));
-    let lua = lua.clone();
-    Ok(async move {
+    .map(|connection| (connection, Busy::begin(&tcp, &[Operation::Read])));
+    let lua = given.lua().clone();
+    Reply::prompt(given.lua(), async move {
         let (connection, busy) = match prepared {
             Ok(prepared) => prepared,
             Err(why) => {

@@ -4,13 +4,12 @@
 
 use super::arguments::{Arguments, wrong};
 use super::methods::{ready_for, tcp};
-use super::tcp::{Operation, time};
+use super::tcp::{Busy, Operation, time};
 use crate::answer::no;
 use crate::ngx::ssl;
-use rille_lua::{Lua, MultiValue, Result, UserData, Value};
+use rille_lua::{Args, MultiValue, Reply, Result, UserData, Value};
 use rille_runtime::net::Net;
 use rille_runtime::net::tls::{Identity, Options};
-use std::future::Future;
 use std::rc::Rc;
 
 /// What reading a certificate and a key costs, besides their length.
@@ -21,7 +20,8 @@ struct Session;
 
 impl UserData for Session {}
 
-pub(super) fn set_client_cert(lua: &Lua, given: MultiValue) -> Result<MultiValue> {
+pub(super) fn set_client_cert(given: &Args<'_>) -> Result<MultiValue> {
+    let lua = given.lua();
     let arguments = Arguments::new(
         given,
         1,
@@ -29,11 +29,10 @@ pub(super) fn set_client_cert(lua: &Lua, given: MultiValue) -> Result<MultiValue
         "expecting 3 arguments (including the object), but got",
     )?;
     let tcp = tcp(&arguments)?;
-    let is_set = |value: &Value| !matches!(value, Value::Nil | Value::Boolean(false));
-    let (chain, key) = (arguments.get(2), arguments.get(3));
-    let identity = match (is_set(chain), is_set(key)) {
+    let (chain, key) = (arguments.get(2)?, arguments.get(3)?);
+    let identity = match (arguments.is_set(2)?, arguments.is_set(3)?) {
         (false, false) => None,
-        (true, true) => match identity(&tcp.net, chain, key) {
+        (true, true) => match identity(&tcp.net, &chain, &key) {
             Ok(identity) => Some(Rc::new(identity)),
             Err(why) => return no(lua, &why),
         },
@@ -43,7 +42,7 @@ pub(super) fn set_client_cert(lua: &Lua, given: MultiValue) -> Result<MultiValue
         }
     };
     let length = |value: &Value| value.as_string().map_or(0, |text| text.len() as u64);
-    lua.charge_fuel(CERTIFICATE_FUEL + length(chain) + length(key));
+    lua.charge_fuel(CERTIFICATE_FUEL + length(&chain) + length(&key));
     *tcp.identity.borrow_mut() = identity;
     Ok(MultiValue::from_vec(vec![Value::Boolean(true)]))
 }
@@ -53,33 +52,30 @@ fn identity(net: &Net, chain: &Value, key: &Value) -> std::result::Result<Identi
     Identity::from_der(&chain, &key, net.memory()).map_err(|why| why.to_string())
 }
 
-pub(super) fn handshake(
-    lua: &Lua,
-    given: MultiValue,
-) -> Result<impl Future<Output = Result<MultiValue>> + use<>> {
+pub(super) fn handshake(given: &Args<'_>) -> Result<Reply<MultiValue>> {
     const COMPLAINT: &str =
         "ngx.socket sslhandshake: expecting 1 ~ 5 arguments (including the object), but seen";
     let arguments = Arguments::new(given, 1, 5, COMPLAINT)?;
     let tcp = tcp(&arguments)?;
-    let wants_session = !matches!(arguments.get(2), Value::Boolean(false));
-    let server_name = match arguments.get(3) {
+    let wants_session = !matches!(arguments.get(2)?, Value::Boolean(false));
+    let server_name = match arguments.get(3)? {
         Value::Nil | Value::Boolean(false) => None,
         Value::String(name) if name.is_empty() => None,
         Value::String(name) => Some(name.to_string_lossy()),
-        other => return Err(wrong(3, "string", other)),
+        other => return Err(wrong(3, "string", &other)),
     };
     let options = Options {
         server_name,
-        verify: !matches!(arguments.get(4), Value::Nil | Value::Boolean(false)),
+        verify: arguments.is_set(4)?,
         identity: tcp.identity.borrow().clone(),
         alpn: Vec::new(),
     };
     let prepared = ready_for(&tcp, &Operation::ALL, |connection| {
         !connection.read_closed.get() && !connection.write_closed.get()
     })
-    .map(|connection| (connection, tcp.begin(&Operation::ALL)));
-    let lua = lua.clone();
-    Ok(async move {
+    .map(|connection| (connection, Busy::begin(&tcp, &Operation::ALL)));
+    let lua = given.lua().clone();
+    Reply::prompt(given.lua(), async move {
         let (connection, busy) = match prepared {
             Ok(prepared) => prepared,
             Err(why) => return no(&lua, why),

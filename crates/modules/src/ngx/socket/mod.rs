@@ -30,12 +30,13 @@ mod settings;
 mod tcp;
 mod udp;
 
-use rille_lua::{AnyUserData, Function, Lua, MultiValue, Result, Table, Value};
+use arguments::at_once;
+use rille_lua::{Args, Function, Lua, Result, Table, Value};
 use rille_runtime::net::{Net, Stream};
 use rille_runtime::vm::AppVm;
 use std::rc::Rc;
 use std::time::Duration;
-use tcp::{Connection, TcpObject};
+use tcp::{Connection, Tcp};
 
 const PRELUDE: &str = include_str!("socket.lua");
 
@@ -60,9 +61,9 @@ pub(super) fn table(vm: &Rc<AppVm>) -> Result<Table> {
     let (socket, make): (Table, Function) = (lua.load(PRELUDE).set_name("=[rille]"))
         .into_function()?
         .call(&tools)?;
-    let until = move |lua: &Lua, given| receive::receive_until(lua, &make, given);
+    let until = move |given: &Args<'_>| receive::receive_until(&make, given);
     let tcp_methods: Table = tools.raw_get("tcp_methods")?;
-    tcp_methods.raw_set("receiveuntil", lua.create_function(until)?)?;
+    tcp_methods.raw_set("receiveuntil", at_once(lua, until)?)?;
     // All requests share the methods; what one of them wants changed it changes in its own object.
     tcp_methods.freeze()?;
     tools.raw_get::<Table>("udp_methods")?.freeze()?;
@@ -131,13 +132,9 @@ pub fn request_socket(lua: &Lua, net: &Rc<Net>, stream: Stream, kind: Kind) -> R
 
 /// The object of a connection that is there.
 fn connected(lua: &Lua, net: &Rc<Net>, stream: Rc<Stream>, kind: Kind) -> Result<Table> {
-    let object = lua.create_table_with_capacity(1, ROOM)?;
-    let socket = TcpObject::new(net);
-    let connection = Connection::new(stream, Vec::new(), 0, None);
-    socket.0.connected(connection);
-    object.raw_set(1, lua.create_userdata(socket)?)?;
-    object.set_metatable(Some(lua.named_registry_value(kind.meta())?))?;
-    Ok(object)
+    let socket = Tcp::new(net);
+    socket.connected(Connection::new(stream, Rc::default(), 0, None));
+    lua.create_table_around(socket, ROOM, &lua.named_registry_value(kind.meta())?)
 }
 
 /// A function that makes objects with these methods.
@@ -151,18 +148,15 @@ fn maker<T: rille_lua::UserData>(
     meta.raw_set("__index", methods)?;
     meta.freeze()?;
     let net = net.clone();
-    lua.create_function(move |lua, given: MultiValue| {
+    at_once(lua, move |given| {
+        let lua = given.lua();
         if !given.is_empty() {
             return Err(rille_lua::Error::runtime(format!(
                 "expecting zero arguments, but got {}",
                 given.len()
             )));
         }
-        let object = lua.create_table_with_capacity(1, ROOM)?;
-        let socket: AnyUserData = lua.create_userdata(make(&net))?;
-        object.raw_set(1, socket)?;
-        object.set_metatable(Some(meta.clone()))?;
-        Ok(object)
+        lua.create_table_around(make(&net), ROOM, &meta)
     })
 }
 

@@ -4,11 +4,12 @@ use super::arguments::Arguments;
 use super::methods::{CLOSED, tcp};
 use super::tcp::Timeouts;
 use crate::answer::{no, type_name};
-use rille_lua::{Error, Lua, MultiValue, Result, Value};
+use rille_lua::{Args, Error, MultiValue, Result, Value};
 use rille_runtime::net::NetError;
 
 /// Sets an option of the system's socket.
-pub(super) fn set_option(lua: &Lua, given: MultiValue) -> Result<MultiValue> {
+pub(super) fn set_option(given: &Args<'_>) -> Result<MultiValue> {
+    let lua = given.lua();
     let arguments = Arguments::new(
         given,
         1,
@@ -16,15 +17,15 @@ pub(super) fn set_option(lua: &Lua, given: MultiValue) -> Result<MultiValue> {
         "expecting 3 arguments (including the object), but got",
     )?;
     let tcp = tcp(&arguments)?;
-    if arguments.get(2).is_nil() {
+    if arguments.get(2)?.is_nil() {
         return no(lua, "missing the \"option\" argument");
     }
-    let number = match arguments.get(3) {
+    let number = match arguments.get(3)? {
         Value::Nil => return no(lua, "missing the \"value\" argument"),
-        Value::Boolean(on) => i64::from(*on),
-        _ => arguments.integer(lua, 3)?,
+        Value::Boolean(on) => i64::from(on),
+        _ => arguments.integer(3)?,
     };
-    let name = option_name(arguments.get(2));
+    let name = option_name(&arguments.get(2)?);
     let Some(option) = SocketOption::find(&name) else {
         return no(lua, format!("unsupported option {name}"));
     };
@@ -37,7 +38,8 @@ pub(super) fn set_option(lua: &Lua, given: MultiValue) -> Result<MultiValue> {
     }
 }
 
-pub(super) fn get_option(lua: &Lua, given: MultiValue) -> Result<MultiValue> {
+pub(super) fn get_option(given: &Args<'_>) -> Result<MultiValue> {
+    let lua = given.lua();
     let arguments = Arguments::new(
         given,
         1,
@@ -45,10 +47,10 @@ pub(super) fn get_option(lua: &Lua, given: MultiValue) -> Result<MultiValue> {
         "expecting 2 arguments (including the object), but got",
     )?;
     let tcp = tcp(&arguments)?;
-    if arguments.get(2).is_nil() {
+    if arguments.get(2)?.is_nil() {
         return no(lua, "missing the \"option\" argument");
     }
-    let name = option_name(arguments.get(2));
+    let name = option_name(&arguments.get(2)?);
     let Some(option) = SocketOption::find(&name) else {
         return no(lua, format!("unsupported option {name}"));
     };
@@ -113,19 +115,19 @@ impl SocketOption {
 }
 
 /// The milliseconds that an argument says; 0, which means the default, for what is no number.
-pub(super) fn timeout(lua: &Lua, value: &Value) -> Result<u32> {
-    let number = lua.coerce_number(value.clone())?.unwrap_or(0.0) as i64;
+pub(super) fn timeout(arguments: Arguments<'_>, position: usize) -> Result<u32> {
+    let number = arguments.number(position)?.unwrap_or(0.0) as i64;
     match u32::try_from(number) {
         Ok(number) if number <= 0x7fff_ffff => Ok(number),
         _ => Err(Error::runtime("bad timeout value")),
     }
 }
 
-pub(super) fn set_timeout(lua: &Lua, given: MultiValue) -> Result<()> {
+pub(super) fn set_timeout(given: &Args<'_>) -> Result<()> {
     const COMPLAINT: &str =
         "ngx.socket settimeout: expecting 2 arguments (including the object) but seen";
     let arguments = Arguments::new(given, 2, 2, COMPLAINT)?;
-    let each = timeout(lua, arguments.get(2))?;
+    let each = timeout(arguments, 2)?;
     tcp(&arguments)?.timeouts.set(Timeouts {
         connect: each,
         send: each,
@@ -134,14 +136,14 @@ pub(super) fn set_timeout(lua: &Lua, given: MultiValue) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn set_timeouts(lua: &Lua, given: MultiValue) -> Result<()> {
+pub(super) fn set_timeouts(given: &Args<'_>) -> Result<()> {
     const COMPLAINT: &str =
         "ngx.socket settimeouts: expecting 4 arguments (including the object) but seen";
     let arguments = Arguments::new(given, 4, 4, COMPLAINT)?;
     let timeouts = Timeouts {
-        connect: timeout(lua, arguments.get(2))?,
-        send: timeout(lua, arguments.get(3))?,
-        read: timeout(lua, arguments.get(4))?,
+        connect: timeout(arguments, 2)?,
+        send: timeout(arguments, 3)?,
+        read: timeout(arguments, 4)?,
     };
     tcp(&arguments)?.timeouts.set(timeouts);
     Ok(())

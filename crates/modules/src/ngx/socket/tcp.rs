@@ -11,7 +11,7 @@
 //! **Invariant:** at most one operation connects, one reads and one writes at a time, each of which holds a [`Busy`]; if that is dropped before
 //! it was told of the end, the operation was stopped, and the connection is closed.
 
-use rille_lua::UserData;
+use rille_lua::{UserData, UserDataRef};
 use rille_runtime::net::pool::Slot;
 use rille_runtime::net::tls::Identity;
 use rille_runtime::net::websocket::Reader;
@@ -20,31 +20,6 @@ use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
-
-/// The object in Lua.
-pub(super) struct TcpObject(pub(super) Rc<Tcp>);
-
-impl UserData for TcpObject {}
-
-impl TcpObject {
-    pub(super) fn new(net: &Rc<Net>) -> TcpObject {
-        TcpObject(Rc::new(Tcp {
-            net: net.clone(),
-            local: Cell::new(None),
-            timeouts: Cell::default(),
-            identity: RefCell::default(),
-            connection: RefCell::default(),
-            busy: Cell::new(0),
-        }))
-    }
-}
-
-impl Drop for TcpObject {
-    fn drop(&mut self) {
-        // An operation may still hold the socket, if its coroutine is on its way out.
-        self.0.close();
-    }
-}
 
 /// How long things may take, in milliseconds; 0: the default.
 #[derive(Clone, Copy, Default)]
@@ -62,7 +37,7 @@ pub(super) fn time(milliseconds: u32) -> Duration {
     }
 }
 
-/// A socket.
+/// A socket: the object in Lua.
 pub(super) struct Tcp {
     pub(super) net: Rc<Net>,
     /// Where to connect from.
@@ -75,11 +50,22 @@ pub(super) struct Tcp {
     busy: Cell<u8>,
 }
 
+impl UserData for Tcp {}
+
+impl Drop for Tcp {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// A socket that somebody uses.
+pub(super) type TcpRef = UserDataRef<Tcp>;
+
 /// A connection of it.
 pub(super) struct Connection {
     pub(super) stream: Rc<Stream>,
     /// The name of the pool for it.
-    pub(super) pool: Vec<u8>,
+    pub(super) pool: Rc<[u8]>,
     /// How often it came from there.
     pub(super) reused: u64,
     pub(super) slot: RefCell<Option<Slot>>,
@@ -93,7 +79,7 @@ impl Connection {
     /// One that was used `reused` times before.
     pub(super) fn new(
         stream: Rc<Stream>,
-        pool: Vec<u8>,
+        pool: Rc<[u8]>,
         reused: u64,
         slot: Option<Slot>,
     ) -> Connection {
@@ -131,7 +117,7 @@ impl Operation {
 
 /// An operation under way.
 pub(super) struct Busy {
-    tcp: Rc<Tcp>,
+    tcp: TcpRef,
     operations: u8,
     is_over: bool,
 }
@@ -140,6 +126,19 @@ impl Busy {
     /// The operation is over, one way or the other.
     pub(super) fn over(mut self) {
         self.is_over = true;
+    }
+}
+
+impl Busy {
+    /// The operations begin.
+    pub(super) fn begin(tcp: &TcpRef, operations: &[Operation]) -> Busy {
+        let operations = operations.iter().fold(0, |all, one| all | *one as u8);
+        tcp.busy.set(tcp.busy.get() | operations);
+        Busy {
+            tcp: tcp.clone(),
+            operations,
+            is_over: false,
+        }
     }
 }
 
@@ -153,23 +152,23 @@ impl Drop for Busy {
 }
 
 impl Tcp {
+    pub(super) fn new(net: &Rc<Net>) -> Tcp {
+        Tcp {
+            net: net.clone(),
+            local: Cell::new(None),
+            timeouts: Cell::default(),
+            identity: RefCell::default(),
+            connection: RefCell::default(),
+            busy: Cell::new(0),
+        }
+    }
+
     /// Why one of the operations cannot be done now.
     pub(super) fn check_busy(&self, operations: &[Operation]) -> Result<(), &'static str> {
         let busy = self.busy.get();
         match operations.iter().find(|one| busy & **one as u8 != 0) {
             Some(operation) => Err(operation.complaint()),
             None => Ok(()),
-        }
-    }
-
-    /// The operations begin.
-    pub(super) fn begin(self: &Rc<Self>, operations: &[Operation]) -> Busy {
-        let operations = operations.iter().fold(0, |all, one| all | *one as u8);
-        self.busy.set(self.busy.get() | operations);
-        Busy {
-            tcp: self.clone(),
-            operations,
-            is_over: false,
         }
     }
 

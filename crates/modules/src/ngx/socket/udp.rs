@@ -9,17 +9,16 @@
 //! sock:settimeout(milliseconds)
 //! ```
 
-use super::arguments::{Arguments, answer};
+use super::arguments::{Arguments, answer, at_once};
 use super::data::Data;
 use super::tcp::time;
 use super::{make_room, maker};
 use crate::answer::{no, yes};
-use rille_lua::{Lua, MultiValue, Result, Table, UserData, Value};
+use rille_lua::{Args, Lua, MultiValue, Reply, Result, Table, UserData, Value};
 use rille_runtime::net::connect::Target;
 use rille_runtime::net::udp::{Datagram, MAX_DATAGRAM};
 use rille_runtime::net::{Net, NetError};
 use std::cell::{Cell, RefCell};
-use std::future::Future;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
@@ -70,12 +69,12 @@ impl Drop for Busy {
 /// Adds the methods, and what makes objects.
 pub(super) fn install(lua: &Lua, net: &Rc<Net>, tools: &Table) -> Result<()> {
     let methods = lua.create_table()?;
-    methods.raw_set("setpeername", lua.create_prompt_function(set_peer_name)?)?;
-    methods.raw_set("send", lua.create_prompt_function(send)?)?;
-    methods.raw_set("receive", lua.create_prompt_function(receive)?)?;
-    methods.raw_set("bind", lua.create_function(bind)?)?;
-    methods.raw_set("close", lua.create_function(close)?)?;
-    methods.raw_set("settimeout", lua.create_function(set_timeout)?)?;
+    methods.raw_set("setpeername", lua.create_direct_function(set_peer_name)?)?;
+    methods.raw_set("send", lua.create_direct_function(send)?)?;
+    methods.raw_set("receive", lua.create_direct_function(receive)?)?;
+    methods.raw_set("bind", at_once(lua, bind)?)?;
+    methods.raw_set("close", at_once(lua, close)?)?;
+    methods.raw_set("settimeout", at_once(lua, set_timeout)?)?;
     let make = |net: &Rc<Net>| {
         UdpObject(Rc::new(Udp {
             net: net.clone(),
@@ -104,10 +103,11 @@ impl Udp {
     }
 }
 
-fn bind(lua: &Lua, given: MultiValue) -> Result<MultiValue> {
+fn bind(given: &Args<'_>) -> Result<MultiValue> {
+    let lua = given.lua();
     let arguments = Arguments::new(given, 2, 2, "expecting 2 arguments, but got")?;
     let udp = udp(&arguments)?;
-    match super::connect::local_address(&arguments.bytes(lua, 2)?) {
+    match super::connect::local_address(&arguments.bytes(2)?) {
         Some(address) => {
             udp.local.set(Some(SocketAddr::new(address, 0)));
             Ok(yes())
@@ -116,17 +116,15 @@ fn bind(lua: &Lua, given: MultiValue) -> Result<MultiValue> {
     }
 }
 
-fn set_peer_name(
-    lua: &Lua,
-    given: MultiValue,
-) -> Result<impl Future<Output = Result<MultiValue>> + use<>> {
+fn set_peer_name(given: &Args<'_>) -> Result<Reply<MultiValue>> {
+    let lua = given.lua();
     const COMPLAINT: &str =
         "ngx.socket.udp setpeername: expecting 2 or 3 arguments (including the object), but seen";
     let arguments = Arguments::new(given, 2, 3, COMPLAINT)?;
     let udp = udp(&arguments)?;
-    let host = arguments.bytes(lua, 2)?;
+    let host = arguments.bytes(2)?;
     let port = match arguments.len() {
-        3 => arguments.integer(lua, 3)?,
+        3 => arguments.integer(3)?,
         _ => 0,
     };
     let prepared: std::result::Result<(Target, Busy), String> = match u16::try_from(port) {
@@ -141,7 +139,7 @@ fn set_peer_name(
         }
     };
     let lua = lua.clone();
-    Ok(async move {
+    Reply::prompt(given.lua(), async move {
         let (target, busy) = match prepared {
             Ok(prepared) => prepared,
             Err(why) => return no(&lua, &why),
@@ -157,19 +155,20 @@ fn set_peer_name(
     })
 }
 
-fn send(lua: &Lua, given: MultiValue) -> Result<impl Future<Output = Result<MultiValue>> + use<>> {
+fn send(given: &Args<'_>) -> Result<Reply<MultiValue>> {
+    let lua = given.lua();
     const COMPLAINT: &str = "expecting 2 arguments (including the object), but got";
     let arguments = Arguments::new(given, 2, 2, COMPLAINT)?;
     let udp = udp(&arguments)?;
     let prepared = match udp.ready() {
         Err(why) => Err(why),
         Ok(datagram) => {
-            let data = Data::from(lua, &udp.net, 2, arguments.get(2))?;
+            let data = Data::from(lua, &udp.net, 2, &arguments.get(2)?)?;
             Ok((datagram, data, Busy::begin(&udp)))
         }
     };
     let lua = lua.clone();
-    Ok(async move {
+    Reply::prompt(given.lua(), async move {
         let (datagram, data, busy) = match prepared {
             Ok(prepared) => prepared,
             Err(why) => return no(&lua, why),
@@ -184,20 +183,18 @@ fn send(lua: &Lua, given: MultiValue) -> Result<impl Future<Output = Result<Mult
     })
 }
 
-fn receive(
-    lua: &Lua,
-    given: MultiValue,
-) -> Result<impl Future<Output = Result<MultiValue>> + use<>> {
+fn receive(given: &Args<'_>) -> Result<Reply<MultiValue>> {
+    let lua = given.lua();
     const COMPLAINT: &str = "expecting 1 or 2 arguments (including the object), but got";
     let arguments = Arguments::new(given, 1, 2, COMPLAINT)?;
     let udp = udp(&arguments)?;
-    let size = (arguments.optional_integer(lua, 2)?).unwrap_or(MAX_DATAGRAM as i64);
+    let size = (arguments.optional_integer(2)?).unwrap_or(MAX_DATAGRAM as i64);
     let size = usize::try_from(size)
         .unwrap_or(MAX_DATAGRAM)
         .min(MAX_DATAGRAM);
     let prepared = udp.ready().map(|datagram| (datagram, Busy::begin(&udp)));
     let lua = lua.clone();
-    Ok(async move {
+    Reply::prompt(given.lua(), async move {
         let (datagram, busy) = match prepared {
             Ok(prepared) => prepared,
             Err(why) => return no(&lua, why),
@@ -217,7 +214,8 @@ fn receive(
     })
 }
 
-fn close(lua: &Lua, given: MultiValue) -> Result<MultiValue> {
+fn close(given: &Args<'_>) -> Result<MultiValue> {
+    let lua = given.lua();
     const COMPLAINT: &str = "expecting 1 argument (including the object) but seen";
     let arguments = Arguments::new(given, 1, 1, COMPLAINT)?;
     let udp = udp(&arguments)?;
@@ -230,11 +228,11 @@ fn close(lua: &Lua, given: MultiValue) -> Result<MultiValue> {
     }
 }
 
-fn set_timeout(lua: &Lua, given: MultiValue) -> Result<()> {
+fn set_timeout(given: &Args<'_>) -> Result<()> {
     const COMPLAINT: &str =
         "ngx.socket settimeout: expecting at least 2 arguments (including the object) but seen";
     let arguments = Arguments::new(given, 2, usize::MAX, COMPLAINT)?;
-    let milliseconds = super::settings::timeout(lua, arguments.get(2))?;
+    let milliseconds = super::settings::timeout(arguments, 2)?;
     udp(&arguments)?.timeout.set(milliseconds);
     Ok(())
 }
