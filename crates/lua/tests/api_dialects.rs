@@ -1,8 +1,8 @@
 //! Versions without integers, seen from a host: what it gives a script is floats, whatever way it takes.
 
 use rille_lua::{
-    Dialect, Lua, LuaOptions, MultiValue, Result, UserData, UserDataFields, UserDataMethods, Value,
-    Variadic,
+    Dialect, Function, Lua, LuaOptions, MultiValue, Result, UserData, UserDataFields,
+    UserDataMethods, Value, Variadic,
 };
 
 fn lua(dialect: Dialect) -> Result<Lua> {
@@ -127,4 +127,36 @@ fn environments_of_chunks() -> Result<()> {
         lua.load(source).set_environment(env).eval()?;
     assert_eq!(seen, (Some("y".to_owned()), None, "own".to_owned()));
     Ok(())
+}
+
+#[test]
+fn a_main_function_is_as_loaded_until_its_environment_changes() {
+    for (dialect, code, expected) in [
+        (Dialect::Lua51, "x = 1 return x", true),
+        (Dialect::Lua51, "setfenv(1, {}) x = 1", false),
+        (Dialect::Lua51, "return 1", true),
+        (Dialect::Lua54, "x = 1 return x", true),
+        (Dialect::Lua54, "_ENV = {} x = 1", false),
+        (Dialect::Lua54, "local _ENV = {} x = 1", true),
+        (
+            Dialect::Lua54,
+            "local function f() _ENV = {} end return f",
+            false,
+        ),
+    ] {
+        let lua = lua(dialect).unwrap();
+        let main = lua.load(code).into_function().unwrap();
+        main.call::<()>(()).unwrap();
+        assert_eq!(main.is_as_loaded(), expected, "{dialect:?}: {code}");
+        assert!(!main.is_as_loaded() || main.reload().unwrap().is_as_loaded());
+        // What runs after it is not concerned.
+        assert_eq!(lua.load("return x").eval::<Option<i64>>().unwrap(), {
+            let kept = expected && code.starts_with('x');
+            kept.then_some(1)
+        });
+    }
+    let lua = Lua::new();
+    let inner: Function = lua.load("return function() end").eval().unwrap();
+    let captures = lua.load("local n = 0").into_function().unwrap();
+    assert!(!inner.is_as_loaded() && captures.is_as_loaded());
 }

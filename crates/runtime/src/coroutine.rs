@@ -422,13 +422,24 @@ impl AppVm {
         context: Option<Rc<dyn Owner>>,
         budget: Budget,
     ) -> Started {
+        self.start_since(Instant::now(), thread, arguments, context, budget)
+    }
+
+    /// The same for what began at `start`, just before: its processor time counts from then.
+    pub fn start_since(
+        self: &Rc<Self>,
+        start: Instant,
+        thread: Thread,
+        arguments: MultiValue,
+        context: Option<Rc<dyn Owner>>,
+        budget: Budget,
+    ) -> Started {
         if !self.scheduler().may_run_now(self.tenant()) {
-            let coroutine = self.coroutine(thread, context, budget, true, Instant::now());
+            let coroutine = self.coroutine(thread, context, budget, true, start);
             *coroutine.input.borrow_mut() = Some(Input::Resume(arguments));
             coroutine.wake();
             return Started::Running(Running::new(coroutine));
         }
-        let start = Instant::now();
         let outcome = {
             let _current = self.enter(context.clone());
             thread.resume_with_fuel(arguments, self.tenant().fuel())

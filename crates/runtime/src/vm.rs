@@ -179,7 +179,7 @@ pub struct AppVm {
     current: Rc<Current>,
     tasks: Rc<Tasks>,
     /// Main functions of the app's files, made when first needed.
-    mains: RefCell<Vec<Option<Function>>>,
+    mains: RefCell<Vec<Option<Main>>>,
     pool: RefCell<Vec<Thread>>,
     /// How many coroutines run inside of one another now.
     depth: Cell<u32>,
@@ -227,7 +227,7 @@ impl AppVm {
             net,
             current,
             tasks,
-            mains: RefCell::new(vec![None; app.files.len()]),
+            mains: RefCell::new(app.files.iter().map(|_| None).collect()),
             pool: RefCell::default(),
             depth: Cell::new(0),
             stopping: watch::Sender::new(false),
@@ -365,26 +365,44 @@ impl AppVm {
     /// The main function of a file that compiled: another one each time, because a script can change the environment of its
     /// main function (`_ENV = t`, `setfenv`), and one request's must not be the next one's.
     pub fn main(&self, id: FileId) -> Result<Function> {
-        if let Some(main) = &self.mains.borrow()[id.0 as usize] {
-            return main.reload();
+        if let Some(main) = &mut self.mains.borrow_mut()[id.0 as usize] {
+            return match main.spare.take() {
+                Some(spare) => Ok(spare),
+                None => main.loaded.reload(),
+            };
         }
         let main = match &self.app.file(id).code {
             Ok(chunk) => self.lua.load_chunk(chunk)?,
             Err(problem) => return Err(rille_lua::Error::runtime(problem)),
         };
-        self.mains.borrow_mut()[id.0 as usize] = Some(main.clone());
-        main.reload()
+        let made = main.reload();
+        self.mains.borrow_mut()[id.0 as usize] = Some(Main {
+            loaded: main,
+            spare: None,
+        });
+        made
     }
 
-    /// A coroutine for `function`, a used one if there is one.
-    pub fn thread(&self, function: &Function) -> Result<Thread> {
+    /// Takes back what [`AppVm::main`] gave, which has ended: the next one gets it if it is as it was.
+    pub fn give_back_main(&self, id: FileId, main: Function) {
+        if main.is_as_loaded()
+            && let Some(known) = &mut self.mains.borrow_mut()[id.0 as usize]
+        {
+            known.spare = Some(main);
+        }
+    }
+
+    /// A coroutine for `function`, a used one if there is one, with its own globals.
+    pub fn thread(&self, function: &Function, globals: Option<&Table>) -> Result<Thread> {
         let used = self.pool.borrow_mut().pop();
         if let Some(thread) = used
-            && thread.reset(function.clone()).is_ok()
+            && thread.restart(function, globals).is_ok()
         {
             return Ok(thread);
         }
-        self.lua.create_thread(function.clone())
+        let thread = self.lua.create_thread(function.clone())?;
+        thread.set_globals(globals.cloned())?;
+        Ok(thread)
     }
 
     /// Keeps a finished coroutine for the next request.
@@ -394,6 +412,14 @@ impl AppVm {
             pool.push(thread);
         }
     }
+}
+
+/// The main function of a file.
+struct Main {
+    /// As it was loaded; it is never run.
+    loaded: Function,
+    /// Another one of its code that is not running, and as it was.
+    spare: Option<Function>,
 }
 
 impl Drop for AppVm {

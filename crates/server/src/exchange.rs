@@ -370,11 +370,16 @@ pub struct Arrived {
     pub served: Rc<Served>,
     /// The worker.
     pub worker: Rc<Worker>,
+    /// When its head had been read.
+    pub started: Instant,
 }
 
 impl Exchange {
     /// An exchange at its beginning.
-    pub fn new(arrived: Arrived, params: Vec<(Box<str>, Vec<u8>)>) -> Exchange {
+    ///
+    /// PERF: it is large, and made where it stays.
+    #[inline(never)]
+    pub fn begin(arrived: Arrived, params: Vec<(Box<str>, Vec<u8>)>) -> Rc<Exchange> {
         let Arrived {
             head,
             peer,
@@ -383,15 +388,16 @@ impl Exchange {
             body,
             served,
             worker,
+            started,
         } = arrived;
-        Exchange {
+        Rc::new(Exchange {
             head,
             peer,
             local,
             tls,
             params: RefCell::new(params),
             number: worker.next_number(),
-            started: Instant::now(),
+            started,
             body,
             reading: Cell::default(),
             buffered: RefCell::default(),
@@ -416,7 +422,7 @@ impl Exchange {
             upgrade: Default::default(),
             served,
             worker,
-        }
+        })
     }
 
     /// `http` or `https`.

@@ -23,6 +23,7 @@ use rille_runtime::coroutine::Started;
 use rille_runtime::route::FileId;
 use rille_runtime::vm::Context;
 use std::rc::Rc;
+use std::time::Instant;
 
 /// What runs next for a request.
 pub struct Stage {
@@ -51,17 +52,25 @@ pub enum Kind {
     Encode,
 }
 
-/// Starts a stage in a coroutine with its globals.
-pub fn begin(served: &Served, context: Rc<dyn Context>, stage: &Stage) -> Result<Started> {
-    let thread = served.vm.thread(&stage.function)?;
-    thread.set_globals(Some(stage.globals.clone()))?;
+/// Starts a stage in a coroutine with its globals. Its processor time counts from `since`.
+pub fn begin(
+    served: &Served,
+    context: Rc<dyn Context>,
+    stage: &Stage,
+    since: Instant,
+) -> Result<Started> {
+    let thread = served.vm.thread(&stage.function, Some(&stage.globals))?;
     let arguments = match &stage.argument {
         Some(argument) => MultiValue::from_vec(vec![argument.clone()]),
         None => MultiValue::new(),
     };
-    Ok(served
-        .vm
-        .start(thread, arguments, Some(context.clone()), context.budget()))
+    Ok(served.vm.start_since(
+        since,
+        thread,
+        arguments,
+        Some(context.clone()),
+        context.budget(),
+    ))
 }
 
 /// What follows a stage.
@@ -103,69 +112,80 @@ impl Served {
         stage: Stage,
         values: MultiValue,
     ) -> Result<Next> {
-        if stage.kind == Kind::Encode {
+        let Stage {
+            function,
+            globals,
+            kind,
+            returned,
+            ..
+        } = stage;
+        if kind == Kind::Main {
+            self.vm.give_back_main(target, function);
+        }
+        if kind == Kind::Encode {
             let json = match values.iter().next() {
                 Some(Value::String(text)) => Some(Bytes::copy_from_slice(&text.as_bytes())),
                 _ => None,
             };
             return Ok(Next::Done(Returned {
-                values: stage.returned.unwrap_or_default(),
+                values: returned.unwrap_or_default(),
                 json,
             }));
         }
         match values.iter().next() {
             // What has been said through `ngx` is the response, whatever its functions returned.
             _ if exchange.out.borrow().said => Ok(Next::Done(Returned::default())),
-            Some(Value::Function(_)) if stage.kind == Kind::Main => {
-                match self.function_of(target, &stage, &values)? {
-                    Some(next) => Ok(Next::Stage(next)),
-                    None => Ok(Next::Done(Returned::default())),
-                }
+            Some(Value::Function(handler)) if kind == Kind::Main => {
+                let next = self.keep(target, handler, globals)?;
+                Ok(Next::Stage(next))
             }
-            Some(Value::Table(table)) if stage.kind != Kind::Method => {
+            Some(Value::Table(table)) if kind != Kind::Method => {
                 match reply::methods_of(table, exchange.method().as_str())? {
-                    Some(ByMethod::Call(function)) => Ok(Next::Stage(self.stage(
-                        function,
-                        stage.globals.clone(),
-                        Kind::Method,
-                    ))),
+                    Some(ByMethod::Call(function)) => {
+                        Ok(Next::Stage(self.stage(function, globals, Kind::Method)))
+                    }
                     Some(ByMethod::Not(others)) => Ok(Next::Answer(pages::method_not_allowed(
                         others.iter().map(String::as_str),
                     ))),
-                    None => self.encode_stage(stage, values),
+                    None => self.encode_stage(globals, values),
                 }
             }
-            _ => self.encode_stage(stage, values),
+            _ => self.encode_stage(globals, values),
         }
     }
 
-    /// The function that a main chunk gave, to be called now and on every further hit.
+    /// What the main chunk of a phase leads to: the function it gave.
     pub fn function_of(
         &self,
         file: FileId,
-        stage: &Stage,
+        stage: Stage,
         values: &MultiValue,
     ) -> Result<Option<Stage>> {
-        let Some(Value::Function(function)) = values.iter().next() else {
-            return Ok(None);
-        };
         if stage.kind != Kind::Main {
             return Ok(None);
         }
-        let globals = match stage.globals.is_empty() {
+        self.vm.give_back_main(file, stage.function);
+        match values.iter().next() {
+            Some(Value::Function(function)) => self.keep(file, function, stage.globals).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Keeps the function that a main chunk gave: it is to be called now and on every further hit, with the globals its main chunk wrote.
+    fn keep(&self, file: FileId, function: &Function, globals: Table) -> Result<Stage> {
+        let copy = match globals.is_empty() {
             true => None,
-            false => Some(copy_table(self.vm.lua(), &stage.globals)?),
+            false => Some(copy_table(self.vm.lua(), &globals)?),
         };
         self.handlers.borrow_mut()[file.0 as usize] = Some(Cached {
             function: function.clone(),
-            globals,
+            globals: copy,
         });
-        let globals = stage.globals.clone();
-        Ok(Some(self.stage(function.clone(), globals, Kind::Handler)))
+        Ok(self.stage(function.clone(), globals, Kind::Handler))
     }
 
     /// A table to be sent as JSON is encoded here if it is small, else in a coroutine of the request.
-    fn encode_stage(&self, stage: Stage, values: MultiValue) -> Result<Next> {
+    fn encode_stage(&self, globals: Table, values: MultiValue) -> Result<Next> {
         let Some(table) = reply::table_body(&values)? else {
             return Ok(Next::Done(Returned { values, json: None }));
         };
@@ -178,7 +198,7 @@ impl Served {
         Ok(Next::Stage(Stage {
             function: self.encode.clone(),
             argument: Some(table),
-            globals: stage.globals,
+            globals,
             kind: Kind::Encode,
             returned: Some(values),
         }))

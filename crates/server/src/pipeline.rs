@@ -26,6 +26,7 @@ use rille_runtime::route::{FileId, Match, Params, TargetId};
 use rille_runtime::vm::Context;
 use std::future::Future;
 use std::rc::Rc;
+use std::time::Instant;
 
 /// How often a request may go to another route.
 pub const MAX_JUMPS: u32 = 10;
@@ -56,6 +57,7 @@ pub fn start(exchange: Rc<Exchange>, target: TargetId) -> Answer {
     }
     let ready = |response| Answer::Ready(Some(response));
     let mut next = exchange.served.first_stage(route.content).map(Next::Stage);
+    let mut since = Some(exchange.started);
     loop {
         let stage = match next {
             Ok(Next::Stage(stage)) => stage,
@@ -68,7 +70,8 @@ pub fn start(exchange: Rc<Exchange>, target: TargetId) -> Answer {
                 return ready(finish(&exchange, route.content, failure));
             }
         };
-        match begin(&exchange.served, exchange.clone(), &stage) {
+        let since = since.take().unwrap_or_else(Instant::now);
+        match begin(&exchange.served, exchange.clone(), &stage, since) {
             Ok(Started::Ended(End::Done(values))) if is_quiet(&exchange) => {
                 next = exchange
                     .served
@@ -203,12 +206,12 @@ pub async fn run_file(
 ) -> rille_lua::Result<End> {
     let mut stage = served.first_stage(file)?;
     loop {
-        let started = begin(served, context.clone(), &stage)?;
+        let started = begin(served, context.clone(), &stage, Instant::now())?;
         let values = match end_of_all(&context, started).await {
             End::Done(values) => values,
             end => return Ok(end),
         };
-        match served.function_of(file, &stage, &values)? {
+        match served.function_of(file, stage, &values)? {
             Some(next) => stage = next,
             None => return Ok(End::Done(values)),
         }
@@ -226,7 +229,7 @@ async fn content(
     let first = match begun.take() {
         Some(begun) => Ok(begun),
         None => served.first_stage(file).and_then(|stage| {
-            let started = begin(served, exchange.clone(), &stage)?;
+            let started = begin(served, exchange.clone(), &stage, Instant::now())?;
             Ok((stage, started))
         }),
     };
@@ -255,7 +258,7 @@ async fn content(
             Err(error) => break Err(inner_failure(&error)),
         };
         stage = next;
-        started = match begin(served, exchange.clone(), &stage) {
+        started = match begin(served, exchange.clone(), &stage, Instant::now()) {
             Ok(started) => started,
             Err(error) => break Err(inner_failure(&error)),
         };

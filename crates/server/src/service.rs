@@ -31,6 +31,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 /// Bytes a script may have said before a wait of its sends them.
 const POSTPONED: usize = 1460;
@@ -127,11 +128,9 @@ impl ConnectionService {
             body,
             served,
             worker: self.worker.clone(),
+            started: Instant::now(),
         };
-        Ok(pipeline::start(
-            Rc::new(Exchange::new(arrived, params)),
-            target,
-        ))
+        Ok(pipeline::start(Exchange::begin(arrived, params), target))
     }
 
     /// The scheme and the port that the client has used.

@@ -98,6 +98,24 @@ impl Function {
         })
     }
 
+    /// Whether a chunk's main function is as it was when it was loaded: it captures nothing but its environment, which is still the one that
+    /// all chunks begin with, and which nothing but `setfenv` on the function itself can change. Then running it again is as good as running
+    /// what [`Function::reload`] gives, as long as it does not run twice at a time.
+    pub fn is_as_loaded(&self) -> bool {
+        let Ok(lua) = self.0.lua() else { return false };
+        let main = self.0.val.as_lua_closure();
+        main.is_some_and(|main| {
+            let code = &main.proto().function;
+            let captured = &code.upvalues;
+            code.line_defined == 0
+                && captured.len() <= 1
+                && captured.iter().all(|upvalue| upvalue.by_value)
+                && lua
+                    .enter(|vm| vm.environment_of(main).payload == vm.environment.addr())
+                    .unwrap_or(false)
+        })
+    }
+
     /// What is known about the function.
     pub fn info(&self) -> FunctionInfo {
         if let (Some(def), Ok(_lua)) = (self.0.val.as_native(), self.0.lua()) {

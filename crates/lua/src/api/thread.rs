@@ -314,8 +314,17 @@ impl Thread {
 
     /// Makes a finished (or never started) coroutine a new one that runs `f`: its memory is used again.
     pub fn reset(&self, f: Function) -> Result<()> {
+        self.restart(&f, None)
+    }
+
+    /// As [`Thread::reset`], and gives it its own globals ([`Thread::set_globals`]).
+    pub fn restart(&self, f: &Function, globals: Option<&Table>) -> Result<()> {
         let lua = self.0.lua()?;
         let f = lua.own(&f.0)?;
+        let globals = match globals {
+            Some(table) => lua.own(&table.0)?.as_table(),
+            None => None,
+        };
         match self.status() {
             ThreadStatus::Running => {
                 return Err(Error::runtime("cannot reset a running coroutine"));
@@ -341,7 +350,7 @@ impl Thread {
             co.top = 2;
             co.state = ThreadState::Fresh;
             co.status = crate::native::Status::Ok;
-            co.globals = std::ptr::null_mut();
+            co.globals = globals.map_or(std::ptr::null_mut(), Gc::as_ptr);
             co.leaf = std::ptr::null_mut();
             co.resumer = std::ptr::null_mut();
             co.depth = 0;

@@ -55,7 +55,7 @@ pub fn vm_on(scheduler: &Rc<Scheduler>, app: &Arc<App>, log: &Log) -> Rc<AppVm> 
 /// The end of a file's main chunk, with globals of its own, and of its light threads.
 pub async fn run(vm: &Rc<AppVm>, file: &str, cpu: Duration, wall: Duration) -> End {
     let main = vm.main(vm.app().find(file).unwrap()).unwrap();
-    let thread = vm.thread(&main).unwrap();
+    let thread = vm.thread(&main, None).unwrap();
     let globals = vm.lua().create_table().unwrap();
     thread.set_globals(Some(globals)).unwrap();
     let budget = Budget {

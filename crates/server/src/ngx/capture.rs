@@ -235,13 +235,13 @@ fn prepare(lua: &Lua, parent: &Rc<Exchange>, uri: &[u8], options: Option<Table>)
         body: Source::Memory(RefCell::new(body.filter(|body| !body.is_empty()))),
         served: parent.served.clone(),
         worker: parent.worker.clone(),
+        started: parent.started,
     };
     let (route, params) = match app.router.find(method.as_str(), &path) {
         Match::Found(target, params) => (Some(target), pipeline::owned(params)),
         _ => (None, Vec::new()),
     };
-    let mut child = Exchange::new(arrived, params);
-    child.started = parent.started;
+    let child = Exchange::begin(arrived, params);
     let mut fields = Vec::new();
     parent.each_field(|name, value| {
         if !OWN.iter().any(|own| name.eq_ignore_ascii_case(own)) {
@@ -287,7 +287,6 @@ fn prepare(lua: &Lua, parent: &Rc<Exchange>, uri: &[u8], options: Option<Table>)
     child.ngx.depth.set(depth);
     child.ngx.ctx.swap(&child_ctx);
     child.ngx.vars.swap(&vars);
-    let child = Rc::new(child);
     let limit = parent.served.room.limit();
     Ok(Box::pin(async move {
         let answer = match route {
