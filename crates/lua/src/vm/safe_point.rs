@@ -29,7 +29,9 @@ impl Vm {
             // SAFETY: the frame is on top of the current coroutine.
             unsafe { (*f).is_native() }
         });
+        // At the end of the VM they are called in their order by whoever ends it.
         if !self.in_finalizer
+            && !self.heap.gc.closing
             && let Some(next) = self.begin_finalizer(native)
         {
             return Ok(Ok(next));
