@@ -4,6 +4,7 @@
 use rille_lua::{LuaString, MultiValue, Table, Value, Variadic};
 use rille_runtime::app::App;
 use rille_runtime::coroutine::{Budget, End};
+use rille_runtime::kv::{Settings, Store};
 use rille_runtime::light::end_of_all;
 use rille_runtime::log::Log;
 use rille_runtime::scheduler::Scheduler;
@@ -12,7 +13,7 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// The app in a folder, which has no problems.
@@ -20,7 +21,20 @@ pub fn load(folder: &Path) -> Arc<App> {
     let loaded = App::load(folder);
     let problems: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
     assert_eq!(problems, [""; 0], "{}", folder.display());
-    Arc::new(loaded.app.map_err(|_| "the app cannot be served").unwrap())
+    let app = loaded.app.map_err(|_| "the app cannot be served").unwrap();
+    app.keep_in(&store());
+    Arc::new(app)
+}
+
+/// The store of a test: the folder goes when the test's process does.
+fn store() -> Arc<Store> {
+    static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
+    static STORE: OnceLock<Arc<Store>> = OnceLock::new();
+    let store = STORE.get_or_init(|| {
+        let folder = FOLDER.get_or_init(|| tempfile::tempdir().unwrap());
+        Store::new(Settings::of(folder.path(), |line| eprintln!("{line}")))
+    });
+    store.clone()
 }
 
 /// Runs as a worker's thread does.
