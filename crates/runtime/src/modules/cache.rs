@@ -16,7 +16,7 @@
 //!
 //! **Invariant:** each function is one step for all workers.
 
-use super::kept::{Codec, Given as Arg, bad_argument, charge, no, one, ttl_ms};
+use super::kept::{Argument, Codec, Given as Arg, bad_argument, charge, no, one, ttl_ms};
 use super::kv::number;
 use crate::app::App;
 use crate::dict::{Amount, Dict, DictError, DictValue, Given, Record, now_ms};
@@ -66,7 +66,9 @@ pub(super) fn module(lua: &Lua, app: &Arc<App>, tasks: &Rc<Tasks>) -> Result<Tab
     add_puts(lua, &module, &cache)?;
     let this = cache.clone();
     let delete = move |lua: &Lua, key: LuaString| {
-        this.put(lua, &key, (Value::Nil, 2), 0, |found| found.is_some())
+        this.put(lua, &key, (Value::Nil, ("delete", 2)), 0, |found| {
+            found.is_some()
+        })
     };
     module.raw_set("delete", lua.create_function(delete)?)?;
     let clear = move |_: &Lua, ()| {
@@ -84,28 +86,38 @@ fn add_puts(lua: &Lua, module: &Table, cache: &Cache) -> Result<()> {
         let is_removal = value.is_nil();
         // As `delete`: whether there was one.
         let test = |found: Option<&Record>| !is_removal || found.is_some();
-        this.put(lua, &key, (value, 2), ttl_ms(ttl, 3)?, test)
+        this.put(
+            lua,
+            &key,
+            (value, ("set", 2)),
+            ttl_ms(ttl, ("set", 3))?,
+            test,
+        )
     };
     module.raw_set("set", lua.create_function(set)?)?;
     let this = cache.clone();
     let add = move |lua: &Lua, (key, value, ttl): Put| {
         if value.is_nil() {
-            return Err(bad_argument(2, "value expected"));
+            return Err(bad_argument("add", 2, "value expected"));
         }
-        this.put(lua, &key, (value, 2), ttl_ms(ttl, 3)?, |found| {
-            found.is_none()
-        })
+        this.put(
+            lua,
+            &key,
+            (value, ("add", 2)),
+            ttl_ms(ttl, ("add", 3))?,
+            |found| found.is_none(),
+        )
     };
     module.raw_set("add", lua.create_function(add)?)?;
     let this = cache.clone();
     type Swap = (LuaString, Value, Value, Option<f64>);
     let cas = move |lua: &Lua, (key, old, new, ttl): Swap| {
-        let ttl_ms = ttl_ms(ttl, 4)?;
-        let old = match this.codec.given(lua, old, 2)? {
+        let ttl_ms = ttl_ms(ttl, ("cas", 4))?;
+        let old = match this.codec.given(lua, old, ("cas", 2))? {
             Ok(Arg::Data(..)) => {
-                return Err(bad_argument(2, "a table is never the same"));
+                return Err(bad_argument("cas", 2, "a table is never the same"));
             }
-            Ok(old) => this.codec.encode(&old, 2)?,
+            Ok(old) => this.codec.encode(&old, ("cas", 2))?,
             // What is too long is no value of any key.
             Err(_) => return one(Value::Boolean(false)),
         };
@@ -113,14 +125,17 @@ fn add_puts(lua: &Lua, module: &Table, cache: &Cache) -> Result<()> {
             (Some(found), Some(old)) => is_value(found, old),
             (found, old) => found.is_none() && old.is_none(),
         };
-        this.put(lua, &key, (new, 3), ttl_ms, test)
+        this.put(lua, &key, (new, ("cas", 3)), ttl_ms, test)
     };
     module.raw_set("cas", lua.create_function(cas)?)?;
     let this = cache.clone();
     type Sum = (LuaString, Value, Value, Option<f64>);
     let incr = move |lua: &Lua, (key, by, initial, ttl): Sum| {
-        let (by, initial) = (number(lua, by, 2, 1)?, number(lua, initial, 3, 0)?);
-        this.incr(lua, &key, &by, &initial, ttl_ms(ttl, 4)?)
+        let (by, initial) = (
+            number(lua, by, ("incr", 2), 1)?,
+            number(lua, initial, ("incr", 3), 0)?,
+        );
+        this.incr(lua, &key, &by, &initial, ttl_ms(ttl, ("incr", 4))?)
     };
     module.raw_set("incr", lua.create_function(incr)?)
 }
@@ -170,12 +185,12 @@ impl Cache {
         &self,
         lua: &Lua,
         key: &LuaString,
-        (value, pos): (Value, usize),
+        (value, argument): (Value, Argument),
         ttl_ms: u64,
         test: impl FnOnce(Option<&Record>) -> bool,
     ) -> Result<MultiValue> {
-        let value = match self.codec.given(lua, value, pos)? {
-            Ok(value) => self.codec.encode(&value, pos)?,
+        let value = match self.codec.given(lua, value, argument)? {
+            Ok(value) => self.codec.encode(&value, argument)?,
             Err(error) => return no(lua, error),
         };
         let (value, flags) = match value.as_ref().map(given) {

@@ -15,6 +15,9 @@ use std::sync::Arc;
 /// The longest time to live, in seconds: some 3000 years.
 const MAX_TTL: f64 = 1e11;
 
+/// An argument: the function's name, and its place, counted from 1.
+pub(super) type Argument = (&'static str, usize);
+
 /// A value as a script gave it: nothing has been copied out of the VM yet.
 pub(super) enum Given {
     Nil,
@@ -37,12 +40,12 @@ impl Codec {
         self.0.upgrade().ok_or(Error::MismatchedLua)
     }
 
-    /// Argument `pos`. The inner error is that it is too long.
+    /// The value that a script gave as this argument. The inner error is that it is too long.
     pub fn given(
         &self,
         lua: &Lua,
         value: Value,
-        pos: usize,
+        (to, pos): Argument,
     ) -> Result<std::result::Result<Given, KvError>> {
         Ok(Ok(match value {
             Value::Nil => Given::Nil,
@@ -74,7 +77,7 @@ impl Codec {
                             ),
                             false => format!("{path} is a {type_name}"),
                         };
-                        return Err(bad_argument(pos, why));
+                        return Err(bad_argument(to, pos, why));
                     }
                 }
             }
@@ -82,15 +85,16 @@ impl Codec {
     }
 
     /// The value out of the VM; `None` is nil.
-    pub fn encode(&self, given: &Given, pos: usize) -> Result<Option<KvValue>> {
+    pub fn encode(&self, given: &Given, (to, pos): Argument) -> Result<Option<KvValue>> {
         Ok(Some(match given {
             Given::Nil => return Ok(None),
             Given::Scalar(value) => value.clone(),
             Given::Text(text) => KvValue::Bytes(text.as_bytes()[..].into()),
             Given::Data(value, _) => {
                 let bytes = self.tasks()?.encode_lasting(value);
-                let bytes = bytes
-                    .map_err(|_| bad_argument(pos, "a light userdata other than null is in it"))?;
+                let bytes = bytes.map_err(|_| {
+                    bad_argument(to, pos, "a light userdata other than null is in it")
+                })?;
                 KvValue::Data(bytes.into())
             }
         }))
@@ -116,7 +120,7 @@ impl Codec {
         self.tasks()?.decode_lasting(lua, bytes)
     }
 
-    /// A copy of a value, as it will come out again. The inner error is that it is too long.
+    /// A copy of a value, as it will come out again.
     pub fn copy(&self, lua: &Lua, given: Given) -> Result<Value> {
         Ok(match given {
             Given::Nil => Value::Nil,
@@ -144,18 +148,18 @@ pub(super) fn charge(lua: &Lua, bytes: usize) {
 }
 
 /// A time to live in milliseconds; nil and 0 are for ever, what is less than a millisecond is one.
-pub(super) fn ttl_ms(seconds: Option<f64>, pos: usize) -> Result<u64> {
+pub(super) fn ttl_ms(seconds: Option<f64>, (to, pos): Argument) -> Result<u64> {
     let seconds = seconds.unwrap_or(0.0);
     if !(0.0..=MAX_TTL).contains(&seconds) {
-        return Err(bad_argument(pos, "seconds from 0 expected"));
+        return Err(bad_argument(to, pos, "seconds from 0 expected"));
     }
     Ok((seconds * 1000.0).ceil() as u64)
 }
 
 /// The error of an argument, counted from 1, in Lua's words.
-pub(super) fn bad_argument(pos: usize, why: impl std::fmt::Display) -> Error {
+pub(super) fn bad_argument(to: &'static str, pos: usize, why: impl std::fmt::Display) -> Error {
     Error::BadArgument {
-        to: None,
+        to: Some(to.into()),
         pos,
         name: None,
         cause: Arc::new(Error::runtime(why)),

@@ -15,7 +15,7 @@ local meta = { __index = transaction, __name = "transaction", __metatable = fals
 
 local function state_of(self)
   local state = states[self]
-  if not state then error("the transaction is over", 3) end
+  if not state then error("not a transaction that is running", 3) end
   return state
 end
 
@@ -25,6 +25,12 @@ local function key_of(key, name)
     error("bad argument #1 to '" .. name .. "' (string expected, got " .. (key == nil and "no value" or type(key)) .. ")", 3)
   end
   return key
+end
+
+local function check_ttl(seconds, name, position)
+  local ttl = ttl_of(seconds)
+  if not ttl then error("bad argument #" .. position .. " to '" .. name .. "' (seconds from 0 expected)", 3) end
+  return ttl
 end
 
 -- Nothing that the function catches makes up for this.
@@ -65,8 +71,9 @@ end
 
 function transaction.set(self, key, value, ttl)
   local state = state_of(self)
-  key, ttl = key_of(key, "set"), ttl_of(ttl)
-  local kept, err = copy(value)
+  key, ttl = key_of(key, "set"), check_ttl(ttl, "set", 3)
+  local kept, err, is_misuse = copy(value)
+  if is_misuse then error(err, 2) end
   if err then fail(state, err) end
   put(state, key, kept, ttl)
 end
@@ -78,9 +85,10 @@ end
 
 function transaction.incr(self, key, by, initial, ttl)
   local state = state_of(self)
-  key, ttl = key_of(key, "incr"), ttl_of(ttl)
+  key, ttl = key_of(key, "incr"), check_ttl(ttl, "incr", 4)
   local old = look(state, key)
-  local sum, err = add(old, by, initial)
+  local sum, err, is_misuse = add(old, by, initial)
+  if is_misuse then error(err, 2) end
   if err then return nil, err end
   if old ~= nil then
     ttl = false

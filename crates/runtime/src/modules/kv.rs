@@ -26,14 +26,14 @@
 //!
 //! **Invariant:** what is copied out of the VM for a write is copied once there is room for it in the store's queue.
 
-use super::kept::{Codec, Given, bad_argument, charge, no, one, ttl_ms};
+use super::kept::{Argument, Codec, Given, bad_argument, charge, no, one, ttl_ms};
 use crate::app::App;
 use crate::kv::{
     Change, Found, KvError, KvValue, MAX_PAGE, MAX_TRANSACTION_BYTES, MAX_TRANSACTION_KEYS, Op,
     Outcome, Query, Reply, Space, When, check_key,
 };
 use crate::task::Tasks;
-use rille_lua::{Function, Lua, LuaString, MultiValue, Result, Table, Value};
+use rille_lua::{Error, Function, Lua, LuaString, MultiValue, Result, Table, Value};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -109,22 +109,34 @@ fn add_reads(lua: &Lua, module: &Table, keeper: &Keeper) -> Result<()> {
 fn add_puts(lua: &Lua, module: &Table, keeper: &Keeper) -> Result<()> {
     let this = keeper.clone();
     let set = move |lua: Lua, (key, value, ttl): (LuaString, Value, Option<f64>)| {
-        let put = this.put(&lua, &key, (value, 2), ttl_ms(ttl, 3), When::Always);
+        let put = this.put(
+            &lua,
+            &key,
+            (value, ("set", 2)),
+            ttl_ms(ttl, ("set", 3)),
+            When::Always,
+        );
         async move { truth(&lua, put?.await?) }
     };
     module.raw_set("set", lua.create_async_function(set)?)?;
     let this = keeper.clone();
     let add = move |lua: Lua, (key, value, ttl): (LuaString, Value, Option<f64>)| {
         let put = match value {
-            Value::Nil => Err(bad_argument(2, "value expected")),
-            value => this.put(&lua, &key, (value, 2), ttl_ms(ttl, 3), When::Equals(None)),
+            Value::Nil => Err(bad_argument("add", 2, "value expected")),
+            value => this.put(
+                &lua,
+                &key,
+                (value, ("add", 2)),
+                ttl_ms(ttl, ("add", 3)),
+                When::Equals(None),
+            ),
         };
         async move { truth(&lua, put?.await?) }
     };
     module.raw_set("add", lua.create_async_function(add)?)?;
     let this = keeper.clone();
     let delete = move |lua: Lua, key: LuaString| {
-        let put = this.put(&lua, &key, (Value::Nil, 2), Ok(0), When::Always);
+        let put = this.put(&lua, &key, (Value::Nil, ("delete", 2)), Ok(0), When::Always);
         async move { truth(&lua, put?.await?) }
     };
     module.raw_set("delete", lua.create_async_function(delete)?)?;
@@ -132,9 +144,9 @@ fn add_puts(lua: &Lua, module: &Table, keeper: &Keeper) -> Result<()> {
     type Swap = (LuaString, Value, Value, Option<f64>);
     let cas = move |lua: Lua, (key, old, new, ttl): Swap| {
         let put = this.expected(&lua, old).and_then(|when| match when {
-            Ok(when) => this.put(&lua, &key, (new, 3), ttl_ms(ttl, 4), when),
+            Ok(when) => this.put(&lua, &key, (new, ("cas", 3)), ttl_ms(ttl, ("cas", 4)), when),
             // What is too long is no value of any key.
-            Err(_) => this.put(&lua, &key, (Value::Nil, 3), Ok(0), never()),
+            Err(_) => this.put(&lua, &key, (Value::Nil, ("cas", 3)), Ok(0), never()),
         });
         async move { truth(&lua, put?.await?) }
     };
@@ -143,8 +155,13 @@ fn add_puts(lua: &Lua, module: &Table, keeper: &Keeper) -> Result<()> {
     type Sum = (LuaString, Value, Value, Option<f64>);
     let incr = move |lua: Lua, (key, by, initial, ttl): Sum| {
         let key = key_of(&lua, &key);
-        let amounts = number(&lua, by, 2, 1)
-            .and_then(|by| Ok((by, number(&lua, initial, 3, 0)?, ttl_ms(ttl, 4)?)));
+        let amounts = number(&lua, by, ("incr", 2), 1).and_then(|by| {
+            Ok((
+                by,
+                number(&lua, initial, ("incr", 3), 0)?,
+                ttl_ms(ttl, ("incr", 4))?,
+            ))
+        });
         let this = this.clone();
         async move {
             let (by, initial, ttl_ms) = amounts?;
@@ -186,7 +203,12 @@ fn key_of(lua: &Lua, key: &LuaString) -> Kept<Box<[u8]>> {
 }
 
 /// A number, or the integer that stands for none.
-pub(super) fn number(lua: &Lua, value: Value, pos: usize, default: i64) -> Result<KvValue> {
+pub(super) fn number(
+    lua: &Lua,
+    value: Value,
+    (to, pos): Argument,
+    default: i64,
+) -> Result<KvValue> {
     Ok(match value {
         Value::Nil => KvValue::Integer(default),
         Value::Integer(value) => KvValue::Integer(value),
@@ -194,7 +216,7 @@ pub(super) fn number(lua: &Lua, value: Value, pos: usize, default: i64) -> Resul
             Some(value) => KvValue::Number(value),
             None => {
                 let why = format!("number expected, got {}", value.type_name());
-                return Err(bad_argument(pos, why));
+                return Err(bad_argument(to, pos, why));
             }
         },
     })
@@ -273,12 +295,12 @@ impl Keeper {
         &self,
         lua: &Lua,
         key: &LuaString,
-        (value, pos): (Value, usize),
+        (value, argument): (Value, Argument),
         ttl_ms: Result<u64>,
         when: When,
     ) -> Result<impl Future<Output = Result<Kept<Outcome>>> + use<>> {
         let (key, ttl_ms) = (key_of(lua, key), ttl_ms?);
-        let given = self.codec.given(lua, value, pos)?;
+        let given = self.codec.given(lua, value, argument)?;
         let this = self.clone();
         Ok(async move {
             let (key, given, space) = match (key, given, this.space()) {
@@ -291,7 +313,7 @@ impl Keeper {
                 Ok(permit) => permit,
                 Err(error) => return Ok(Err(error)),
             };
-            let value = this.codec.encode(&given, pos)?;
+            let value = this.codec.encode(&given, argument)?;
             let op = Op::Put {
                 key,
                 value,
@@ -304,14 +326,15 @@ impl Keeper {
 
     /// The condition of `cas`. The inner error is that no value can be this one.
     fn expected(&self, lua: &Lua, old: Value) -> Result<Kept<When>> {
-        Ok(match self.codec.given(lua, old, 2)? {
+        Ok(match self.codec.given(lua, old, ("cas", 2))? {
             Ok(Given::Data(..)) => {
                 return Err(bad_argument(
+                    "cas",
                     2,
                     "a table is never the same: use a transaction",
                 ));
             }
-            Ok(given) => Ok(When::Equals(self.codec.encode(&given, 2)?)),
+            Ok(given) => Ok(When::Equals(self.codec.encode(&given, ("cas", 2))?)),
             Err(error) => Err(error),
         })
     }
@@ -349,16 +372,22 @@ fn transaction(lua: &Lua, keeper: &Keeper) -> Result<Function> {
     };
     tools.raw_set("read", lua.create_async_function(read)?)?;
     let codec = keeper.codec.clone();
-    let copy = move |lua: &Lua, value: Value| match codec.given(lua, value, 2)? {
-        Ok(given) => one(codec.copy(lua, given)?),
-        Err(error) => no(lua, error),
+    let copy = move |lua: &Lua, value: Value| match codec.given(lua, value, SET) {
+        Ok(Ok(given)) => one(codec.copy(lua, given)?),
+        Ok(Err(error)) => no(lua, error),
+        Err(error) => misuse(lua, error),
     };
     tools.raw_set("copy", lua.create_function(copy)?)?;
     let codec = keeper.codec.clone();
     let add = move |lua: &Lua, (old, by, initial): (Value, Value, Value)| {
-        let by = number(lua, by, 2, 1)?;
+        let amounts = number(lua, by, ("incr", 2), 1)
+            .and_then(|by| Ok((by, number(lua, initial, ("incr", 3), 0)?)));
+        let (by, initial) = match amounts {
+            Ok(amounts) => amounts,
+            Err(error) => return misuse(lua, error),
+        };
         let base = match old {
-            Value::Nil => number(lua, initial, 3, 0)?,
+            Value::Nil => initial,
             Value::Integer(value) => KvValue::Integer(value),
             Value::Number(value) => KvValue::Number(value),
             _ => return no(lua, KvError::NotANumber),
@@ -369,7 +398,15 @@ fn transaction(lua: &Lua, keeper: &Keeper) -> Result<Function> {
         }
     };
     tools.raw_set("add", lua.create_function(add)?)?;
-    let ttl = |_: &Lua, ttl: Option<f64>| Ok(ttl_ms(ttl, 3)? as f64);
+    // `nil` is for ever, and what is no number of seconds gives nothing.
+    let ttl = |lua: &Lua, ttl: Value| {
+        let seconds = match ttl {
+            Value::Nil => Some(0.0),
+            ttl => lua.coerce_number(ttl)?,
+        };
+        let ms = seconds.and_then(|seconds| ttl_ms(Some(seconds), SET).ok());
+        Ok(ms.map(|ms| ms as f64))
+    };
     tools.raw_set("ttl", lua.create_function(ttl)?)?;
     let this = keeper.clone();
     let commit =
@@ -389,6 +426,19 @@ fn transaction(lua: &Lua, keeper: &Keeper) -> Result<Function> {
         .set_name("=[rille]")
         .into_function()?
         .call(tools)
+}
+
+/// The argument that is a transaction's value.
+const SET: Argument = ("set", 2);
+
+/// nil, the error of an argument, and true: the Lua side raises it where the script is.
+fn misuse(lua: &Lua, error: Error) -> Result<MultiValue> {
+    if error.is_limit() {
+        return Err(error);
+    }
+    let mut values = no(lua, error)?.into_vec();
+    values.push(Value::Boolean(true));
+    Ok(MultiValue::from_vec(values))
 }
 
 /// A transaction at its end; values are still in the VM.
@@ -423,7 +473,7 @@ impl Keeper {
         let mut written_bytes = 0;
         for pair in written.pairs::<LuaString, Value>() {
             let (key, _) = pair?;
-            let given = self.codec.given(lua, values.raw_get(key.clone())?, 2)?;
+            let given = self.codec.given(lua, values.raw_get(key.clone())?, SET)?;
             let ttl = match ttls.raw_get(key.clone())? {
                 Value::Boolean(false) => None,
                 Value::Integer(ms) => Some(u64::try_from(ms).unwrap_or(0)),
@@ -461,7 +511,7 @@ impl Keeper {
         for (key, given, ttl_ms) in &plan.writes {
             changes.push(Change {
                 key: key.clone(),
-                value: self.codec.encode(given, 2)?,
+                value: self.codec.encode(given, SET)?,
                 ttl_ms: *ttl_ms,
             });
         }
