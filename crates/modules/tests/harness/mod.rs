@@ -13,7 +13,7 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The app in a folder, which has no problems.
@@ -26,15 +26,13 @@ pub fn load(folder: &Path) -> Arc<App> {
     Arc::new(app)
 }
 
-/// The store of a test: the folder goes when the test's process does.
+/// A store whose folder goes when it does.
 fn store() -> Arc<Store> {
-    static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
-    static STORE: OnceLock<Arc<Store>> = OnceLock::new();
-    let store = STORE.get_or_init(|| {
-        let folder = FOLDER.get_or_init(|| tempfile::tempdir().unwrap());
-        Store::new(Settings::of(folder.path(), |line| eprintln!("{line}")))
-    });
-    store.clone()
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_owned();
+    Store::new(Settings::of(&path, move |line| {
+        eprintln!("{}: {line}", folder.path().display());
+    }))
 }
 
 /// Runs as a worker's thread does.

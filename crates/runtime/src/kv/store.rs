@@ -34,6 +34,8 @@ const MAX_BATCH: usize = 1024;
 const EXPIRED_AT_ONCE: usize = 256;
 /// The shortest pause between two commits that only remove what has expired.
 const EXPIRY_PAUSE: Duration = Duration::from_secs(1);
+/// The shortest time between two reports of the same trouble.
+const REPORT_PAUSE: Duration = Duration::from_secs(60);
 /// The shortest time between two attempts to open a database.
 const OPEN_PAUSE: Duration = Duration::from_secs(1);
 /// Memory for pages of the database, in bytes.
@@ -101,8 +103,10 @@ struct Place {
     database: Option<Database>,
     /// Counts how often it was opened.
     times: u64,
-    /// When it failed last, and why.
+    /// When it could not be opened last, and why.
     failed: Option<(Instant, KvError)>,
+    /// What the operator was told last, and when.
+    told: Option<(Instant, KvError)>,
 }
 
 impl fmt::Debug for Store {
@@ -271,7 +275,7 @@ impl Shared {
                     continue;
                 }
                 let now = self.now();
-                let found = self.with_database(|database| {
+                let found = self.read_database(|database| {
                     read::answer(database, &read.space, &read.query, now)
                 });
                 let _ = read.answer.send(found.map(|found| Reply {
@@ -312,17 +316,36 @@ impl Shared {
         &self,
         f: impl FnOnce(&Database) -> Result<R, Error>,
     ) -> Result<R, KvError> {
+        self.try_database(f).map_err(|(why, _)| why)
+    }
+
+    /// The same, for what only reads: it is done again if the database failed in the hands of another thread.
+    fn read_database<R>(&self, f: impl Fn(&Database) -> Result<R, Error>) -> Result<R, KvError> {
+        match self.try_database(&f) {
+            Err((_, true)) => self.with_database(f),
+            done => done.map_err(|(why, _)| why),
+        }
+    }
+
+    /// The error says whether another thread met it.
+    fn try_database<R>(
+        &self,
+        f: impl FnOnce(&Database) -> Result<R, Error>,
+    ) -> Result<R, (KvError, bool)> {
         loop {
             let place = self.place.read().unwrap_or_else(PoisonError::into_inner);
             let Some(database) = &place.database else {
                 drop(place);
-                self.open_database()?;
+                self.open_database().map_err(|why| (why, false))?;
                 continue;
             };
             let times = place.times;
             let done = guarded(|| f(database));
             drop(place);
-            return done.map_err(|error| self.failed(times, &error));
+            return done.map_err(|error| {
+                let is_others = matches!(error, Error::PreviousIo | Error::DatabaseClosed);
+                (self.failed(times, &error), is_others)
+            });
         }
     }
 
@@ -344,7 +367,8 @@ impl Shared {
             }
             Err(error) => {
                 let (why, advice) = disk::explain(&error);
-                self.report(&mut place, why.clone(), advice);
+                self.report(&mut place, &why, advice);
+                place.failed = Some((Instant::now(), why.clone()));
                 Err(why)
             }
         }
@@ -356,36 +380,34 @@ impl Shared {
         let mut place = self.place.write().unwrap_or_else(PoisonError::into_inner);
         if place.times == times && place.database.is_some() {
             drop_database(&mut place);
-            self.report(&mut place, why.clone(), advice);
             // It may be opened again at once: it is there, and was good.
-            place.failed = place.failed.take().map(|(_, why)| (long_ago(), why));
+            place.failed = None;
+            self.report(&mut place, &why, advice);
         }
         why
     }
 
-    /// Tells the operator, once for the same reason in a row.
-    fn report(&self, place: &mut Place, why: KvError, advice: Option<&str>) {
-        let is_new = (place.failed.as_ref()).is_none_or(|(_, former)| *former != why);
-        if is_new {
-            let name = &self.settings.name;
-            let text = match advice {
-                Some(advice) => format!("{name}: {why}; {advice}"),
-                None => format!("{name}: {why}"),
-            };
-            (self.settings.report)(&text);
+    /// Tells the operator, now and then for the same reason in a row.
+    fn report(&self, place: &mut Place, why: &KvError, advice: Option<&str>) {
+        if let Some((at, told)) = &place.told
+            && told == why
+            && at.elapsed() < REPORT_PAUSE
+        {
+            return;
         }
-        place.failed = Some((Instant::now(), why));
+        let name = &self.settings.name;
+        let text = match advice {
+            Some(advice) => format!("{name}: {why}; {advice}"),
+            None => format!("{name}: {why}"),
+        };
+        (self.settings.report)(&text);
+        place.told = Some((Instant::now(), why.clone()));
     }
 
     fn close_database(&self) {
         let mut place = self.place.write().unwrap_or_else(PoisonError::into_inner);
         drop_database(&mut place);
     }
-}
-
-fn long_ago() -> Instant {
-    let now = Instant::now();
-    now.checked_sub(2 * OPEN_PAUSE).unwrap_or(now)
 }
 
 fn drop_database(place: &mut Place) {

@@ -232,7 +232,7 @@ fn list_query(lua: &Lua, prefix: Option<LuaString>, options: Option<Table>) -> R
         usize::try_from(limit).unwrap_or(0).clamp(1, MAX_PAGE)
     });
     let part = |text: Option<LuaString>| match text {
-        Some(text) if text.len() > 0 => key_of(lua, &text).map(Some),
+        Some(text) if !text.is_empty() => key_of(lua, &text).map(Some),
         _ => Ok(None),
     };
     Ok(part(prefix).and_then(|prefix| {

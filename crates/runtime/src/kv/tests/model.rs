@@ -3,6 +3,11 @@
 use super::*;
 use std::collections::BTreeMap;
 
+type Key = Box<[u8]>;
+
+/// Which space a key was read in, the key, which write its value was of, and its version.
+type Seen = (usize, Key, Option<usize>, u64);
+
 /// A small generator (xorshift64*), the same in every run.
 pub struct Random(u64);
 
@@ -31,7 +36,7 @@ struct Entry {
 /// One space in naive code.
 #[derive(Clone, Default)]
 pub struct Model {
-    entries: BTreeMap<Box<[u8]>, Entry>,
+    entries: BTreeMap<Key, Entry>,
     quota: u64,
     stamp: usize,
 }
@@ -50,9 +55,8 @@ impl Model {
     }
 
     fn used(&self) -> u64 {
-        let cost = |(key, entry): (&Box<[u8]>, &Entry)| {
-            (key.len() + entry.value.len()) as u64 + ENTRY_BYTES
-        };
+        let cost =
+            |(key, entry): (&Key, &Entry)| (key.len() + entry.value.len()) as u64 + ENTRY_BYTES;
         self.entries.iter().map(cost).sum()
     }
 
@@ -221,7 +225,7 @@ fn the_store_does_what_a_map_does() {
         // What each space holds, and the stamps and versions of what was read there.
         let quotas = [QUOTA, 900];
         let mut models = quotas.map(Model::new);
-        let mut reads: Vec<(usize, Box<[u8]>, Option<usize>, u64)> = Vec::new();
+        let mut reads: Vec<Seen> = Vec::new();
         wait(async {
             for step in 0..400 {
                 clock.pass(random.below(40) as u64);
