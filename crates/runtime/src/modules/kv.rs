@@ -15,6 +15,8 @@
 //! and 0, is for ever. What cannot be done gives nil and why: "quota" (`limits.kv`; a record counts its key, its value and 64 bytes),
 //! "empty key", "key too long", "value too long", "not a number", "integer overflow", "transaction too large" (1000 keys, 4 MiB),
 //! "conflict", "closed", "no state folder", "storage: ..." (the log says more to the operator). Every function waits: for the disk, if it writes.
+//! Where nothing can wait, in finalizers and in what is closed after a limit, that is an error; `cache` works there. When a write gives
+//! "storage: ...", whether it was done is open.
 //!
 //! A page has up to `limit` entries (1000; no more, and fewer if they are long): pass the second result as `after` for the next; it is nil
 //! with the last page.
