@@ -9,6 +9,7 @@ mod descriptors;
 mod lua;
 mod serve;
 mod sources;
+mod state;
 mod tls;
 
 use clap::{Arg, ArgAction, Command, value_parser};

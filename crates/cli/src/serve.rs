@@ -3,9 +3,10 @@
 //! What is wrong with an app is told at the start, one line each. An app that cannot be served at
 //! all answers 503 while the others serve; when none can, the program ends with 1.
 
-use crate::{descriptors, sources, tls};
+use crate::{descriptors, sources, state, tls};
 use clap::{Arg, ArgMatches, Command, value_parser};
 use rille_runtime::app::Unservable;
+use rille_runtime::kv::{Settings, Store};
 use rille_runtime::log::Log;
 use rille_server::{AppSource, Config, Server, TlsConfig};
 use std::io::Write;
@@ -45,6 +46,7 @@ pub fn command() -> Command {
                 .help("Connections at once, per worker; most of the file descriptors if not given")
                 .value_parser(value_parser!(u64).range(1..=MAX_CONNECTIONS)),
         )
+        .arg(state::argument())
         .args(tls::arguments())
 }
 
@@ -111,6 +113,17 @@ fn serve(
     log: &Log,
 ) -> Result<(), Stopped> {
     let apps = load(paths, log)?;
+    let store = state::folder(matches).map(|folder| {
+        let log = log.clone();
+        Store::new(Settings::of(&folder, move |line| log.line(line)))
+    });
+    if let Some(store) = &store {
+        for app in &apps {
+            if let AppSource::App(app) = app {
+                app.keep_in(store);
+            }
+        }
+    }
     let Some(listen) = matches.get_one::<SocketAddr>("listen") else {
         return Err(Stopped::Told);
     };
@@ -181,6 +194,9 @@ fn serve(
         std::process::exit(1);
     });
     server.join()?;
+    if let Some(store) = store {
+        store.close();
+    }
     Ok(())
 }
 

@@ -4,6 +4,7 @@ mod serve_support;
 
 use rille_testkit::http::{self, Connection, Response};
 use rille_testkit::server::Server;
+use rille_testkit::temp::TempDir;
 use serve_support::{get_host, serve, serve_with};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -42,7 +43,9 @@ fn hello() {
 #[test]
 fn notes() {
     // Several workers: what one stores all of them list.
-    let server = serve_with(&examples(), &["--workers", "3"]);
+    let state = TempDir::new("rille-state").unwrap();
+    let folder = state.path().to_str().unwrap();
+    let server = serve_with(&examples(), &["--workers", "3", "--state", folder]);
     let notes = |method: &str, target: &str, body: &str| {
         call(server.address(), "notes.localhost", method, target, body)
     };

@@ -45,7 +45,7 @@ fn a_reset_ends_the_request_as_a_closed_connection_does() {
         WAITING,
         (
             "stream.lua",
-            "for i = 1, 1000 do ngx.say(i) if not ngx.flush(true) then break end kv.incr('said') ngx.sleep(0.01) end",
+            "for i = 1, 1000 do ngx.say(i) if not ngx.flush(true) then break end cache.incr('said') ngx.sleep(0.01) end",
         ),
     ]);
     run(async {
@@ -90,10 +90,10 @@ async fn eventually_async(mut holds: impl AsyncFnMut() -> bool) {
 #[test]
 fn a_body_comes_as_the_script_reads_it() {
     let app = with(&[
-        ("go.lua", "kv.set('go', true) return 'gone'"),
+        ("go.lua", "cache.set('go', true) return 'gone'"),
         (
             "read.lua",
-            "while not kv.get('go') do sleep(0.01) end
+            "while not cache.get('go') do sleep(0.01) end
              local n = 0 while true do local p = request.read(8192) if not p then break end n = n + #p end return tostring(n)",
         ),
     ]);
@@ -132,7 +132,7 @@ fn a_body_comes_as_the_script_reads_it() {
 fn a_script_writes_as_fast_as_the_client_reads() {
     let app = with(&[(
         "write.lua",
-        "for i = 1, 200 do ngx.print(('x'):rep(50000)) ngx.flush(true) kv.incr('flushed') end",
+        "for i = 1, 200 do ngx.print(('x'):rep(50000)) ngx.flush(true) cache.incr('flushed') end",
     )]);
     run(async {
         let client = http2_plain(app.address()).await;
@@ -389,7 +389,7 @@ fn targets_without_a_path() {
 
 #[test]
 fn a_server_that_stops_lets_streams_end() {
-    let app = with(&[("slow.lua", "kv.incr('slow') sleep(1.5) return 'slow'")]);
+    let app = with(&[("slow.lua", "cache.incr('slow') sleep(1.5) return 'slow'")]);
     run(async {
         let client = http2_plain(app.address()).await;
         let running = client.clone();

@@ -400,8 +400,8 @@ fn the_app_sees_its_own_environment_only() {
 }
 
 #[test]
-fn kv_is_shared_by_workers() {
-    let dir = serve_support::folder(&[("index.lua", "return tostring(kv.incr('hits'))")]);
+fn cache_is_shared_by_workers() {
+    let dir = serve_support::folder(&[("index.lua", "return tostring(cache.incr('hits'))")]);
     let server = serve_support::serve_with(dir.path(), &["--workers", "4"]);
     for hit in 1..=40 {
         // A new connection each time, so that the kernel spreads them over the workers.

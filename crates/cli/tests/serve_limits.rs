@@ -70,13 +70,13 @@ fn a_script_that_waits_too_long_is_stopped_where_it_waits() {
         ("rille.toml", "[limits]\nwall = '150 ms'"),
         (
             "index.lua",
-            "local t <close> = setmetatable({}, {__close = function() kv.set('closed', true) end})\nsleep(20)",
+            "local t <close> = setmetatable({}, {__close = function() cache.set('closed', true) end})\nsleep(20)",
         ),
         (
             "spin.lua",
             "local n = 0 while true do n = n + 1 coroutine.yield() end",
         ),
-        ("closed.lua", "return tostring(kv.get('closed'))"),
+        ("closed.lua", "return tostring(cache.get('closed'))"),
     ]);
     let start = Instant::now();
     assert_eq!(app.get("/").status, 503);
@@ -450,9 +450,9 @@ fn a_client_that_leaves_ends_its_request() {
     let app = app(&[
         (
             "index.lua",
-            "local c <close> = setmetatable({}, {__close = function() kv.set('closed', true) end}) sleep(20)",
+            "local c <close> = setmetatable({}, {__close = function() cache.set('closed', true) end}) sleep(20)",
         ),
-        ("closed.lua", "return tostring(kv.get('closed'))"),
+        ("closed.lua", "return tostring(cache.get('closed'))"),
     ]);
     let mut connection = Connection::open(app.address()).unwrap();
     connection

@@ -152,9 +152,9 @@ fn a_request_walks_through_its_phases() {
         ),
         (
             "p/log.lua",
-            "kv.set('logged', ngx.get_phase() .. ' ' .. ngx.var.status)",
+            "cache.set('logged', ngx.get_phase() .. ' ' .. ngx.var.status)",
         ),
-        ("logged.lua", "return kv.get('logged') or 'nothing'"),
+        ("logged.lua", "return cache.get('logged') or 'nothing'"),
         (
             "p/stream.lua",
             "for i = 1, 3 do ngx.say(i, ' x') ngx.flush(true) end",
@@ -227,9 +227,9 @@ fn the_request_is_read_and_changed() {
         ),
         (
             "timer.lua",
-            "ngx.timer.at(0, function() local ok, err = pcall(ngx.say, 'x') kv.set('timer', err .. ' ' .. ngx.get_phase()) end) ngx.say('set')",
+            "ngx.timer.at(0, function() local ok, err = pcall(ngx.say, 'x') cache.set('timer', err .. ' ' .. ngx.get_phase()) end) ngx.say('set')",
         ),
-        ("timed.lua", "return kv.get('timer') or ''"),
+        ("timed.lua", "return cache.get('timer') or ''"),
     ]);
     assert_eq!(
         app.get("/args?x=a%20b&y=1&y=2&z").text(),
@@ -298,9 +298,9 @@ fn output_is_streamed_and_ends() {
         ("rille.toml", MANIFEST),
         (
             "eof.lua",
-            "ngx.say('all') ngx.eof() ngx.sleep(0.02) kv.set('after', tostring(select(2, ngx.say('x'))))",
+            "ngx.say('all') ngx.eof() ngx.sleep(0.02) cache.set('after', tostring(select(2, ngx.say('x'))))",
         ),
-        ("after.lua", "return kv.get('after') or ''"),
+        ("after.lua", "return cache.get('after') or ''"),
         (
             "length.lua",
             "ngx.header.content_length = 4 ngx.print('ab') ngx.flush(true) ngx.print('cd')",

@@ -40,15 +40,15 @@ fn here_with(max_connections: usize) -> Here {
         ("index.lua", "return 'ok'"),
         (
             "large.lua",
-            "kv.set('large', 'begun') return ('x'):rep(20000000)",
+            "cache.set('large', 'begun') return ('x'):rep(20000000)",
         ),
         (
             "stream.lua",
-            "local t <close> = setmetatable({}, {__close = function() kv.set('stream', 'ended') end})
+            "local t <close> = setmetatable({}, {__close = function() cache.set('stream', 'ended') end})
              while ngx.flush(true) or true do ngx.print(('x'):rep(100000)) end",
         ),
         ("wait.lua", "sleep(20)"),
-        ("get.lua", "return tostring(kv.get(ngx.var.args))"),
+        ("get.lua", "return tostring(cache.get(ngx.var.args))"),
     ]);
     let authority = Authority::new();
     let own = authority.sign(&["localhost"], "localhost");

@@ -179,9 +179,9 @@ fn a_server_that_stops_says_goodbye() {
             ("index.lua", "return 'ok'"),
             (
                 "slow.lua",
-                "kv.set('begun', true) ngx.sleep(1) return 'slow'",
+                "cache.set('begun', true) ngx.sleep(1) return 'slow'",
             ),
-            ("begun.lua", "return tostring(kv.get('begun'))"),
+            ("begun.lua", "return tostring(cache.get('begun'))"),
         ],
         &[],
     );

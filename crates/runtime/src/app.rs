@@ -9,7 +9,7 @@
 //! in its place and answers for it.
 
 use crate::dict::Dict;
-use crate::kv::Kv;
+use crate::kv::{Space, Store};
 use crate::manifest::{self, Manifest, Place};
 use crate::problem::Problem;
 use crate::route::{Expression, FileId, Pattern, Router, TargetId};
@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The most Lua files in an app.
 pub const MAX_FILES: usize = 10_000;
@@ -57,8 +57,10 @@ pub struct App {
     pub router: Router,
     /// By [`TargetId`].
     targets: Vec<Target>,
-    /// What the app's workers share.
-    pub kv: Kv,
+    /// What the app keeps on the disk, once it has been told where ([`App::keep_in`]).
+    pub kv: OnceLock<Space>,
+    /// What its workers share in memory: the entries of `cache`.
+    pub cache: Dict,
     /// Where the tasks of its workers find one another.
     pub exchange: Exchange,
     /// The dictionaries of `ngx.shared` by name, as the app's workers share them.
@@ -160,7 +162,7 @@ impl App {
             }
         }
         let public = Some(folder.join("public")).filter(|public| public.is_dir());
-        let kv = Kv::new(manifest.limits.kv);
+        let cache = Dict::new(manifest.limits.cache);
         let dicts = manifest.shared_dicts.iter();
         let dicts = dicts.map(|(name, size)| (name.clone(), Arc::new(Dict::new(*size))));
         let mut app = App {
@@ -174,7 +176,8 @@ impl App {
             targets: Vec::new(),
             manifest,
             files,
-            kv,
+            kv: OnceLock::new(),
+            cache,
             exchange: Exchange::default(),
             ports: Ports::default(),
             public,
@@ -192,6 +195,12 @@ impl App {
                 problems,
             },
         }
+    }
+
+    /// Says where `kv` of the app is. Only the first time counts; an app that was never told has none.
+    pub fn keep_in(&self, store: &Arc<Store>) {
+        let space = || store.space(self.name(), self.manifest.limits.kv);
+        self.kv.get_or_init(space);
     }
 
     /// The app's name.

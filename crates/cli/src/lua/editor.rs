@@ -134,12 +134,7 @@ fn editor(machine: &Machine) -> rustyline::Result<Editor<Names, FileHistory>> {
 
 /// The history's file, in a folder that is there.
 fn history_file() -> Option<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty());
-    let state = set("XDG_STATE_HOME")
-        .map(PathBuf::from)
-        .filter(|folder| folder.is_absolute())
-        .or_else(|| set("HOME").map(|home| PathBuf::from(home).join(".local/state")))?;
-    let folder = state.join("rille");
+    let folder = crate::state::of_user()?;
     std::fs::create_dir_all(&folder).ok()?;
     Some(folder.join("lua_history"))
 }

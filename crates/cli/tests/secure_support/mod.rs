@@ -302,7 +302,7 @@ pub async fn get(client: &SendRequest<Bytes>, target: &str) -> Answer {
 pub fn with_counts(files: &[(&str, &str)]) -> App {
     let mut all = vec![
         ("index.lua", "return 'ok'"),
-        ("count.lua", "return tostring(kv.get(ngx.var.args))"),
+        ("count.lua", "return tostring(cache.get(ngx.var.args))"),
     ];
     all.extend_from_slice(files);
     app(&all)
@@ -315,7 +315,7 @@ pub fn counted(app: &App, name: &str) -> String {
 /// What a request costs that ends early: its handler is closed where it waits.
 pub const WAITING: (&str, &str) = (
     "wait.lua",
-    "local t <close> = setmetatable({}, {__close = function() kv.incr('ended') end}) kv.incr('begun') sleep(20) return 'late'",
+    "local t <close> = setmetatable({}, {__close = function() cache.incr('ended') end}) cache.incr('begun') sleep(20) return 'late'",
 );
 
 /// `/vars`: what scripts see of a handshake.

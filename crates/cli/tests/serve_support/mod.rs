@@ -21,10 +21,13 @@ pub fn folder(files: &[(&str, &str)]) -> TempDir {
     dir
 }
 
-/// `rille` with arguments.
+/// `rille` with arguments, and without a state folder: no test keeps anything in the user's.
 pub fn rille(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rille"));
     command.args(args);
+    for name in ["RILLE_STATE", "XDG_STATE_HOME", "HOME"] {
+        command.env_remove(name);
+    }
     command
 }
 

@@ -41,6 +41,7 @@ pub(crate) use shared::{Key, Zone, millis};
 
 use rille_lua::{Error, Lua, Result, Table, Value};
 use rille_runtime::log::Level;
+use rille_runtime::modules::add_packing;
 use rille_runtime::vm::AppVm;
 use std::rc::Rc;
 
@@ -104,25 +105,4 @@ pub fn logged(level: i64) -> Result<Level> {
         8 => Level::Debug,
         _ => return Err(Error::runtime("bad log level")),
     })
-}
-
-/// `pack` and `unpack`, which versions have in different places or not at all, for a prelude.
-fn add_packing(lua: &Lua, tools: &Table) -> Result<()> {
-    const SOURCE: &str = "
-local select, unpack = ...
-return function(...) return {n = select('#', ...), ...} end, unpack";
-    let globals = lua.globals();
-    let table: Table = globals.raw_get("table")?;
-    let unpack = match table.raw_get("unpack")? {
-        Value::Nil => globals.raw_get("unpack")?,
-        unpack => unpack,
-    };
-    let select: Value = globals.raw_get("select")?;
-    let (pack, unpack): (Value, Value) = lua
-        .load(SOURCE)
-        .set_name("=[rille]")
-        .into_function()?
-        .call((select, unpack))?;
-    tools.raw_set("pack", pack)?;
-    tools.raw_set("unpack", unpack)
 }

@@ -4,6 +4,7 @@
 use rille_lua::{LuaString, MultiValue, Table, Value, Variadic};
 use rille_runtime::app::App;
 use rille_runtime::coroutine::{Budget, End};
+use rille_runtime::kv::{Settings, Store};
 use rille_runtime::light::end_of_all;
 use rille_runtime::log::Log;
 use rille_runtime::scheduler::Scheduler;
@@ -20,7 +21,18 @@ pub fn load(folder: &Path) -> Arc<App> {
     let loaded = App::load(folder);
     let problems: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
     assert_eq!(problems, [""; 0], "{}", folder.display());
-    Arc::new(loaded.app.map_err(|_| "the app cannot be served").unwrap())
+    let app = loaded.app.map_err(|_| "the app cannot be served").unwrap();
+    app.keep_in(&store());
+    Arc::new(app)
+}
+
+/// A store whose folder goes when it does.
+fn store() -> Arc<Store> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_owned();
+    Store::new(Settings::of(&path, move |line| {
+        eprintln!("{}: {line}", folder.path().display());
+    }))
 }
 
 /// Runs as a worker's thread does.

@@ -247,12 +247,7 @@ impl Dict {
             Ok(hash) => hash,
             Err(error) => return (Err(error), false),
         };
-        let (data, value) = match value {
-            Given::Boolean(value) => (key.into(), Stored::Boolean(value)),
-            Given::Integer(value) => (key.into(), Stored::Integer(value)),
-            Given::Number(value) => (key.into(), Stored::Number(value)),
-            Given::Bytes(bytes) => (joined(key, bytes), Stored::String),
-        };
+        let (data, value) = given(key, value);
         let mut garbage = Garbage::default();
         self.lock().store(
             mode,
@@ -265,6 +260,48 @@ impl Dict {
             now_ms,
             &mut garbage,
         )
+    }
+
+    /// Stores a value for `ttl_ms`, or removes it, if `test` says so of what is there now; whether it did. `test` is called under the
+    /// lock, and compares at most.
+    pub fn swap(
+        &self,
+        key: &[u8],
+        test: impl FnOnce(Option<&Record>) -> bool,
+        new: Option<Given<'_>>,
+        ttl_ms: u64,
+        flags: i32,
+        now_ms: u64,
+    ) -> Result<bool, DictError> {
+        let hash = self.hash(key)?;
+        let new = new.map(|value| given(key, value));
+        let mut garbage = Garbage::default();
+        let mut store = self.lock();
+        let entry = store.get(hash, key, now_ms, &mut garbage);
+        let found = entry.map(|entry| record(entry, false)).transpose()?;
+        if !test(found.as_ref()) {
+            return Ok(false);
+        }
+        match new {
+            None => drop(store.delete(hash, key, now_ms, &mut garbage)),
+            Some((data, value)) => {
+                let mode = Mode::Set;
+                let stored = store.store(
+                    mode,
+                    hash,
+                    key,
+                    data,
+                    value,
+                    ttl_ms,
+                    flags,
+                    now_ms,
+                    &mut garbage,
+                );
+                stored.0?;
+            }
+        }
+        drop(store);
+        Ok(true)
     }
 
     /// Removes a key; whether it was there.
@@ -411,6 +448,16 @@ fn record(entry: &Entry, stale: bool) -> Result<Record, DictError> {
         flags: entry.flags,
         stale,
     })
+}
+
+/// The block and the value of an entry to be stored.
+fn given(key: &[u8], value: Given<'_>) -> (Arc<[u8]>, Stored) {
+    match value {
+        Given::Boolean(value) => (key.into(), Stored::Boolean(value)),
+        Given::Integer(value) => (key.into(), Stored::Integer(value)),
+        Given::Number(value) => (key.into(), Stored::Number(value)),
+        Given::Bytes(bytes) => (joined(key, bytes), Stored::String),
+    }
 }
 
 /// Key and value in one block.

@@ -491,6 +491,40 @@ fn two_threads_at_once() {
 }
 
 #[test]
+fn swap_stores_and_removes_if_it_is_told_to() {
+    let dict = Dict::new(4096);
+    let has = |n| {
+        move |found: Option<&Record>| {
+            found.is_some_and(|record| record.value == DictValue::Integer(n))
+        }
+    };
+    let is_absent = |found: Option<&Record>| found.is_none();
+    let one = Some(Given::Integer(1));
+    let two = Some(Given::Integer(2));
+    assert_eq!(dict.swap(b"k", has(1), two, 10, 7, 1), Ok(false));
+    assert_eq!(dict.swap(b"k", is_absent, one, 10, 7, 1), Ok(true));
+    assert_eq!(dict.swap(b"k", is_absent, two, 10, 7, 1), Ok(false));
+    assert_eq!(dict.swap(b"k", has(1), two, 10, 7, 2), Ok(true));
+    let record = dict.get(b"k", 11).unwrap().unwrap();
+    assert_eq!((record.value, record.flags), (DictValue::Integer(2), 7));
+    // What has expired is not there.
+    assert_eq!(dict.swap(b"k", has(2), None, 0, 0, 12), Ok(false));
+    assert_eq!(dict.swap(b"k", is_absent, one, 0, 0, 12), Ok(true));
+    assert_eq!(dict.swap(b"k", has(1), None, 0, 0, 13), Ok(true));
+    assert!(dict.get(b"k", 13).unwrap().is_none());
+    let long = Some(Given::Bytes(&[b'x'; 5000]));
+    assert_eq!(
+        dict.swap(b"k", |_| true, long, 0, 0, 14),
+        Err(DictError::NoMemory)
+    );
+    assert_eq!(
+        dict.swap(b"", |_| true, one, 0, 0, 14),
+        Err(DictError::EmptyKey)
+    );
+    dict.check();
+}
+
+#[test]
 fn does_what_the_model_does() {
     let mut state = 0x2545_F491_4F6C_DD1Du64;
     let mut byte = move || {

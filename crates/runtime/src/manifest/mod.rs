@@ -85,8 +85,10 @@ pub struct Limits {
     pub wall: Duration,
     /// Bytes of a request's body.
     pub body: u64,
-    /// Bytes in the app's `kv` store, shared by all workers.
+    /// Bytes of the app's `kv`, on the disk (see [`crate::kv`] for what is counted).
     pub kv: u64,
+    /// Bytes of the app's `cache`, in memory and shared by all workers.
+    pub cache: u64,
     /// Bytes of log and print output a second, per worker.
     pub log: u64,
     /// Open sockets.
@@ -109,6 +111,7 @@ impl Default for Limits {
             wall: Duration::from_secs(30),
             body: 8 << 20,
             kv: 16 << 20,
+            cache: 16 << 20,
             log: 256 << 10,
             sockets: 64,
             upgrades: 5000,
@@ -274,6 +277,7 @@ fn read_limits<'a>(reader: &mut Reader<'a>, table: &Section<'a>, limits: &mut Li
         "wall",
         "body",
         "kv",
+        "cache",
         "log",
         "sockets",
         "upgrades",
@@ -288,6 +292,7 @@ fn read_limits<'a>(reader: &mut Reader<'a>, table: &Section<'a>, limits: &mut Li
         ("memory", &mut limits.memory, 1 << 20, 64 << 30),
         ("body", &mut limits.body, 0, 4 << 30),
         ("kv", &mut limits.kv, 0, 64 << 30),
+        ("cache", &mut limits.cache, 0, 64 << 30),
         ("log", &mut limits.log, 0, 1 << 30),
         ("mailbox", &mut limits.mailbox, 1 << 10, 1 << 30),
     ] {

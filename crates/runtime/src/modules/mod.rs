@@ -3,9 +3,11 @@
 //! **Invariant:** what is installed here is one per VM, the same for every request, and keeps no
 //! request's data: the tables are read-only.
 
+mod cache;
 pub mod json;
 mod json_decode;
 pub mod json_text;
+mod kept;
 mod kv;
 mod log;
 mod require;
@@ -13,7 +15,7 @@ mod require;
 use crate::app::App;
 use crate::log::AppLog;
 use crate::task::Tasks;
-use rille_lua::{Error, Lua, MultiValue, Result, Table};
+use rille_lua::{Error, Lua, MultiValue, Result, Table, Value};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +41,8 @@ pub fn install(
     let json = json::Json::new(lua, limit)?;
     globals.raw_set("json", json.module(lua)?)?;
     globals.raw_set("log", log::module(lua, log)?)?;
-    globals.raw_set("kv", kv::module(lua, app)?)?;
+    globals.raw_set("kv", kv::module(lua, app, tasks)?)?;
+    globals.raw_set("cache", cache::module(lua, app, tasks)?)?;
     globals.raw_set("env", env_table(lua, app)?)?;
     globals.raw_set(
         "sleep",
@@ -48,7 +51,7 @@ pub fn install(
     log::install_print(lua, log)?;
     require::install(lua, app, tasks)?;
     // All requests share these, so none may change them for the next.
-    for name in ["json", "log", "kv"] {
+    for name in ["json", "log", "kv", "cache"] {
         globals.raw_get::<Table>(name)?.freeze()?;
     }
     Ok(Installed { json })
@@ -71,4 +74,25 @@ fn env_table(lua: &Lua, app: &App) -> Result<Table> {
         table.raw_set(name.as_str(), value.as_str())?;
     }
     Ok(table)
+}
+
+/// `pack` and `unpack`, which versions have in different places or not at all, for a prelude.
+pub fn add_packing(lua: &Lua, tools: &Table) -> Result<()> {
+    const SOURCE: &str = "
+local select, unpack = ...
+return function(...) return {n = select('#', ...), ...} end, unpack";
+    let globals = lua.globals();
+    let table: Table = globals.raw_get("table")?;
+    let unpack = match table.raw_get("unpack")? {
+        Value::Nil => globals.raw_get("unpack")?,
+        unpack => unpack,
+    };
+    let select: Value = globals.raw_get("select")?;
+    let (pack, unpack): (Value, Value) = lua
+        .load(SOURCE)
+        .set_name("=[rille]")
+        .into_function()?
+        .call((select, unpack))?;
+    tools.raw_set("pack", pack)?;
+    tools.raw_set("unpack", unpack)
 }

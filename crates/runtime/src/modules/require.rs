@@ -131,6 +131,7 @@ fn loaded_table(lua: &Lua, globals: &Table) -> Result<Table> {
         "json",
         "log",
         "kv",
+        "cache",
         "env",
     ] {
         let module: Value = globals.raw_get(name)?;

@@ -1,4 +1,6 @@
-//! Data as bytes, for messages between VMs of one process.
+//! Data as bytes, for messages between VMs of one process, and for what `kv` and `cache` keep.
+//!
+//! `kv` has them on the disk, so what a tag means does not change, and neither does the number of a marker.
 //!
 //! ```text
 //!   tables: u32   value   (for each table: metatable u32, entries u32, (key value)*)
@@ -18,15 +20,27 @@ fn bad() -> Error {
 struct Writer<'a> {
     out: Vec<u8>,
     kept: &'a Table,
+    /// Whether another process may read it: no addresses then, but null.
+    is_lasting: bool,
     tables: Vec<Table>,
     numbers: HashMap<usize, u32>,
 }
 
 /// The bytes of a value that a copy was made of: it is data, and not too large.
 pub(super) fn encode(kept: &Table, value: &Value) -> Result<Vec<u8>> {
+    encode_as(kept, value, false)
+}
+
+/// The same for a value that outlives the process: light userdata other than null is refused.
+pub(super) fn encode_lasting(kept: &Table, value: &Value) -> Result<Vec<u8>> {
+    encode_as(kept, value, true)
+}
+
+fn encode_as(kept: &Table, value: &Value, is_lasting: bool) -> Result<Vec<u8>> {
     let mut writer = Writer {
         out: vec![0; 4],
         kept,
+        is_lasting,
         tables: Vec::new(),
         numbers: HashMap::new(),
     };
@@ -66,7 +80,7 @@ impl Writer<'_> {
                 self.out.push(b'D');
                 self.out.extend_from_slice(&f.to_bits().to_le_bytes());
             }
-            Value::LightUserData(p) => {
+            Value::LightUserData(p) if !self.is_lasting || p.0.is_null() => {
                 self.out.push(b'L');
                 self.out
                     .extend_from_slice(&(p.0.addr() as u64).to_le_bytes());

@@ -19,6 +19,7 @@
 //! | `watch` | monitors and links |
 //! | `guest` | mailboxes of requests |
 //! | `post`, `letter` | what goes from worker to worker, and its bytes |
+//! | `lasting` | the same bytes for `kv` and `cache` |
 //! | `listen` | tasks for the connections to a port |
 //! | `supervise`, `cron` | what the manifest starts, and starts again |
 //!
@@ -29,6 +30,7 @@
 mod clock;
 pub mod cron;
 mod guest;
+mod lasting;
 mod letter;
 mod listen;
 mod mailbox;

@@ -1,0 +1,36 @@
+//! The state folder: what is to outlive the process.
+//!
+//! **Invariant:** the folder is not made here; who writes into it makes it.
+
+use clap::{Arg, ArgMatches, value_parser};
+use std::path::PathBuf;
+
+/// `--state DIR`.
+pub fn argument() -> Arg {
+    Arg::new("state")
+        .long("state")
+        .value_name("DIR")
+        .help("Where what lasts is kept, kv above all [default: $RILLE_STATE, $XDG_STATE_HOME/rille or ~/.local/state/rille]")
+        .value_parser(value_parser!(PathBuf))
+}
+
+/// The folder that the arguments or the environment name; `None` if the user has no home.
+pub fn folder(matches: &ArgMatches) -> Option<PathBuf> {
+    let named = matches.get_one::<PathBuf>("state").cloned();
+    named
+        .or_else(|| variable("RILLE_STATE").map(PathBuf::from))
+        .or_else(of_user)
+}
+
+/// The folder of this user.
+pub fn of_user() -> Option<PathBuf> {
+    let state = variable("XDG_STATE_HOME")
+        .map(PathBuf::from)
+        .filter(|folder| folder.is_absolute())
+        .or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".local/state")))?;
+    Some(state.join("rille"))
+}
+
+fn variable(name: &str) -> Option<std::ffi::OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
