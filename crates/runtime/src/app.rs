@@ -32,6 +32,8 @@ pub const MAX_DEPTH: usize = 32;
 
 /// Runs once per VM, before the first request.
 pub const INIT: &str = "init.lua";
+/// Runs once per VM when a version is to take the place of another, after `init.lua`: whether it may.
+pub const HEALTH: &str = "health.lua";
 
 /// A code file of an app.
 #[derive(Debug)]
@@ -57,8 +59,8 @@ pub struct App {
     pub router: Router,
     /// By [`TargetId`].
     targets: Vec<Target>,
-    /// What the app's workers share.
-    pub kv: Kv,
+    /// What the app's workers share, and its versions.
+    pub kv: Arc<Kv>,
     /// Where the tasks of its workers find one another.
     pub exchange: Exchange,
     /// The dictionaries of `ngx.shared` by name, as the app's workers share them.
@@ -160,7 +162,7 @@ impl App {
             }
         }
         let public = Some(folder.join("public")).filter(|public| public.is_dir());
-        let kv = Kv::new(manifest.limits.kv);
+        let kv = Arc::new(Kv::new(manifest.limits.kv));
         let dicts = manifest.shared_dicts.iter();
         let dicts = dicts.map(|(name, size)| (name.clone(), Arc::new(Dict::new(*size))));
         let mut app = App {
@@ -284,6 +286,7 @@ impl App {
         for id in 0..self.files.len() {
             let path = &*self.files[id].path;
             if path == INIT
+                || path == HEALTH
                 || path == crate::task::MAIN
                 || path.starts_with("lib/")
                 || path.starts_with("tasks/")

@@ -4,11 +4,12 @@
 //! agree on is kept here. It lives as long as the process.
 //!
 //! **Invariant:** `bytes` is the sum over all entries of key, value and [`ENTRY_BYTES`], and never
-//! exceeds `limit`: room is checked before anything is stored, so a refused write changes nothing.
+//! exceeds `limit` by a write: room is checked before anything is stored, so a refused write changes nothing.
 //! Each operation is atomic; the lock is held for one map operation and never across a wait.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What an entry costs beside its key and value, about what the map spends on it.
@@ -62,7 +63,7 @@ impl std::error::Error for KvError {}
 /// The store of one app.
 #[derive(Debug)]
 pub struct Kv {
-    limit: u64,
+    limit: AtomicU64,
     inner: Mutex<Inner>,
 }
 
@@ -76,9 +77,18 @@ impl Kv {
     /// An empty store that holds at most `limit` bytes.
     pub fn new(limit: u64) -> Kv {
         Kv {
-            limit,
+            limit: AtomicU64::new(limit),
             inner: Mutex::default(),
         }
+    }
+
+    /// Another limit, in bytes. What is over it already stays until it is deleted.
+    pub fn set_limit(&self, limit: u64) {
+        self.limit.store(limit, Ordering::Relaxed);
+    }
+
+    fn limit(&self) -> u64 {
+        self.limit.load(Ordering::Relaxed)
     }
 
     /// No operation can panic half-way, so a poisoned lock still guards a sound map.
@@ -93,7 +103,7 @@ impl Kv {
 
     /// Stores a value, over the old one if there is one.
     pub fn set(&self, key: &[u8], value: KvValue) -> Result<(), KvError> {
-        self.lock().put(self.limit, key, value)
+        self.lock().put(self.limit(), key, value)
     }
 
     /// Stores a value only if the key has none; whether it did.
@@ -102,7 +112,7 @@ impl Kv {
         if inner.map.contains_key(key) {
             return Ok(false);
         }
-        inner.put(self.limit, key, value).map(|()| true)
+        inner.put(self.limit(), key, value).map(|()| true)
     }
 
     /// Removes a key; whether it was there.
@@ -125,7 +135,7 @@ impl Kv {
         };
         let new = old.checked_add(by).ok_or(KvError::Overflow)?;
         inner
-            .put(self.limit, key, KvValue::Integer(new))
+            .put(self.limit(), key, KvValue::Integer(new))
             .map(|()| new)
     }
 

@@ -7,6 +7,7 @@
 
 pub mod app;
 pub mod coroutine;
+pub mod deploy;
 pub mod dict;
 mod host;
 pub mod kv;

@@ -1,0 +1,692 @@
+//! Apps are replaced, added and removed while the server runs: in this process, so that versions can be counted.
+
+mod serve_support;
+
+use rille_runtime::app::App;
+use rille_runtime::log::Log;
+use rille_runtime::problem::Problem;
+use rille_server::{AppSource, Config, Deployer, Server, Version};
+use rille_testkit::http::{self, Connection};
+use rille_testkit::temp::TempDir;
+use serve_support::{eventually, folder, get_host, websocket};
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+/// A server of this process.
+struct Host {
+    server: Server,
+    log: Log,
+}
+
+impl Host {
+    fn start(workers: usize, apps: &[AppSource]) -> Host {
+        let log = Log::memory();
+        let mut config = Config::new("127.0.0.1:0".parse().unwrap(), log.clone());
+        config.workers = workers;
+        let server = Server::start(config, apps).unwrap();
+        Host { server, log }
+    }
+
+    /// With one app of these files.
+    fn of(workers: usize, dir: &TempDir) -> Host {
+        Host::start(workers, &[source(dir.path())])
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    fn deployer(&self) -> &Deployer {
+        self.server.deployer()
+    }
+
+    fn deploy(&self, dir: &TempDir) -> Result<Version, Problem> {
+        self.deployer().deploy(load(dir.path()))
+    }
+
+    fn get(&self, target: &str) -> String {
+        http::get(self.address(), target).unwrap().text()
+    }
+
+    fn has_line(&self, text: &str) -> bool {
+        self.log.lines().iter().any(|line| line.contains(text))
+    }
+}
+
+fn load(folder: &Path) -> App {
+    App::load(folder).app.unwrap()
+}
+
+fn source(folder: &Path) -> AppSource {
+    let loaded = App::load(folder);
+    match loaded.app {
+        Ok(app) => AppSource::App(Arc::new(app)),
+        Err(unservable) => AppSource::Broken(Box::new(unservable.manifest)),
+    }
+}
+
+/// A refusal, in one line.
+fn refused(result: Result<Version, Problem>) -> String {
+    result.unwrap_err().to_string()
+}
+
+/// What the process has open.
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+const MANIFEST: &str = "name = 'a'\n";
+
+#[test]
+fn a_version_takes_the_place_of_another() {
+    let dir = folder(&[("rille.toml", MANIFEST), ("index.lua", "return 'one'")]);
+    let host = Host::of(2, &dir);
+    let mut connection = Connection::open(host.address()).unwrap();
+    let mut ask = move || {
+        let request = b"GET / HTTP/1.1\r\nHost: a.localhost\r\n\r\n";
+        connection.send(request).unwrap();
+        connection.receive().unwrap().text()
+    };
+    assert_eq!(ask(), "one");
+    dir.write("index.lua", "return 'two'").unwrap();
+    dir.write("more.lua", "return 'more'").unwrap();
+    let version = host.deploy(&dir).unwrap();
+    assert_eq!((version.app.as_str(), version.number), ("a", 2));
+    // A connection that was there before, and others on both workers.
+    assert_eq!(ask(), "two");
+    for _ in 0..20 {
+        assert_eq!(host.get("/"), "two");
+        assert_eq!(host.get("/more"), "more");
+    }
+    let listed = host.deployer().list();
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0].version, version);
+    assert!(listed[0].is_good);
+}
+
+#[test]
+fn a_request_ends_on_the_version_it_began_with() {
+    let slow = "return function() ngx.sleep(0.3) return (require('v')) end";
+    let streamed = "return function() ngx.say('begin') ngx.flush(true) ngx.sleep(0.3) ngx.say(require('v')) end";
+    let dir = folder(&[
+        ("rille.toml", MANIFEST),
+        ("lib/v.lua", "return 'one'"),
+        ("slow.lua", slow),
+        ("streamed.lua", streamed),
+        ("index.lua", "return (require('v'))"),
+    ]);
+    let host = Host::of(1, &dir);
+    let address = host.address();
+    let get = |target: &'static str| {
+        std::thread::spawn(move || http::get(address, target).unwrap().text())
+    };
+    let (one, two) = (get("/slow"), get("/streamed"));
+    std::thread::sleep(Duration::from_millis(100));
+    dir.write("lib/v.lua", "return 'two'").unwrap();
+    host.deploy(&dir).unwrap();
+    assert_eq!(host.get("/"), "two");
+    assert_eq!(one.join().unwrap(), "one");
+    assert_eq!(two.join().unwrap(), "begin\none\n");
+}
+
+#[test]
+fn nothing_is_left_of_old_versions() {
+    let files = [
+        (
+            "rille.toml",
+            "name = 'a'\n[deploy]\ngrace = '1 ms'\n[[task]]\nname = 'Main'\n[[task]]\nname = 'Each'\ninstances = 'worker'\n",
+        ),
+        (
+            "main.lua",
+            "function Main() while true do task.receive() end end function Each() while true do task.sleep(1) end end",
+        ),
+        (
+            "init.lua",
+            "ngx.timer.every(60, function() end) timer.every(60, function() end) shared = {}",
+        ),
+        ("health.lua", "return #shared == 0"),
+        ("index.lua", "return function() return 'good' end"),
+    ];
+    let dir = folder(&files);
+    let host = Host::of(2, &dir);
+    let mut versions: Vec<Weak<App>> = Vec::new();
+    let one = |versions: &mut Vec<Weak<App>>| {
+        host.deploy(&dir).unwrap();
+        versions.push(
+            host.deployer()
+                .current("a")
+                .map(|app| Arc::downgrade(&app))
+                .unwrap(),
+        );
+        assert_eq!(host.get("/"), "good");
+    };
+    for _ in 0..20 {
+        one(&mut versions);
+    }
+    let (open, resident) = (descriptors(), resident());
+    for _ in 0..980 {
+        one(&mut versions);
+    }
+    let alive = || versions.iter().filter(|app| app.strong_count() > 0).count();
+    eventually(|| alive() == 1);
+    assert!(descriptors() <= open + 4, "{} from {open}", descriptors());
+    let grown = resident_growth(resident);
+    assert!(grown < 32 << 20, "{grown} bytes more resident");
+    assert_eq!(host.deployer().list()[0].version.number, 1001);
+}
+
+fn resident() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap();
+    text.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+}
+
+fn resident_growth(before: u64) -> u64 {
+    resident().saturating_sub(before)
+}
+
+#[test]
+fn a_version_that_is_not_good_is_refused() {
+    let dir = folder(&[("rille.toml", MANIFEST), ("index.lua", "return 'one'")]);
+    let host = Host::of(2, &dir);
+    for (file, text, why) in [
+        (
+            "index.lua",
+            "return (",
+            "index.lua:1: unexpected symbol near <eof>",
+        ),
+        (
+            "init.lua",
+            "error('no database', 0)",
+            "init.lua: no database",
+        ),
+        (
+            "init.lua",
+            "if ngx.worker.id() == 1 then error('not here') end",
+            "init.lua:1: not here",
+        ),
+        ("health.lua", "return false", "health.lua: it says false"),
+        (
+            "health.lua",
+            "return false, 'too cold'",
+            "health.lua: too cold",
+        ),
+        (
+            "health.lua",
+            "local x = nil + 1",
+            "health.lua:1: attempt to perform arithmetic on a nil value",
+        ),
+        (
+            "health.lua",
+            "return function() end",
+            "health.lua: it returned a function: it returns true, or false and a reason",
+        ),
+    ] {
+        dir.write(file, text).unwrap();
+        let said = refused(host.deploy(&dir));
+        assert!(said.ends_with(why), "{said:?} for {text}");
+        assert_eq!(host.get("/"), "one");
+        std::fs::remove_file(dir.path().join(file)).unwrap();
+        dir.write("index.lua", "return 'one'").unwrap();
+    }
+    assert_eq!(host.deployer().list()[0].version.number, 1);
+    dir.write("health.lua", "return true").unwrap();
+    assert_eq!(host.deploy(&dir).unwrap().number, 2);
+    assert_eq!(http::get(host.address(), "/health").unwrap().status, 404);
+}
+
+#[test]
+fn a_health_check_that_hangs_is_refused_in_time() {
+    let dir = folder(&[
+        ("rille.toml", "name = 'a'\n[deploy]\nhealth = '200 ms'\n"),
+        ("index.lua", "return 'one'"),
+    ]);
+    let host = Host::of(2, &dir);
+    for health in ["ngx.sleep(100)", "while true do end"] {
+        dir.write("health.lua", health).unwrap();
+        let start = Instant::now();
+        let said = refused(host.deploy(&dir));
+        assert!(
+            said.contains("stopped: wall limit of 200 ms reached"),
+            "{said}"
+        );
+        assert!(start.elapsed() < Duration::from_secs(5));
+        assert_eq!(host.get("/"), "one");
+    }
+}
+
+#[test]
+fn what_scripts_keep_outside_of_their_vms_is_inherited() {
+    let dir = folder(&[
+        (
+            "rille.toml",
+            "name = 'a'\n[shared_dicts]\nsame = '1 MiB'\nother = '1 MiB'\n",
+        ),
+        (
+            "index.lua",
+            "return function() local d = ngx.shared return (kv.get('k') or '-') .. (d.same:get('k') or '-') .. (d.other:get('k') or '-') end",
+        ),
+        (
+            "set.lua",
+            "return function() kv.set('k', 'a') ngx.shared.same:set('k', 'b') ngx.shared.other:set('k', 'c') return 'set' end",
+        ),
+        (
+            "fill.lua",
+            "return function() return tostring(kv.set('f', ('x'):rep(1000))) end",
+        ),
+    ]);
+    let host = Host::of(2, &dir);
+    assert_eq!(host.get("/set"), "set");
+    host.deploy(&dir).unwrap();
+    assert_eq!(host.get("/"), "abc");
+    let smaller =
+        "name = 'a'\n[limits]\nkv = '1 KiB'\n[shared_dicts]\nsame = '1 MiB'\nother = '2 MiB'\n";
+    // A version that is refused changes nothing.
+    dir.write("rille.toml", smaller).unwrap();
+    dir.write("health.lua", "return false").unwrap();
+    refused(host.deploy(&dir));
+    assert_eq!(host.get("/"), "abc");
+    assert_eq!(host.get("/fill"), "true");
+    dir.write("health.lua", "return true").unwrap();
+    host.deploy(&dir).unwrap();
+    assert_eq!(host.get("/"), "ab-");
+    assert!(host.has_line("ngx.shared.other has another size than before: it begins empty"));
+    assert!(host.get("/fill").starts_with("nil"), "its new limit holds");
+}
+
+#[test]
+fn apps_come_and_go_and_hosts_belong_to_one() {
+    let a = folder(&[
+        ("rille.toml", "name = 'a'\nhosts = ['x.example']\n"),
+        ("index.lua", "return 'a'"),
+    ]);
+    let b = folder(&[
+        ("rille.toml", "name = 'b'\nhosts = ['x.example']\n"),
+        ("index.lua", "return 'b'"),
+    ]);
+    let host = Host::of(2, &a);
+    let said = refused(host.deploy(&b));
+    assert!(
+        said.contains("apps 'a' and 'b' both answer the host x.example"),
+        "{said}"
+    );
+    assert_eq!(host.get("/"), "a");
+    b.write("rille.toml", "name = 'b'\n").unwrap();
+    assert_eq!(host.deploy(&b).unwrap().number, 1);
+    let get = |name: &str| get_host(host.address(), name, "/").text();
+    assert_eq!(
+        (get("x.example"), get("b.localhost")),
+        ("a".into(), "b".into())
+    );
+    // A host moves when nobody has it any more.
+    a.write("rille.toml", "name = 'a'\n").unwrap();
+    host.deploy(&a).unwrap();
+    b.write("rille.toml", "name = 'b'\nhosts = ['x.example']\n")
+        .unwrap();
+    host.deploy(&b).unwrap();
+    assert_eq!(
+        (get("x.example"), get("a.localhost")),
+        ("b".into(), "a".into())
+    );
+    // A name is one app's, and an app may get another name.
+    let said = refused(host.deployer().replace("b", load(a.path())));
+    assert!(
+        said.contains("an app of the name 'a' is served already"),
+        "{said}"
+    );
+    b.write("rille.toml", "name = 'c'\n").unwrap();
+    let version = host.deployer().replace("b", load(b.path())).unwrap();
+    assert_eq!((version.app.as_str(), version.number), ("c", 3));
+    assert_eq!(get("c.localhost"), "b");
+    assert_eq!(get_host(host.address(), "b.localhost", "/").status, 404);
+    host.deployer().remove("c").unwrap();
+    assert!(host.deployer().remove("c").is_err());
+    assert_eq!(
+        get("anything.example"),
+        "a",
+        "the only app answers every host"
+    );
+    host.deployer().remove("a").unwrap();
+    assert_eq!(get_host(host.address(), "a.localhost", "/").status, 404);
+    assert_eq!(host.deploy(&a).unwrap().number, 1);
+    assert_eq!(get("a.localhost"), "a");
+}
+
+#[test]
+fn a_broken_app_is_put_right() {
+    let dir = folder(&[("rille.toml", MANIFEST), ("index.lua", "return 'one'")]);
+    for (file, broken, right) in [
+        ("rille.toml", "name = 'a'\nx = 1\n", MANIFEST),
+        ("init.lua", "error('x')", ""),
+    ] {
+        dir.write(file, broken).unwrap();
+        let host = Host::of(2, &dir);
+        assert_eq!(http::get(host.address(), "/").unwrap().status, 503);
+        assert!(!host.deployer().list()[0].is_good);
+        dir.write(file, right).unwrap();
+        host.deploy(&dir).unwrap();
+        assert_eq!(host.get("/"), "one");
+        assert!(host.deployer().list()[0].is_good);
+    }
+}
+
+#[test]
+fn two_hundred_versions_under_load_and_no_request_fails() {
+    let text = |number: usize| {
+        format!(
+            "local v = '{number}' return function() ngx.sleep(0) return v .. ' ' .. require('v') end"
+        )
+    };
+    let dir = folder(&[("rille.toml", MANIFEST)]);
+    let write = |number: usize| {
+        dir.write("index.lua", &text(number)).unwrap();
+        dir.write("lib/v.lua", &format!("return '{number}'"))
+            .unwrap();
+    };
+    write(0);
+    let host = Host::of(2, &dir);
+    let address = host.address();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let newest = Arc::new(AtomicUsize::new(0));
+    let oldest = Arc::new(AtomicUsize::new(0));
+    let client = |keeps: bool| {
+        let (is_over, newest, oldest) = (is_over.clone(), newest.clone(), oldest.clone());
+        std::thread::spawn(move || {
+            let mut count = 0;
+            let mut connection = Connection::open(address).unwrap();
+            while !is_over.load(Ordering::SeqCst) {
+                if !keeps {
+                    connection = Connection::open(address).unwrap();
+                }
+                let least = oldest.load(Ordering::SeqCst);
+                connection
+                    .send(b"GET / HTTP/1.1\r\nHost: a.localhost\r\n\r\n")
+                    .unwrap();
+                let response = connection.receive().unwrap();
+                let most = newest.load(Ordering::SeqCst);
+                assert_eq!(response.status, 200, "{}", response.text());
+                let body = response.text();
+                let (index, lib) = body.split_once(' ').unwrap();
+                assert_eq!(index, lib, "an answer of two versions");
+                let version: usize = index.parse().unwrap();
+                assert!(
+                    (least..=most).contains(&version),
+                    "{version}: {least} to {most}"
+                );
+                count += 1;
+            }
+            count
+        })
+    };
+    let clients = [client(true), client(true), client(false)];
+    for number in 1..=200 {
+        write(number);
+        newest.store(number, Ordering::SeqCst);
+        host.deploy(&dir).unwrap();
+        // Whoever asks from now on gets this one.
+        oldest.store(number, Ordering::SeqCst);
+    }
+    is_over.store(true, Ordering::SeqCst);
+    for client in clients {
+        let count = client.join().unwrap();
+        assert!(count > 100, "only {count} requests");
+    }
+}
+
+#[test]
+fn a_websocket_lives_on() {
+    let echo = "return function(request) local ws = request:upgrade() while true do local text = ws:receive() if not text then return end ws:send(require('v') .. text) end end";
+    let dir = folder(&[
+        ("rille.toml", "name = 'a'\n[deploy]\ngrace = '10 ms'\n"),
+        ("lib/v.lua", "return 'one '"),
+        ("index.lua", echo),
+    ]);
+    let host = Host::of(1, &dir);
+    let mut old = websocket::connect(host.address(), "/");
+    let first = Arc::downgrade(&host.deployer().current("a").unwrap());
+    dir.write("lib/v.lua", "return 'two '").unwrap();
+    host.deploy(&dir).unwrap();
+    let mut new = websocket::connect(host.address(), "/");
+    std::thread::sleep(Duration::from_millis(100));
+    let ask = |client: &mut websocket::Client, text: &str| {
+        client.send(text.into()).unwrap();
+        client.read().unwrap().into_text().unwrap().to_string()
+    };
+    assert_eq!(ask(&mut old, "a"), "one a");
+    assert_eq!(ask(&mut new, "b"), "two b");
+    assert!(first.strong_count() > 0);
+    old.close(None).unwrap();
+    while old.read().is_ok() {}
+    eventually(|| first.strong_count() == 0);
+    // One of too many versions ago is told to go.
+    for _ in 0..8 {
+        assert_eq!(ask(&mut new, "c"), "two c");
+        host.deploy(&dir).unwrap();
+        // Each has somebody who keeps it.
+        std::mem::forget(websocket::connect(host.address(), "/"));
+    }
+    host.deploy(&dir).unwrap();
+    let told = new.read().unwrap().to_string();
+    assert!(told.contains("stopping"), "{told}");
+}
+
+/// Tells in the dictionary `said` what becomes of it.
+const TELLS: &str = "
+function Main()
+  local said = ngx.shared.said
+  said:rpush('l', 'start ' .. require('v'))
+  local guard <close> = setmetatable({}, {__close = function() said:rpush('l', 'end ' .. require('v')) end})
+  while true do
+    local e = task.receive()
+    said:rpush('l', e.what .. ' ' .. tostring(e.sender) .. ' ' .. require('v'))
+    if e.what == 'deploy' and STOPS then return end
+  end
+end";
+
+fn tells(grace: &str, init: &str) -> TempDir {
+    let manifest = format!(
+        "name = 'a'\n[deploy]\ngrace = '{grace}'\n[shared_dicts]\nsaid = '1 MiB'\n[[task]]\nname = 'Main'\n"
+    );
+    let list = "return function() local d, t = ngx.shared.said, {} for i = 1, d:llen('l') do t[i] = d:lpop('l') d:rpush('l', t[i]) end return table.concat(t, ', ') end";
+    folder(&[
+        ("rille.toml", &manifest),
+        ("main.lua", TELLS),
+        ("init.lua", init),
+        ("lib/v.lua", "return '1'"),
+        ("index.lua", list),
+        (
+            "ask.lua",
+            "return function() return tostring(task.send('Main', 'hello')) end",
+        ),
+    ])
+}
+
+#[test]
+fn tasks_are_told_and_the_next_ones_start_when_they_have_ended() {
+    let dir = tells("5 s", "STOPS = true");
+    let host = Host::of(2, &dir);
+    eventually(|| host.get("/") == "start 1");
+    dir.write("lib/v.lua", "return '2'").unwrap();
+    let start = Instant::now();
+    host.deploy(&dir).unwrap();
+    eventually(|| host.get("/") == "start 1, deploy nil 1, end 1, start 2");
+    assert!(
+        start.elapsed() < Duration::from_secs(3),
+        "nobody waits for the grace"
+    );
+    assert_eq!(host.get("/ask"), "true");
+    eventually(|| {
+        host.get("/").ends_with("start 2, hello nil 2") || host.get("/").contains("hello")
+    });
+    host.deployer().remove("a").unwrap();
+}
+
+#[test]
+fn tasks_that_do_not_end_are_killed() {
+    let dir = tells("300 ms", "");
+    let host = Host::of(2, &dir);
+    eventually(|| host.get("/") == "start 1");
+    dir.write("lib/v.lua", "return '2'").unwrap();
+    let start = Instant::now();
+    host.deploy(&dir).unwrap();
+    assert!(
+        start.elapsed() < Duration::from_millis(250),
+        "a deploy does not wait for that"
+    );
+    // Two of them are never there at once.
+    eventually(|| host.get("/") == "start 1, deploy nil 1, end 1, start 2");
+    assert!(start.elapsed() >= Duration::from_millis(300));
+    // A version that is replaced before its tasks could begin never has any.
+    for number in ["3", "4"] {
+        dir.write("lib/v.lua", &format!("return '{number}'"))
+            .unwrap();
+        host.deploy(&dir).unwrap();
+    }
+    eventually(|| {
+        host.get("/")
+            .ends_with("start 2, deploy nil 2, end 2, start 4")
+    });
+}
+
+#[test]
+fn tasks_of_two_versions_overlap_where_the_manifest_says_so() {
+    let dir = tells("300 ms", "");
+    let host = Host::of(1, &dir);
+    eventually(|| host.get("/") == "start 1");
+    let manifest = std::fs::read_to_string(dir.path().join("rille.toml")).unwrap();
+    let manifest = manifest.replace("[deploy]", "[deploy]\noverlap = true");
+    dir.write("rille.toml", &manifest).unwrap();
+    dir.write("lib/v.lua", "return '2'").unwrap();
+    host.deploy(&dir).unwrap();
+    eventually(|| {
+        let said = host.get("/");
+        said.ends_with("end 1") && said.find("start 2") < said.find("end 1")
+    });
+}
+
+#[test]
+fn what_timers_run_ends_with_the_grace() {
+    let dir = folder(&[
+        ("rille.toml", "name = 'a'\n[deploy]\ngrace = '100 ms'\n"),
+        (
+            "init.lua",
+            "ngx.timer.at(0, function() while true do kv.incr('n') ngx.sleep(0.005) end end)
+             local function again() kv.incr('m') ngx.timer.at(0, again) end
+             ngx.timer.at(0, again)
+             ngx.timer.at(1000, function(premature) kv.set('premature', premature) end)",
+        ),
+        (
+            "index.lua",
+            "return function() return tostring(kv.get('n')) .. ' ' .. tostring(kv.get('m')) end",
+        ),
+        (
+            "premature.lua",
+            "return function() return tostring(kv.get('premature')) end",
+        ),
+    ]);
+    let host = Host::of(1, &dir);
+    let first = Arc::downgrade(&host.deployer().current("a").unwrap());
+    dir.write("init.lua", "").unwrap();
+    host.deploy(&dir).unwrap();
+    eventually(|| first.strong_count() == 0);
+    assert_eq!(host.get("/premature"), "true");
+    let last = host.get("/");
+    std::thread::sleep(Duration::from_millis(50));
+    assert_eq!(host.get("/"), last, "nothing of it runs any more");
+}
+
+/// What a line to a port is answered with.
+fn echo(address: SocketAddr, line: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    writeln!(stream, "{line}").unwrap();
+    let mut answer = String::new();
+    BufReader::new(stream).read_line(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn a_port_is_kept_and_nobody_is_refused() {
+    let serve = "local sock = ... sock:send(require('v') .. sock:receive() .. '\\n')";
+    let manifest = "name = 'a'\n[[task]]\nname = 'serve'\non = 'tcp:0'\n";
+    let dir = folder(&[
+        ("rille.toml", manifest),
+        ("tasks/serve.lua", serve),
+        ("lib/v.lua", "return '0 '"),
+        ("index.lua", ""),
+    ]);
+    let host = Host::of(2, &dir);
+    let port = |at: usize| host.deployer().list()[0].ports[at].address;
+    let address = port(0);
+    assert_eq!(echo(address, "x"), "0 x\n");
+    let is_over = Arc::new(AtomicBool::new(false));
+    let client = {
+        let is_over = is_over.clone();
+        std::thread::spawn(move || {
+            let mut count = 0;
+            while !is_over.load(Ordering::SeqCst) {
+                let answer = echo(address, "x");
+                assert!(answer.ends_with(" x\n"), "{answer:?}");
+                count += 1;
+            }
+            count
+        })
+    };
+    for number in 1..=50 {
+        dir.write("lib/v.lua", &format!("return '{number} '"))
+            .unwrap();
+        host.deploy(&dir).unwrap();
+        assert_eq!(port(0), address);
+    }
+    is_over.store(true, Ordering::SeqCst);
+    assert!(client.join().unwrap() > 50);
+    eventually(|| echo(address, "x") == "50 x\n");
+    // One more, then only that one: the other is free.
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let second = other.local_addr().unwrap();
+    let more = format!("{manifest}[[task]]\nname = 'more'\non = 'tcp:{second}'\n");
+    dir.write("rille.toml", &more).unwrap();
+    dir.write("tasks/more.lua", serve).unwrap();
+    let said = refused(host.deploy(&dir));
+    assert!(
+        said.contains(&format!("{second} is in use by another program")),
+        "{said}"
+    );
+    assert_eq!(echo(address, "x"), "50 x\n");
+    drop(other);
+    host.deploy(&dir).unwrap();
+    assert_eq!(echo(second, "y"), "50 y\n");
+    let only = format!("name = 'a'\n[[task]]\nname = 'other'\non = 'tcp:{second}'\n");
+    dir.write("rille.toml", &only).unwrap();
+    dir.write("tasks/other.lua", serve).unwrap();
+    host.deploy(&dir).unwrap();
+    assert_eq!(echo(second, "z"), "50 z\n");
+    eventually(|| TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn two_deploys_of_one_app_at_once_and_a_server_that_stops() {
+    let dir = folder(&[("rille.toml", MANIFEST), ("index.lua", "return 'one'")]);
+    let host = Host::of(1, &dir);
+    dir.write("health.lua", "ngx.sleep(0.5)").unwrap();
+    let first = {
+        let (deployer, app) = (host.deployer().clone(), load(dir.path()));
+        std::thread::spawn(move || deployer.deploy(app))
+    };
+    std::thread::sleep(Duration::from_millis(100));
+    let said = refused(host.deploy(&dir));
+    assert!(
+        said.contains("another deploy of this app is running"),
+        "{said}"
+    );
+    assert_eq!(host.get("/"), "one");
+    first.join().unwrap().unwrap();
+    let (deployer, app) = (host.deployer().clone(), load(dir.path()));
+    let late = std::thread::spawn(move || deployer.deploy(app));
+    std::thread::sleep(Duration::from_millis(100));
+    host.server.stop();
+    assert!(refused(late.join().unwrap()).contains("the server is stopping"));
+    host.server.join().unwrap();
+}
