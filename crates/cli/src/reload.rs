@@ -11,13 +11,15 @@
 //! no scan before [`SHARE`] times what the last one took.
 //!
 //! **Invariants.** A version is loaded from a folder that was the same for [`SETTLE`] before and is the same afterwards, so a save by
-//! rename or a burst of them is one deploy, and a folder that is being copied is none until the copy pauses. What has been tried is not tried again until it
+//! rename or a burst of them is one deploy, and a folder that is being copied is none until the copy pauses. An app whose folder is gone is served for [`GONE`]. What has been tried is not tried again until it
 //! changes or somebody asks. A path whose folder cannot be read changes nothing: its apps go on.
 
 use crate::sources::{self, Kind};
 use rille_runtime::app::App;
 use rille_runtime::log::Log;
-use rille_server::Deployer;
+use rille_runtime::manifest;
+use rille_runtime::problem::Problem;
+use rille_server::{Deployer, Version};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -27,6 +29,8 @@ use std::time::{Duration, Instant};
 pub const PERIOD: Duration = Duration::from_millis(200);
 /// How long a folder has to stay as it is before it is loaded.
 pub const SETTLE: Duration = Duration::from_millis(100);
+/// How long an app's folder has to be gone until it is served no more: it may be about to come back.
+pub const GONE: Duration = Duration::from_secs(1);
 /// The part of the time that scans may take: one in so many.
 const SHARE: u32 = 20;
 
@@ -53,6 +57,8 @@ pub struct Reloader {
     known: BTreeMap<PathBuf, Loaded>,
     /// The scan before.
     last: BTreeMap<PathBuf, u64>,
+    /// Folders that are gone, since when.
+    gone: BTreeMap<PathBuf, Instant>,
 }
 
 /// What came of a round.
@@ -80,6 +86,7 @@ impl Reloader {
             log,
             paths,
             last: last.collect(),
+            gone: BTreeMap::new(),
             known,
         }
     }
@@ -135,17 +142,23 @@ impl Reloader {
         found
     }
 
+    /// Folders of apps that are not there any more.
+    fn missing(&self, scan: &BTreeMap<PathBuf, u64>) -> Vec<PathBuf> {
+        let known = self.known.keys();
+        known
+            .filter(|folder| !scan.contains_key(*folder))
+            .cloned()
+            .collect()
+    }
+
     /// Does what has settled.
     fn round(&mut self, scan: BTreeMap<PathBuf, u64>) -> Round {
         let mut round = Round::Quiet;
-        let gone: Vec<PathBuf> = (self.known.keys())
-            .filter(|folder| !scan.contains_key(*folder))
-            .cloned()
-            .collect();
-        for folder in gone {
-            match self.last.contains_key(&folder) {
-                true => round = Round::Unsettled,
-                false => self.remove(&folder),
+        self.gone.retain(|folder, _| !scan.contains_key(folder));
+        for folder in self.missing(&scan) {
+            let since = self.gone.entry(folder.clone()).or_insert_with(Instant::now);
+            if since.elapsed() >= GONE {
+                self.remove(&folder);
             }
         }
         for (folder, print) in &scan {
@@ -164,11 +177,7 @@ impl Reloader {
     /// Loads everything again, changed or not.
     fn reload_all(&mut self) {
         let scan = self.scan();
-        let gone: Vec<PathBuf> = (self.known.keys())
-            .filter(|folder| !scan.contains_key(*folder))
-            .cloned()
-            .collect();
-        for folder in gone {
+        for folder in self.missing(&scan) {
             self.remove(&folder);
         }
         for folder in scan.keys() {
@@ -183,6 +192,7 @@ impl Reloader {
     }
 
     fn remove(&mut self, folder: &Path) {
+        self.gone.remove(folder);
         let Some(loaded) = self.known.remove(folder) else {
             return;
         };
@@ -211,13 +221,13 @@ impl Reloader {
             self.log.line(problem);
         }
         let former = self.known.remove(folder).and_then(|it| it.name);
+        // A file that does not compile has been told.
+        let is_told = |app: &App| app.files.iter().any(|file| file.code.is_err());
         let name = match loaded.app {
             Err(_) => self.refused(folder, former),
             Ok(app) => {
-                let replaces = former.clone().unwrap_or_else(|| app.name().to_owned());
-                // A file that does not compile has been told.
-                let is_told = app.files.iter().any(|file| file.code.is_err());
-                match self.deployer.replace(&replaces, app) {
+                let is_told = is_told(&app);
+                match self.deploy(former.as_deref(), app) {
                     Ok(version) => {
                         let (name, number) = (version.app, version.number);
                         self.log
@@ -236,6 +246,26 @@ impl Reloader {
         let loaded = Loaded { name, print };
         self.known.insert(folder.to_owned(), loaded);
         true
+    }
+
+    /// Deploys a version from a folder whose app is served under the name `former`.
+    fn deploy(&self, former: Option<&str>, app: App) -> Result<Version, Problem> {
+        let name = app.name();
+        let mut others = self.known.iter();
+        match others.find(|(_, other)| other.name.as_deref() == Some(name)) {
+            // The one from there is not replaced by this one.
+            Some((other, _)) => Err(Problem::new(
+                app.display_path(manifest::FILE),
+                format!(
+                    "an app of the name '{name}' is served already, from {}",
+                    other.display()
+                ),
+            )),
+            None => {
+                let replaces = former.unwrap_or(name).to_owned();
+                self.deployer.replace(&replaces, app)
+            }
+        }
     }
 
     fn refused(&self, folder: &Path, former: Option<String>) -> Option<String> {

@@ -68,8 +68,12 @@ pub fn folders(path: &Path, kind: Kind) -> Result<Vec<PathBuf>, Problem> {
     if path.is_file() {
         return Err(Problem::new(shown, "is a file; give the folder it is in"));
     }
-    if kind == Kind::App && path.is_dir() {
-        return Ok(vec![path.to_owned()]);
+    if kind == Kind::App {
+        // One that is being copied may have nothing in it for a moment.
+        return match app::is_app(path) {
+            true => Ok(vec![path.to_owned()]),
+            false => Err(Problem::new(shown, "is no app any more")),
+        };
     }
     let entries = std::fs::read_dir(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Problem::new(&shown, "there is no such folder"),

@@ -73,7 +73,10 @@ impl AppVm {
         let over = Instant::now() + self.app().manifest.deploy.grace;
         self.retire();
         self.tasks().tell_all().await;
-        while self.tasks().count() + self.background() > 0 && Instant::now() < over {
+        while self.tasks().count() + self.background() > 0
+            && !self.is_over()
+            && Instant::now() < over
+        {
             tokio::time::sleep(LOOK).await;
         }
         self.end_timers();
