@@ -221,12 +221,11 @@ impl Reloader {
             self.log.line(problem);
         }
         let former = self.known.remove(folder).and_then(|it| it.name);
-        // A file that does not compile has been told.
-        let is_told = |app: &App| app.files.iter().any(|file| file.code.is_err());
         let name = match loaded.app {
             Err(_) => self.refused(folder, former),
             Ok(app) => {
-                let is_told = is_told(&app);
+                // A file that does not compile has been told.
+                let is_told = app.files.iter().any(|file| file.code.is_err());
                 match self.deploy(former.as_deref(), app) {
                     Ok(version) => {
                         let (name, number) = (version.app, version.number);

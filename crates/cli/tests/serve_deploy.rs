@@ -568,3 +568,91 @@ fn two_deploys_of_one_app_at_once_and_a_server_that_stops() {
     assert!(refused(late.join().unwrap()).contains("the server is stopping"));
     host.server.join().unwrap();
 }
+
+#[test]
+fn of_two_new_apps_with_one_host_the_first_gets_it() {
+    let dir = folder(&[("rille.toml", MANIFEST), ("index.lua", "return 'a'")]);
+    let host = Host::of(2, &dir);
+    // Both are looked at before either is served.
+    let new = |name: &str, seconds: &str| {
+        let manifest = format!("name = '{name}'\nhosts = ['x.example']\n");
+        let dir = folder(&[
+            ("rille.toml", &manifest),
+            ("health.lua", &format!("ngx.sleep({seconds})")),
+            ("index.lua", &format!("return '{name}'")),
+        ]);
+        let deployer = host.deployer().clone();
+        std::thread::spawn(move || deployer.deploy(load(dir.path())))
+    };
+    let (quick, late) = (new("quick", "0.2"), new("late", "0.6"));
+    quick.join().unwrap().unwrap();
+    let said = refused(late.join().unwrap());
+    let why = "apps 'quick' and 'late' both answer the host x.example";
+    assert!(said.contains(why), "{said}");
+    assert_eq!(host.deployer().list().len(), 2);
+    let get = |name: &str| get_host(host.address(), name, "/").text();
+    assert_eq!(
+        (get("x.example"), get("a.localhost")),
+        ("quick".into(), "a".into())
+    );
+    host.deployer().remove("quick").unwrap();
+}
+
+#[test]
+fn old_versions_are_not_too_many() {
+    // It does not hear that it is to go.
+    let deaf = "return function(request) request:upgrade() while true do ngx.sleep(0.01) end end";
+    let dir = folder(&[
+        (
+            "rille.toml",
+            "name = 'a'\n[deploy]\ngrace = '24 h'\n[[task]]\nname = 'Main'\n",
+        ),
+        (
+            "main.lua",
+            "function Main() while true do task.sleep(1) end end",
+        ),
+        ("index.lua", deaf),
+    ]);
+    let host = Host::of(1, &dir);
+    let first = Arc::downgrade(&host.deployer().current("a").unwrap());
+    let _client = websocket::connect(host.address(), "/");
+    for _ in 0..8 {
+        host.deploy(&dir).unwrap();
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(first.strong_count() > 0);
+    host.deploy(&dir).unwrap();
+    let start = Instant::now();
+    eventually(|| first.strong_count() == 0);
+    assert!(
+        start.elapsed() > Duration::from_secs(4),
+        "it had time to go"
+    );
+}
+
+#[test]
+fn a_stop_waits_for_old_versions_too() {
+    let dir = folder(&[
+        ("rille.toml", MANIFEST),
+        (
+            "index.lua",
+            "return function(request) local ws = request:upgrade() local _, why = ws:receive() kv.set('why', why) end",
+        ),
+        (
+            "slow.lua",
+            "return function() ngx.sleep(0.5) return 'slow' end",
+        ),
+    ]);
+    let host = Host::of(1, &dir);
+    let mut client = websocket::connect(host.address(), "/");
+    let address = host.address();
+    let slow = std::thread::spawn(move || http::get(address, "/slow").unwrap().text());
+    std::thread::sleep(Duration::from_millis(100));
+    host.deploy(&dir).unwrap();
+    host.server.stop();
+    let told = format!("{:?}", client.read().unwrap());
+    assert!(told.contains("Close"), "{told}");
+    assert_eq!(slow.join().unwrap(), "slow");
+    host.server.join().unwrap();
+    assert!(!host.log.lines().iter().any(|line| line.contains("cut off")));
+}

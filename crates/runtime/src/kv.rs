@@ -220,6 +220,17 @@ mod tests {
     }
 
     #[test]
+    fn another_limit_holds_for_what_is_written_from_then_on() {
+        let kv = Kv::new(1 << 20);
+        kv.set(b"k", bytes(&"x".repeat(1000))).unwrap();
+        kv.set_limit(500);
+        assert_eq!(kv.get(b"k"), Some(bytes(&"x".repeat(1000))));
+        assert_eq!(kv.set(b"n", bytes("1")), Err(KvError::Full));
+        assert!(kv.delete(b"k"));
+        kv.set(b"n", bytes("1")).unwrap();
+    }
+
+    #[test]
     fn incr_is_checked() {
         let kv = Kv::new(1 << 20);
         assert_eq!(kv.incr(b"n", 2), Ok(2));

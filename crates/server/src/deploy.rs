@@ -167,15 +167,15 @@ impl Deployer {
         if let Some(problem) = app.files.iter().find_map(|file| file.code.as_ref().err()) {
             return Err(problem.clone());
         }
-        let (deploy, place, old) = self.look(former, &app)?;
+        let (deploy, known, old) = self.look(former, &app)?;
         let lines = match &old {
             Some(old) => app.inherit(old),
             None => Vec::new(),
         };
-        let ports = ports::open(&app, place.0, old.as_deref())?;
+        let ports = ports::open(&app, old.as_deref())?;
         let app = Arc::new(app);
         self.prepare(deploy, &app)?;
-        let version = self.commit(deploy, place, &app, ports).inspect_err(|_| {
+        let version = self.commit(deploy, known, &app, ports).inspect_err(|_| {
             self.abort(deploy);
         })?;
         app.has_taken_over();
@@ -229,18 +229,17 @@ impl Deployer {
         state.apps.iter().flatten().map(status).collect()
     }
 
-    /// A deploy's number, the app's place, and the version that is there.
-    fn look(&self, former: &str, app: &App) -> Result<(u64, AppIndex, Option<Arc<App>>), Problem> {
+    /// A deploy's number, the app's place, if it has one already, and the version that is there.
+    fn look(&self, former: &str, app: &App) -> Result<Looked, Problem> {
         let mut state = self.state();
         let known = state.place_of(former);
-        let place = known.unwrap_or_else(|| state.free_place());
-        check_place(&state, place, app)?;
+        check_place(&state, known.unwrap_or_else(|| state.free_place()), app)?;
         state.deploys += 1;
-        let old = state.entry(place).and_then(|entry| match &entry.source {
+        let old = known.and_then(|place| match &state.entry(place)?.source {
             AppSource::App(app) => Some(app.clone()),
             AppSource::Broken(_) => None,
         });
-        Ok((state.deploys, place, old))
+        Ok((state.deploys, known, old))
     }
 
     /// Asks every worker to make a version ready. The error is the first "no".
@@ -281,16 +280,18 @@ impl Deployer {
         }
     }
 
-    /// Puts a version that every worker has ready in its place. Other apps may have come since it was looked for.
+    /// Puts a version that every worker has ready in its place; a new app, in one that is free now.
     fn commit(
         &self,
         deploy: u64,
-        place: AppIndex,
+        known: Option<AppIndex>,
         app: &Arc<App>,
-        ports: Vec<TaskPort>,
+        mut ports: Vec<TaskPort>,
     ) -> Result<Version, Problem> {
         let mut state = self.state();
+        let place = known.unwrap_or_else(|| state.free_place());
         let hosts = check_place(&state, place, app)?;
+        ports.iter_mut().for_each(|port| port.app = place.0);
         let number = state.entry(place).map_or(1, |entry| entry.number + 1);
         if state.apps.len() <= place.0 {
             state.apps.resize_with(place.0 + 1, || None);
@@ -340,6 +341,9 @@ impl Deployer {
         }
     }
 }
+
+/// A deploy's number, the app's place, if it has one, and what is there.
+type Looked = (u64, Option<AppIndex>, Option<Arc<App>>);
 
 /// The hosts with an app in a place; the error is why it cannot have it.
 fn check_place(state: &State, place: AppIndex, app: &App) -> Result<Hosts, Problem> {

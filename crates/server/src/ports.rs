@@ -21,8 +21,8 @@ pub struct TaskPort {
     pub address: SocketAddr,
 }
 
-/// Listens for all tasks of an app, the one at this place; with the sockets of the version before, where that has them.
-pub fn open(app: &App, place: usize, former: Option<&App>) -> Result<Vec<TaskPort>, Problem> {
+/// Listens for all tasks of an app, whose place is 0 for now; with the sockets of the version before, where that has them.
+pub fn open(app: &App, former: Option<&App>) -> Result<Vec<TaskPort>, Problem> {
     let mut open = Vec::new();
     for (number, task) in app.manifest.tasks.iter().enumerate() {
         let Trigger::Tcp { address, .. } = task.trigger else {
@@ -41,7 +41,7 @@ pub fn open(app: &App, place: usize, former: Option<&App>) -> Result<Vec<TaskPor
         };
         for socket in sockets {
             open.push(TaskPort {
-                app: place,
+                app: 0,
                 task: name.clone(),
                 address: socket.local_addr().unwrap_or(address),
             });

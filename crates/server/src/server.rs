@@ -176,7 +176,8 @@ impl Server {
         let mut ports = Vec::new();
         for (place, app) in apps.iter().enumerate() {
             if let AppSource::App(app) = app {
-                ports.extend(ports::open(app, place, None).map_err(ErrorKind::Port)?);
+                let open = ports::open(app, None).map_err(ErrorKind::Port)?;
+                ports.extend(open.into_iter().map(|port| TaskPort { app: place, ..port }));
             }
         }
         let entries: Vec<Entry> = apps

@@ -101,7 +101,7 @@ impl Stage {
         let served = self.make(app)?;
         let vm = Unused(Some(served.vm.clone()));
         served.vm.init().await?;
-        vm.is_used();
+        vm.use_it();
         served.vm.tasks().start(self.is_first());
         Ok(served)
     }
@@ -188,7 +188,7 @@ impl Stage {
         let vm = Unused(Some(served.vm.clone()));
         served.vm.init().await?;
         served.vm.check_health().await?;
-        vm.is_used();
+        vm.use_it();
         Ok(served)
     }
 
@@ -250,7 +250,7 @@ impl Stage {
 struct Unused(Option<Rc<AppVm>>);
 
 impl Unused {
-    fn is_used(mut self) {
+    fn use_it(mut self) {
         self.0 = None;
     }
 }
