@@ -605,11 +605,11 @@ fn old_versions_are_not_too_many() {
     let dir = folder(&[
         (
             "rille.toml",
-            "name = 'a'\n[deploy]\ngrace = '24 h'\n[[task]]\nname = 'Main'\n",
+            "name = 'a'\n[deploy]\ngrace = '24 h'\noverlap = true\n[[task]]\nname = 'Main'\n",
         ),
         (
             "main.lua",
-            "function Main() while true do task.sleep(1) end end",
+            "function Main() while true do sleep(1) end end",
         ),
         ("index.lua", deaf),
     ]);

@@ -21,7 +21,7 @@ fn nothing_is_left_of_old_versions() {
         ),
         (
             "main.lua",
-            "function Main() while true do task.receive() end end function Each() while true do task.sleep(1) end end",
+            "function Main() while true do task.receive() end end function Each() while true do sleep(1) end end",
         ),
         (
             "init.lua",
