@@ -7,6 +7,7 @@ use rille_runtime::app::{self, App, Loaded};
 use rille_runtime::manifest;
 use rille_runtime::problem::Problem;
 use std::collections::HashSet;
+use std::fs::Metadata;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -89,51 +90,85 @@ pub fn folders(path: &Path, kind: Kind) -> Result<Vec<PathBuf>, Problem> {
     Ok(folders)
 }
 
+/// The most entries that are looked at for a fingerprint: what is beyond them is not seen.
+const MAX_ENTRIES: usize = 100_000;
+
 /// What stands for the code in an app's folder: another one when a Lua file or the manifest was written, came or went. It is not 0.
 pub fn fingerprint(folder: &Path) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    let mut seen = HashSet::new();
-    let mut left = vec![(folder.to_owned(), 0)];
-    let mut files = 0;
+    let mut print = Fingerprint {
+        // Where it is missing, there is nothing below it either.
+        root: std::fs::canonicalize(folder).unwrap_or_default(),
+        hasher: DefaultHasher::new(),
+        seen: HashSet::new(),
+        entries: 0,
+    };
+    let mut left = vec![(print.root.clone(), 0)];
     while let Some((folder, depth)) = left.pop() {
-        let Ok(about) = std::fs::metadata(&folder) else {
-            continue;
+        print.visit(&folder, depth, &mut left);
+    }
+    print.hasher.finish().max(1)
+}
+
+/// A walk through an app's folder, by the rules by which the app is loaded.
+struct Fingerprint {
+    /// Nothing outside of it is looked at.
+    root: PathBuf,
+    hasher: DefaultHasher,
+    /// Device and number of folders: links may lead in circles.
+    seen: HashSet<(u64, u64)>,
+    entries: usize,
+}
+
+impl Fingerprint {
+    fn visit(&mut self, folder: &Path, depth: usize, left: &mut Vec<(PathBuf, usize)>) {
+        let is_new = std::fs::metadata(folder)
+            .is_ok_and(|about| self.seen.insert((about.dev(), about.ino())));
+        let entries = match std::fs::read_dir(folder) {
+            Ok(entries) if is_new => entries,
+            _ => return,
         };
-        // Links may lead in circles.
-        if !seen.insert((about.dev(), about.ino())) {
-            continue;
-        }
-        let Ok(entries) = std::fs::read_dir(&folder) else {
-            continue;
-        };
-        let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        let room = MAX_ENTRIES - self.entries;
+        let mut paths: Vec<PathBuf> = entries
+            .take(room)
+            .flatten()
+            .map(|entry| entry.path())
+            .collect();
+        self.entries += paths.len();
         paths.sort();
         for path in paths {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let is_public = depth == 0 && name == "public";
+            let is_code = name.ends_with(".lua") || (depth == 0 && name == manifest::FILE);
             if name.starts_with('.') {
                 continue;
             }
-            let is_code = name.ends_with(".lua") || (depth == 0 && name == manifest::FILE);
-            let Ok(about) = std::fs::metadata(&path) else {
+            let Some(about) = self.about(&path) else {
                 continue;
             };
-            if about.is_dir() {
-                let is_public = depth == 0 && name == "public";
-                is_public.hash(&mut hasher);
-                if !is_public && depth < app::MAX_DEPTH {
-                    left.push((path, depth + 1));
-                }
-            } else if is_code {
-                files += 1;
-                let written = (about.mtime(), about.mtime_nsec(), about.ctime_nsec());
-                (&path, about.ino(), about.size(), written).hash(&mut hasher);
-            }
-            if files > app::MAX_FILES {
-                return hasher.finish().max(1);
+            if about.is_dir() && is_public {
+                is_public.hash(&mut self.hasher);
+            } else if about.is_dir() && depth < app::MAX_DEPTH {
+                left.push((path, depth + 1));
+            } else if about.is_file() && is_code {
+                let written = (about.mtime(), about.mtime_nsec());
+                let changed = (about.ctime(), about.ctime_nsec());
+                (&path, about.ino(), about.size(), written, changed).hash(&mut self.hasher);
             }
         }
     }
-    hasher.finish().max(1)
+
+    /// What is known of a file or folder that is in the app's own folder.
+    fn about(&self, path: &Path) -> Option<Metadata> {
+        let about = std::fs::symlink_metadata(path).ok()?;
+        if !about.is_symlink() {
+            return Some(about);
+        }
+        let real = std::fs::canonicalize(path).ok()?;
+        match real.starts_with(&self.root) {
+            true => std::fs::metadata(real).ok(),
+            false => None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -147,12 +182,15 @@ mod tests {
         let at = |name: &str| dir.path().join(name);
         fs::create_dir_all(at("lib/.git")).unwrap();
         fs::write(at("index.lua"), "return 1").unwrap();
+        let outside = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink(dir.path(), at("lib/round")).unwrap();
+        std::os::unix::fs::symlink(outside.path(), at("lib/out")).unwrap();
         let first = fingerprint(dir.path());
         assert_eq!(fingerprint(dir.path()), first);
         for other in [".index.lua.swp", "index.lua~", "lib/.git/a.lua", "notes"] {
             fs::write(at(other), "x").unwrap();
         }
+        fs::write(outside.path().join("a.lua"), "x").unwrap();
         assert_eq!(fingerprint(dir.path()), first, "none of these is code");
         let mut last = first;
         let mut changes = |what: &str| {
