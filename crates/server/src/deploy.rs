@@ -6,6 +6,8 @@
 //!                     +-------------+-----------+----------------------+--> the reason; what serves goes on serving
 //! ```
 //!
+//! A version is given as an [`App`] that is not shared yet, because it inherits from the one before until it is.
+//!
 //! **Invariants.** A name has one deploy at a time. What is in [`State`] is what every worker serves, or is about to: it changes only together with the commits
 //! that are sent, under its lock, so all workers get them in one order, and a version that was refused is in no place. The calls here wait for workers: they
 //! are for threads that are none.
