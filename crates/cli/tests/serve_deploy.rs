@@ -257,8 +257,8 @@ fn two_hundred_versions_under_load_and_no_request_fails() {
     };
     let dir = folder(&[("rille.toml", MANIFEST)]);
     let write = |number: usize| {
-        dir.write("index.lua", &text(number)).unwrap();
-        dir.write("lib/v.lua", &format!("return '{number}'"))
+        dir.write("index.lua", text(number)).unwrap();
+        dir.write("lib/v.lua", format!("return '{number}'"))
             .unwrap();
     };
     write(0);

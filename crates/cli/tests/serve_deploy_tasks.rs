@@ -79,7 +79,7 @@ fn tasks_that_do_not_end_are_killed() {
     assert!(start.elapsed() >= Duration::from_millis(300));
     // A version that is replaced before its tasks could begin never has any.
     for number in ["3", "4"] {
-        dir.write("lib/v.lua", &format!("return '{number}'"))
+        dir.write("lib/v.lua", format!("return '{number}'"))
             .unwrap();
         host.deploy(&dir).unwrap();
     }
@@ -173,7 +173,7 @@ fn a_port_is_kept_and_nobody_is_refused() {
         })
     };
     for number in 1..=50 {
-        dir.write("lib/v.lua", &format!("return '{number} '"))
+        dir.write("lib/v.lua", format!("return '{number} '"))
             .unwrap();
         host.deploy(&dir).unwrap();
         assert_eq!(port(0), address);

@@ -260,7 +260,7 @@ fn no_request_fails_while_versions_come() {
     };
     let clients = [true, false].map(|keeps| client(server.address(), keeps));
     for number in 1..=20 {
-        dir.write("index.lua", &format!("return 'v{number}'"))
+        dir.write("index.lua", format!("return 'v{number}'"))
             .unwrap();
         eventually(|| get(&server) == format!("v{number}"));
     }
