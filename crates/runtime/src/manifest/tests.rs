@@ -371,7 +371,7 @@ fn how_versions_follow_each_other() {
     for (text, expected) in [
         (
             "[deploy]\ngrace = \"25 h\"",
-            "2: grace = \"25 h\" is out of range: it goes from 0 ms to 24 h",
+            "2: grace = \"25 h\" is out of range: it goes from 0 us to 24 h",
         ),
         (
             "[deploy]\nhealth = \"2 min\"",
