@@ -25,7 +25,12 @@ pub fn run(matches: &ArgMatches) -> ExitCode {
     let problems: Vec<_> = sources
         .problems
         .iter()
-        .chain(sources.apps.iter().flat_map(|(_, loaded)| &loaded.problems))
+        .chain(
+            sources
+                .apps
+                .iter()
+                .flat_map(|(_, _, loaded)| &loaded.problems),
+        )
         .collect();
     for problem in &problems {
         let _ = writeln!(std::io::stderr(), "rille: {problem}");
@@ -33,7 +38,7 @@ pub fn run(matches: &ArgMatches) -> ExitCode {
     if !problems.is_empty() {
         return ExitCode::from(1);
     }
-    for (folder, loaded) in &sources.apps {
+    for (folder, _, loaded) in &sources.apps {
         if let Ok(app) = &loaded.app {
             let files = app.files.len();
             let s = if files == 1 { "" } else { "s" };

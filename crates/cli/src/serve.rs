@@ -1,20 +1,24 @@
 //! `rille serve PATH...`: apps over HTTP until SIGINT or SIGTERM.
 //!
 //! What is wrong with an app is told at the start, one line each. An app that cannot be served at
-//! all answers 503 while the others serve; when none can, the program ends with 1.
+//! all answers 503 while the others serve; when none can, the program ends with 1, unless it watches for that to be put right.
+//! SIGHUP loads apps and certificates again.
 
+use crate::reload::{Loaded, Reload, Reloader};
+use crate::sources::Kind;
 use crate::{descriptors, sources, state, tls};
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use rille_runtime::app::Unservable;
 use rille_runtime::kv::{Settings, Store};
 use rille_runtime::log::Log;
 use rille_server::{AppSource, Config, Server, TlsConfig};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// The most workers: beyond any machine's cores, a mistake.
 const MAX_WORKERS: u64 = 1024;
@@ -47,6 +51,14 @@ pub fn command() -> Command {
                 .value_parser(value_parser!(u64).range(1..=MAX_CONNECTIONS)),
         )
         .arg(state::argument())
+        .arg(
+            Arg::new("watch")
+                .long("watch")
+                .help(
+                    "Reload an app when its files change; apps that come and go are served and not",
+                )
+                .action(ArgAction::SetTrue),
+        )
         .args(tls::arguments())
 }
 
@@ -112,7 +124,8 @@ fn serve(
     tls: Option<TlsConfig>,
     log: &Log,
 ) -> Result<(), Stopped> {
-    let apps = load(paths, log)?;
+    let watches = matches.get_flag("watch");
+    let Apps { apps, paths, known } = load(paths, watches, log)?;
     let store = state::folder(matches).map(|folder| {
         let log = log.clone();
         Store::new(Settings::of(&folder, move |line| log.line(line)))
@@ -141,14 +154,14 @@ fn serve(
         .enable_io()
         .build()?;
     // Signals are taken over before the first request can arrive.
-    let (mut interrupt, mut terminate) = {
+    let (mut interrupt, mut terminate, mut hangup) = {
         let _guard = runtime.enter();
         (
             signal(SignalKind::interrupt())?,
             signal(SignalKind::terminate())?,
+            signal(SignalKind::hangup())?,
         )
     };
-    let mut reload = None;
     let server = Server::start(config, &apps)?;
     let mut broken: Vec<usize> = (0..apps.len())
         .filter(|at| matches!(apps[*at], AppSource::Broken(_)))
@@ -159,12 +172,8 @@ fn serve(
             broken.push(*at);
         }
     }
-    if broken.len() == apps.len() {
+    if broken.len() == apps.len() && !watches {
         return Err(Stopped::Told);
-    }
-    if server.tls_address().is_some() {
-        let _guard = runtime.enter();
-        reload = Some(signal(SignalKind::hangup())?);
     }
     // Whoever started us may not read this; that is no reason to stop.
     let _ = writeln!(
@@ -172,15 +181,27 @@ fn serve(
         "{}",
         ready_line(&server, workers, &apps, &broken)
     );
+    drop(apps);
+    let (ask, asked) = std::sync::mpsc::channel();
+    let deployer = server.deployer().clone();
+    let reloader = Reloader::new(deployer, store.clone(), log.clone(), paths, known);
+    std::thread::Builder::new()
+        .name("reload".into())
+        .spawn(move || reloader.run(watches, &asked))?;
     runtime.block_on(async {
         loop {
             tokio::select! {
                 _ = interrupt.recv() => break,
                 _ = terminate.recv() => break,
-                () = told(&mut reload) => server.reload_certificates(),
+                Some(()) = hangup.recv() => {
+                    server.reload_certificates();
+                    // The thread ends after this one.
+                    let _ = ask.send(Reload);
+                }
             }
         }
     });
+    drop(ask);
     log.line("stopping: running requests may end; a second signal stops at once");
     server.stop();
     // The second signal must be seen while the workers drain.
@@ -200,30 +221,30 @@ fn serve(
     Ok(())
 }
 
-/// Waits for a signal, for ever if there is none to wait for.
-async fn told(signal: &mut Option<Signal>) {
-    let come = match signal {
-        Some(signal) => signal.recv().await,
-        None => None,
-    };
-    if come.is_none() {
-        std::future::pending().await
-    }
+/// What is to be served.
+struct Apps {
+    /// The apps.
+    apps: Vec<AppSource>,
+    /// Where they are from.
+    paths: Vec<(PathBuf, Kind)>,
+    /// Their folders.
+    known: BTreeMap<PathBuf, Loaded>,
 }
 
 /// Loads the apps and tells what is wrong with them.
-fn load(paths: &[PathBuf], log: &Log) -> Result<Vec<AppSource>, Stopped> {
+fn load(paths: &[PathBuf], watches: bool, log: &Log) -> Result<Apps, Stopped> {
     let sources = sources::load(paths);
     let missing = !sources.problems.is_empty();
     for problem in &sources.problems {
         log.line(problem);
     }
     let mut apps = Vec::new();
-    for (folder, loaded) in sources.apps {
+    let mut known = BTreeMap::new();
+    for (folder, print, loaded) in sources.apps {
         for problem in &loaded.problems {
             log.line(problem);
         }
-        apps.push(match loaded.app {
+        let app = match loaded.app {
             Ok(app) => AppSource::App(Arc::new(app)),
             Err(Unservable { manifest }) => {
                 log.line(format_args!(
@@ -233,14 +254,27 @@ fn load(paths: &[PathBuf], log: &Log) -> Result<Vec<AppSource>, Stopped> {
                 ));
                 AppSource::Broken(Box::new(manifest))
             }
-        });
+        };
+        let name = Some(name_of(&app).to_owned());
+        known.insert(folder, Loaded { name, print });
+        apps.push(app);
     }
     // A path that holds nothing is a mistake in the command, not in an app.
     let all_broken = apps.iter().all(|app| matches!(app, AppSource::Broken(_)));
-    if missing || all_broken {
-        Err(Stopped::Told)
-    } else {
-        Ok(apps)
+    if missing || (all_broken && !watches) {
+        return Err(Stopped::Told);
+    }
+    Ok(Apps {
+        apps,
+        paths: sources.paths,
+        known,
+    })
+}
+
+fn name_of(app: &AppSource) -> &str {
+    match app {
+        AppSource::App(app) => app.name(),
+        AppSource::Broken(manifest) => &manifest.name,
     }
 }
 
@@ -256,10 +290,7 @@ fn ready_line(server: &Server, workers: usize, apps: &[AppSource], broken: &[usi
         format!("rille: listening on http://{address}{secure} with {workers} worker{s};");
     let several = apps.len() > 1;
     for (at, app) in apps.iter().enumerate() {
-        let name = match app {
-            AppSource::App(app) => app.name(),
-            AppSource::Broken(manifest) => &manifest.name,
-        };
+        let name = name_of(app);
         let comma = if at == 0 { "" } else { "," };
         match several {
             true => line.push_str(&format!(

@@ -188,9 +188,13 @@ impl Plan {
                 ))
             });
         let failure = match started {
-            Ok(started) => match self.end(&context, started).await {
-                End::Done(_) | End::Exited => return true,
-                End::Failed(failure) => failure,
+            Ok(started) => match vm.unless_over(self.end(&context, started)).await {
+                Some(End::Done(_) | End::Exited) => return true,
+                Some(End::Failed(failure)) => failure,
+                None => {
+                    context.threads().kill_all();
+                    return false;
+                }
             },
             Err(error) => Failure::Script {
                 message: error.message(),

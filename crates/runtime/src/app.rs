@@ -32,6 +32,8 @@ pub const MAX_DEPTH: usize = 32;
 
 /// Runs once per VM, before the first request.
 pub const INIT: &str = "init.lua";
+/// Runs once per VM when a version is to take the place of another, after `init.lua`: whether it may.
+pub const HEALTH: &str = "health.lua";
 
 /// A code file of an app.
 #[derive(Debug)]
@@ -59,8 +61,8 @@ pub struct App {
     targets: Vec<Target>,
     /// What the app keeps on the disk, once it has been told where ([`App::keep_in`]).
     pub kv: OnceLock<Space>,
-    /// What its workers share in memory: the entries of `cache`.
-    pub cache: Dict,
+    /// What its workers share in memory, and its versions: the entries of `cache`.
+    pub cache: Arc<Dict>,
     /// Where the tasks of its workers find one another.
     pub exchange: Exchange,
     /// The dictionaries of `ngx.shared` by name, as the app's workers share them.
@@ -162,7 +164,7 @@ impl App {
             }
         }
         let public = Some(folder.join("public")).filter(|public| public.is_dir());
-        let cache = Dict::new(manifest.limits.cache);
+        let cache = Arc::new(Dict::new(manifest.limits.cache));
         let dicts = manifest.shared_dicts.iter();
         let dicts = dicts.map(|(name, size)| (name.clone(), Arc::new(Dict::new(*size))));
         let mut app = App {
@@ -293,6 +295,7 @@ impl App {
         for id in 0..self.files.len() {
             let path = &*self.files[id].path;
             if path == INIT
+                || path == HEALTH
                 || path == crate::task::MAIN
                 || path.starts_with("lib/")
                 || path.starts_with("tasks/")

@@ -8,6 +8,7 @@
 pub mod alarm;
 pub mod app;
 pub mod coroutine;
+pub mod deploy;
 pub mod dict;
 mod host;
 pub mod kv;

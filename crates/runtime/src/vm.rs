@@ -184,6 +184,9 @@ pub struct AppVm {
     /// How many coroutines run inside of one another now.
     depth: Cell<u32>,
     stopping: watch::Sender<bool>,
+    closing: watch::Sender<bool>,
+    timers_over: watch::Sender<bool>,
+    is_cut: Cell<bool>,
     /// What runs for no request.
     background: Cell<usize>,
 }
@@ -231,6 +234,9 @@ impl AppVm {
             pool: RefCell::default(),
             depth: Cell::new(0),
             stopping: watch::Sender::new(false),
+            closing: watch::Sender::new(false),
+            timers_over: watch::Sender::new(false),
+            is_cut: Cell::new(false),
             background: Cell::new(0),
             app,
         });
@@ -243,9 +249,26 @@ impl AppVm {
         let Some(id) = self.app.find(INIT) else {
             return Ok(());
         };
-        let file = self.app.display_path(INIT);
+        let budget = Budget {
+            cpu: INIT_CPU,
+            per_minute: false,
+            deadline: Instant::now() + INIT_WALL,
+            wall: INIT_WALL,
+        };
+        self.run_file(id, INIT, budget, true).await.map(drop)
+    }
+
+    /// Runs a file of the app at its top level for no request, to the end of its light threads: what it returns. With `shared` its globals are the app's.
+    pub(crate) async fn run_file(
+        self: &Rc<Self>,
+        id: FileId,
+        path: &str,
+        budget: Budget,
+        shared: bool,
+    ) -> std::result::Result<MultiValue, Problem> {
+        let file = self.app.display_path(path);
         let failed = |failure: Failure| {
-            let (line, message) = crate::app::split_message(&failure.to_string(), INIT);
+            let (line, message) = crate::app::split_message(&failure.to_string(), path);
             match line {
                 Some(line) => Problem::at(&file, line, message),
                 None => Problem::new(&file, message),
@@ -253,16 +276,14 @@ impl AppVm {
         };
         let started = self.main(id).and_then(|main| {
             let thread = self.lua.create_thread(main)?;
-            thread.set_shared_writes(true);
+            if shared {
+                thread.set_shared_writes(true);
+            } else {
+                thread.set_globals(Some(self.lua.create_table()?))?;
+            }
             Ok(thread)
         });
         let thread = started.map_err(|error| Problem::new(&file, error.to_string()))?;
-        let budget = Budget {
-            cpu: INIT_CPU,
-            per_minute: false,
-            deadline: Instant::now() + INIT_WALL,
-            wall: INIT_WALL,
-        };
         let context = Background::new(budget, "init_worker");
         let end = self
             .start(thread, MultiValue::new(), Some(context.clone()), budget)
@@ -270,7 +291,8 @@ impl AppVm {
             .await;
         context.threads().all_ended().await;
         match end {
-            End::Done(_) | End::Exited => Ok(()),
+            End::Done(values) => Ok(values),
+            End::Exited => Ok(MultiValue::new()),
             End::Failed(failure) => Err(failed(failure)),
         }
     }
@@ -320,9 +342,52 @@ impl AppVm {
         *self.stopping.borrow()
     }
 
-    /// The end is near: what waits for its time runs now.
-    pub fn stop(&self) {
+    /// Becomes true when connections that requests have taken are to end too: when the server is about to stop.
+    pub fn closing(&self) -> watch::Receiver<bool> {
+        self.closing.subscribe()
+    }
+
+    /// Another version has taken its place: timers that wait run now, its ports are closed. Connections that requests have taken stay.
+    pub fn retire(&self) {
         self.stopping.send_replace(true);
+    }
+
+    /// The end is near: what waits for its time runs now, and connections that requests have taken are to end.
+    pub fn stop(&self) {
+        self.retire();
+        self.closing.send_replace(true);
+    }
+
+    /// Ends what timers run.
+    pub fn end_timers(&self) {
+        self.timers_over.send_replace(true);
+    }
+
+    /// Whether timers run nothing any more.
+    pub fn is_over(&self) -> bool {
+        *self.timers_over.borrow()
+    }
+
+    /// The end: timers, and connections that requests have taken, are cut off.
+    pub fn cut(&self) {
+        self.stop();
+        self.end_timers();
+        self.is_cut.set(true);
+    }
+
+    /// Whether connections that requests have taken are cut off.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut.get()
+    }
+
+    /// What a timer runs; `None`: it was to end before it did.
+    pub async fn unless_over<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        let mut over = self.timers_over.subscribe();
+        tokio::select! {
+            biased;
+            _ = over.wait_for(|over| *over) => None,
+            value = future => Some(value),
+        }
     }
 
     /// Something begins to run for no request: it is waited for at the end.

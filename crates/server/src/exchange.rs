@@ -6,11 +6,12 @@
 //! longer change. What a script changes of its request is in `changed`; `head` stays as it came.
 
 use crate::body::{Cut, Piece, ResponseBody};
+use crate::fleet::Served;
 use crate::head::Head;
 use crate::http1::{self, WireError};
 use crate::http2;
 use crate::tls::Session;
-use crate::worker::{Served, Worker};
+use crate::worker::Worker;
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Response, StatusCode};

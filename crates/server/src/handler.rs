@@ -13,9 +13,9 @@
 
 use crate::body::ResponseBody;
 use crate::exchange::Exchange;
+use crate::fleet::{Cached, Served};
 use crate::pages;
 use crate::reply::{self, ByMethod, Returned};
-use crate::worker::{Cached, Served};
 use bytes::Bytes;
 use http::Response;
 use rille_lua::{Function, Lua, MultiValue, Result, Table, Value};

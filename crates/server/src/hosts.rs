@@ -1,12 +1,12 @@
 //! Which app answers a host.
 //!
-//! **Invariant:** built once, read by every worker, and decided by the host alone: an exact name wins
+//! **Invariant:** built once for each change of the apps, read by every worker, and decided by the host alone: an exact name wins
 //! over a wildcard, a longer wildcard over a shorter one, a named host over being the only app.
 
 use rille_runtime::manifest::{HostPattern, Manifest};
 use std::collections::HashMap;
 
-/// Index of a served app, in the order they were given.
+/// The place of a served app: it keeps that for as long as it is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AppIndex(pub usize);
 
@@ -23,14 +23,14 @@ pub struct Hosts {
 impl Hosts {
     /// The hosts of these apps. The error names the two apps that want the same host.
     pub fn new<'a>(
-        manifests: impl ExactSizeIterator<Item = &'a Manifest>,
+        manifests: impl Iterator<Item = (AppIndex, &'a Manifest)>,
     ) -> Result<Hosts, String> {
-        let mut hosts = Hosts {
-            only: (manifests.len() == 1).then_some(AppIndex(0)),
-            ..Hosts::default()
-        };
+        let mut hosts = Hosts::default();
+        let (mut count, mut first) = (0, None);
         let mut owners: HashMap<String, &str> = HashMap::new();
-        for (at, manifest) in manifests.enumerate() {
+        for (at, manifest) in manifests {
+            count += 1;
+            first.get_or_insert(at);
             let own = HostPattern::Exact(format!("{}.localhost", manifest.name));
             for pattern in std::iter::once(&own).chain(&manifest.hosts) {
                 let key = match pattern {
@@ -48,14 +48,15 @@ impl Hosts {
                 }
                 match pattern {
                     HostPattern::Exact(name) => {
-                        hosts.exact.insert(name.as_str().into(), AppIndex(at));
+                        hosts.exact.insert(name.as_str().into(), at);
                     }
                     HostPattern::Suffix(suffix) => {
-                        hosts.suffixes.push((suffix.as_str().into(), AppIndex(at)))
+                        hosts.suffixes.push((suffix.as_str().into(), at))
                     }
                 }
             }
         }
+        hosts.only = first.filter(|_| count == 1);
         hosts
             .suffixes
             .sort_by_key(|(suffix, _)| std::cmp::Reverse(suffix.len()));
@@ -108,7 +109,7 @@ mod tests {
     }
 
     fn hosts(manifests: &[Manifest]) -> Result<Hosts, String> {
-        Hosts::new(manifests.iter())
+        Hosts::new((0..).map(AppIndex).zip(manifests))
     }
 
     #[test]

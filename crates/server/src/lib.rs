@@ -9,9 +9,11 @@ mod bindings;
 mod body;
 mod conn;
 mod date;
+mod deploy;
 mod exchange;
 mod filter;
 mod finish;
+mod fleet;
 #[doc(hidden)]
 pub mod forms;
 mod handler;
@@ -28,9 +30,11 @@ mod pages;
 mod pipeline;
 mod ports;
 mod reply;
+mod retired;
 mod server;
 mod service;
 mod socket;
+mod stage;
 mod statics;
 #[doc(hidden)]
 pub mod tls;
@@ -39,6 +43,7 @@ mod websocket;
 mod worker;
 
 pub use conn::Timeouts;
+pub use deploy::{Deployer, MAX_APPS, Status, Version};
 pub use ports::TaskPort;
 pub use server::{AppSource, Config, Error, Server, TlsConfig};
 pub use tls::{Certificate, ClientCertificates, Verify};

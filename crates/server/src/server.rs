@@ -5,7 +5,8 @@
 //! returns when every worker has ended.
 
 use crate::conn::Timeouts;
-use crate::hosts::Hosts;
+use crate::deploy::Deployer;
+use crate::hosts::{AppIndex, Hosts};
 use crate::listener;
 use crate::ports::{self, TaskPort};
 use crate::tls::{Certificate, ClientCertificates, Tls, Watcher};
@@ -20,6 +21,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::watch;
 
 /// The stack of a worker's thread. Lua needs none of it; parsing and destructors are bounded.
@@ -78,7 +80,7 @@ pub enum AppSource {
 }
 
 impl AppSource {
-    fn manifest(&self) -> &Manifest {
+    pub(crate) fn manifest(&self) -> &Manifest {
         match self {
             AppSource::App(app) => &app.manifest,
             AppSource::Broken(manifest) => manifest,
@@ -141,12 +143,16 @@ pub struct Server {
     drain: Duration,
     problems: Vec<(usize, Problem)>,
     ports: Vec<TaskPort>,
+    deployer: Deployer,
 }
 
 impl Server {
     /// Binds, makes the VMs, runs every `init.lua` and starts to accept.
     pub fn start(config: Config, apps: &[AppSource]) -> Result<Server, Error> {
-        let hosts = Hosts::new(apps.iter().map(AppSource::manifest)).map_err(ErrorKind::Hosts)?;
+        let manifests = (0..)
+            .map(AppIndex)
+            .zip(apps.iter().map(AppSource::manifest));
+        let hosts = Hosts::new(manifests).map_err(ErrorKind::Hosts)?;
         let workers = config.workers.max(1);
         let (address, plain) = bind(config.listen, "--listen", workers)?;
         let mut listeners: Vec<Vec<Listener>> = plain
@@ -170,7 +176,8 @@ impl Server {
         let mut ports = Vec::new();
         for (place, app) in apps.iter().enumerate() {
             if let AppSource::App(app) = app {
-                ports::open(app, place, &mut ports).map_err(ErrorKind::Port)?;
+                let open = ports::open(app, None).map_err(ErrorKind::Port)?;
+                ports.extend(open.into_iter().map(|port| TaskPort { app: place, ..port }));
             }
         }
         let entries: Vec<Entry> = apps
@@ -183,6 +190,9 @@ impl Server {
         let hosts = Arc::new(hosts);
         let (stop, stopping) = watch::channel(None);
         let (ready, reports) = mpsc::channel();
+        let (senders, receivers): (Vec<_>, Vec<_>) =
+            (0..listeners.len()).map(|_| unbounded_channel()).unzip();
+        let deployer = Deployer::new(senders, apps, &ports, config.log.clone());
         let mut server = Server {
             address,
             tls,
@@ -191,9 +201,11 @@ impl Server {
             drain: config.drain,
             problems: Vec::new(),
             ports,
+            deployer,
         };
         let workers = listeners.len();
-        for (number, listeners) in listeners.into_iter().enumerate() {
+        let crew = listeners.into_iter().zip(receivers);
+        for (number, (listeners, commands)) in crew.enumerate() {
             let setup = Setup {
                 number,
                 workers,
@@ -203,6 +215,7 @@ impl Server {
                 log: config.log.clone(),
                 timeouts: config.timeouts,
                 max_connections: config.max_connections,
+                commands,
                 ready: ready.clone(),
                 stop: stopping.clone(),
             };
@@ -221,6 +234,7 @@ impl Server {
                 return Err(ErrorKind::WorkerEnded.into());
             };
             for (index, problem) in report.problems {
+                server.deployer.is_broken(index);
                 if let Some(AppSource::App(app)) = apps.get(index.0) {
                     // Nobody accepts there.
                     app.ports.close();
@@ -256,7 +270,12 @@ impl Server {
         &self.problems
     }
 
-    /// Where the apps' tasks listen.
+    /// What replaces, adds and removes apps while the server runs.
+    pub fn deployer(&self) -> &Deployer {
+        &self.deployer
+    }
+
+    /// Where the apps' tasks listened at the start.
     pub fn task_ports(&self) -> &[TaskPort] {
         &self.ports
     }

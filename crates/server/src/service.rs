@@ -8,11 +8,12 @@
 //! ```
 //!
 //! **Invariants.** Every request gets exactly one response, or its connection is cut after a head
-//! that promised more. What a connection remembers of its last request is only which app its host meant.
+//! that promised more. What a connection remembers of its last request is only which app its host meant, in one fleet.
 
 use crate::body::ResponseBody;
 use crate::exchange::{Arrived, Exchange, Source};
 use crate::filter;
+use crate::fleet::{Fleet, Served, Slot};
 use crate::head::Head;
 use crate::hosts::AppIndex;
 use crate::http1;
@@ -21,7 +22,7 @@ use crate::pipeline;
 use crate::statics;
 use crate::tls::Session;
 use crate::upgrade;
-use crate::worker::{Served, Slot, Worker};
+use crate::worker::Worker;
 use bytes::Bytes;
 use http::{Method, Response, StatusCode};
 use rille_runtime::route::Match;
@@ -47,7 +48,16 @@ pub struct ConnectionService {
     /// How it is secured.
     pub tls: Option<Rc<Session>>,
     /// The last host and what it meant: a connection hardly ever changes it.
-    pub last_host: RefCell<(Box<[u8]>, Option<AppIndex>)>,
+    pub last_host: RefCell<LastHost>,
+}
+
+/// What a connection remembers of its last request.
+#[derive(Default)]
+pub struct LastHost {
+    host: Box<[u8]>,
+    app: Option<AppIndex>,
+    /// Of the fleet in which it meant that.
+    epoch: u64,
 }
 
 /// A response, now or later.
@@ -80,8 +90,9 @@ impl ConnectionService {
         head: Head,
         body: Source,
     ) -> std::result::Result<Answer, Box<Response<ResponseBody>>> {
-        let Some(app) = self.app_of(&head) else {
-            let names = self.worker.app_names();
+        let fleet = self.worker.fleet();
+        let Some(app) = self.app_of(&fleet, &head) else {
+            let names = fleet.app_names();
             return Err(Box::new(pages::no_app(
                 head.authority(),
                 self.peer,
@@ -90,9 +101,10 @@ impl ConnectionService {
                 &names,
             )));
         };
-        let served = match self.worker.slot(app) {
+        let served = match fleet.slot(app) {
             Slot::Live(served) => served.clone(),
-            Slot::Broken(name) => {
+            slot => {
+                let name = slot.name();
                 let why =
                     format!("the app '{name}' could not be loaded; the server's log says why");
                 return Err(Box::new(pages::error(
@@ -142,13 +154,17 @@ impl ConnectionService {
         (scheme, self.local.port())
     }
 
-    fn app_of(&self, head: &Head) -> Option<AppIndex> {
+    fn app_of(&self, fleet: &Fleet, head: &Head) -> Option<AppIndex> {
         let mut last = self.last_host.borrow_mut();
         let host = head.authority_bytes();
-        if *last.0 != *host || last.1.is_none() {
-            *last = (host.into(), self.worker.hosts.find(head.authority()));
+        if *last.host != *host || last.app.is_none() || last.epoch != fleet.epoch() {
+            *last = LastHost {
+                host: host.into(),
+                app: fleet.find(head.authority()),
+                epoch: fleet.epoch(),
+            };
         }
-        last.1
+        last.app
     }
 }
 
@@ -217,6 +233,16 @@ impl http1::Answer for Answer {
         }) = self
         {
             filter::log(exchange);
+        }
+    }
+
+    fn is_cut(&self) -> bool {
+        match self {
+            Answer::Waiting(Waiting {
+                exchange: Some(exchange),
+                ..
+            }) => exchange.served.vm.is_cut(),
+            _ => false,
         }
     }
 

@@ -163,7 +163,7 @@ pub async fn upgrade(lua: Lua, exchange: Rc<Exchange>, given: Option<Table>) -> 
     };
     let vm = &exchange.served.vm;
     let memory = vm.net().memory().clone();
-    let socket = WebSocket::of_server(stream, memory, options.settings, vm.stopping());
+    let socket = WebSocket::of_server(stream, memory, options.settings, vm.closing());
     let socket = Rc::new(socket);
     *exchange.upgrade.websocket.borrow_mut() = Some(socket.clone());
     let object = object(&lua, socket, protocol.as_deref())?;

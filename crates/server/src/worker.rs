@@ -1,26 +1,26 @@
 //! One worker: a thread with its own runtime, listener, scheduler and VMs.
 //!
 //! **Invariants.** Nothing here is shared with another worker but the apps' immutable parts and
-//! their `kv`. A worker accepts only after every `init.lua` has ended, well or not, and stops in
+//! their `kv`. What is served is one [`Fleet`], which is replaced as a whole; a request keeps the version of its app that it began with. A worker accepts only after every `init.lua` has ended, well or not, and stops in
 //! order: no new connections, idle ones closed, running requests until the deadline, the rest cut.
 
-use crate::bindings;
 use crate::conn::{Conn, Timeouts, Watch};
-use crate::exchange::{Room, Source};
+use crate::exchange::Source;
+use crate::fleet::{Fleet, Slot};
 use crate::hosts::{AppIndex, Hosts};
 use crate::http1::{self, Ended, Refused, Wire};
 use crate::http2::{self, Streams};
 use crate::mk;
+use crate::retired::Retired;
 use crate::service::ConnectionService;
 use crate::socket::{Socket, Watched};
+use crate::stage::{Command, Stage};
 use crate::tls::{self, Accepted, Session, Tls};
 use http::StatusCode;
-use rille_lua::{Function, Table, Value};
 use rille_runtime::app::App;
 use rille_runtime::log::Log;
 use rille_runtime::problem::Problem;
 use rille_runtime::scheduler::{Scheduler, waits_for_io};
-use rille_runtime::vm::AppVm;
 use std::cell::{Cell, RefCell};
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -29,6 +29,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 
 /// Lines about misbehaving clients a second.
@@ -59,7 +60,7 @@ pub struct Setup {
     pub workers: usize,
     /// What to accept from.
     pub listeners: Vec<Listener>,
-    /// The apps, in the order of `hosts`.
+    /// The apps, by their places.
     pub entries: Vec<Entry>,
     /// Who answers which host.
     pub hosts: Arc<Hosts>,
@@ -69,6 +70,8 @@ pub struct Setup {
     pub timeouts: Timeouts,
     /// Connections at once, and requests of HTTP/2 on all of them.
     pub max_connections: usize,
+    /// What it is told while it runs.
+    pub commands: UnboundedReceiver<Command>,
     /// Told once, when the worker is ready.
     pub ready: Sender<Ready>,
     /// Becomes the deadline of the drain when the server is to stop.
@@ -81,43 +84,12 @@ pub struct Ready {
     pub problems: Vec<(AppIndex, Problem)>,
 }
 
-/// An app on this worker.
-pub enum Slot {
-    /// It answers.
-    Live(Rc<Served>),
-    /// It could not be loaded; its name.
-    Broken(String),
-}
-
-/// A function that a handler's main chunk returned.
-pub struct Cached {
-    /// It answers every further hit.
-    pub function: Function,
-    /// Globals its main chunk wrote: each request starts with a copy.
-    pub globals: Option<Table>,
-}
-
-/// An app that answers, with what the server keeps in its VM.
-pub struct Served {
-    /// Its VM.
-    pub vm: Rc<AppVm>,
-    /// The `request` object.
-    pub request: Value,
-    /// `json.encode`, whatever scripts have made of their own.
-    pub encode: Function,
-    /// For the bodies of its requests.
-    pub room: Rc<Room>,
-    /// How many of its requests have taken their connections.
-    pub upgraded: Rc<Cell<usize>>,
-    /// By file.
-    pub handlers: RefCell<Vec<Option<Cached>>>,
-}
-
 /// What the connections of a worker share.
 pub struct Worker {
-    /// Who answers which host.
-    pub hosts: Arc<Hosts>,
-    slots: Vec<Slot>,
+    /// What it serves now.
+    fleet: RefCell<Rc<Fleet>>,
+    /// Versions that others have taken the place of, as far as they are still there.
+    retired: Retired,
     requests: Cell<u64>,
     connections: Cell<usize>,
     /// Requests of HTTP/2.
@@ -129,20 +101,24 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// An app.
-    pub fn slot(&self, index: AppIndex) -> &Slot {
-        &self.slots[index.0]
+    /// What it serves now.
+    pub fn fleet(&self) -> Rc<Fleet> {
+        self.fleet.borrow().clone()
     }
 
-    /// The apps' names.
-    pub fn app_names(&self) -> Vec<&str> {
-        self.slots
-            .iter()
-            .map(|slot| match slot {
-                Slot::Live(served) => served.vm.app().name(),
-                Slot::Broken(name) => name,
-            })
-            .collect()
+    /// Serves others from now on; the former ones.
+    pub fn set_fleet(&self, fleet: Fleet) -> Rc<Fleet> {
+        self.fleet.replace(Rc::new(fleet))
+    }
+
+    /// Versions that others have taken the place of.
+    pub fn retired(&self) -> &Retired {
+        &self.retired
+    }
+
+    /// Where lines go.
+    pub fn log(&self) -> &Log {
+        &self.log
     }
 
     /// A number no other request of this worker has.
@@ -190,6 +166,7 @@ async fn serve(setup: Setup) -> std::io::Result<()> {
         log,
         timeouts,
         max_connections,
+        commands,
         ready,
         mut stop,
     } = setup;
@@ -198,23 +175,9 @@ async fn serve(setup: Setup) -> std::io::Result<()> {
     let watch = Watch::new(timeouts);
     tokio::task::spawn_local(watch.clone().run());
     let facts = Rc::new(mk::Facts::new(workers, max_connections, &listeners));
-    let mut slots = Vec::new();
-    let mut problems = Vec::new();
-    for (index, entry) in entries.into_iter().enumerate() {
-        slots.push(match entry {
-            Entry::Broken(name) => Slot::Broken(name),
-            Entry::App(app) => match start_app(&app, &scheduler, &log, (number, &facts)).await {
-                Ok(served) => Slot::Live(Rc::new(served)),
-                Err(problem) => {
-                    problems.push((AppIndex(index), problem));
-                    Slot::Broken(app.name().to_owned())
-                }
-            },
-        });
-    }
     let worker = Rc::new(Worker {
-        hosts,
-        slots,
+        fleet: RefCell::default(),
+        retired: Retired::default(),
         requests: Cell::new(0),
         connections: Cell::new(0),
         streams: Streams::new(max_connections),
@@ -222,6 +185,22 @@ async fn serve(setup: Setup) -> std::io::Result<()> {
         log,
         client_lines: Cell::new((None, 0)),
     });
+    let stage = Stage::new(worker.clone(), scheduler, number, facts);
+    let mut slots = Vec::new();
+    let mut problems = Vec::new();
+    for (index, entry) in entries.into_iter().enumerate() {
+        slots.push(match entry {
+            Entry::Broken(name) => Slot::Broken(name.into()),
+            Entry::App(app) => match stage.start_app(&app).await {
+                Ok(served) => Slot::Live(Rc::new(served)),
+                Err(problem) => {
+                    problems.push((AppIndex(index), problem));
+                    Slot::Broken(app.name().into())
+                }
+            },
+        });
+    }
+    worker.set_fleet(Fleet::new(hosts, slots, 1));
     let listeners: Vec<_> = (listeners.into_iter())
         .map(|listener| Ok((TcpListener::from_std(listener.socket)?, listener.tls)))
         .collect::<std::io::Result<_>>()?;
@@ -236,7 +215,11 @@ async fn serve(setup: Setup) -> std::io::Result<()> {
             tokio::task::spawn_local(accept(worker, watch, listener, tls, max_connections))
         })
         .collect();
+    let obeying = tokio::task::spawn_local(stage.obey(commands));
     let _ = stop.wait_for(Option::is_some).await;
+    // What was being prepared goes.
+    obeying.abort();
+    let _ = obeying.await;
     for accepting in accepting {
         accepting.abort();
         let _ = accepting.await;
@@ -244,39 +227,6 @@ async fn serve(setup: Setup) -> std::io::Result<()> {
     let deadline = (*stop.borrow()).unwrap_or_else(Instant::now);
     drain(&worker, &watch, deadline).await;
     Ok(())
-}
-
-/// Makes an app's VM and runs its `init.lua`.
-async fn start_app(
-    app: &Arc<App>,
-    scheduler: &Rc<Scheduler>,
-    log: &Log,
-    (number, facts): (usize, &Rc<mk::Facts>),
-) -> Result<Served, Problem> {
-    let failed = |error: rille_lua::Error| {
-        Problem::new(
-            app.folder.display().to_string(),
-            format!("cannot make the app's VM: {error}"),
-        )
-    };
-    let vm = AppVm::new(app.clone(), scheduler.clone(), log).map_err(failed)?;
-    let request =
-        bindings::install(vm.lua(), vm.current(), vm.json(), number as u64).map_err(failed)?;
-    let encode = vm.json().encode_function(vm.lua()).map_err(failed)?;
-    rille_modules::install(&vm).map_err(failed)?;
-    crate::ngx::install(&vm, (number, facts.workers)).map_err(failed)?;
-    mk::install(&vm, facts).map_err(failed)?;
-    vm.init().await?;
-    vm.tasks().start(number == 0);
-    let handlers = RefCell::new(app.files.iter().map(|_| None).collect());
-    Ok(Served {
-        vm,
-        request,
-        encode,
-        room: Room::new(app.manifest.limits.memory),
-        upgraded: Rc::default(),
-        handlers,
-    })
 }
 
 async fn accept(
@@ -314,7 +264,7 @@ async fn accept(
         // Out of descriptors or of room: say so, not too often, and let some connections end.
         if complained.is_none_or(|at| at.elapsed() > Duration::from_secs(10)) {
             complained = Some(Instant::now());
-            worker.log.line(error);
+            worker.log().line(error);
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -369,7 +319,7 @@ async fn connection(
         peer,
         local,
         tls: session,
-        last_host: RefCell::new((Box::default(), None)),
+        last_host: RefCell::default(),
     };
     if is_http2 {
         let work = serve_http2(&service, socket, Vec::new(), conn, watch.timeouts());
@@ -449,16 +399,16 @@ async fn drain(worker: &Rc<Worker>, watch: &Rc<Watch>, deadline: Instant) {
     worker.stopping.set(true);
     watch.wake_all();
     let live = || {
-        worker.slots.iter().filter_map(|slot| match slot {
-            Slot::Live(served) => Some(&served.vm),
-            Slot::Broken(_) => None,
-        })
+        let mut vms = worker.retired.alive();
+        let fleet = worker.fleet();
+        vms.extend(fleet.live().map(|served| served.vm.clone()));
+        vms.into_iter()
     };
     live().for_each(|vm| vm.stop());
     while worker.connections.get() > 0 || live().any(|vm| vm.background() > 0) {
         if Instant::now() >= deadline {
             let tasks: usize = live().map(|vm| vm.background()).sum();
-            worker.log.line(format_args!(
+            worker.log().line(format_args!(
                 "{} connections and {tasks} background tasks cut off at the end of the drain",
                 worker.connections.get()
             ));

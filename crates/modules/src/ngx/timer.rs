@@ -158,6 +158,9 @@ async fn fire(
     arguments: MultiValue,
     premature: bool,
 ) {
+    if vm.is_over() {
+        return;
+    }
     let _running = Counted::new(&timers.running);
     let _background = vm.in_background();
     let context: Rc<dyn Owner> = Background::new(Budget::of_background(&vm), "timer");
@@ -170,9 +173,10 @@ async fn fire(
         Ok(vm.start(thread, given, Some(context.clone()), context.budget()))
     });
     let failure = match started {
-        Ok(started) => match end_of_all(&context, started).await {
-            End::Done(_) | End::Exited => return,
-            End::Failed(failure) => failure,
+        Ok(started) => match vm.unless_over(end_of_all(&context, started)).await {
+            Some(End::Done(_) | End::Exited) => return,
+            Some(End::Failed(failure)) => failure,
+            None => return context.threads().kill_all(),
         },
         Err(error) => Failure::Script {
             message: error.message(),

@@ -17,6 +17,10 @@
 //! A request (and what else is no task: `init.lua`, `ngx.timer`) has a mailbox too, from when it first sends or asks for `task.self()`: it
 //! can ask a task something and wait for the answer, within its own time limit.
 //!
+//! When another version of the app takes the place of a task's own, it gets an event `deploy`, without sender and parameter. It may end what it does; when
+//! `[deploy] grace` of the manifest is over, it is killed. The new version's tasks have mailboxes, names and ids of their own: nothing is sent from
+//! one version to another.
+//!
 //! An id is a whole number. Messages are copied; they carry nil, booleans, numbers, strings, tables and light userdata. Metatables stay
 //! behind (not the markers of `json`).
 //!

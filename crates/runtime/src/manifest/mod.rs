@@ -54,6 +54,29 @@ pub struct Manifest {
     pub tasks: Vec<Child>,
     /// How these are started again.
     pub supervisor: Policy,
+    /// How one version takes the place of another.
+    pub deploy: DeployRules,
+}
+
+/// `[deploy]`: how a version takes the place of another, and how it makes way for the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeployRules {
+    /// How long its tasks may go on when another version has taken its place.
+    pub grace: Duration,
+    /// Whether its tasks of the process start at once, although those of the version before may still run.
+    pub overlap: bool,
+    /// How long `health.lua` may take.
+    pub health: Duration,
+}
+
+impl Default for DeployRules {
+    fn default() -> DeployRules {
+        DeployRules {
+            grace: Duration::from_secs(5),
+            overlap: false,
+            health: Duration::from_secs(10),
+        }
+    }
 }
 
 /// A host the manifest names.
@@ -137,6 +160,7 @@ impl Manifest {
             routes: Vec::new(),
             tasks: Vec::new(),
             supervisor: Policy::default(),
+            deploy: DeployRules::default(),
         }
     }
 
@@ -179,6 +203,7 @@ fn read_root<'a>(reader: &mut Reader<'a>, root: Section<'a>, manifest: &mut Mani
         "route",
         "task",
         "supervisor",
+        "deploy",
     ];
     reader.known_keys(&root, "", KEYS);
     if let Some((name, line)) = reader.string(&root, "name") {
@@ -229,6 +254,9 @@ fn read_root<'a>(reader: &mut Reader<'a>, root: Section<'a>, manifest: &mut Mani
     }
     if let Some(supervisor) = reader.section(&root, "supervisor") {
         tasks::read_supervisor(reader, &supervisor, &mut manifest.supervisor);
+    }
+    if let Some(deploy) = reader.section(&root, "deploy") {
+        read_deploy(reader, &deploy, &mut manifest.deploy);
     }
     for task in reader.sections(&root, "task") {
         tasks::read_task(reader, &task, manifest);
@@ -321,6 +349,22 @@ fn read_limits<'a>(reader: &mut Reader<'a>, table: &Section<'a>, limits: &mut Li
         if let Some(count) = reader.count(table, key, 10_000_000) {
             *slot = count;
         }
+    }
+}
+
+fn read_deploy<'a>(reader: &mut Reader<'a>, table: &Section<'a>, rules: &mut DeployRules) {
+    const MS: Duration = Duration::from_millis(1);
+    reader.known_keys(table, "[deploy]", &["grace", "overlap", "health"]);
+    let day = Duration::from_secs(86_400);
+    let minute = Duration::from_secs(60);
+    if let Some(grace) = reader.duration(table, "grace", Duration::ZERO, day) {
+        rules.grace = grace;
+    }
+    if let Some(health) = reader.duration(table, "health", MS, minute) {
+        rules.health = health;
+    }
+    if let Some((overlap, _)) = reader.boolean(table, "overlap") {
+        rules.overlap = overlap;
     }
 }
 

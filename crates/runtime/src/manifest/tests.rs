@@ -353,6 +353,40 @@ fn tasks_and_their_supervisor() {
 }
 
 #[test]
+fn how_versions_follow_each_other() {
+    use super::DeployRules;
+    let rules = |text: &str| {
+        let (manifest, found) = Manifest::parse(text, "rille.toml", "shop");
+        assert_eq!(found, []);
+        manifest.deploy
+    };
+    assert_eq!(rules(""), DeployRules::default());
+    let expected = DeployRules {
+        grace: Duration::ZERO,
+        overlap: true,
+        health: Duration::from_millis(200),
+    };
+    let text = "[deploy]\ngrace = \"0 s\"\noverlap = true\nhealth = \"200 ms\"";
+    assert_eq!(rules(text), expected);
+    for (text, expected) in [
+        (
+            "[deploy]\ngrace = \"25 h\"",
+            "2: grace = \"25 h\" is out of range: it goes from 0 us to 24 h",
+        ),
+        (
+            "[deploy]\nhealth = \"2 min\"",
+            "2: health = \"2 min\" is out of range: it goes from 1 ms to 1 min",
+        ),
+        (
+            "[deploy]\ngrac = \"1 s\"",
+            "2: unknown key 'grac' in [deploy]; did you mean 'grace'?",
+        ),
+    ] {
+        assert_eq!(problems(text), [format!("shop/rille.toml:{expected}")]);
+    }
+}
+
+#[test]
 fn what_is_wrong_with_tasks() {
     for (text, expected) in [
         (

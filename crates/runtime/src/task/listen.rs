@@ -49,7 +49,8 @@ impl Ports {
         self.lock().clear();
     }
 
-    fn get(&self, task: usize) -> Option<TcpListener> {
+    /// The socket of a task, once more.
+    pub fn get(&self, task: usize) -> Option<TcpListener> {
         self.lock().get(&task)?.try_clone().ok()
     }
 

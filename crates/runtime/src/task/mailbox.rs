@@ -6,9 +6,10 @@
 //!
 //! **Invariants.** `boxes[slot + 1]` is false exactly if the task's `count` is 0. With a ring (`capacity` is not 0), event `i` is at
 //! `(head + i) % capacity + 1`, and `sizes` has one number for each. Events are taken in the order in which they came.
-//! At most [`MAX_MESSAGES`] and `limits.mailbox` bytes are in a mailbox, apart from what the host itself says (once for each monitor or link).
+//! At most [`MAX_MESSAGES`] and `limits.mailbox` bytes are in a mailbox, apart from what the host itself says (once for each monitor or link, and `deploy`).
 
 use super::{MAX_MESSAGES, MAX_VALUES, State, Tasks, Tid};
+use crate::vm::AppVm;
 use rille_lua::Value;
 use rille_lua::copy::{CopyLimits, NoCopy};
 use rille_lua::heap::Gc;
@@ -216,6 +217,17 @@ impl Tasks {
                 error.message()
             ));
         }
+    }
+
+    /// Tells a task of this VM that another version of the app has taken the place of its own.
+    pub(super) fn tell_deploy(self: &Rc<Self>, vm: &AppVm, slot: u32) {
+        // A task that cannot be told for lack of memory is ended without it.
+        let _ = vm.lua().with_native(|ctx| {
+            let Some(what) = ctx.str_of(&self.words.deploy) else {
+                return Ok(());
+            };
+            self.post_event(ctx, slot, None, Val::str(what), Val::NIL, EVENT_BYTES)
+        });
     }
 
     /// Makes an event and puts it into the mailbox. The values are reachable, but `parameter` need not be.

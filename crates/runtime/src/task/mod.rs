@@ -22,6 +22,7 @@
 //! | `lasting` | the same bytes for `kv` and `cache` |
 //! | `listen` | tasks for the connections to a port |
 //! | `supervise`, `cron` | what the manifest starts, and starts again |
+//! | `retire` | their end when another version of the app has taken the place of theirs |
 //!
 //! **Invariants.** A parked task costs its coroutine, two elements of tables and a record: no future, no timer without a deadline. A
 //! task that is Ready is in the queue exactly once; others are not in it. All that a task holds goes when it ends
@@ -35,6 +36,7 @@ mod letter;
 mod listen;
 mod mailbox;
 mod post;
+mod retire;
 mod runner;
 mod slab;
 mod spawn;
@@ -97,6 +99,8 @@ pub struct Tasks {
     guests: RefCell<guest::Guests>,
     supervision: RefCell<Option<supervise::Supervision>>,
     connections: listen::Connections,
+    /// Nothing is spawned any more.
+    is_over: Cell<bool>,
     home: RefCell<Home>,
 }
 
@@ -115,6 +119,7 @@ struct Words {
     sender: LuaString,
     parameter: LuaString,
     task_stopped: LuaString,
+    deploy: LuaString,
     /// An event: new ones are made like it.
     event: Table,
 }
@@ -147,6 +152,7 @@ impl Tasks {
                 sender: lua.create_string("sender")?,
                 parameter: lua.create_string("parameter")?,
                 task_stopped: lua.create_string("task-stopped")?,
+                deploy: lua.create_string("deploy")?,
                 event,
             },
             slab: RefCell::new(Slab::new(id)),
@@ -166,6 +172,7 @@ impl Tasks {
             guests: RefCell::default(),
             supervision: RefCell::default(),
             connections: listen::Connections::default(),
+            is_over: Cell::new(false),
             home: RefCell::default(),
         })
     }

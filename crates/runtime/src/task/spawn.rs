@@ -84,6 +84,9 @@ impl Tasks {
     ) -> Result<std::result::Result<Tid, Refused>> {
         let vm = self.vm().ok_or(Error::MismatchedLua)?;
         let refuse = |why: String| Ok(Err(Refused::Away(why)));
+        if self.is_over.get() {
+            return refuse("another version of the app has taken its place".into());
+        }
         if !self.has_room_for_one() {
             return refuse(format!(
                 "too many tasks: the limit is {}",

@@ -393,11 +393,26 @@ impl Tasks {
         }
     }
 
-    /// Starts the tasks of the manifest, once, after `init.lua`. `is_first`: this worker has those that the process has one of.
-    pub fn start(self: &Rc<Self>, is_first: bool) {
+    /// Begins to hear of other workers and to accept connections, once, after `init.lua`. `is_first`: this worker has the tasks that the
+    /// process has one of.
+    pub fn open(self: &Rc<Self>, is_first: bool) {
         self.read_letters();
-        let Some(vm) = self.vm() else { return };
-        self.listen(&vm, is_first);
+        if let Some(vm) = self.vm() {
+            self.listen(&vm, is_first);
+        }
+    }
+
+    /// Opens, and starts the tasks of the manifest.
+    pub fn start(self: &Rc<Self>, is_first: bool) {
+        self.open(is_first);
+        self.start_children(is_first);
+    }
+
+    /// Starts the tasks of the manifest, once, after [`Tasks::open`]; not if the app is about to stop.
+    pub fn start_children(self: &Rc<Self>, is_first: bool) {
+        let Some(vm) = self.vm().filter(|vm| !vm.is_stopping()) else {
+            return;
+        };
         let manifest = &vm.app().manifest;
         let children: Vec<Child> = (manifest.tasks.iter())
             .filter(|child| is_first || child.on_each_worker)
@@ -440,6 +455,19 @@ impl Tasks {
                 }
             }
         });
+    }
+
+    /// Whether a task of the manifest that the process has one of runs here.
+    pub fn has_process_tasks(&self) -> bool {
+        let supervision = self.supervision.borrow();
+        let Some(Supervision {
+            supervisor, tids, ..
+        }) = &*supervision
+        else {
+            return false;
+        };
+        (tids.iter().enumerate())
+            .any(|(child, tid)| tid.is_some() && !supervisor.is_on_each_worker(child))
     }
 
     fn supervise(self: &Rc<Self>, vm: &Rc<AppVm>) {

@@ -32,6 +32,11 @@ pub trait Answer: Future<Output = Response<ResponseBody>> + Unpin {
     /// The response has been written, or could not be.
     fn written(&mut self) {}
 
+    /// The request has the connection, and is to be cut off.
+    fn is_cut(&self) -> bool {
+        false
+    }
+
     /// The client has gone; whether the request is to go on all the same.
     fn gone(&mut self) -> bool {
         false
@@ -146,13 +151,20 @@ struct Absence {
 impl Absence {
     /// Ready when the request is to end for its client's sake.
     fn poll(&mut self, wire: &Wire, answer: &mut impl Answer, cx: &mut Context<'_>) -> Poll<()> {
+        let has_left = wire.has_left();
+        if has_left && answer.is_cut() {
+            return Poll::Ready(());
+        }
         if self.goes_on {
+            if has_left {
+                // It is looked now and then whether it is cut off.
+                let _ = wire.poll_hung_up(cx);
+            }
             return Poll::Pending;
         }
         if let Some(patience) = &mut self.patience {
             return patience.as_mut().poll(cx);
         }
-        let has_left = wire.has_left();
         match has_left {
             true => ready!(wire.poll_hung_up(cx)),
             false => ready!(wire.poll_gone(cx)),
