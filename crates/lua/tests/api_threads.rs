@@ -441,6 +441,15 @@ fn each_coroutine_has_its_own_globals_over_the_apps() -> Result<()> {
     init.set_shared_writes(true);
     init.resume::<()>(())?;
     assert_eq!(lua.globals().get::<i64>("set_by_init")?, 1);
+    // A global of a metamethod's name is none of the environment's, whatever is done with it.
+    lua.load("for _, event in ipairs {'__eq', '__lt', '__le', '__index', '__newindex', '__call', '__add'} do _G[event] = function() return 'called' end end")
+        .exec()?;
+    let odd = lua.load("local t, f = {}, false return _G == t, _G ~= t, pcall(function() return _G < t end), pcall(function() return _G <= t end), pcall(function() return _G + 1 end), pcall(function() return _G() end), _G.none, _G[1]");
+    let odd: Vec<Value> = odd.eval::<rille_lua::Variadic<Value>>()?.into();
+    assert_eq!(odd[0], Value::Boolean(false));
+    assert_eq!(odd[1], Value::Boolean(true));
+    assert!(odd[2..6].iter().all(|v| *v == Value::Boolean(false)));
+    assert!(odd[7..].iter().all(Value::is_nil), "{odd:?}");
     assert_eq!(lua.check_heap()?, [""; 0]);
     Ok(())
 }

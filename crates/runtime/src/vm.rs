@@ -430,11 +430,14 @@ impl AppVm {
     /// The main function of a file that compiled: another one each time, because a script can change the environment of its
     /// main function (`_ENV = t`, `setfenv`), and one request's must not be the next one's.
     pub fn main(&self, id: FileId) -> Result<Function> {
-        if let Some(main) = &mut self.mains.borrow_mut()[id.0 as usize] {
-            return match main.spare.take() {
-                Some(spare) => Ok(spare),
-                None => main.loaded.reload(),
-            };
+        let spare = self.mains.borrow_mut()[id.0 as usize]
+            .as_mut()
+            .and_then(|main| main.spare.take());
+        if let Some(spare) = spare {
+            return Ok(spare);
+        }
+        if let Some(main) = &self.mains.borrow()[id.0 as usize] {
+            return main.loaded.reload();
         }
         let main = match &self.app.file(id).code {
             Ok(chunk) => self.lua.load_chunk(chunk)?,

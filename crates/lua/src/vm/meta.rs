@@ -334,11 +334,9 @@ impl Vm {
                 "loop in settable"
             };
         }
-        match (self.dialect < Dialect::Lua54, reads) {
-            (true, true) => "gettable chain too long; possible loop",
-            (true, false) => "settable chain too long; possible loop",
-            (false, true) => "'__index' chain too long; possible loop",
-            (false, false) => "'__newindex' chain too long; possible loop",
+        match reads {
+            true => "'__index' chain too long; possible loop",
+            false => "'__newindex' chain too long; possible loop",
         }
     }
 

@@ -130,12 +130,15 @@ pub(super) unsafe fn enter<const N: usize>(
     }
 }
 
-/// The metamethod of a table for an event, if it is a function of Lua that is found at once; null otherwise.
+/// The metamethod of a table for an event, if it is a function of Lua that is found at once; null otherwise, and for an environment in
+/// layers, which has none of its own.
 #[inline(always)]
 pub(super) unsafe fn lua_method(vm: *mut Vm, v: *const Val, event: Event) -> *const LuaClosure {
     // SAFETY: `vm` is the running VM, `v` a table.
     unsafe {
-        if let Some(meta) = Gc::from_nullable((*v).raw_gc::<Table>().meta)
+        let t: Gc<Table> = (*v).raw_gc();
+        if let Some(meta) = Gc::from_nullable(t.meta)
+            && t.is_ordinary()
             && meta.is_whole()
             && let Some(slot) = meta.find_interned_here((*vm).event_name(event))
             && slot.tag() == tag::LCLOSURE
