@@ -10,6 +10,12 @@ print(pcall(table.concat, {}, ",", math.mininteger + 84, 90))
 print(string.unpack("z", "abc")) print(pcall(string.unpack, "zz", "abc")) print(string.unpack("z", "ab\0c"))
 print(pcall(function() return -"abc" end)) print(pcall(function() return "abc" + 1 end)) print(pcall(function() return ~"x" end))
 print(load("return 3x")) print(load("return 0xA.pp1")) print(load("\n::l::\n::l::\n\n;")) print(load("sr\n(a b"))
+do
+  local loop = setmetatable({}, {})
+  getmetatable(loop).__index, getmetatable(loop).__newindex = loop, loop
+  print(pcall(function() return loop.x end))
+  print(pcall(function() loop.x = 1 end))
+end
 --> 3
 --> -9223372036854775806
 --> 1
@@ -32,3 +38,5 @@ print(load("return 3x")) print(load("return 0xA.pp1")) print(load("\n::l::\n::l:
 --> nil	[string "return 0xA.pp1"]:1: malformed number near '0xA.p'
 --> nil	[string "..."]:3: label 'l' already defined on line 2
 --> nil	[string "sr..."]:2: ')' expected (to close '(' at line 1) near 'b'
+--> false	dialects/5.3/loops_and_messages.lua:16: '__index' chain too long; possible loop
+--> false	dialects/5.3/loops_and_messages.lua:17: '__newindex' chain too long; possible loop
