@@ -174,6 +174,19 @@ fn is_interned(key: Val) -> bool {
     key.tag == tag::STR && key.raw_gc::<Str>().is_interned()
 }
 
+/// The key that a reading instruction reads under.
+#[inline(always)]
+pub(super) unsafe fn read_key(base: *mut Val, k: *const Val, i: Instr) -> Val {
+    // SAFETY: the operand is in range (the compiler's promise).
+    unsafe {
+        match i.op() {
+            Op::GETTABLE => *rc(base, i),
+            Op::GETI => Val::int(i.c() as i64),
+            _ => *kc(k, i),
+        }
+    }
+}
+
 /// What a writing instruction writes to.
 #[inline(always)]
 pub(super) unsafe fn written_object(base: *mut Val, i: Instr) -> Val {
@@ -364,11 +377,7 @@ ops! { (vm, pc, base, i, k, frame)
             Op::GETTABUP => (*upvalue(base, i.b()), Operand::Upvalue(i.b())),
             _ => (*rb(base, i), Operand::Register(i.b())),
         };
-        let key = match i.op() {
-            Op::GETTABLE => *rc(base, i),
-            Op::GETI => Val::int(i.c() as i64),
-            _ => *kc(k, i),
-        };
+        let key = read_key(base, k, i);
         if !index_slowly(vm, i, object, key, on) {
             return;
         }

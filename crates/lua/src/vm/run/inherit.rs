@@ -10,10 +10,10 @@
 //! mean the same.
 
 use super::index::{
-    assign_slowly, get_slowly, hint, set_hint, set_new, slow_set, written_name_value,
+    assign_slowly, get_slowly, hint, read_key, set_hint, set_new, slow_set, written_name_value,
     written_object, written_value,
 };
-use super::methods::{begin_method, place};
+use super::methods::{begin_method, entry, place};
 use super::{
     charge_line, kb, kc, ops, put, put_int, ra, rb, rc, resume, save, set, slow_value, upvalue,
 };
@@ -21,7 +21,7 @@ use crate::function::LuaClosure;
 use crate::heap::Gc;
 use crate::op::{Instr, Op};
 use crate::string::Str;
-use crate::table::{KIND_LAYERED, Slot, Table};
+use crate::table::{KIND_LAYERED, Table};
 use crate::thread::Frame;
 use crate::value::{Val, tag};
 use crate::vm::{Event, Vm};
@@ -45,18 +45,6 @@ pub(super) unsafe fn read_table(base: *mut Val, i: Instr) -> Gc<Table> {
             _ => *rb(base, i),
         }
         .raw_gc()
-    }
-}
-
-/// The entry of a metatable for one of the events whose absence is noted, if it is found at once.
-#[inline(always)]
-unsafe fn entry(vm: *mut Vm, meta: Gc<Table>, event: Event) -> Option<Slot> {
-    // SAFETY: `vm` is the running VM.
-    unsafe {
-        match meta.is_whole() {
-            true => meta.find_interned_here((*vm).event_name(event)),
-            false => None,
-        }
     }
 }
 
@@ -173,6 +161,19 @@ macro_rules! first_newindex {
         }
         return assign_slowly($vm, $pc, $base, $i, $k, $frame);
     };
+}
+
+/// The function that was passed on in place of the frame, and where its call with `$n` arguments is put; `$slow` goes on if there is no such place.
+macro_rules! passed_method {
+    ($vm:ident, $pc:ident, $base:ident, $i:ident, $k:ident, $frame:ident, $n:expr, $slow:ident) => {{
+        let method = $frame as *const LuaClosure;
+        $frame = top_frame($vm);
+        let at = place($vm, $base, method, $n);
+        if at.is_null() {
+            return $slow($vm, $pc, $base, $i, $k, $frame);
+        }
+        (method, at)
+    }};
 }
 
 /// An instruction of which the compiler does not know that it is the same.
@@ -309,12 +310,7 @@ ops! { (vm, pc, base, i, k, frame)
     /// Any key, of a table whose `__index` is a function of Lua: it is in place of the frame, whose `pc` is saved.
     #[inline(never)]
     index_by_method => {
-        let method = frame as *const LuaClosure;
-        frame = top_frame(vm);
-        let at = place(vm, base, method, 2);
-        if at.is_null() {
-            return get_slowly(vm, pc, base, i, k, frame);
-        }
+        let (method, at) = passed_method!(vm, pc, base, i, k, frame, 2, get_slowly);
         put(at.add(1), Val::table(read_table(base, i)));
         match i.op() {
             Op::GETTABLE => set(at.add(2), rc(base, i)),
@@ -415,12 +411,7 @@ ops! { (vm, pc, base, i, k, frame)
     /// the frame, whose `pc` is saved.
     #[inline(never)]
     newindex_by_name => {
-        let method = frame as *const LuaClosure;
-        frame = top_frame(vm);
-        let at = place(vm, base, method, 3);
-        if at.is_null() {
-            return assign_slowly(vm, pc, base, i, k, frame);
-        }
+        let (method, at) = passed_method!(vm, pc, base, i, k, frame, 3, assign_slowly);
         put(at.add(1), written_object(base, i));
         set(at.add(2), kb(k, i));
         put(at.add(3), written_name_value(base, k, i));
@@ -429,12 +420,7 @@ ops! { (vm, pc, base, i, k, frame)
     /// The same by SETTABLE, SETI and the like.
     #[inline(never)]
     newindex_by_method => {
-        let method = frame as *const LuaClosure;
-        frame = top_frame(vm);
-        let at = place(vm, base, method, 3);
-        if at.is_null() {
-            return assign_slowly(vm, pc, base, i, k, frame);
-        }
+        let (method, at) = passed_method!(vm, pc, base, i, k, frame, 3, assign_slowly);
         set(at.add(1), ra(base, i));
         match i.op() {
             Op::SETTABLE | Op::SETTABLEK => set(at.add(2), rb(base, i)),
@@ -454,11 +440,7 @@ unsafe fn call_index(vm: *mut Vm, base: *mut Val, i: Instr, k: *const Val) -> bo
     // SAFETY: the running frame is on top; the table has a metatable.
     unsafe {
         let t = read_table(base, i);
-        let key = match i.op() {
-            Op::GETTABLE => *rc(base, i),
-            Op::GETI => Val::int(i.c() as i64),
-            _ => *kc(k, i),
-        };
+        let key = read_key(base, k, i);
         let method = (*vm).meta_field(Gc::from_ptr(t.meta), Event::Index);
         slow_value(vm, i, (*vm).call_method(method, [Val::table(t), key], 1))
     }

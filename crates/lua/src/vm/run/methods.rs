@@ -7,7 +7,7 @@ use super::{clear, closure, put};
 use crate::function::LuaClosure;
 use crate::heap::Gc;
 use crate::op::Instr;
-use crate::table::Table;
+use crate::table::{Slot, Table};
 use crate::thread::Frame;
 use crate::thread::frame_flags::META;
 use crate::value::{Val, tag};
@@ -130,6 +130,18 @@ pub(super) unsafe fn enter<const N: usize>(
     }
 }
 
+/// The entry of a metatable for an event, if it is found at once.
+#[inline(always)]
+pub(super) unsafe fn entry(vm: *mut Vm, meta: Gc<Table>, event: Event) -> Option<Slot> {
+    // SAFETY: `vm` is the running VM.
+    unsafe {
+        match meta.is_whole() {
+            true => meta.find_interned_here((*vm).event_name(event)),
+            false => None,
+        }
+    }
+}
+
 /// The metamethod of a table for an event, if it is a function of Lua that is found at once; null otherwise, and for an environment in
 /// layers, which has none of its own.
 #[inline(always)]
@@ -139,8 +151,7 @@ pub(super) unsafe fn lua_method(vm: *mut Vm, v: *const Val, event: Event) -> *co
         let t: Gc<Table> = (*v).raw_gc();
         if let Some(meta) = Gc::from_nullable(t.meta)
             && t.is_ordinary()
-            && meta.is_whole()
-            && let Some(slot) = meta.find_interned_here((*vm).event_name(event))
+            && let Some(slot) = entry(vm, meta, event)
             && slot.tag() == tag::LCLOSURE
         {
             return slot.get().payload as *const LuaClosure;
