@@ -220,7 +220,11 @@ impl AppVm {
             tasks.keep(marker)?;
         }
         let most = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
-        let net = Net::new(most(limits.sockets), most(limits.memory));
+        let net = Net::new(
+            most(limits.sockets),
+            most(limits.memory),
+            app.outbound.clone(),
+        );
         let vm = Rc::new(AppVm {
             lua,
             tenant: Tenant::new(app.manifest.preempt),
