@@ -197,3 +197,44 @@ fn what_an_operator_writes() {
     let many = vec!["10.0.0.1"; MAX_RULES + 1].join(",");
     assert!(rules.add(&format!("deny={many}")).is_err());
 }
+
+/// A name that is public when it is asked for first, and this machine afterwards.
+#[test]
+fn a_name_that_rebinds_is_caught_by_what_it_means_now() {
+    use crate::net::{Net, Resolver, Target, limits, pool, testing, tls};
+    use std::net::{IpAddr, TcpListener};
+    use std::rc::Rc;
+    use std::time::Duration;
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let outbound = Outbound::new(rules(&[]), Wishes::default(), Trust::Operator);
+    // What has been remembered of a name is over between the two.
+    let net = |addresses: &'static [[u8; 4]]| Net {
+        resolver: Resolver::new(move |_| {
+            let addresses: Vec<IpAddr> = addresses.iter().map(|it| (*it).into()).collect();
+            Box::pin(async move { Ok(Rc::from(addresses)) })
+        }),
+        outbound: outbound.clone(),
+        sockets: limits::SocketLimit::new(1),
+        memory: limits::MemoryLimit::new(1 << 20),
+        pools: pool::Pools::new(),
+        tls: tls::Configs::default(),
+    };
+    testing::run(async {
+        let name = "rebind.example";
+        let first = net(&[[8, 8, 8, 8]]).resolver().resolve(name).await.unwrap();
+        assert_eq!(asked(&outbound, name, &format!("{}:80", first[0])), "");
+        let net = net(&[[10, 0, 0, 1], [127, 0, 0, 1]]);
+        let target = Target::Tcp(name.to_owned(), port);
+        let limit = Duration::from_secs(10);
+        let tcp = net.connect(&target, None, limit).await;
+        let udp = net.datagram(&target, None, limit).await;
+        for error in [tcp.map(drop).unwrap_err(), udp.map(drop).unwrap_err()] {
+            assert_eq!(error.to_string(), refusal(name, ALLOW_IT));
+        }
+        assert_eq!(net.sockets().open(), 0);
+    });
+    assert!(listener.accept().is_err());
+}
