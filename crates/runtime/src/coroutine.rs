@@ -309,9 +309,9 @@ impl Coroutine {
     /// The limit that is reached.
     fn exceeded(&self, now: Instant) -> Option<StopReason> {
         let budget = self.budget.get();
-        if budget.per_minute && now.duration_since(self.minute.get()) >= MINUTE {
-            self.minute.set(now);
-            self.cpu().set(Duration::ZERO);
+        if budget.per_minute {
+            let context = self.context.as_ref().and_then(|context| context.minute());
+            renew(context.unwrap_or(&self.minute), self.cpu(), now);
         }
         if self.cpu().get() >= budget.cpu {
             return Some(StopReason::CpuTime);
@@ -378,6 +378,14 @@ impl Coroutine {
     fn wake(self: &Rc<Self>) {
         self.queued.set(true);
         self.vm.scheduler().wake(self.vm.tenant(), self.clone());
+    }
+}
+
+/// Begins a new minute, with all its processor time, when one is over.
+fn renew(minute: &Cell<Instant>, cpu: &Cell<Duration>, now: Instant) {
+    if now.duration_since(minute.get()) >= MINUTE {
+        minute.set(now);
+        cpu.set(Duration::ZERO);
     }
 }
 
@@ -635,6 +643,34 @@ impl Drop for Running {
         coroutine.stop.set(Some(StopReason::Killed));
         if !coroutine.queued.get() {
             coroutine.wake();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Coroutines of a context that began at different times do not each give it a new minute.
+    #[test]
+    fn a_context_has_one_minute() {
+        let start = Instant::now();
+        let background = crate::vm::Background::new(
+            Budget {
+                cpu: MINUTE,
+                per_minute: true,
+                deadline: start,
+                wall: MINUTE,
+            },
+            "timer",
+        );
+        let context: Rc<dyn Owner> = background;
+        let minute = context.minute().expect("its own");
+        // Each asks at its time and uses ten seconds more.
+        for (at, used) in [(30, 0), (61, 0), (70, 10), (100, 20), (122, 0), (123, 10)] {
+            renew(minute, context.cpu(), start + Duration::from_secs(at));
+            assert_eq!(context.cpu().get(), Duration::from_secs(used), "{at}");
+            context.cpu().set(Duration::from_secs(used + 10));
         }
     }
 }
