@@ -130,25 +130,26 @@ fn beside(options: &Options, name: &str, code: &str) -> io::Result<bool> {
     dir.write("quiet/index.lua", "return function() return 'quiet' end")?;
     dir.write(
         "hostile/rille.toml",
-        "[limits]\ncpu = '2 s'\nsockets = 64\n[outbound]\nallow = ['self']",
+        "[limits]\ncpu = '2 s'\nwall = '3 s'\nsockets = 64\n[outbound]\nallow = ['self']",
     )?;
     dir.write("hostile/index.lua", code)?;
     dir.write("hostile/tasks/short.lua", "return")?;
     dir.write("hostile/tasks/busy.lua", "while true do end")?;
-    let mut command = Command::new("taskset");
-    command.args([
-        "-c",
-        "0",
-        env!("CARGO_BIN_EXE_rille"),
-        "serve",
-        &dir.path().to_string_lossy(),
-    ]);
-    command.args(["--listen", "127.0.0.1:0", "--workers", "1"]);
-    let server = Server::start(&mut command)?;
-    let address = server.address();
     let (mut alone, mut beside, mut errors, mut asked) = (Vec::new(), Vec::new(), 0, 0);
-    quiet(address, options.rate, 1)?;
     for _ in 0..options.rounds {
+        // A server of its own: tasks that a round leaves behind would be in the next.
+        let mut command = Command::new("taskset");
+        command.args(["-c", "0", env!("CARGO_BIN_EXE_rille"), "serve"]);
+        command.args([
+            &*dir.path().to_string_lossy(),
+            "--listen",
+            "127.0.0.1:0",
+            "--workers",
+            "1",
+        ]);
+        let server = Server::start(&mut command)?;
+        let address = server.address();
+        quiet(address, options.rate, 1)?;
         let (figures, failed) = quiet(address, options.rate, options.seconds)?;
         alone.push(figures);
         errors += failed;
@@ -157,9 +158,9 @@ fn beside(options: &Options, name: &str, code: &str) -> io::Result<bool> {
         let (figures, failed) = quiet(address, options.rate, options.seconds)?;
         beside.push(figures);
         errors += failed;
+        // Its last requests end with the server.
+        drop(server);
         asked += hostile.stop();
-        // What it left behind has its end.
-        std::thread::sleep(Duration::from_millis(500));
     }
     let (alone, beside) = (median(alone), median(beside));
     let allowed = alone.1.mul_f64(1.2) + SLICES;

@@ -471,8 +471,8 @@ impl AppVm {
         }
     }
 
-    /// Starts a coroutine from inside another one of the same context (a light thread): it runs here and now, on what is left of that
-    /// one's slice, unless it is inside of too many already.
+    /// Starts a coroutine from inside another one of the same context (a light thread): it runs here and now, and that one's slice is
+    /// shorter by what it used, unless it is inside of too many already.
     pub fn start_inside(
         self: &Rc<Self>,
         thread: Thread,
@@ -487,8 +487,12 @@ impl AppVm {
         let coroutine = self.coroutine(thread, Some(context), budget, false, Instant::now());
         self.depth().set(depth + 1);
         let fuel = self.tenant().fuel();
+        let before = self.lua().fuel_used();
         let outcome = coroutine.thread.resume_with_fuel(arguments, fuel);
         self.depth().set(depth);
+        // Else a slice that spawns a thousand of them would be as long as all of theirs.
+        let used = self.lua().fuel_used().saturating_sub(before);
+        self.lua().charge_fuel(used);
         let now = Instant::now();
         match outcome {
             Outcome::Done(values) => Started::Ended(End::Done(values)),
