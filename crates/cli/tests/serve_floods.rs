@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 const MANIFEST: &str = r#"
 [limits]
-cpu = "150 ms"
+cpu = "300 ms"
+memory = "16 MiB"
 wall = "5 s"
 tasks = 3
 timers = 3
