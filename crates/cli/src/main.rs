@@ -7,6 +7,7 @@
 mod check;
 mod descriptors;
 mod lua;
+mod operator;
 mod reload;
 mod serve;
 mod sources;

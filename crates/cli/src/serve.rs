@@ -6,11 +6,12 @@
 
 use crate::reload::{Loaded, Reload, Reloader};
 use crate::sources::Kind;
-use crate::{descriptors, sources, state, tls};
+use crate::{descriptors, operator, sources, state, tls};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use rille_runtime::app::Unservable;
 use rille_runtime::kv::{Settings, Store};
 use rille_runtime::log::Log;
+use rille_runtime::manifest::{Admission, Operator};
 use rille_server::{AppSource, Config, Server, TlsConfig};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -60,6 +61,7 @@ pub fn command() -> Command {
                 .action(ArgAction::SetTrue),
         )
         .args(tls::arguments())
+        .args(operator::arguments())
 }
 
 /// The most connections that can be asked for: Linux has no more descriptors in a process.
@@ -95,6 +97,7 @@ pub fn run(matches: &ArgMatches) -> ExitCode {
     let code = match serve(&paths, matches, tls, &log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Stopped::Told) => ExitCode::from(1),
+        Err(Stopped::Usage) => ExitCode::from(2),
         Err(Stopped::Because(error)) => {
             log.line(error);
             ExitCode::from(1)
@@ -108,6 +111,8 @@ pub fn run(matches: &ArgMatches) -> ExitCode {
 enum Stopped {
     /// The reasons are in the log.
     Told,
+    /// They are, and in the command.
+    Usage,
     /// This.
     Because(anyhow::Error),
 }
@@ -125,7 +130,8 @@ fn serve(
     log: &Log,
 ) -> Result<(), Stopped> {
     let watches = matches.get_flag("watch");
-    let Apps { apps, paths, known } = load(paths, watches, log)?;
+    let operator = operator::read(matches, log).ok_or(Stopped::Usage)?;
+    let Apps { apps, paths, known } = load(paths, &operator, watches, log)?;
     let store = state::folder(matches).map(|folder| {
         let log = log.clone();
         Store::new(Settings::of(&folder, move |line| log.line(line)))
@@ -145,6 +151,7 @@ fn serve(
         config.workers = usize::try_from(*workers)?;
     }
     config.tls = tls;
+    config.operator = operator.clone();
     let descriptors = descriptors::raise_limit();
     let connections = matches.get_one("max-connections").copied();
     let connections = connections.unwrap_or_else(|| descriptors::connections(descriptors));
@@ -184,7 +191,15 @@ fn serve(
     drop(apps);
     let (ask, asked) = std::sync::mpsc::channel();
     let deployer = server.deployer().clone();
-    let reloader = Reloader::new(deployer, store.clone(), log.clone(), paths, known);
+    let admission = Admission::of_own(&operator);
+    let reloader = Reloader::new(
+        deployer,
+        admission,
+        store.clone(),
+        log.clone(),
+        paths,
+        known,
+    );
     std::thread::Builder::new()
         .name("reload".into())
         .spawn(move || reloader.run(watches, &asked))?;
@@ -232,8 +247,13 @@ struct Apps {
 }
 
 /// Loads the apps and tells what is wrong with them.
-fn load(paths: &[PathBuf], watches: bool, log: &Log) -> Result<Apps, Stopped> {
-    let sources = sources::load(paths);
+fn load(
+    paths: &[PathBuf],
+    operator: &Arc<Operator>,
+    watches: bool,
+    log: &Log,
+) -> Result<Apps, Stopped> {
+    let sources = sources::load(paths, operator);
     let missing = !sources.problems.is_empty();
     for problem in &sources.problems {
         log.line(problem);

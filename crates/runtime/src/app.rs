@@ -10,7 +10,8 @@
 
 use crate::dict::Dict;
 use crate::kv::{Space, Store};
-use crate::manifest::{self, Manifest, Place};
+use crate::manifest::{self, Admission, Manifest, Place};
+use crate::net::Outbound;
 use crate::problem::Problem;
 use crate::route::{Expression, FileId, Pattern, Router, TargetId};
 use crate::task::{Exchange, Ports};
@@ -71,6 +72,8 @@ pub struct App {
     pub ports: Ports,
     /// The folder of static files, if there is one.
     pub public: Option<PathBuf>,
+    /// Where its scripts may connect to.
+    pub outbound: Arc<Outbound>,
     by_path: HashMap<Box<str>, FileId>,
 }
 
@@ -131,10 +134,15 @@ pub fn is_app(folder: &Path) -> bool {
 }
 
 impl App {
-    /// Reads, validates and compiles the app in `folder`.
+    /// Reads, validates and compiles the app in `folder`, as somebody else's and for an operator who says nothing.
     pub fn load(folder: &Path) -> Loaded {
+        App::load_for(folder, &Admission::default())
+    }
+
+    /// Reads, validates and compiles the app in `folder`, which may have what `admission` says.
+    pub fn load_for(folder: &Path, admission: &Admission) -> Loaded {
         let mut problems = Vec::new();
-        let manifest = read_manifest(folder, &mut problems);
+        let manifest = read_manifest(folder, admission, &mut problems);
         let mut fatal = !problems.is_empty();
         let sources = match fs::canonicalize(folder) {
             Ok(root) => Walk::new(folder, root).run(&mut problems),
@@ -167,6 +175,7 @@ impl App {
         let cache = Arc::new(Dict::new(manifest.limits.cache));
         let dicts = manifest.shared_dicts.iter();
         let dicts = dicts.map(|(name, size)| (name.clone(), Arc::new(Dict::new(*size))));
+        let outbound = admission.outbound(&manifest.outbound);
         let mut app = App {
             by_path: (0..)
                 .zip(&files)
@@ -183,6 +192,7 @@ impl App {
             exchange: Exchange::default(),
             ports: Ports::default(),
             public,
+            outbound,
         };
         fatal |= !app.build_routes(&mut problems) || !app.check_tasks(&mut problems);
         match fatal {
@@ -326,7 +336,7 @@ impl App {
     }
 }
 
-fn read_manifest(folder: &Path, problems: &mut Vec<Problem>) -> Manifest {
+fn read_manifest(folder: &Path, admission: &Admission, problems: &mut Vec<Problem>) -> Manifest {
     let name = folder
         .canonicalize()
         .ok()
@@ -339,7 +349,7 @@ fn read_manifest(folder: &Path, problems: &mut Vec<Problem>) -> Manifest {
     let shown = path.display().to_string();
     let text = match fs::File::open(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Manifest::default_for(&name);
+            return Manifest::parse_for("", &shown, &name, admission).0;
         }
         Err(error) => Err(io_message(&error)),
         Ok(file) => {
@@ -353,7 +363,7 @@ fn read_manifest(folder: &Path, problems: &mut Vec<Problem>) -> Manifest {
     };
     match text {
         Ok(text) => {
-            let (manifest, found) = Manifest::parse(&text, &shown, &name);
+            let (manifest, found) = Manifest::parse_for(&text, &shown, &name, admission);
             problems.extend(found);
             manifest
         }

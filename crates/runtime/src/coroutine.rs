@@ -309,9 +309,9 @@ impl Coroutine {
     /// The limit that is reached.
     fn exceeded(&self, now: Instant) -> Option<StopReason> {
         let budget = self.budget.get();
-        if budget.per_minute && now.duration_since(self.minute.get()) >= MINUTE {
-            self.minute.set(now);
-            self.cpu().set(Duration::ZERO);
+        if budget.per_minute {
+            let context = self.context.as_ref().and_then(|context| context.minute());
+            renew(context.unwrap_or(&self.minute), self.cpu(), now);
         }
         if self.cpu().get() >= budget.cpu {
             return Some(StopReason::CpuTime);
@@ -378,6 +378,14 @@ impl Coroutine {
     fn wake(self: &Rc<Self>) {
         self.queued.set(true);
         self.vm.scheduler().wake(self.vm.tenant(), self.clone());
+    }
+}
+
+/// Begins a new minute, with all its processor time, when one is over.
+fn renew(minute: &Cell<Instant>, cpu: &Cell<Duration>, now: Instant) {
+    if now.duration_since(minute.get()) >= MINUTE {
+        minute.set(now);
+        cpu.set(Duration::ZERO);
     }
 }
 
@@ -463,8 +471,8 @@ impl AppVm {
         }
     }
 
-    /// Starts a coroutine from inside another one of the same context (a light thread): it runs here and now, on what is left of that
-    /// one's slice, unless it is inside of too many already.
+    /// Starts a coroutine from inside another one of the same context (a light thread): it runs here and now, and that one's slice is
+    /// shorter by what it used, unless it is inside of too many already.
     pub fn start_inside(
         self: &Rc<Self>,
         thread: Thread,
@@ -479,8 +487,12 @@ impl AppVm {
         let coroutine = self.coroutine(thread, Some(context), budget, false, Instant::now());
         self.depth().set(depth + 1);
         let fuel = self.tenant().fuel();
+        let before = self.lua().fuel_used();
         let outcome = coroutine.thread.resume_with_fuel(arguments, fuel);
         self.depth().set(depth);
+        // Else a slice that spawns a thousand of them would be as long as all of theirs.
+        let used = self.lua().fuel_used().saturating_sub(before);
+        self.lua().charge_fuel(used);
         let now = Instant::now();
         match outcome {
             Outcome::Done(values) => Started::Ended(End::Done(values)),
@@ -635,6 +647,34 @@ impl Drop for Running {
         coroutine.stop.set(Some(StopReason::Killed));
         if !coroutine.queued.get() {
             coroutine.wake();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Coroutines of a context that began at different times do not each give it a new minute.
+    #[test]
+    fn a_context_has_one_minute() {
+        let start = Instant::now();
+        let background = crate::vm::Background::new(
+            Budget {
+                cpu: MINUTE,
+                per_minute: true,
+                deadline: start,
+                wall: MINUTE,
+            },
+            "timer",
+        );
+        let context: Rc<dyn Owner> = background;
+        let minute = context.minute().expect("its own");
+        // Each asks at its time and uses ten seconds more.
+        for (at, used) in [(30, 0), (61, 0), (70, 10), (100, 20), (122, 0), (123, 10)] {
+            renew(minute, context.cpu(), start + Duration::from_secs(at));
+            assert_eq!(context.cpu().get(), Duration::from_secs(used), "{at}");
+            context.cpu().set(Duration::from_secs(used + 10));
         }
     }
 }

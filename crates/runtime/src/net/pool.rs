@@ -358,9 +358,9 @@ impl Drop for Waiting<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::Net;
     use crate::net::connect::Target;
     use crate::net::testing::run;
+    use crate::net::{Net, Outbound};
     use tokio::net::{TcpListener, TcpStream};
 
     const LONG: Duration = Duration::from_secs(60);
@@ -390,7 +390,7 @@ mod tests {
     #[test]
     fn what_has_been_idle_longest_makes_room() {
         run(async {
-            let net = Net::new(3, 1 << 20);
+            let net = Net::new(3, 1 << 20, Outbound::any());
             let (target, _kept) = server().await;
             let (a, b, c) = (
                 stream(&net, &target).await,
@@ -414,7 +414,7 @@ mod tests {
     #[test]
     fn an_idle_connection_goes_when_its_peer_does_or_its_time_is_over() {
         run(async {
-            let net = Net::new(3, 1 << 20);
+            let net = Net::new(3, 1 << 20, Outbound::any());
             let (target, kept) = server().await;
             put(&net, b"x", stream(&net, &target).await);
             while kept.borrow().is_empty() {
@@ -439,7 +439,7 @@ mod tests {
     #[test]
     fn idle_connections_go_with_their_vm() {
         run(async {
-            let net = Net::new(3, 1 << 20);
+            let net = Net::new(3, 1 << 20, Outbound::any());
             let (target, kept) = server().await;
             put(&net, b"x", stream(&net, &target).await);
             while kept.borrow().is_empty() {
@@ -455,7 +455,7 @@ mod tests {
     #[test]
     fn a_backlog_is_served_in_order_and_gaps_are_closed() {
         run(async {
-            let net = Net::new(8, 1 << 20);
+            let net = Net::new(8, 1 << 20, Outbound::any());
             let pool = net.pools().open(b"p", 1, Some(2));
             let Ok(Acquired::Slot(held)) = pool.acquire(LONG).await else {
                 panic!("the first has a slot");
