@@ -4,6 +4,11 @@
 //! stderr, one line each, and say what to do. (lua(1) has its own: see `lua`.)
 #![forbid(unsafe_code)]
 
+/// Not below sanitizers, which watch the allocator of the system.
+#[cfg(not(rille_loop))]
+#[global_allocator]
+static ALLOCATOR: rille_alloc::Keeping = rille_alloc::Keeping;
+
 mod check;
 mod descriptors;
 mod lua;

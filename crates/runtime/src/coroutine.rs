@@ -15,6 +15,7 @@
 //! it holds. The budgets are checked between slices, so they are overrun by one slice at most.
 
 use crate::alarm::Alarm;
+use crate::recent::InSlice;
 use crate::scheduler::{Job, Slice};
 use crate::units::show_duration;
 use crate::vm::{AppVm, Context as Owner};
@@ -193,6 +194,7 @@ impl Coroutine {
         let input = self.input.borrow_mut().take();
         let fuel = self.vm.tenant().fuel();
         let outcome = {
+            let _slice = InSlice::since(start);
             let _current = self.vm.enter(self.context.clone());
             match input {
                 Some(Input::Complete(result)) => self.thread.complete(result, fuel),
@@ -449,13 +451,15 @@ impl AppVm {
             return Started::Running(Running::new(coroutine));
         }
         let outcome = {
+            let _slice = InSlice::since(start);
             let _current = self.enter(context.clone());
             thread.resume_with_fuel(arguments, self.tenant().fuel())
         };
         let now = Instant::now();
-        self.scheduler().settle(self.tenant(), now - start);
+        let elapsed = now - start;
+        self.scheduler().settle(self.tenant(), elapsed);
         if let Some(context) = &context {
-            context.cpu().set(context.cpu().get() + (now - start));
+            context.cpu().set(context.cpu().get() + elapsed);
         }
         match outcome {
             Outcome::Done(values) => {
@@ -465,8 +469,8 @@ impl AppVm {
             Outcome::Error(error) => Started::Ended(End::Failed(self.failure(&error))),
             outcome => {
                 let coroutine = self.coroutine(thread, context, budget, true, now);
-                coroutine.own_cpu.set(now - start);
-                coroutine.go_on(outcome, now, now - start)
+                coroutine.own_cpu.set(elapsed);
+                coroutine.go_on(outcome, now, elapsed)
             }
         }
     }

@@ -10,6 +10,7 @@ use rille_testkit::workspace_root;
 /// `lua <- runtime <- modules <- server, load <- cli` and `store <- server`; a crate that does not exist yet is allowed
 /// for, one that is not listed fails.
 const MAY_USE: &[(&str, &[&str])] = &[
+    ("rille-alloc", &[]),
     ("rille-lua", &[]),
     ("rille-runtime", &["rille-lua"]),
     ("rille-modules", &["rille-lua", "rille-runtime"]),
@@ -25,6 +26,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "rille",
         &[
+            "rille-alloc",
             "rille-lua",
             "rille-runtime",
             "rille-modules",

@@ -15,6 +15,7 @@
 
 use super::timed::timed;
 use super::{NetError, Stream};
+use crate::recent;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
@@ -142,7 +143,7 @@ impl Pools {
         pool.idle.borrow_mut().push_front(Idle {
             stream,
             reused,
-            until: keepalive.and_then(|keepalive| Instant::now().checked_add(keepalive)),
+            until: keepalive.and_then(|keepalive| recent::now().checked_add(keepalive)),
             since: self.clock.get(),
         });
         pool.serve();
@@ -241,7 +242,7 @@ impl Pool {
         let mut now = None;
         loop {
             let idle = self.idle.borrow_mut().pop_front()?;
-            if idle.is_good(*now.get_or_insert_with(Instant::now)) {
+            if idle.is_good(*now.get_or_insert_with(recent::now)) {
                 return Some((idle.stream, idle.reused + 1, Slot(Some(self.clone()))));
             }
             self.close(idle);
