@@ -168,12 +168,16 @@ impl Manifest {
     /// the app its name when the manifest does not. The manifest is returned as far as it could be
     /// understood, so that a caller can still tell whose problems these are.
     pub fn parse(text: &str, file: &str, folder: &str) -> (Manifest, Vec<Problem>) {
-        let mut manifest = Manifest::default_for(folder);
+        Manifest::default_for(folder).with(text, file)
+    }
+
+    /// Parses the text of a manifest, as [`Manifest::parse`] does, over other defaults.
+    pub fn with(mut self, text: &str, file: &str) -> (Manifest, Vec<Problem>) {
         let mut reader = Reader::new(text, file);
         if let Some(root) = reader.document() {
-            read_root(&mut reader, root, &mut manifest);
+            read_root(&mut reader, root, &mut self);
         }
-        (manifest, reader.problems)
+        (self, reader.problems)
     }
 }
 
