@@ -507,13 +507,17 @@ pub fn compile_text(path: &str, shown: &str, text: &[u8], dialect: Dialect) -> C
             None => Problem::new(shown, message),
         }
     });
-    const EXPORTS: &[u8] = b"exports";
     Code {
         code,
-        names_exports: memchr::memmem::find(text, EXPORTS).is_some(),
+        names_exports: names_exports(text),
         bytes: text.len() as u64,
         stamp: Stamp::default(),
     }
+}
+
+/// Whether the word `exports` is in a text (see [`CodeFile`]).
+pub fn names_exports(text: &[u8]) -> bool {
+    memchr::memmem::find(text, b"exports").is_some()
 }
 
 /// Takes the position off the front of a Lua error message, `path:12: message`.

@@ -18,6 +18,7 @@ mod fleet;
 pub mod forms;
 mod handler;
 mod head;
+mod hostmap;
 mod hosts;
 #[doc(hidden)]
 pub mod http1;
@@ -44,6 +45,7 @@ mod worker;
 
 pub use conn::Timeouts;
 pub use deploy::{Deployer, MAX_APPS, Status, Version};
+pub use hostmap::{Bucket, HostMap, Purge, Settings as HostMapSettings};
 pub use ports::TaskPort;
 pub use server::{AppSource, Config, Error, Server, TlsConfig};
 pub use tls::{Certificate, ClientCertificates, Verify};

@@ -6,6 +6,7 @@
 
 use crate::conn::Timeouts;
 use crate::deploy::Deployer;
+use crate::hostmap::HostMap;
 use crate::hosts::{AppIndex, Hosts};
 use crate::listener;
 use crate::ports::{self, TaskPort};
@@ -43,6 +44,8 @@ pub struct Config {
     pub drain: Duration,
     /// Where lines go.
     pub log: Log,
+    /// Who answers hosts that no app names.
+    pub host_map: Option<HostMap>,
 }
 
 impl Config {
@@ -56,6 +59,7 @@ impl Config {
             timeouts: Timeouts::default(),
             drain: Duration::from_secs(10),
             log,
+            host_map: None,
         }
     }
 }
@@ -216,6 +220,7 @@ impl Server {
                 timeouts: config.timeouts,
                 max_connections: config.max_connections,
                 commands,
+                host_map: config.host_map.clone(),
                 ready: ready.clone(),
                 stop: stopping.clone(),
             };
