@@ -4,8 +4,10 @@
 //! stderr, one line each, and say what to do. (lua(1) has its own: see `lua`.)
 #![forbid(unsafe_code)]
 
+mod bucket;
 mod check;
 mod descriptors;
+mod fetching;
 mod lua;
 mod reload;
 mod serve;

@@ -17,6 +17,7 @@
 use crate::sources::{self, Kind};
 use rille_runtime::app::App;
 use rille_runtime::kv::Store;
+use rille_runtime::late::Forge;
 use rille_runtime::log::Log;
 use rille_runtime::manifest;
 use rille_runtime::problem::Problem;
@@ -55,6 +56,8 @@ pub struct Reloader {
     deployer: Deployer,
     /// Where apps keep things; none if there is no such place.
     store: Option<Arc<Store>>,
+    /// Where apps get modules of repositories.
+    forge: Arc<dyn Forge>,
     log: Log,
     /// What was named on the command line.
     paths: Vec<(PathBuf, Kind)>,
@@ -79,6 +82,7 @@ impl Reloader {
     pub fn new(
         deployer: Deployer,
         store: Option<Arc<Store>>,
+        forge: Arc<dyn Forge>,
         log: Log,
         paths: Vec<(PathBuf, Kind)>,
         known: BTreeMap<PathBuf, Loaded>,
@@ -89,6 +93,7 @@ impl Reloader {
         Reloader {
             deployer,
             store,
+            forge,
             log,
             paths,
             last: last.collect(),
@@ -233,6 +238,7 @@ impl Reloader {
                 if let Some(store) = &self.store {
                     app.keep_in(store);
                 }
+                app.fetch_from(&self.forge);
                 // A file that does not compile has been told.
                 let is_told = app.files.iter().any(|file| file.code.is_err());
                 match self.deploy(former.as_deref(), app) {

@@ -14,6 +14,7 @@ mod exchange;
 mod filter;
 mod finish;
 mod fleet;
+mod forge;
 #[doc(hidden)]
 pub mod forms;
 mod handler;
@@ -45,6 +46,7 @@ mod worker;
 
 pub use conn::Timeouts;
 pub use deploy::{Deployer, MAX_APPS, Status, Version};
+pub use forge::Repositories;
 pub use hostmap::{Bucket, HostMap, Purge, Settings as HostMapSettings};
 pub use ports::TaskPort;
 pub use server::{AppSource, Config, Error, Server, TlsConfig};
