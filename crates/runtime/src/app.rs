@@ -252,7 +252,10 @@ impl App {
     pub fn file(&self, id: FileId) -> &CodeFile {
         match self.files.get(id.0 as usize) {
             Some(file) => file,
-            None => self.late.file(id).unwrap_or(&self.files[id.0 as usize]),
+            None => self
+                .late
+                .file(id)
+                .expect("an id is of a file that is there"),
         }
     }
 
@@ -260,7 +263,10 @@ impl App {
     pub fn target(&self, id: TargetId) -> &Target {
         match self.targets.get(id.0 as usize) {
             Some(target) => target,
-            None => self.late.target(id).unwrap_or(&self.targets[id.0 as usize]),
+            None => self
+                .late
+                .target(id)
+                .expect("an id is of a target that is there"),
         }
     }
 
