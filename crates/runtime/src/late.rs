@@ -33,6 +33,9 @@ pub type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub trait Files: fmt::Debug + Send + Sync {
     /// The code in a file; none if there is no such file. A file that does not compile is there.
     fn code(&self, path: &str, dialect: Dialect) -> Later<Result<Option<Code>, Failure>>;
+
+    /// That there is no such file matters to what is served, so it should be known when nobody can be asked.
+    fn missed(&self, _path: &str) {}
 }
 
 /// Where repositories are.
@@ -239,8 +242,16 @@ impl Late {
     /// Remembers that there is no such file; as many as there may be files, and of others that is found out each time.
     pub(crate) fn miss(&self, path: &str) {
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
-        if index.missing.len() < MAX_LATE_FILES && !index.by_path.contains_key(path) {
-            index.missing.insert(path.into());
+        let is_new = index.missing.len() < MAX_LATE_FILES
+            && !index.by_path.contains_key(path)
+            && index.missing.insert(path.into());
+        drop(index);
+        if let Some(own) = self
+            .own
+            .as_ref()
+            .filter(|_| is_new && !path.starts_with(FORGE))
+        {
+            own.missed(path);
         }
     }
 

@@ -24,10 +24,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 const FIRST_WORDS: &str = "rille-mirror 1 ";
+/// In place of a time: there was no such file.
+const MISSING: &str = "missing";
 /// What comes before the contents, at most, in bytes.
 const MAX_HEAD: u64 = 4096;
 /// The most files that are mirrored of a source.
 const MAX_FILES: usize = 100_000;
+
+impl Mirrored {
+    /// Whether it says that there was no such file.
+    pub fn is_missing(&self) -> bool {
+        self.validator.modified.as_deref() == Some(MISSING) && self.validator.etag.is_none()
+    }
+}
 
 /// The mirror of a source.
 #[derive(Debug)]
@@ -146,6 +155,15 @@ impl Mirror {
         write().map_err(|error| Error::disk("write", &place, &error))?;
         self.add(path.clone(), contents.len() as u64);
         Ok(())
+    }
+
+    /// Keeps that there is no such file. Waits for the disk.
+    pub fn store_missing(&self, path: &BundlePath) -> Result<(), Error> {
+        let validator = Validator {
+            etag: None,
+            modified: Some(MISSING.to_owned()),
+        };
+        self.store(path, b"", &validator)
     }
 
     /// Forgets a file.

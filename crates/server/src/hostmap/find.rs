@@ -34,12 +34,11 @@ pub async fn tenant(
     body: Source,
     otherwise: Response<ResponseBody>,
 ) -> Answer {
-    let started = Instant::now();
     let tenants = here.worker.tenants().cloned();
     let (Some(host), Some(tenants)) = (host::name(head.authority()), tenants) else {
         return Answer::Ready(Some(otherwise));
     };
-    match find(here, &tenants, &host, head, body, started).await {
+    match find(here, &tenants, &host, head, body).await {
         Ok(answer) => answer,
         Err(response) => Answer::Ready(Some(*response)),
     }
@@ -51,7 +50,6 @@ async fn find(
     host: &str,
     head: Head,
     body: Source,
-    started: Instant,
 ) -> Result<Answer, Box<Response<ResponseBody>>> {
     let shared = tenants.shared();
     if purge::is_meant(&head)
@@ -82,7 +80,7 @@ async fn find(
         }
     };
     if route.is_some() || edition.is_something() {
-        site.keep(&edition);
+        site.keep(shared, &edition);
     }
     let Some((target, params)) = route else {
         let file = static_file(shared, &site, &head).await.map_err(failed)?;
@@ -90,6 +88,8 @@ async fn find(
     };
     let opened = tenants.open(&site, &edition).await;
     let (_, live) = opened.map_err(|failure| Box::new(self::failed(&failure)))?;
+    // Its time begins here: what was waited for is none of its own.
+    let started = Instant::now();
     if !Arc::ptr_eq(live.served.vm.app(), &edition.app) {
         // A newer edition was faster; its routes are others.
         let found = locate(live.served.vm.app(), head.path()).await;

@@ -51,6 +51,9 @@ pub trait Bucket: fmt::Debug + Send + Sync {
         freshness: Freshness,
     ) -> Later<Result<Option<Arc<Found>>, Error>>;
 
+    /// That there is no such file is to be known when the source does not answer, too. Waits for the disk.
+    fn remember_missing(&self, path: &BundlePath);
+
     /// Forgets a file. Waits for the disk.
     fn purge_file(&self, path: &BundlePath);
 
@@ -66,6 +69,10 @@ impl<O: Origin + fmt::Debug> Bucket for Arc<OnDemand<O>> {
     ) -> Later<Result<Option<Arc<Found>>, Error>> {
         let files = self.clone();
         Box::pin(async move { OnDemand::get(&files, &path, freshness).await })
+    }
+
+    fn remember_missing(&self, path: &BundlePath) {
+        OnDemand::remember_missing(self, path);
     }
 
     fn purge_file(&self, path: &BundlePath) {

@@ -130,13 +130,27 @@ impl Site {
     }
 
     /// The edition that answers is this one, unless there is a newer one.
-    pub fn keep(&self, edition: &Arc<Edition>) {
+    pub fn keep(&self, shared: &Arc<Shared>, edition: &Arc<Edition>) {
         let mut state = self.state();
         let known = state.edition.as_ref().map_or(0, |known| known.number);
         if edition.number > known {
             state.edition = Some(edition.clone());
             state.is_stale = edition.number < self.least.load(Ordering::Relaxed);
             self.number.store(edition.number, Ordering::Relaxed);
+            drop(state);
+            // Without them the app would be another.
+            let missing = edition.made_of.iter().filter(|(_, stamp)| stamp.is_none());
+            missing.for_each(|(path, _)| self.remember_missing(shared, path));
+        }
+    }
+
+    /// That there is no such file is to be known after a restart without the source.
+    fn remember_missing(&self, shared: &Arc<Shared>, path: &str) {
+        let path = BundlePath::new(format!("{}/{path}", self.host).as_bytes());
+        if let Ok(path) = path {
+            let known = shared.clone();
+            let work = move || known.settings.bucket.remember_missing(&path);
+            shared.settings.runtime.spawn_blocking(work);
         }
     }
 
@@ -355,7 +369,7 @@ impl Site {
         }
         match self.make(shared).await {
             Ok(next) => {
-                self.keep(&next);
+                self.keep(shared, &next);
                 failure
             }
             Err(failure) => {
@@ -463,5 +477,11 @@ impl Files for Own {
             let work = async move { site.code(&known, &path, dialect).await };
             shared.run(work).await
         })
+    }
+
+    fn missed(&self, path: &str) {
+        if let (Some(shared), Some(site)) = (self.shared.upgrade(), self.site.upgrade()) {
+            site.remember_missing(&shared, path);
+        }
     }
 }

@@ -97,9 +97,7 @@ impl Tenants {
     /// The VM that answers at once; none if something has to be found out before.
     pub fn ready(self: &Rc<Self>, tenant: &Rc<Tenant>, now: Instant) -> Option<Rc<Live>> {
         let live = tenant.live.borrow().clone()?;
-        let used = self.clock.get() + 1;
-        self.clock.set(used);
-        tenant.used.set(used);
+        self.use_it(tenant);
         if live.look_at.get() <= now {
             let shared = self.shared();
             live.look_at.set(now + shared.settings.look);
@@ -123,6 +121,12 @@ impl Tenants {
         Some(live)
     }
 
+    /// It is the one that was used last.
+    fn use_it(&self, tenant: &Tenant) {
+        self.clock.set(self.clock.get() + 1);
+        tenant.used.set(self.clock.get());
+    }
+
     /// The VM of an edition, or of a newer one.
     pub async fn open(
         self: &Rc<Self>,
@@ -142,12 +146,9 @@ impl Tenants {
             });
             let host = site.host.clone();
             self.by_host.borrow_mut().insert(host, tenant.clone());
-            self.make_room(&tenant);
             tenant
         });
-        if tenant.has_failed(edition.number, Instant::now()) {
-            return Err(could_not_start(&site.host));
-        }
+        self.use_it(&tenant);
         let live = self.make(&tenant, edition).await?;
         Ok((tenant, live))
     }
