@@ -278,6 +278,17 @@ mod tests {
     }
 
     #[test]
+    fn what_was_missing_is_known() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let store = Store::open(folder.path(), Limits::default()).unwrap();
+        let open = || Mirror::open(&store, "s3://bucket", 1000, 1 << 20).unwrap();
+        open().store_missing(&path("a")).unwrap();
+        assert!(open().load(&path("a")).unwrap().is_missing());
+        open().store(&path("a"), b"", &validator()).unwrap();
+        assert!(!open().load(&path("a")).unwrap().is_missing());
+    }
+
+    #[test]
     fn the_oldest_goes_when_there_is_no_room() {
         let folder = tempfile::TempDir::new().unwrap();
         let store = Store::open(folder.path(), Limits::default()).unwrap();
