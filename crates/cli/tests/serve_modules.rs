@@ -202,6 +202,11 @@ fn a_forge_that_is_down_is_told_and_asked_again() {
     let line = "module 'github.com/o/r/blob/main/greet.lua' could not be fetched: ";
     assert!(server.wait_for_log(line, Duration::from_secs(5)).is_some());
     *forge.is_down.lock().unwrap() = false;
+    // Not at once: a script does not ask in a loop.
+    forge.fake.requests();
+    assert_eq!(get().status, 500);
+    assert_eq!(forge.fake.requests().len(), 0);
+    std::thread::sleep(Duration::from_secs(10));
     assert_eq!(get().text(), "hello you");
     *forge.is_down.lock().unwrap() = true;
     assert_eq!(get().text(), "hello you");

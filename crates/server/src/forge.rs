@@ -17,6 +17,8 @@ use tokio::sync::Semaphore;
 
 /// How long a repository is taken for granted.
 const REVALIDATE: Duration = Duration::from_secs(3600);
+/// How long it is remembered that one could not be fetched: scripts do not ask GitHub in a loop.
+const NEGATIVE: Duration = Duration::from_secs(10);
 /// The most repositories, each at a reference, that are known.
 const MAX_KNOWN: usize = 256;
 /// Repositories that are fetched at a time.
@@ -32,6 +34,8 @@ struct Shared {
     open: Open,
     runtime: Handle,
     known: Mutex<HashMap<Box<str>, Repository>>,
+    /// Those that could not be fetched, until when.
+    failed: Mutex<HashMap<Box<str>, (Instant, Error)>>,
     fetches: Semaphore,
 }
 
@@ -55,6 +59,7 @@ impl Repositories {
             open,
             runtime,
             known: Mutex::default(),
+            failed: Mutex::default(),
             fetches: Semaphore::new(FETCHES),
         }))
     }
@@ -101,6 +106,24 @@ impl Shared {
         known.get(name).cloned()
     }
 
+    /// Why a repository could not be fetched a moment ago.
+    fn failure(&self, name: &str) -> Option<Error> {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let (until, error) = failed.get(name)?;
+        (*until > Instant::now()).then(|| error.clone())
+    }
+
+    fn fail(&self, name: &str, error: &Error) {
+        let now = Instant::now();
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if failed.len() >= MAX_KNOWN {
+            failed.retain(|_, (until, _)| *until > now);
+        }
+        if failed.len() < MAX_KNOWN {
+            failed.insert(name.into(), (now + NEGATIVE, error.clone()));
+        }
+    }
+
     /// A repository as it is, or was lately.
     async fn bundle(&self, name: &str) -> Result<Bundle, Error> {
         let fresh = |known: &Repository| known.checked.elapsed() < REVALIDATE;
@@ -114,6 +137,9 @@ impl Shared {
         let known = self.find(name);
         if let Some(known) = known.clone().filter(fresh) {
             return Ok(known.bundle);
+        }
+        if let Some(error) = self.failure(name) {
+            return Err(error);
         }
         // The name of any file makes it a module's.
         let module = Module::parse(&format!("{name}/init.lua"));
@@ -140,7 +166,10 @@ impl Shared {
             }
             // Without an answer it is what it was.
             (Err(_), Some(known)) => return Ok(known.bundle),
-            (Err(error), None) => return Err(error),
+            (Err(error), None) => {
+                self.fail(name, &error);
+                return Err(error);
+            }
         };
         let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MAX_KNOWN && !all.contains_key(name) {

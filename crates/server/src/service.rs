@@ -230,6 +230,9 @@ impl ConnectionService {
     }
 }
 
+/// A route, and the parameters in its path.
+pub type Route = (TargetId, Vec<(Box<str>, Vec<u8>)>);
+
 /// Where a request has come in.
 pub struct Here {
     /// The worker.
@@ -244,7 +247,7 @@ impl Here {
     pub fn start(
         self,
         served: Rc<Served>,
-        (target, params): (TargetId, Vec<(Box<str>, Vec<u8>)>),
+        (target, params): Route,
         head: Head,
         body: Source,
         started: Instant,

@@ -38,7 +38,7 @@ pub fn read(
     map: &HostMap,
     host: &str,
     head: &Head,
-) -> Result<Option<Asked>, Response<ResponseBody>> {
+) -> Result<Option<Asked>, Box<Response<ResponseBody>>> {
     let found = PREFIXES
         .iter()
         .find_map(|(prefix, ours)| Some((head.path().strip_prefix(*prefix)?, *ours)));
@@ -47,11 +47,11 @@ pub fn read(
     };
     if !is_allowed(map, head) {
         return match is_ours {
-            true => Err(refused(map)),
+            true => Err(Box::new(refused(map))),
             false => Ok(None),
         };
     }
-    let wrong = |why: &str| pages::error(StatusCode::BAD_REQUEST, why);
+    let wrong = |why: &str| Box::new(pages::error(StatusCode::BAD_REQUEST, why));
     let path = String::from_utf8(percent_decode(path).into_owned());
     let path = path.map_err(|_| wrong("the path is not UTF-8"))?;
     let kind = head
