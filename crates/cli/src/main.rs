@@ -9,8 +9,10 @@
 #[global_allocator]
 static ALLOCATOR: rille_alloc::Keeping = rille_alloc::Keeping;
 
+mod bucket;
 mod check;
 mod descriptors;
+mod fetching;
 mod lua;
 mod operator;
 mod reload;

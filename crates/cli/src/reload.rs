@@ -17,6 +17,7 @@
 use crate::sources::{self, Kind};
 use rille_runtime::app::App;
 use rille_runtime::kv::Store;
+use rille_runtime::late::Forge;
 use rille_runtime::log::Log;
 use rille_runtime::manifest::{self, Admission};
 use rille_runtime::problem::Problem;
@@ -57,6 +58,8 @@ pub struct Reloader {
     admission: Admission,
     /// Where apps keep things; none if there is no such place.
     store: Option<Arc<Store>>,
+    /// Where apps get modules of repositories.
+    forge: Arc<dyn Forge>,
     log: Log,
     /// What was named on the command line.
     paths: Vec<(PathBuf, Kind)>,
@@ -82,6 +85,7 @@ impl Reloader {
         deployer: Deployer,
         admission: Admission,
         store: Option<Arc<Store>>,
+        forge: Arc<dyn Forge>,
         log: Log,
         paths: Vec<(PathBuf, Kind)>,
         known: BTreeMap<PathBuf, Loaded>,
@@ -93,6 +97,7 @@ impl Reloader {
             deployer,
             admission,
             store,
+            forge,
             log,
             paths,
             last: last.collect(),
@@ -237,6 +242,7 @@ impl Reloader {
                 if let Some(store) = &self.store {
                     app.keep_in(store);
                 }
+                app.fetch_from(&self.forge);
                 // A file that does not compile has been told.
                 let is_told = app.files.iter().any(|file| file.code.is_err());
                 match self.deploy(former.as_deref(), app) {

@@ -4,15 +4,17 @@
 //! all answers 503 while the others serve; when none can, the program ends with 1, unless it watches for that to be put right.
 //! SIGHUP loads apps and certificates again.
 
+use crate::fetching::{self, Fetching};
 use crate::reload::{Loaded, Reload, Reloader};
 use crate::sources::Kind;
-use crate::{descriptors, operator, sources, state, tls};
+use crate::{bucket, descriptors, operator, sources, state, tls};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use rille_runtime::app::Unservable;
 use rille_runtime::kv::{Settings, Store};
 use rille_runtime::log::Log;
 use rille_runtime::manifest::{Admission, Operator};
 use rille_server::{AppSource, Config, Server, TlsConfig};
+use rille_store::S3;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -28,7 +30,11 @@ const MAX_WORKERS: u64 = 1024;
 pub fn command() -> Command {
     Command::new("serve")
         .about("Serve apps over HTTP")
-        .arg(crate::paths_argument())
+        .arg(
+            crate::paths_argument()
+                .help("An app's folder, a folder of apps, or s3://BUCKET/FOLDER, where HOST/PATH/index.lua answers http://HOST/PATH")
+                .required(false),
+        )
         .arg(
             Arg::new("listen")
                 .long("listen")
@@ -62,6 +68,7 @@ pub fn command() -> Command {
         )
         .args(tls::arguments())
         .args(operator::arguments())
+        .args(bucket::arguments())
 }
 
 /// The most connections that can be asked for: Linux has no more descriptors in a process.
@@ -79,22 +86,32 @@ pub fn parse_address(text: &str) -> Result<SocketAddr, String> {
 
 /// Serves; returns when told to stop.
 pub fn run(matches: &ArgMatches) -> ExitCode {
-    let paths: Vec<PathBuf> = matches
+    let mut paths: Vec<PathBuf> = matches
         .get_many("path")
         .into_iter()
         .flatten()
         .cloned()
         .collect();
     let log = Log::stderr();
+    let usage = |message: &dyn std::fmt::Display| {
+        log.line(message);
+        log.close();
+        ExitCode::from(2)
+    };
     let tls = match tls::config(matches) {
         Ok(tls) => tls,
-        Err(message) => {
-            log.line(message);
-            log.close();
-            return ExitCode::from(2);
-        }
+        Err(message) => return usage(&message),
     };
-    let code = match serve(&paths, matches, tls, &log) {
+    let bucket = match bucket::take(&mut paths) {
+        Ok(bucket) => bucket,
+        Err(message) => return usage(&message),
+    };
+    if paths.is_empty() && bucket.is_none() {
+        return usage(
+            &"nothing to serve: name an app's folder, a folder of apps or s3://BUCKET/FOLDER, or set AWS_S3_CODE_PATH",
+        );
+    }
+    let code = match serve(&paths, bucket.as_ref(), matches, tls, &log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Stopped::Told) => ExitCode::from(1),
         Err(Stopped::Usage) => ExitCode::from(2),
@@ -125,20 +142,27 @@ impl<E: Into<anyhow::Error>> From<E> for Stopped {
 
 fn serve(
     paths: &[PathBuf],
+    bucket: Option<&S3>,
     matches: &ArgMatches,
     tls: Option<TlsConfig>,
     log: &Log,
 ) -> Result<(), Stopped> {
     let watches = matches.get_flag("watch");
     let operator = operator::read(matches, log).ok_or(Stopped::Usage)?;
-    let Apps { apps, paths, known } = load(paths, &operator, watches, log)?;
-    let store = state::folder(matches).map(|folder| {
+    let Apps { apps, paths, known } = load(paths, &operator, watches || bucket.is_some(), log)?;
+    // lua-sngin's name for where it keeps what it fetched.
+    let state =
+        state::folder(matches).or_else(|| fetching::variable("SNGIN_APP_PATH").map(PathBuf::from));
+    let fetching = Fetching::start(state.clone())?;
+    let forge = fetching.forge();
+    let store = state.clone().map(|folder| {
         let log = log.clone();
         Store::new(Settings::of(&folder, move |line| log.line(line)))
     });
-    if let Some(store) = &store {
-        for app in &apps {
-            if let AppSource::App(app) = app {
+    for app in &apps {
+        if let AppSource::App(app) = app {
+            app.fetch_from(&forge);
+            if let Some(store) = &store {
                 app.keep_in(store);
             }
         }
@@ -152,6 +176,20 @@ fn serve(
     }
     config.tls = tls;
     config.operator = operator.clone();
+    if let Some(source) = bucket {
+        let token = bucket::token(state.as_deref());
+        let map = bucket::host_map(
+            source,
+            matches,
+            &operator,
+            &fetching,
+            &forge,
+            store.as_ref(),
+            token,
+            log,
+        );
+        config.host_map = Some(map.map_err(anyhow::Error::msg)?);
+    }
     let descriptors = descriptors::raise_limit();
     let connections = matches.get_one("max-connections").copied();
     let connections = connections.unwrap_or_else(|| descriptors::connections(descriptors));
@@ -179,14 +217,14 @@ fn serve(
             broken.push(*at);
         }
     }
-    if broken.len() == apps.len() && !watches {
+    if broken.len() == apps.len() && !watches && bucket.is_none() {
         return Err(Stopped::Told);
     }
     // Whoever started us may not read this; that is no reason to stop.
     let _ = writeln!(
         std::io::stdout(),
         "{}",
-        ready_line(&server, workers, &apps, &broken)
+        ready_line(&server, workers, &apps, &broken, bucket)
     );
     drop(apps);
     let (ask, asked) = std::sync::mpsc::channel();
@@ -196,6 +234,7 @@ fn serve(
         deployer,
         admission,
         store.clone(),
+        forge,
         log.clone(),
         paths,
         known,
@@ -233,6 +272,7 @@ fn serve(
     if let Some(store) = store {
         store.close();
     }
+    fetching.close();
     Ok(())
 }
 
@@ -299,7 +339,13 @@ fn name_of(app: &AppSource) -> &str {
 }
 
 /// What is served where, in one line.
-fn ready_line(server: &Server, workers: usize, apps: &[AppSource], broken: &[usize]) -> String {
+fn ready_line(
+    server: &Server,
+    workers: usize,
+    apps: &[AppSource],
+    broken: &[usize],
+    bucket: Option<&S3>,
+) -> String {
     let s = if workers == 1 { "" } else { "s" };
     let address = server.address();
     let secure = match server.tls_address() {
@@ -326,6 +372,10 @@ fn ready_line(server: &Server, workers: usize, apps: &[AppSource], broken: &[usi
         for port in server.task_ports().iter().filter(|port| port.app == at) {
             line.push_str(&format!(" (task {} at {})", port.task, port.address));
         }
+    }
+    if let Some(bucket) = bucket {
+        let comma = if apps.is_empty() { "" } else { "," };
+        line.push_str(&format!("{comma} hosts of {bucket}"));
     }
     line
 }

@@ -10,6 +10,7 @@
 
 use crate::dict::Dict;
 use crate::kv::{Space, Store};
+use crate::late::{Code, Failure, Files, Forge, Known, Late, Stamp};
 use crate::manifest::{self, Admission, Manifest, Place};
 use crate::net::Outbound;
 use crate::problem::Problem;
@@ -75,6 +76,8 @@ pub struct App {
     /// Where its scripts may connect to.
     pub outbound: Arc<Outbound>,
     by_path: HashMap<Box<str>, FileId>,
+    /// Code that came later.
+    late: Late,
 }
 
 /// What a route leads to.
@@ -172,19 +175,51 @@ impl App {
             }
         }
         let public = Some(folder.join("public")).filter(|public| public.is_dir());
+        let app = App::assemble(folder.to_owned(), manifest, files, public, None, admission);
+        app.check(fatal, problems)
+    }
+
+    /// An app of a source that has no listing: it has these files, and gets others when they are asked for.
+    pub fn on_demand(
+        folder: PathBuf,
+        manifest: Manifest,
+        files: Vec<CodeFile>,
+        source: Arc<dyn Files>,
+        admission: &Admission,
+    ) -> Loaded {
+        let mut problems = Vec::new();
+        let mut fatal = false;
+        for file in &files {
+            if let Err(problem) = &file.code {
+                problems.push(problem.clone());
+                fatal |= &*file.path == INIT;
+            }
+        }
+        App::assemble(folder, manifest, files, None, Some(source), admission).check(fatal, problems)
+    }
+
+    fn assemble(
+        folder: PathBuf,
+        manifest: Manifest,
+        files: Vec<CodeFile>,
+        public: Option<PathBuf>,
+        source: Option<Arc<dyn Files>>,
+        admission: &Admission,
+    ) -> App {
         let cache = Arc::new(Dict::new(manifest.limits.cache));
         let dicts = manifest.shared_dicts.iter();
         let dicts = dicts.map(|(name, size)| (name.clone(), Arc::new(Dict::new(*size))));
         let outbound = admission.outbound(&manifest.outbound);
-        let mut app = App {
+        App {
             by_path: (0..)
                 .zip(&files)
                 .map(|(at, file)| (file.path.clone(), FileId(at)))
                 .collect(),
-            folder: folder.to_owned(),
+            folder,
             router: Router::default(),
             dicts: dicts.collect(),
             targets: Vec::new(),
+            late: Late::new(files.len(), manifest.limits.memory, source),
             manifest,
             files,
             kv: OnceLock::new(),
@@ -193,20 +228,19 @@ impl App {
             ports: Ports::default(),
             public,
             outbound,
-        };
-        fatal |= !app.build_routes(&mut problems) || !app.check_tasks(&mut problems);
-        match fatal {
-            true => Loaded {
-                app: Err(Unservable {
-                    manifest: app.manifest,
-                }),
-                problems,
-            },
-            false => Loaded {
-                app: Ok(app),
-                problems,
-            },
         }
+    }
+
+    /// Makes the routes, and gives the app if it can be served.
+    fn check(mut self, mut fatal: bool, mut problems: Vec<Problem>) -> Loaded {
+        fatal |= !self.build_routes(&mut problems) || !self.check_tasks(&mut problems);
+        let app = match fatal {
+            true => Err(Unservable {
+                manifest: self.manifest,
+            }),
+            false => Ok(self),
+        };
+        Loaded { app, problems }
     }
 
     /// Says where `kv` of the app is. Only the first time counts; an app that was never told has none.
@@ -220,19 +254,74 @@ impl App {
         &self.manifest.name
     }
 
-    /// A file by its path in the app.
+    /// A file by its path in the app, if it is there already.
     pub fn find(&self, path: &str) -> Option<FileId> {
-        self.by_path.get(path).copied()
+        let known = self.by_path.get(path).copied();
+        known.or_else(|| self.late.find(path))
     }
 
     /// A file of the app.
     pub fn file(&self, id: FileId) -> &CodeFile {
-        &self.files[id.0 as usize]
+        match self.files.get(id.0 as usize) {
+            Some(file) => file,
+            None => self
+                .late
+                .file(id)
+                .expect("an id is of a file that is there"),
+        }
     }
 
     /// What a route leads to.
     pub fn target(&self, id: TargetId) -> &Target {
-        &self.targets[id.0 as usize]
+        match self.targets.get(id.0 as usize) {
+            Some(target) => target,
+            None => self
+                .late
+                .target(id)
+                .expect("an id is of a target that is there"),
+        }
+    }
+
+    /// Says where modules of repositories come from. Only the first time counts; an app that was never told has none.
+    pub fn fetch_from(&self, forge: &Arc<dyn Forge>) {
+        self.late.set_forge(forge);
+    }
+
+    /// Whether the app is of a source that has no listing: files come when they are asked for.
+    pub fn is_on_demand(&self) -> bool {
+        self.late.is_on_demand()
+    }
+
+    /// What is known of a path without fetching anything.
+    pub fn known(&self, path: &str) -> Known {
+        match self.by_path.get(path) {
+            Some(known) => Known::File(*known),
+            None => self.late.known(path),
+        }
+    }
+
+    /// Remembers that there is no such file.
+    pub fn miss(&self, path: &str) {
+        self.late.miss(path);
+    }
+
+    /// The app's own files that were fetched, with what they were then; `None` stands for one that was missing.
+    pub fn fetched(&self) -> Vec<(Box<str>, Option<Stamp>)> {
+        self.late.own()
+    }
+
+    /// A file by its path in the app, or `github.com/OWNER/REPO/blob/REF/FILE.lua`, which is fetched if it is not there yet. None if there is no
+    /// such file.
+    pub async fn fetch(&self, path: &str) -> Result<Option<FileId>, Failure> {
+        match self.by_path.get(path) {
+            Some(known) => Ok(Some(*known)),
+            None => self.late.fetch(path, self.manifest.dialect).await,
+        }
+    }
+
+    /// The route to a file that was fetched.
+    pub fn target_of(&self, id: FileId) -> Option<TargetId> {
+        self.late.target_of(id)
     }
 
     /// The path of a file of the app as a user would name it.
@@ -304,13 +393,7 @@ impl App {
         let good = problems.len() == before;
         for id in 0..self.files.len() {
             let path = &*self.files[id].path;
-            if path == INIT
-                || path == HEALTH
-                || path == crate::task::MAIN
-                || path.starts_with("lib/")
-                || path.starts_with("tasks/")
-                || path.starts_with("public/")
-            {
+            if !has_route(path) {
                 continue;
             }
             match Pattern::of_file(path) {
@@ -334,6 +417,48 @@ impl App {
         self.targets.push(target);
         TargetId(self.targets.len() as u32 - 1)
     }
+}
+
+/// Whether a file of an app answers requests.
+fn has_route(path: &str) -> bool {
+    !(path == INIT
+        || path == HEALTH
+        || path == crate::task::MAIN
+        || path.starts_with("lib/")
+        || path.starts_with("tasks/")
+        || path.starts_with("public/"))
+}
+
+/// The files that may answer a path (still encoded), the first that is there first: what [`Pattern::of_file`] says, the other way round, for files without
+/// parameters.
+pub fn files_for(path: &[u8]) -> Vec<String> {
+    let path = path.strip_prefix(b"/").unwrap_or(path);
+    let path = path.strip_suffix(b"/").unwrap_or(path);
+    let mut file = String::new();
+    for part in path.split(|byte| *byte == b'/') {
+        let part = crate::route::percent_decode(part);
+        let Ok(part) = std::str::from_utf8(&part) else {
+            return Vec::new();
+        };
+        let is_plain = !part.starts_with(['.', '[']) && !part.contains(['/', '\\', '\0']);
+        if !is_plain || (part.is_empty() && !path.is_empty()) {
+            return Vec::new();
+        }
+        if !file.is_empty() {
+            file.push('/');
+        }
+        file.push_str(part);
+    }
+    let mut files = match file.as_str() {
+        "" => vec!["index.lua".to_owned()],
+        file => vec![format!("{file}/index.lua"), format!("{file}.lua")],
+    };
+    // `a/index.lua` answers `/a` only.
+    let is_index = file == "index" || file.ends_with("/index");
+    files.retain(|candidate| {
+        has_route(candidate) && !(is_index && *candidate == format!("{file}.lua"))
+    });
+    files
 }
 
 fn read_manifest(folder: &Path, admission: &Admission, problems: &mut Vec<Problem>) -> Manifest {
@@ -381,21 +506,36 @@ struct Source {
 }
 
 fn compile(folder: &Path, source: Source, dialect: Dialect) -> CodeFile {
-    let name = format!("@{}", source.path);
-    let code = rille_lua::compile_as(&source.text, name.as_bytes(), dialect).map_err(|error| {
-        let (line, message) = split_message(&error.to_string(), &source.path);
-        let file = folder.join(&source.path).display().to_string();
-        match line {
-            Some(line) => Problem::at(file, line, message),
-            None => Problem::new(file, message),
-        }
-    });
-    const EXPORTS: &[u8] = b"exports";
+    let shown = folder.join(&source.path).display().to_string();
+    let code = compile_text(&source.path, &shown, &source.text, dialect);
     CodeFile {
         path: source.path.into(),
-        code,
-        names_exports: (source.text.windows(EXPORTS.len())).any(|word| word == EXPORTS),
+        code: code.code,
+        names_exports: code.names_exports,
     }
+}
+
+/// Compiles the text of a file: `path` is its name in the app, `shown` is how it is named to the user.
+pub fn compile_text(path: &str, shown: &str, text: &[u8], dialect: Dialect) -> Code {
+    let name = format!("@{path}");
+    let code = rille_lua::compile_as(text, name.as_bytes(), dialect).map_err(|error| {
+        let (line, message) = split_message(&error.to_string(), path);
+        match line {
+            Some(line) => Problem::at(shown, line, message),
+            None => Problem::new(shown, message),
+        }
+    });
+    Code {
+        code,
+        names_exports: names_exports(text),
+        bytes: text.len() as u64,
+        stamp: Stamp::default(),
+    }
+}
+
+/// Whether the word `exports` is in a text (see [`CodeFile`]).
+pub fn names_exports(text: &[u8]) -> bool {
+    memchr::memmem::find(text, b"exports").is_some()
 }
 
 /// Takes the position off the front of a Lua error message, `path:12: message`.
@@ -673,6 +813,54 @@ mod tests {
         let app = loaded.app.unwrap();
         assert!(app.find("steal.lua").is_none());
         assert!(app.files.len() <= 3);
+    }
+
+    #[test]
+    fn files_that_answer_a_path() {
+        for (path, files) in [
+            ("/", &["index.lua"][..]),
+            ("/a", &["a/index.lua", "a.lua"]),
+            ("/a/b/", &["a/b/index.lua", "a/b.lua"]),
+            ("/a%20b", &["a b/index.lua", "a b.lua"]),
+            ("/index", &["index/index.lua"]),
+            ("/a/index", &["a/index/index.lua"]),
+            ("/init", &["init/index.lua"]),
+            ("/main", &["main/index.lua"]),
+            ("/health/", &["health/index.lua"]),
+            ("/lib", &["lib.lua"]),
+            ("/lib/x", &[]),
+            ("/tasks/x", &[]),
+            ("/public/x", &[]),
+            ("//", &["index.lua"]),
+            ("//a", &[]),
+            ("/a//b", &[]),
+            ("/..", &[]),
+            ("/a/../b", &[]),
+            ("/a%2f..%2fb", &[]),
+            ("/%2e%2e/b", &[]),
+            ("/.git/x", &[]),
+            ("/a%00", &[]),
+            ("/a%5cb", &[]),
+            ("/%ff", &[]),
+            ("/[id]", &[]),
+            ("*", &["*/index.lua", "*.lua"]),
+        ] {
+            assert_eq!(files_for(path.as_bytes()), files, "{path}");
+        }
+        // What is said of paths is what the files' own routes are.
+        for path in ["/", "/a", "/a/b", "/index", "/a/index", "/lib", "/init"] {
+            for file in files_for(path.as_bytes()) {
+                let mut router = Router::default();
+                router.add_file(&Pattern::of_file(&file).unwrap(), TargetId(0));
+                assert!(
+                    matches!(
+                        router.find("GET", path.as_bytes()),
+                        crate::route::Match::Found(..)
+                    ),
+                    "{file} does not answer {path}"
+                );
+            }
+        }
     }
 
     #[test]

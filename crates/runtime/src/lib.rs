@@ -12,6 +12,7 @@ pub mod deploy;
 pub mod dict;
 mod host;
 pub mod kv;
+pub mod late;
 pub mod light;
 pub mod log;
 pub mod manifest;

@@ -445,13 +445,12 @@ impl AppVm {
     /// The main function of a file that compiled: another one each time, because a script can change the environment of its
     /// main function (`_ENV = t`, `setfenv`), and one request's must not be the next one's.
     pub fn main(&self, id: FileId) -> Result<Function> {
-        let spare = self.mains.borrow_mut()[id.0 as usize]
-            .as_mut()
-            .and_then(|main| main.spare.take());
+        let spare = (self.mains.borrow_mut().get_mut(id.0 as usize))
+            .and_then(|main| main.as_mut()?.spare.take());
         if let Some(spare) = spare {
             return Ok(spare);
         }
-        if let Some(main) = &self.mains.borrow()[id.0 as usize] {
+        if let Some(Some(main)) = self.mains.borrow().get(id.0 as usize) {
             return main.loaded.reload();
         }
         let main = match &self.app.file(id).code {
@@ -459,7 +458,13 @@ impl AppVm {
             Err(problem) => return Err(rille_lua::Error::runtime(problem)),
         };
         let made = main.reload();
-        self.mains.borrow_mut()[id.0 as usize] = Some(Main {
+        let mut mains = self.mains.borrow_mut();
+        let at = id.0 as usize;
+        if mains.len() <= at {
+            // A file that came later.
+            mains.resize_with(at + 1, || None);
+        }
+        mains[at] = Some(Main {
             loaded: main,
             spare: None,
         });
@@ -469,7 +474,7 @@ impl AppVm {
     /// Takes back what [`AppVm::main`] gave, which has ended: the next one gets it if it is as it was.
     pub fn give_back_main(&self, id: FileId, main: Function) {
         if main.is_as_loaded()
-            && let Some(known) = &mut self.mains.borrow_mut()[id.0 as usize]
+            && let Some(Some(known)) = self.mains.borrow_mut().get_mut(id.0 as usize)
         {
             known.spare = Some(main);
         }

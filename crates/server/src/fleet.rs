@@ -95,6 +95,11 @@ impl Fleet {
         self.hosts.find(host)
     }
 
+    /// Who answers a `Host` header that names somebody.
+    pub fn find_named(&self, host: &str) -> Option<AppIndex> {
+        self.hosts.find_named(host)
+    }
+
     /// An app.
     pub fn slot(&self, index: AppIndex) -> &Slot {
         self.slots.get(index.0).unwrap_or(&Slot::Vacant)

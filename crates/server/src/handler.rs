@@ -87,7 +87,7 @@ impl Served {
     /// The first thing to run for a file: the function it gave before, or its main chunk.
     pub fn first_stage(&self, target: FileId) -> Result<Stage> {
         let lua = self.vm.lua();
-        if let Some(cached) = &self.handlers.borrow()[target.0 as usize] {
+        if let Some(Some(cached)) = self.handlers.borrow().get(target.0 as usize) {
             let globals = match &cached.globals {
                 Some(globals) => copy_table(lua, globals)?,
                 None => lua.create_table()?,
@@ -177,10 +177,17 @@ impl Served {
             true => None,
             false => Some(copy_table(self.vm.lua(), &globals)?),
         };
-        self.handlers.borrow_mut()[file.0 as usize] = Some(Cached {
+        let mut handlers = self.handlers.borrow_mut();
+        let at = file.0 as usize;
+        if handlers.len() <= at {
+            // A file that came later.
+            handlers.resize_with(at + 1, || None);
+        }
+        handlers[at] = Some(Cached {
             function: function.clone(),
             globals: copy,
         });
+        drop(handlers);
         Ok(self.stage(function.clone(), globals, Kind::Handler))
     }
 

@@ -65,9 +65,11 @@ impl Hosts {
 
     /// The app that answers this `Host` header, port and case aside.
     pub fn find(&self, host: &str) -> Option<AppIndex> {
-        if let Some(only) = self.only {
-            return Some(only);
-        }
+        self.only.or_else(|| self.find_named(host))
+    }
+
+    /// The same, if the header names one: being the only app is not enough.
+    pub fn find_named(&self, host: &str) -> Option<AppIndex> {
         let name = strip_port(host).trim_end_matches('.').to_ascii_lowercase();
         if let Some(found) = self.exact.get(name.as_str()) {
             return Some(*found);

@@ -14,10 +14,12 @@ mod exchange;
 mod filter;
 mod finish;
 mod fleet;
+mod forge;
 #[doc(hidden)]
 pub mod forms;
 mod handler;
 mod head;
+mod hostmap;
 mod hosts;
 #[doc(hidden)]
 pub mod http1;
@@ -44,6 +46,8 @@ mod worker;
 
 pub use conn::Timeouts;
 pub use deploy::{Deployer, MAX_APPS, Status, Version};
+pub use forge::Repositories;
+pub use hostmap::{Bucket, HostMap, Purge, Settings as HostMapSettings};
 pub use ports::TaskPort;
 pub use server::{AppSource, Config, Error, Server, TlsConfig};
 pub use tls::{Certificate, ClientCertificates, Verify};

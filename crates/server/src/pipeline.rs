@@ -14,6 +14,7 @@ use crate::filter;
 use crate::finish::{end_stream, failed, finish, inner_failure};
 use crate::fleet::Served;
 use crate::handler::{Next, Stage, begin};
+use crate::hostmap;
 use crate::ngx::status;
 use crate::pages;
 use crate::reply::Returned;
@@ -164,11 +165,28 @@ async fn find(exchange: &Rc<Exchange>) -> Result<TargetId, Box<Response<Response
             Ok(target)
         }
         Match::MethodNotAllowed(allowed) => Err(Box::new(pages::method_not_allowed(allowed))),
-        Match::NotFound => match static_file(&exchange.served, &method, &path) {
-            Ok(answer) => Err(Box::new(answer.await)),
-            Err(response) => Err(response),
-        },
+        Match::NotFound => {
+            if let Some(target) = fetched(&exchange.served, &path).await? {
+                return Ok(target);
+            }
+            match static_file(&exchange.served, &method, &path) {
+                Ok(answer) => Err(Box::new(answer.await)),
+                Err(response) => Err(response),
+            }
+        }
     }
+}
+
+/// The route to a file that comes when it is asked for, in an app that has such.
+pub async fn fetched(
+    served: &Served,
+    path: &[u8],
+) -> Result<Option<TargetId>, Box<Response<ResponseBody>>> {
+    if !served.vm.app().is_on_demand() {
+        return Ok(None);
+    }
+    let found = hostmap::locate(served.vm.app(), path).await;
+    found.map_err(|failure| Box::new(hostmap::find::failed(&failure)))
 }
 
 /// The phases of a route up to its content.

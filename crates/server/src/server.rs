@@ -6,6 +6,7 @@
 
 use crate::conn::Timeouts;
 use crate::deploy::Deployer;
+use crate::hostmap::HostMap;
 use crate::hosts::{AppIndex, Hosts};
 use crate::listener;
 use crate::ports::{self, TaskPort};
@@ -46,6 +47,8 @@ pub struct Config {
     pub log: Log,
     /// What the apps were loaded for: it is told where the server listens.
     pub operator: Arc<Operator>,
+    /// Who answers hosts that no app names.
+    pub host_map: Option<HostMap>,
 }
 
 impl Config {
@@ -60,6 +63,7 @@ impl Config {
             drain: Duration::from_secs(10),
             log,
             operator: Arc::default(),
+            host_map: None,
         }
     }
 }
@@ -225,6 +229,7 @@ impl Server {
                 timeouts: config.timeouts,
                 max_connections: config.max_connections,
                 commands,
+                host_map: config.host_map.clone(),
                 ready: ready.clone(),
                 stop: stopping.clone(),
             };

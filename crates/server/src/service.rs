@@ -15,6 +15,8 @@ use crate::exchange::{Arrived, Exchange, Source};
 use crate::filter;
 use crate::fleet::{Fleet, Served, Slot};
 use crate::head::Head;
+use crate::hostmap::tenants::Tenant;
+use crate::hostmap::{self, find, purge};
 use crate::hosts::AppIndex;
 use crate::http1;
 use crate::pages;
@@ -25,7 +27,7 @@ use crate::upgrade;
 use crate::worker::Worker;
 use bytes::Bytes;
 use http::{Method, Response, StatusCode};
-use rille_runtime::route::Match;
+use rille_runtime::route::{Match, TargetId};
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
@@ -55,9 +57,21 @@ pub struct ConnectionService {
 #[derive(Default)]
 pub struct LastHost {
     host: Box<[u8]>,
-    app: Option<AppIndex>,
+    meant: Meant,
     /// Of the fleet in which it meant that.
     epoch: u64,
+}
+
+/// What a host means.
+#[derive(Clone, Default)]
+enum Meant {
+    /// Nothing, as far as is known.
+    #[default]
+    Nobody,
+    /// An app of the fleet.
+    App(AppIndex),
+    /// A host of the bucket that has been asked for before.
+    Tenant(Rc<Tenant>),
 }
 
 /// A response, now or later.
@@ -66,6 +80,8 @@ pub enum Answer {
     Ready(Option<Response<ResponseBody>>),
     /// Later.
     Waiting(Waiting),
+    /// What answers is found out first.
+    Finding(Pin<Box<dyn Future<Output = Answer>>>),
 }
 
 /// A request that has not ended yet.
@@ -91,15 +107,13 @@ impl ConnectionService {
         body: Source,
     ) -> std::result::Result<Answer, Box<Response<ResponseBody>>> {
         let fleet = self.worker.fleet();
-        let Some(app) = self.app_of(&fleet, &head) else {
-            let names = fleet.app_names();
-            return Err(Box::new(pages::no_app(
-                head.authority(),
-                self.peer,
-                self.origin(),
-                head.path(),
-                &names,
-            )));
+        let app = match self.meant(&fleet, &head) {
+            Meant::App(app) => app,
+            Meant::Tenant(tenant) => return self.answer_tenant(&tenant, head, body),
+            Meant::Nobody if self.worker.tenants().is_some() => {
+                return Ok(self.find_tenant(head, body));
+            }
+            Meant::Nobody => return Err(Box::new(self.no_app(&fleet, &head))),
         };
         let served = match fleet.slot(app) {
             Slot::Live(served) => served.clone(),
@@ -114,7 +128,6 @@ impl ConnectionService {
             }
         };
         let app = served.vm.app().clone();
-        let limits = &app.manifest.limits;
         let (target, params) = match app.router.find(head.method.as_str(), head.path()) {
             Match::Found(target, params) => (target, pipeline::owned(params)),
             Match::MethodNotAllowed(allowed) => {
@@ -122,27 +135,64 @@ impl ConnectionService {
             }
             Match::NotFound => return static_file(&served, &head.method, head.path()),
         };
-        if head
-            .declared_length()
-            .is_some_and(|length| length > limits.body)
-        {
-            let why = format!(
-                "the body is over the limit of {}",
-                rille_runtime::units::show_size(limits.body)
-            );
-            return Err(Box::new(pages::error(StatusCode::PAYLOAD_TOO_LARGE, &why)));
-        }
-        let arrived = Arrived {
-            head,
+        self.here()
+            .start(served, (target, params), head, body, Instant::now())
+    }
+
+    /// No app answers.
+    fn no_app(&self, fleet: &Fleet, head: &Head) -> Response<ResponseBody> {
+        let names = fleet.app_names();
+        pages::no_app(
+            head.authority(),
+            self.peer,
+            self.origin(),
+            head.path(),
+            &names,
+        )
+    }
+
+    fn here(&self) -> Here {
+        Here {
+            worker: self.worker.clone(),
             peer: self.peer,
             local: self.local,
             tls: self.tls.clone(),
-            body,
-            served,
-            worker: self.worker.clone(),
-            started: Instant::now(),
+        }
+    }
+
+    /// A host of the bucket answers at once if it knows the path.
+    fn answer_tenant(
+        &self,
+        tenant: &Rc<Tenant>,
+        head: Head,
+        body: Source,
+    ) -> std::result::Result<Answer, Box<Response<ResponseBody>>> {
+        let now = Instant::now();
+        let is_special = purge::is_meant(&head) || head.query().is_some_and(hostmap::has_cb);
+        let tenants = self.worker.tenants().filter(|_| !is_special);
+        let Some(live) = tenants.and_then(|tenants| tenants.ready(tenant, now)) else {
+            return Ok(self.find_tenant(head, body));
         };
-        Ok(pipeline::start(Exchange::begin(arrived, params), target))
+        let app = live.served.vm.app().clone();
+        let route = match app.router.find(head.method.as_str(), head.path()) {
+            Match::Found(target, params) => (target, pipeline::owned(params)),
+            Match::MethodNotAllowed(allowed) => {
+                return Err(Box::new(pages::method_not_allowed(allowed)));
+            }
+            Match::NotFound => match live.route(head.path()) {
+                Some(target) => (target, Vec::new()),
+                None => return Ok(self.find_tenant(head, body)),
+            },
+        };
+        self.here()
+            .start(live.served.clone(), route, head, body, now)
+    }
+
+    /// Finds out what answers, if anything does.
+    fn find_tenant(&self, head: Head, body: Source) -> Answer {
+        let fleet = self.worker.fleet();
+        let otherwise = self.no_app(&fleet, &head);
+        Answer::Finding(Box::pin(find::tenant(self.here(), head, body, otherwise)))
     }
 
     /// The scheme and the port that the client has used.
@@ -154,17 +204,73 @@ impl ConnectionService {
         (scheme, self.local.port())
     }
 
-    fn app_of(&self, fleet: &Fleet, head: &Head) -> Option<AppIndex> {
+    fn meant(&self, fleet: &Fleet, head: &Head) -> Meant {
         let mut last = self.last_host.borrow_mut();
         let host = head.authority_bytes();
-        if *last.host != *host || last.app.is_none() || last.epoch != fleet.epoch() {
+        let is_known = !matches!(last.meant, Meant::Nobody);
+        if *last.host != *host || !is_known || last.epoch != fleet.epoch() {
             *last = LastHost {
                 host: host.into(),
-                app: fleet.find(head.authority()),
+                meant: self.look_up(fleet, head.authority()),
                 epoch: fleet.epoch(),
             };
         }
-        last.app
+        last.meant.clone()
+    }
+
+    fn look_up(&self, fleet: &Fleet, host: &str) -> Meant {
+        let Some(tenants) = self.worker.tenants() else {
+            return fleet.find(host).map_or(Meant::Nobody, Meant::App);
+        };
+        if let Some(app) = fleet.find_named(host) {
+            return Meant::App(app);
+        }
+        let tenant = hostmap::host::name(host).and_then(|host| tenants.find(&host));
+        tenant.map_or(Meant::Nobody, Meant::Tenant)
+    }
+}
+
+/// A route, and the parameters in its path.
+pub type Route = (TargetId, Vec<(Box<str>, Vec<u8>)>);
+
+/// Where a request has come in.
+pub struct Here {
+    /// The worker.
+    pub worker: Rc<Worker>,
+    peer: SocketAddr,
+    local: SocketAddr,
+    tls: Option<Rc<Session>>,
+}
+
+impl Here {
+    /// Starts a request that arrived at a time on its route.
+    pub fn start(
+        self,
+        served: Rc<Served>,
+        (target, params): Route,
+        head: Head,
+        body: Source,
+        started: Instant,
+    ) -> std::result::Result<Answer, Box<Response<ResponseBody>>> {
+        let limit = served.vm.app().manifest.limits.body;
+        if head.declared_length().is_some_and(|length| length > limit) {
+            let why = format!(
+                "the body is over the limit of {}",
+                rille_runtime::units::show_size(limit)
+            );
+            return Err(Box::new(pages::error(StatusCode::PAYLOAD_TOO_LARGE, &why)));
+        }
+        let arrived = Arrived {
+            head,
+            peer: self.peer,
+            local: self.local,
+            tls: self.tls,
+            body,
+            served,
+            worker: self.worker,
+            started,
+        };
+        Ok(pipeline::start(Exchange::begin(arrived, params), target))
     }
 }
 
@@ -221,6 +327,13 @@ impl Future for Answer {
                 )
             }
             Answer::Waiting(waiting) => waiting.poll(cx),
+            Answer::Finding(finding) => match finding.as_mut().poll(cx) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(found) => {
+                    *self = found;
+                    self.poll(cx)
+                }
+            },
         }
     }
 }

@@ -222,7 +222,7 @@ impl Stage {
     }
 
     /// The version that was in this place goes when its last request has ended.
-    fn retire(&self, place: AppIndex, served: Rc<Served>) {
+    pub fn retire(&self, place: AppIndex, served: Rc<Served>) {
         served.vm.retire();
         self.worker.retired().add(place, &served.vm);
         tokio::task::spawn_local(async move { served.vm.make_way().await });

@@ -115,7 +115,8 @@ fn read_piece(file: &mut File) -> io::Result<Bytes> {
     Ok(piece.into())
 }
 
-fn content_type(path: &Path) -> HeaderValue {
+/// What a file is, by its name.
+pub fn content_type(path: &Path) -> HeaderValue {
     let extension = path
         .extension()
         .and_then(|extension| extension.to_str())

@@ -7,6 +7,8 @@
 use crate::conn::{Conn, Timeouts, Watch};
 use crate::exchange::Source;
 use crate::fleet::{Fleet, Slot};
+use crate::hostmap::HostMap;
+use crate::hostmap::tenants::Tenants;
 use crate::hosts::{AppIndex, Hosts};
 use crate::http1::{self, Ended, Refused, Wire};
 use crate::http2::{self, Streams};
@@ -21,7 +23,7 @@ use rille_runtime::app::App;
 use rille_runtime::log::Log;
 use rille_runtime::problem::Problem;
 use rille_runtime::scheduler::{Scheduler, waits_for_io};
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -72,6 +74,8 @@ pub struct Setup {
     pub max_connections: usize,
     /// What it is told while it runs.
     pub commands: UnboundedReceiver<Command>,
+    /// Who answers hosts that no app names.
+    pub host_map: Option<HostMap>,
     /// Told once, when the worker is ready.
     pub ready: Sender<Ready>,
     /// Becomes the deadline of the drain when the server is to stop.
@@ -88,6 +92,8 @@ pub struct Ready {
 pub struct Worker {
     /// What it serves now.
     fleet: RefCell<Rc<Fleet>>,
+    /// Who answers hosts that no app names.
+    tenants: OnceCell<Rc<Tenants>>,
     /// Versions that others have taken the place of, as far as they are still there.
     retired: Retired,
     requests: Cell<u64>,
@@ -109,6 +115,11 @@ impl Worker {
     /// Serves others from now on; the former ones.
     pub fn set_fleet(&self, fleet: Fleet) -> Rc<Fleet> {
         self.fleet.replace(Rc::new(fleet))
+    }
+
+    /// Who answers hosts that no app names.
+    pub fn tenants(&self) -> Option<&Rc<Tenants>> {
+        self.tenants.get()
     }
 
     /// Versions that others have taken the place of.
@@ -167,6 +178,7 @@ async fn serve(setup: Setup) -> std::io::Result<()> {
         timeouts,
         max_connections,
         commands,
+        host_map,
         ready,
         mut stop,
     } = setup;
@@ -177,6 +189,7 @@ async fn serve(setup: Setup) -> std::io::Result<()> {
     let facts = Rc::new(mk::Facts::new(workers, max_connections, &listeners));
     let worker = Rc::new(Worker {
         fleet: RefCell::default(),
+        tenants: OnceCell::new(),
         retired: Retired::default(),
         requests: Cell::new(0),
         connections: Cell::new(0),
@@ -186,6 +199,10 @@ async fn serve(setup: Setup) -> std::io::Result<()> {
         client_lines: Cell::new((None, 0)),
     });
     let stage = Stage::new(worker.clone(), scheduler, number, facts);
+    if let Some(map) = host_map {
+        let tenants = Tenants::new(map, &stage);
+        worker.tenants.get_or_init(|| Rc::new(tenants));
+    }
     let mut slots = Vec::new();
     let mut problems = Vec::new();
     for (index, entry) in entries.into_iter().enumerate() {
@@ -215,7 +232,7 @@ async fn serve(setup: Setup) -> std::io::Result<()> {
             tokio::task::spawn_local(accept(worker, watch, listener, tls, max_connections))
         })
         .collect();
-    let obeying = tokio::task::spawn_local(stage.obey(commands));
+    let obeying = tokio::task::spawn_local(stage.clone().obey(commands));
     let _ = stop.wait_for(Option::is_some).await;
     // What was being prepared goes.
     obeying.abort();
@@ -402,6 +419,13 @@ async fn drain(worker: &Rc<Worker>, watch: &Rc<Watch>, deadline: Instant) {
         let mut vms = worker.retired.alive();
         let fleet = worker.fleet();
         vms.extend(fleet.live().map(|served| served.vm.clone()));
+        let tenants = worker.tenants().map(|tenants| tenants.live());
+        vms.extend(
+            tenants
+                .into_iter()
+                .flatten()
+                .map(|served| served.vm.clone()),
+        );
         vms.into_iter()
     };
     live().for_each(|vm| vm.stop());

@@ -44,6 +44,11 @@ impl Hash {
         Hash(hasher.finalize().into())
     }
 
+    /// Its bytes.
+    pub fn bytes(&self) -> [u8; 32] {
+        self.0
+    }
+
     /// From 64 lower-case hexadecimal digits.
     pub fn parse(text: &str) -> Option<Hash> {
         let mut bytes = [0; 32];

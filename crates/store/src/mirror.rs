@@ -24,10 +24,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 const FIRST_WORDS: &str = "rille-mirror 1 ";
+/// In place of a time: there was no such file.
+const MISSING: &str = "missing";
 /// What comes before the contents, at most, in bytes.
 const MAX_HEAD: u64 = 4096;
 /// The most files that are mirrored of a source.
 const MAX_FILES: usize = 100_000;
+
+impl Mirrored {
+    /// Whether it says that there was no such file.
+    pub fn is_missing(&self) -> bool {
+        self.validator.modified.as_deref() == Some(MISSING) && self.validator.etag.is_none()
+    }
+}
 
 /// The mirror of a source.
 #[derive(Debug)]
@@ -148,6 +157,15 @@ impl Mirror {
         Ok(())
     }
 
+    /// Keeps that there is no such file. Waits for the disk.
+    pub fn store_missing(&self, path: &BundlePath) -> Result<(), Error> {
+        let validator = Validator {
+            etag: None,
+            modified: Some(MISSING.to_owned()),
+        };
+        self.store(path, b"", &validator)
+    }
+
     /// Forgets a file.
     pub fn remove(&self, path: &BundlePath) {
         if self.known().remove(path.as_str()).is_some() {
@@ -257,6 +275,17 @@ mod tests {
         assert_eq!(open().load(&path("c")), None);
         open().remove_below(None);
         assert_eq!(fs::read_dir(&open().folder).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_was_missing_is_known() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let store = Store::open(folder.path(), Limits::default()).unwrap();
+        let open = || Mirror::open(&store, "s3://bucket", 1000, 1 << 20).unwrap();
+        open().store_missing(&path("a")).unwrap();
+        assert!(open().load(&path("a")).unwrap().is_missing());
+        open().store(&path("a"), b"", &validator()).unwrap();
+        assert!(!open().load(&path("a")).unwrap().is_missing());
     }
 
     #[test]

@@ -307,8 +307,8 @@ impl<O: Origin> OnDemand<O> {
                 .map(|known| known.file.clone());
             (state.generation, known)
         };
-        let known = match known {
-            Some(known) => Some(known),
+        let (known, was_missing) = match known {
+            Some(known) => (Some(known), false),
             None => self.mirrored(path, generation).await,
         };
         let validator = known
@@ -316,7 +316,19 @@ impl<O: Origin> OnDemand<O> {
             .map(|known| known.validator.clone())
             .unwrap_or_default();
         match self.origin.get(path, &validator).await {
+            Err(_) if was_missing && freshness == Freshness::Cached => {
+                let mut state = self.state();
+                state.counters.failed += 1;
+                state.counters.stale += 1;
+                state.learn_missing(path, generation, self.options.negative);
+                Ok(None)
+            }
             Err(error) => self.failed(path, freshness, error),
+            Ok(Answer::Missing) if was_missing => {
+                self.state()
+                    .learn_missing(path, generation, self.options.negative);
+                Ok(None)
+            }
             Ok(Answer::Missing) => {
                 self.mirror_remove(path).await;
                 self.state()
@@ -348,19 +360,29 @@ impl<O: Origin> OnDemand<O> {
         }
     }
 
-    /// What is on the disk, which is from before and so due.
-    async fn mirrored(&self, path: &BundlePath, generation: u64) -> Option<Arc<Found>> {
+    /// What is on the disk, which is from before and so due; or whether there was no such file.
+    async fn mirrored(&self, path: &BundlePath, generation: u64) -> (Option<Arc<Found>>, bool) {
         let (mirror, path_there) = (self.mirror.clone(), path.clone());
-        let mirrored = blocking(move |_| Ok(mirror.load(&path_there)))
-            .await
-            .ok()??;
+        let mirrored = blocking(move |_| Ok(mirror.load(&path_there))).await;
+        let Ok(Some(mirrored)) = mirrored else {
+            return (None, false);
+        };
+        if mirrored.is_missing() {
+            return (None, true);
+        }
         let file = Arc::new(Found {
             hash: Hash::of(&mirrored.contents),
             contents: mirrored.contents,
             validator: mirrored.validator,
         });
         self.state().learn(path, &file, generation, Duration::ZERO);
-        Some(file)
+        (Some(file), false)
+    }
+
+    /// That there is no such file is to be known when the source does not answer, too. Waits for the disk.
+    pub fn remember_missing(&self, path: &BundlePath) {
+        // A mirror that cannot be written is as good as none.
+        let _ = self.mirror.store_missing(path);
     }
 
     async fn keep(&self, path: &BundlePath, file: &Arc<Found>, generation: u64) {

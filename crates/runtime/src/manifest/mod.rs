@@ -140,13 +140,28 @@ impl Manifest {
         folder: &str,
         admission: &Admission,
     ) -> (Manifest, Vec<Problem>) {
+        Manifest::default_of(folder, admission).with(text, file, admission)
+    }
+
+    /// The manifest of an app without one, whose limits are the operator's defaults.
+    pub fn default_of(folder: &str, admission: &Admission) -> Manifest {
         let mut manifest = Manifest::default_for(folder);
         manifest.limits = admission.limits();
+        manifest
+    }
+
+    /// Parses the text of a manifest, as [`Manifest::parse_for`] does, over other defaults.
+    pub fn with(
+        mut self,
+        text: &str,
+        file: &str,
+        admission: &Admission,
+    ) -> (Manifest, Vec<Problem>) {
         let mut reader = Reader::new(text, file);
         if let Some(root) = reader.document() {
-            read_root(&mut reader, root, &mut manifest, admission.ceilings());
+            read_root(&mut reader, root, &mut self, admission.ceilings());
         }
-        (manifest, reader.problems)
+        (self, reader.problems)
     }
 }
 

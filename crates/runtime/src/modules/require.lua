@@ -2,7 +2,7 @@
 -- A main chunk runs in a coroutine of its own, whose writes go to the app's globals; in a task, which has its own instances of the
 -- modules, to the task's.
 local tools = ...
-local shared, find, thread, getinfo = tools.loaded, tools.find, tools.thread, tools.getinfo
+local shared, find, fetch, thread, getinfo = tools.loaded, tools.find, tools.fetch, tools.thread, tools.getinfo
 local resume, yield, status, running = tools.resume, tools.yield, tools.status, tools.running
 local type, error, next, setmetatable = tools.type, tools.error, tools.next, tools.setmetatable
 local rawget, rawset, sleep, task_modules, environment = tools.rawget, tools.rawset, tools.sleep, tools.task_modules, tools.environment
@@ -90,7 +90,9 @@ return function(name)
     return give(module, ":preload:")
   end
   local info = getinfo(2, "S")
-  local path, err = find(name, info and info.source or "")
+  local source = info and info.source or ""
+  local path, err = find(name, source)
+  if not path and not err then path, err = fetch(name, source) end
   if not path then error(err, 2) end
   local me = running()
   while loading[path] do

@@ -2,7 +2,10 @@
 //!
 //! A name is looked for in `lib/`, then as a path in the app (`lib.x` and `lib/x` are the same), then
 //! beside the requiring file; as `NAME.lua`, then `NAME/init.lua`. `lib/` comes first so that a handler
-//! `inspect.lua` can require a library `inspect`.
+//! `inspect.lua` can require a library `inspect`. `github.com/OWNER/REPO/blob/REF/FILE.lua` is a file of a repository; what such a file
+//! requires is looked for beside it and at the top of its repository before it is looked for in the app.
+//!
+//! What an app has not fetched yet is fetched: the requiring coroutine waits, nobody else does.
 //!
 //! A module that returns nothing gives what it has put into `exports`, a table of its own that its code sees as a global.
 //!
@@ -11,6 +14,7 @@
 //! and what is looked up is the app's snapshot, so no name can leave the app.
 
 use crate::app::App;
+use crate::late::{FORGE, Known, Why, forge_path};
 use crate::route::FileId;
 use crate::task::Tasks;
 use rille_lua::{Dialect, Error, Function, Lua, LuaString, MultiValue, Result, Table, Value};
@@ -33,8 +37,20 @@ pub(super) fn install(lua: &Lua, app: &Arc<App>, tasks: &Rc<Tasks>) -> Result<()
     let find = lua.create_function(move |lua, (name, from): (LuaString, LuaString)| {
         // The message is raised in Lua, where the requiring file's position is known.
         match find(&finder, &name.as_bytes(), &from.as_bytes()) {
-            Ok(path) => Ok((Some(lua.create_string(&*finder.file(path).path)?), None)),
+            Ok(Known::File(path)) => Ok((Some(lua.create_string(&*finder.file(path).path)?), None)),
+            // It has to be fetched.
+            Ok(_) => Ok((None, None)),
             Err(message) => Ok((None, Some(lua.create_string(message)?))),
+        }
+    })?;
+    let fetcher = app.clone();
+    let fetch = lua.create_async_function(move |lua, (name, from): (LuaString, LuaString)| {
+        let app = fetcher.clone();
+        async move {
+            match fetch(&app, &name.as_bytes(), &from.as_bytes()).await {
+                Ok(path) => Ok((Some(lua.create_string(&*app.file(path).path)?), None)),
+                Err(message) => Ok((None, Some(lua.create_string(message)?))),
+            }
         }
     })?;
     let loader = app.clone();
@@ -75,6 +91,7 @@ pub(super) fn install(lua: &Lua, app: &Arc<App>, tasks: &Rc<Tasks>) -> Result<()
     let tools = lua.create_table()?;
     tools.raw_set("loaded", loaded)?;
     tools.raw_set("find", find)?;
+    tools.raw_set("fetch", fetch)?;
     tools.raw_set("thread", thread)?;
     tools.raw_set("task_modules", task_modules)?;
     tools.raw_set("environment", lua.environment()?)?;
@@ -152,8 +169,8 @@ fn loaded_table(lua: &Lua, globals: &Table) -> Result<Table> {
     Ok(loaded)
 }
 
-/// The file that `name` means when `from` (a chunk name) requires it.
-fn find(app: &App, name: &[u8], from: &[u8]) -> std::result::Result<FileId, String> {
+/// Where the file may be that `name` means when `from` (a chunk name) requires it, in order. The error says why that is no name.
+fn places(name: &[u8], from: &[u8]) -> std::result::Result<Vec<String>, String> {
     let refuse = |why: &str| format!("module '{}' {why}", String::from_utf8_lossy(name));
     let text = std::str::from_utf8(name).map_err(|_| refuse("not found: its name is not UTF-8"))?;
     if text.is_empty() || text.len() > MAX_NAME || text.contains('\0') {
@@ -166,28 +183,80 @@ fn find(app: &App, name: &[u8], from: &[u8]) -> std::result::Result<FileId, Stri
     {
         return Err(refuse("not found: a module's name may not contain '..'"));
     }
-    let beside = std::str::from_utf8(from)
-        .ok()
-        .and_then(|from| from.strip_prefix('@'));
-    let beside = beside
-        .and_then(|from| from.rsplit_once('/'))
-        .map(|(folder, _)| folder);
-    let mut places = vec![format!("lib/{path}"), path.clone()];
-    if let Some(folder) = beside {
-        places.push(format!("{folder}/{path}"));
-    }
-    let mut tried = String::new();
-    for place in &places {
-        for candidate in [format!("{place}.lua"), format!("{place}/init.lua")] {
-            if let Some(id) = app.find(&candidate) {
-                return Ok(id);
+    let from = std::str::from_utf8(from).ok();
+    let from = from.and_then(|from| from.strip_prefix('@')).unwrap_or("");
+    let folder = from.rsplit_once('/').map(|(folder, _)| folder);
+    let beside = folder.map(|folder| format!("{folder}/{path}"));
+    let of_app = [format!("lib/{path}"), path.clone()];
+    let places: Vec<String> = match forge_path(from) {
+        _ if path.starts_with(FORGE) => match forge_path(&path) {
+            Some(_) => vec![path],
+            None => {
+                return Err(refuse(
+                    "not found: a module of a repository is github.com/OWNER/REPO/blob/REF/FILE.lua",
+                ));
             }
-            tried.push_str(&format!("\n\tno file '{candidate}' in the app"));
+        },
+        Some((repository, _)) => {
+            let of_repository = of_app.iter().map(|place| format!("{repository}/{place}"));
+            (beside.into_iter().chain(of_repository))
+                .chain(of_app.iter().cloned())
+                .collect()
+        }
+        None => of_app.into_iter().chain(beside).collect(),
+    };
+    let files = |place: String| [format!("{place}.lua"), format!("{place}/init.lua")];
+    Ok(places.into_iter().flat_map(files).collect())
+}
+
+fn not_found(name: &[u8], tried: &[String]) -> String {
+    let name = String::from_utf8_lossy(name);
+    let mut message = format!("module '{name}' not found:\n\tno built-in module '{name}'");
+    for place in tried {
+        message.push_str(&match place.starts_with(FORGE) {
+            true => format!("\n\tno file '{place}'"),
+            false => format!("\n\tno file '{place}' in the app"),
+        });
+    }
+    message
+}
+
+/// The file that `name` means when `from` (a chunk name) requires it, unless that has to be fetched.
+fn find(app: &App, name: &[u8], from: &[u8]) -> std::result::Result<Known, String> {
+    let places = places(name, from)?;
+    let known = places.iter().map(|place| app.known(place));
+    let mut known = known.filter(|known| *known != Known::Missing);
+    known.next().ok_or_else(|| not_found(name, &places))
+}
+
+/// The same, by fetching what is not there yet.
+async fn fetch(app: &App, name: &[u8], from: &[u8]) -> std::result::Result<FileId, String> {
+    let places = places(name, from)?;
+    let mut denied = None;
+    for place in &places {
+        match app.known(place) {
+            Known::File(id) => return Ok(id),
+            Known::Missing => continue,
+            Known::No => {}
+        }
+        match app.fetch(place).await {
+            Ok(Some(id)) => return Ok(id),
+            Ok(None) => app.miss(place),
+            // It may be there or not: so may the next.
+            Err(failure) if failure.why == Why::Denied => denied = Some(failure),
+            Err(failure) => {
+                return Err(format!(
+                    "module '{}' could not be fetched: {failure}",
+                    String::from_utf8_lossy(name)
+                ));
+            }
         }
     }
-    Err(refuse(&format!(
-        "not found:\n\tno built-in module '{text}'{tried}"
-    )))
+    let mut message = not_found(name, &places);
+    if let Some(denied) = denied {
+        message.push_str(&format!("\n\t{denied}"));
+    }
+    Err(message)
 }
 
 /// `lib.x` and `lib/x.lua` are `lib/x`; a leading `./` or `/` is dropped.

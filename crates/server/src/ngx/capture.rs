@@ -288,9 +288,14 @@ fn prepare(lua: &Lua, parent: &Rc<Exchange>, uri: &[u8], options: Option<Table>)
     child.ngx.vars.swap(&vars);
     let limit = parent.served.room.limit();
     Ok(Box::pin(async move {
+        let route = match route {
+            Some(target) => Ok(Some(target)),
+            None => pipeline::fetched(&child.served, &path).await,
+        };
         let answer = match route {
-            Some(target) => Ok(pipeline::start(child.clone(), target)),
-            None => static_file(&child.served, &method, &path),
+            Ok(Some(target)) => Ok(pipeline::start(child.clone(), target)),
+            Ok(None) => static_file(&child.served, &method, &path),
+            Err(response) => Err(response),
         };
         let response = match answer {
             Ok(answer) => answer.await,
