@@ -16,7 +16,7 @@ use super::Shared;
 use rille_lua::Dialect;
 use rille_runtime::app::{self, App, CodeFile, INIT};
 use rille_runtime::late::{Code, Failure, Files, Later, Stamp, Why};
-use rille_runtime::manifest::{self, Limits, Manifest};
+use rille_runtime::manifest::{self, Manifest};
 use rille_runtime::problem::Problem;
 use rille_store::on_demand::{Found, Freshness};
 use rille_store::{BundlePath, ErrorKind};
