@@ -6,6 +6,7 @@
 
 mod check;
 mod descriptors;
+mod edge;
 mod lua;
 mod reload;
 mod serve;

@@ -2,11 +2,11 @@
 //!
 //! What is wrong with an app is told at the start, one line each. An app that cannot be served at
 //! all answers 503 while the others serve; when none can, the program ends with 1, unless it watches for that to be put right.
-//! SIGHUP loads apps and certificates again.
+//! SIGHUP loads apps and certificates again, and opens the access log again.
 
 use crate::reload::{Loaded, Reload, Reloader};
 use crate::sources::Kind;
-use crate::{descriptors, sources, state, tls};
+use crate::{descriptors, edge, sources, state, tls};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use rille_runtime::app::Unservable;
 use rille_runtime::kv::{Settings, Store};
@@ -60,6 +60,7 @@ pub fn command() -> Command {
                 .action(ArgAction::SetTrue),
         )
         .args(tls::arguments())
+        .args(edge::arguments())
 }
 
 /// The most connections that can be asked for: Linux has no more descriptors in a process.
@@ -145,6 +146,7 @@ fn serve(
         config.workers = usize::try_from(*workers)?;
     }
     config.tls = tls;
+    let access = edge::configure(&mut config, matches, log)?;
     let descriptors = descriptors::raise_limit();
     let connections = matches.get_one("max-connections").copied();
     let connections = connections.unwrap_or_else(|| descriptors::connections(descriptors));
@@ -195,6 +197,9 @@ fn serve(
                 _ = terminate.recv() => break,
                 Some(()) = hangup.recv() => {
                     server.reload_certificates();
+                    if let Some(access) = &access {
+                        access.reopen();
+                    }
                     // The thread ends after this one.
                     let _ = ask.send(Reload);
                 }
@@ -215,6 +220,9 @@ fn serve(
         std::process::exit(1);
     });
     server.join()?;
+    if let Some(access) = &access {
+        access.close();
+    }
     if let Some(store) = store {
         store.close();
     }

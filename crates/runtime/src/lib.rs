@@ -19,6 +19,7 @@ pub mod modules;
 pub mod net;
 pub mod problem;
 pub mod route;
+pub mod rule;
 pub mod scheduler;
 pub mod task;
 pub mod units;

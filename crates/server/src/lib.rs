@@ -10,6 +10,8 @@ mod body;
 mod conn;
 mod date;
 mod deploy;
+#[doc(hidden)]
+pub mod edge;
 mod exchange;
 mod filter;
 mod finish;
@@ -44,6 +46,10 @@ mod worker;
 
 pub use conn::Timeouts;
 pub use deploy::{Deployer, MAX_APPS, Status, Version};
+pub use edge::access::{AccessConfig, AccessLog, Target as AccessTarget};
+pub use edge::forwarded::{Field as ForwardedField, Range, Trust};
+pub use edge::health::Health;
+pub use edge::line::Format as AccessFormat;
 pub use ports::TaskPort;
 pub use server::{AppSource, Config, Error, Server, TlsConfig};
 pub use tls::{Certificate, ClientCertificates, Verify};

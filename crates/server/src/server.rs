@@ -6,11 +6,14 @@
 
 use crate::conn::Timeouts;
 use crate::deploy::Deployer;
+use crate::edge::access::AccessLog;
+use crate::edge::forwarded::Trust;
+use crate::edge::health::Health;
 use crate::hosts::{AppIndex, Hosts};
 use crate::listener;
 use crate::ports::{self, TaskPort};
 use crate::tls::{Certificate, ClientCertificates, Tls, Watcher};
-use crate::worker::{self, Entry, Listener, Setup};
+use crate::worker::{self, Edge, Entry, Listener, Setup};
 use rille_runtime::app::App;
 use rille_runtime::log::Log;
 use rille_runtime::manifest::Manifest;
@@ -39,6 +42,12 @@ pub struct Config {
     pub max_connections: usize,
     /// For connections that do not move.
     pub timeouts: Timeouts,
+    /// Which proxies are trusted to say for whom they ask; none if it has no ranges.
+    pub trust: Trust,
+    /// Where requests are logged.
+    pub access: Option<AccessLog>,
+    /// The path at which health is asked for.
+    pub health: Option<String>,
     /// How long running requests may take after [`Server::stop`].
     pub drain: Duration,
     /// Where lines go.
@@ -54,6 +63,9 @@ impl Config {
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             max_connections: 10_000,
             timeouts: Timeouts::default(),
+            trust: Trust::default(),
+            access: None,
+            health: None,
             drain: Duration::from_secs(10),
             log,
         }
@@ -144,6 +156,7 @@ pub struct Server {
     problems: Vec<(usize, Problem)>,
     ports: Vec<TaskPort>,
     deployer: Deployer,
+    health: Health,
 }
 
 impl Server {
@@ -202,6 +215,13 @@ impl Server {
             problems: Vec::new(),
             ports,
             deployer,
+            health: Health::default(),
+        };
+        let edge = Edge {
+            trust: (!config.trust.ranges.is_empty()).then(|| Arc::new(config.trust)),
+            access: config.access,
+            health_at: config.health.map(Into::into),
+            health: server.health.clone(),
         };
         let workers = listeners.len();
         let crew = listeners.into_iter().zip(receivers);
@@ -214,6 +234,7 @@ impl Server {
                 hosts: hosts.clone(),
                 log: config.log.clone(),
                 timeouts: config.timeouts,
+                edge: edge.clone(),
                 max_connections: config.max_connections,
                 commands,
                 ready: ready.clone(),
@@ -245,6 +266,7 @@ impl Server {
                 }
             }
         }
+        server.health.is_ready_now();
         Ok(server)
     }
 
@@ -270,6 +292,11 @@ impl Server {
         &self.problems
     }
 
+    /// Whether the process lives and is ready, for whoever is asked elsewhere.
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+
     /// What replaces, adds and removes apps while the server runs.
     pub fn deployer(&self) -> &Deployer {
         &self.deployer
@@ -282,6 +309,7 @@ impl Server {
 
     /// Stops accepting; running requests have the configured time to end.
     pub fn stop(&self) {
+        self.health.stops();
         self.stop.send_if_modified(|stop| {
             let first = stop.is_none();
             if first {

@@ -1,16 +1,20 @@
 //! What answers the requests of a connection.
 //!
 //! ```text
-//! call: host -> app -> route -> exchange -> pipeline::start --ended--> respond      (no task, no box)
-//!                                               |
-//!                                               +--running--> Waiting: a future in the connection's task,
-//!                                                             moved to its own when the head goes out early
+//! call: host -> app -> rule, or route -> exchange -> pipeline::start --ended--> Edged: respond      (no task, no box)
+//!                                                             |
+//!                                                             +--running--> Waiting: a future in the connection's task,
+//!                                                                           moved to its own when the head goes out early
 //! ```
 //!
 //! **Invariants.** Every request gets exactly one response, or its connection is cut after a head
 //! that promised more. What a connection remembers of its last request is only which app its host meant, in one fleet.
 
 use crate::body::ResponseBody;
+use crate::edge::accept::Accepts;
+use crate::edge::access::{Record, Upstream};
+use crate::edge::forwarded::Forwarded;
+use crate::edge::{compress, rules};
 use crate::exchange::{Arrived, Exchange, Source};
 use crate::filter;
 use crate::fleet::{Fleet, Served, Slot};
@@ -24,6 +28,7 @@ use crate::tls::Session;
 use crate::upgrade;
 use crate::worker::Worker;
 use bytes::Bytes;
+use http::header::ACCEPT_ENCODING;
 use http::{Method, Response, StatusCode};
 use rille_runtime::route::Match;
 use std::cell::RefCell;
@@ -77,11 +82,34 @@ pub struct Waiting {
 
 impl ConnectionService {
     /// Answers a request.
-    pub fn call(&self, head: Head, body: Source) -> Answer {
-        match self.answer(head, body) {
+    pub fn call(&self, head: Head, body: Source) -> Edged {
+        let edge = &self.worker.edge;
+        if let Some(at) = &edge.health_at
+            && let Some(response) = edge.health.answer(at.as_bytes(), head.path())
+        {
+            return Edged::from(Answer::Ready(Some(response)));
+        }
+        let forwarded = match &edge.trust {
+            Some(trust) => trust.read(self.peer, &head).map(Rc::new),
+            None => None,
+        };
+        let mut around = Around {
+            accepts: Accepts::of(head.all(&ACCEPT_ENCODING)),
+            is_head: head.method == Method::HEAD,
+            served: None,
+            record: None,
+            forwarded,
+        };
+        if let Some(access) = &edge.access {
+            let client = around.client(self, &head);
+            let client = (around.address(self).ip(), client.host, client.scheme);
+            around.record = Some(Record::begin(access, &head, client));
+        }
+        let answer = match self.answer(head, body, &mut around) {
             Ok(answer) => answer,
             Err(response) => Answer::Ready(Some(*response)),
-        }
+        };
+        around.wrap(answer)
     }
 
     /// `Err` is a response of the server's own.
@@ -89,13 +117,15 @@ impl ConnectionService {
         &self,
         head: Head,
         body: Source,
+        around: &mut Around,
     ) -> std::result::Result<Answer, Box<Response<ResponseBody>>> {
         let fleet = self.worker.fleet();
-        let Some(app) = self.app_of(&fleet, &head) else {
+        let client = around.client(self, &head);
+        let Some(app) = self.app_of(&fleet, client.host) else {
             let names = fleet.app_names();
             return Err(Box::new(pages::no_app(
-                head.authority(),
-                self.peer,
+                client.host,
+                around.address(self),
                 self.origin(),
                 head.path(),
                 &names,
@@ -114,6 +144,16 @@ impl ConnectionService {
             }
         };
         let app = served.vm.app().clone();
+        if let Some(record) = &mut around.record {
+            record.note(|entry| entry.app = app.name().into());
+        }
+        around.served = Some(served.clone());
+        if !app.rules.is_empty()
+            && let Some((rule, params)) = app.rules.find(head.method.as_str(), head.path())
+        {
+            let client = around.client(self, &head);
+            return rules::answer(&served, rule, &params, &client, (&head, body));
+        }
         let limits = &app.manifest.limits;
         let (target, params) = match app.router.find(head.method.as_str(), head.path()) {
             Match::Found(target, params) => (target, pipeline::owned(params)),
@@ -134,15 +174,20 @@ impl ConnectionService {
         }
         let arrived = Arrived {
             head,
-            peer: self.peer,
+            peer: around.address(self),
             local: self.local,
             tls: self.tls.clone(),
+            forwarded: around.forwarded.clone(),
             body,
             served,
             worker: self.worker.clone(),
             started: Instant::now(),
         };
-        Ok(pipeline::start(Exchange::begin(arrived, params), target))
+        let exchange = Exchange::begin(arrived, params);
+        if let Some(record) = &mut around.record {
+            record.is_of(&exchange);
+        }
+        Ok(pipeline::start(exchange, target))
     }
 
     /// The scheme and the port that the client has used.
@@ -154,13 +199,12 @@ impl ConnectionService {
         (scheme, self.local.port())
     }
 
-    fn app_of(&self, fleet: &Fleet, head: &Head) -> Option<AppIndex> {
+    fn app_of(&self, fleet: &Fleet, host: &str) -> Option<AppIndex> {
         let mut last = self.last_host.borrow_mut();
-        let host = head.authority_bytes();
-        if *last.host != *host || last.app.is_none() || last.epoch != fleet.epoch() {
+        if *last.host != *host.as_bytes() || last.app.is_none() || last.epoch != fleet.epoch() {
             *last = LastHost {
-                host: host.into(),
-                app: fleet.find(head.authority()),
+                host: host.as_bytes().into(),
+                app: fleet.find(host),
                 epoch: fleet.epoch(),
             };
         }
@@ -225,19 +269,127 @@ impl Future for Answer {
     }
 }
 
-impl http1::Answer for Answer {
-    fn written(&mut self) {
+/// What is around the answer of one request.
+struct Around {
+    accepts: Accepts,
+    is_head: bool,
+    /// Whose rules of compression hold.
+    served: Option<Rc<Served>>,
+    record: Option<Box<Record>>,
+    forwarded: Option<Rc<Forwarded>>,
+}
+
+impl Around {
+    /// The client, as far as it is known.
+    fn address(&self, service: &ConnectionService) -> SocketAddr {
+        let forwarded = self.forwarded.as_ref();
+        forwarded.map_or(service.peer, |forwarded| forwarded.client)
+    }
+
+    fn client<'a>(&'a self, service: &ConnectionService, head: &'a Head) -> rules::Client<'a> {
+        let forwarded = self.forwarded.as_deref();
+        rules::Client {
+            peer: service.peer,
+            scheme: forwarded
+                .and_then(|it| it.scheme)
+                .unwrap_or(service.origin().0),
+            host: forwarded
+                .and_then(|it| it.host.as_deref())
+                .unwrap_or_else(|| head.authority()),
+            forwarded,
+        }
+    }
+
+    fn wrap(self, answer: Answer) -> Edged {
+        let mut edged = Edged {
+            answer,
+            served: self.served,
+            accepts: self.accepts,
+            is_head: self.is_head,
+            record: self.record,
+        };
+        if let Answer::Ready(response) = &mut edged.answer
+            && let Some(ready) = response.take()
+        {
+            edged.answer = Answer::Ready(Some(edged.finish(ready)));
+        }
+        edged
+    }
+}
+
+/// A response as it leaves the edge: compressed, and noted.
+pub struct Edged {
+    answer: Answer,
+    served: Option<Rc<Served>>,
+    accepts: Accepts,
+    is_head: bool,
+    record: Option<Box<Record>>,
+}
+
+impl From<Answer> for Edged {
+    fn from(answer: Answer) -> Edged {
+        Edged {
+            answer,
+            served: None,
+            accepts: Accepts::default(),
+            is_head: false,
+            record: None,
+        }
+    }
+}
+
+impl Edged {
+    /// Once for each response.
+    fn finish(&mut self, response: Response<ResponseBody>) -> Response<ResponseBody> {
+        if let Some(record) = &mut self.record {
+            record.note(|entry| {
+                entry.status = response.status().as_u16();
+                entry.upstream = response
+                    .extensions()
+                    .get()
+                    .map(|upstream: &Upstream| upstream.0);
+            });
+        }
+        match &self.served {
+            Some(served) => {
+                let rules = &served.vm.app().manifest.compression;
+                compress::response(self.accepts, rules, self.is_head, response)
+            }
+            None => response,
+        }
+    }
+}
+
+impl Future for Edged {
+    type Output = Response<ResponseBody>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let is_ready = matches!(self.answer, Answer::Ready(_));
+        let response = std::task::ready!(Pin::new(&mut self.answer).poll(cx));
+        Poll::Ready(match is_ready {
+            true => response,
+            false => self.finish(response),
+        })
+    }
+}
+
+impl http1::Answer for Edged {
+    fn written(&mut self, bytes: u64) {
+        if let Some(record) = &mut self.record {
+            record.sent(bytes);
+        }
         if let Answer::Waiting(Waiting {
             exchange: Some(exchange),
             ..
-        }) = self
+        }) = &self.answer
         {
+            exchange.sent.set(bytes);
             filter::log(exchange);
         }
     }
 
     fn is_cut(&self) -> bool {
-        match self {
+        match &self.answer {
             Answer::Waiting(Waiting {
                 exchange: Some(exchange),
                 ..
@@ -247,7 +399,7 @@ impl http1::Answer for Answer {
     }
 
     fn gone(&mut self) -> bool {
-        match self {
+        match &self.answer {
             Answer::Waiting(Waiting {
                 exchange: Some(exchange),
                 ..

@@ -7,11 +7,15 @@
 //! The document is walked by hand rather than derived: a derive gives one error at a time, and no
 //! nearest key.
 
+mod compression;
 mod reader;
 mod routes;
+mod rules;
 mod tasks;
 
+pub use compression::{Coding, Compression};
 pub use routes::{PHASES, PhaseRule, Place, RouteRule};
+pub use rules::{For, RuleEntry};
 
 use crate::problem::Problem;
 use crate::task::supervise::{Child, Policy};
@@ -50,6 +54,10 @@ pub struct Manifest {
     pub env: BTreeMap<String, String>,
     /// Explicit routes, in the order of the file; they win over files.
     pub routes: Vec<RouteRule>,
+    /// Redirects and proxies, which come before routes, in the order of the file.
+    pub rules: Vec<RuleEntry>,
+    /// Which responses are compressed.
+    pub compression: Compression,
     /// What is started without a request, in the order of the file.
     pub tasks: Vec<Child>,
     /// How these are started again.
@@ -158,6 +166,8 @@ impl Manifest {
             limits: Limits::default(),
             env: BTreeMap::new(),
             routes: Vec::new(),
+            rules: Vec::new(),
+            compression: Compression::default(),
             tasks: Vec::new(),
             supervisor: Policy::default(),
             deploy: DeployRules::default(),
@@ -201,6 +211,8 @@ fn read_root<'a>(reader: &mut Reader<'a>, root: Section<'a>, manifest: &mut Mani
         "limits",
         "env",
         "route",
+        "rule",
+        "compression",
         "task",
         "supervisor",
         "deploy",
@@ -251,6 +263,12 @@ fn read_root<'a>(reader: &mut Reader<'a>, root: Section<'a>, manifest: &mut Mani
     }
     for route in reader.sections(&root, "route") {
         routes::read_route(reader, &route, manifest);
+    }
+    for rule in reader.sections(&root, "rule") {
+        rules::read(reader, &rule, manifest);
+    }
+    if let Some(table) = reader.section(&root, "compression") {
+        compression::read(reader, &table, &mut manifest.compression);
     }
     if let Some(supervisor) = reader.section(&root, "supervisor") {
         tasks::read_supervisor(reader, &supervisor, &mut manifest.supervisor);
