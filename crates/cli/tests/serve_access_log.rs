@@ -99,7 +99,8 @@ fn nobody_forges_a_line() {
     let server = serve_with(dir.path(), &["--workers", "1", "--access-log", &option]);
     let request = b"GET /\"%0a HTTP/1.1\r\nHost: a\r\nUser-Agent: \" 200 1\t\\ \xff\r\nConnection: close\r\n\r\n";
     let _ = rille_testkit::http::exchange(server.address(), request).unwrap();
-    let _ = rille_testkit::http::exchange(server.address(), b"what is this\r\n\r\n").unwrap();
+    let _ = rille_testkit::http::exchange(server.address(), b"GET / HTTP/1.1\r\nno field\r\n\r\n")
+        .unwrap();
     let all = lines(&log, 2);
     assert!(
         all[0].contains("\"GET /\\x22%0a HTTP/1.1\" 404 "),

@@ -33,7 +33,7 @@ use tokio::sync::mpsc;
 /// What is compressed in one go, in bytes.
 const PIECE: usize = 16 << 10;
 
-/// How many bodies are compressed at once on a worker. An encoder takes up to about 2 MiB.
+/// How many bodies are compressed at once on a worker. An encoder takes some MiB at most, by its window and its level.
 const MAX_ENCODERS: usize = 128;
 
 /// Compresses a response if it is suitable and the client takes it. `is_head`: nothing of the body will be sent.
