@@ -10,7 +10,7 @@
 //! part goes up (`..`).
 
 use crate::manifest::{For, RuleEntry};
-use crate::route::{Expression, Match, Pattern, Router, TargetId};
+use crate::route::{Expression, Match, Params, Pattern, Router, TargetId};
 use std::time::Duration;
 
 /// What a rule does.
@@ -245,7 +245,7 @@ impl Rules {
     }
 
     /// The rule for a request, and what it captures. One for other methods is none.
-    pub fn find(&self, method: &str, path: &[u8]) -> Option<(&Rule, Vec<(&str, Vec<u8>)>)> {
+    pub fn find(&self, method: &str, path: &[u8]) -> Option<(&Rule, Params<'_>)> {
         match self.router.find(method, path) {
             Match::Found(target, params) => {
                 self.rules.get(target.0 as usize).map(|rule| (rule, params))
