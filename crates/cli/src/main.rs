@@ -12,6 +12,7 @@ static ALLOCATOR: rille_alloc::Keeping = rille_alloc::Keeping;
 mod bucket;
 mod check;
 mod descriptors;
+mod edge;
 mod fetching;
 mod lua;
 mod operator;

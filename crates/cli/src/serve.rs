@@ -2,12 +2,12 @@
 //!
 //! What is wrong with an app is told at the start, one line each. An app that cannot be served at
 //! all answers 503 while the others serve; when none can, the program ends with 1, unless it watches for that to be put right.
-//! SIGHUP loads apps and certificates again.
+//! SIGHUP loads apps and certificates again, and opens the access log again.
 
 use crate::fetching::{self, Fetching};
 use crate::reload::{Loaded, Reload, Reloader};
 use crate::sources::Kind;
-use crate::{bucket, descriptors, operator, sources, state, tls};
+use crate::{bucket, descriptors, edge, operator, sources, state, tls};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use rille_runtime::app::Unservable;
 use rille_runtime::kv::{Settings, Store};
@@ -69,6 +69,7 @@ pub fn command() -> Command {
         .args(tls::arguments())
         .args(operator::arguments())
         .args(bucket::arguments())
+        .args(edge::arguments())
 }
 
 /// The most connections that can be asked for: Linux has no more descriptors in a process.
@@ -190,6 +191,7 @@ fn serve(
         );
         config.host_map = Some(map.map_err(anyhow::Error::msg)?);
     }
+    let access = edge::configure(&mut config, matches, log)?;
     let descriptors = descriptors::raise_limit();
     let connections = matches.get_one("max-connections").copied();
     let connections = connections.unwrap_or_else(|| descriptors::connections(descriptors));
@@ -249,6 +251,9 @@ fn serve(
                 _ = terminate.recv() => break,
                 Some(()) = hangup.recv() => {
                     server.reload_certificates();
+                    if let Some(access) = &access {
+                        access.reopen();
+                    }
                     // The thread ends after this one.
                     let _ = ask.send(Reload);
                 }
@@ -269,6 +274,9 @@ fn serve(
         std::process::exit(1);
     });
     server.join()?;
+    if let Some(access) = &access {
+        access.close();
+    }
     if let Some(store) = store {
         store.close();
     }

@@ -14,6 +14,7 @@ pub mod budget;
 pub mod bytes;
 mod compare;
 pub mod compile;
+pub mod edge;
 pub mod format;
 pub mod gc;
 pub mod http1;
@@ -43,7 +44,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 32] = [
+pub const TARGETS: [Target; 34] = [
     target("compile", compile::target, 1500),
     target("undump", undump::target, 800),
     target("program", program::target, 700),
@@ -76,6 +77,8 @@ pub const TARGETS: [Target; 32] = [
     target("bucket", store::bucket, 3000),
     target("repository", store::repository, 3000),
     target("bundle", store::bundle, 3000),
+    target("codings", edge::codings, 3000),
+    target("proxies", edge::proxies, 3000),
 ];
 
 const fn target(name: &'static str, run: fn(&[u8]), seeds: u64) -> Target {

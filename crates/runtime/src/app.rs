@@ -15,6 +15,7 @@ use crate::manifest::{self, Admission, Manifest, Place};
 use crate::net::Outbound;
 use crate::problem::Problem;
 use crate::route::{Expression, FileId, Pattern, Router, TargetId};
+use crate::rule::Rules;
 use crate::task::{Exchange, Ports};
 use rille_lua::{Chunk, Dialect};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -59,6 +60,8 @@ pub struct App {
     pub files: Vec<CodeFile>,
     /// What answers a path.
     pub router: Router,
+    /// What comes before it.
+    pub rules: Rules,
     /// By [`TargetId`].
     targets: Vec<Target>,
     /// What the app keeps on the disk, once it has been told where ([`App::keep_in`]).
@@ -217,6 +220,7 @@ impl App {
                 .collect(),
             folder,
             router: Router::default(),
+            rules: Rules::default(),
             dicts: dicts.collect(),
             targets: Vec::new(),
             late: Late::new(files.len(), manifest.limits.memory, source),
@@ -345,6 +349,10 @@ impl App {
     fn build_routes(&mut self, problems: &mut Vec<Problem>) -> bool {
         let before = problems.len();
         let file = self.display_path(manifest::FILE);
+        match Rules::new(&self.manifest.rules) {
+            Ok(rules) => self.rules = rules,
+            Err((line, why)) => problems.push(Problem::at(&file, line, why)),
+        }
         let rules = std::mem::take(&mut self.manifest.routes);
         for rule in &rules {
             let mut find = |key: &str, path: &str, line| {

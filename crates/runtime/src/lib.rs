@@ -21,6 +21,7 @@ pub mod net;
 pub mod problem;
 mod recent;
 pub mod route;
+pub mod rule;
 pub mod scheduler;
 pub mod task;
 pub mod units;

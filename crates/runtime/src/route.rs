@@ -123,6 +123,11 @@ impl Pattern {
         })
     }
 
+    /// The names of what it captures.
+    pub fn names(&self) -> Vec<String> {
+        self.param_names().map(str::to_owned).collect()
+    }
+
     /// The path itself, if the pattern has no parameters.
     fn literal_path(&self) -> Option<String> {
         let mut path = String::new();

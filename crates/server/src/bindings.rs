@@ -21,14 +21,14 @@ use std::rc::Rc;
 const PRELUDE: &str = include_str!("prelude.lua");
 
 /// Installs `request` and `response`; returns `request`, the argument of function handlers.
-pub fn install(lua: &Lua, current: &Rc<Current>, json: &Rc<Json>, worker: u64) -> Result<Value> {
+pub fn install(lua: &Lua, current: &Rc<Current>, json: &Rc<Json>) -> Result<Value> {
     let tools = lua.create_table()?;
     let adding = Tools {
         lua,
         table: &tools,
         current,
     };
-    install_request(&adding, json, worker)?;
+    install_request(&adding, json)?;
     install_response(&adding)?;
     let globals = lua.globals();
     for name in [
@@ -119,9 +119,9 @@ impl Tools<'_> {
     }
 }
 
-fn install_request(tools: &Tools<'_>, json: &Rc<Json>, worker: u64) -> Result<()> {
-    tools.add("field", move |lua, exchange, name: LuaString| {
-        read_field(lua, exchange, &name.as_bytes(), worker)
+fn install_request(tools: &Tools<'_>, json: &Rc<Json>) -> Result<()> {
+    tools.add("field", |lua, exchange, name: LuaString| {
+        read_field(lua, exchange, &name.as_bytes())
     })?;
     tools.add("fields", |lua, exchange, ()| fields_of(lua, exchange))?;
     tools.add_async("read_body", |lua, exchange, ()| async move {
@@ -146,7 +146,7 @@ fn install_request(tools: &Tools<'_>, json: &Rc<Json>, worker: u64) -> Result<()
 }
 
 /// A field that needs no waiting; nil for those that do and for those there are not.
-fn read_field(lua: &Lua, exchange: &Exchange, name: &[u8], worker: u64) -> Result<Value> {
+fn read_field(lua: &Lua, exchange: &Exchange, name: &[u8]) -> Result<Value> {
     let head = &exchange.head;
     let text = |bytes: &[u8]| lua.create_string(bytes).map(Value::String);
     match name {
@@ -159,7 +159,7 @@ fn read_field(lua: &Lua, exchange: &Exchange, name: &[u8], worker: u64) -> Resul
             fields_table(lua, forms::urlencoded(&query))
         }
         b"scheme" => text(exchange.scheme().as_bytes()),
-        b"host" => text(crate::hosts::strip_port(head.authority()).as_bytes()),
+        b"host" => text(crate::hosts::strip_port(exchange.authority()).as_bytes()),
         b"port" => Ok(Value::Integer(i64::from(exchange.local.port()))),
         b"params" => params(lua, exchange),
         b"headers" => headers(lua, exchange),
@@ -169,7 +169,7 @@ fn read_field(lua: &Lua, exchange: &Exchange, name: &[u8], worker: u64) -> Resul
         }
         b"remote_addr" => text(exchange.peer.ip().to_canonical().to_string().as_bytes()),
         b"remote_port" => Ok(Value::Integer(i64::from(exchange.peer.port()))),
-        b"id" => text(format!("{worker:016x}{:08x}", exchange.number).as_bytes()),
+        b"id" => text(exchange.id().as_bytes()),
         b"start_time" => Ok(Value::Number(exchange.start_time().as_secs_f64())),
         _ => Ok(Value::Nil),
     }

@@ -6,6 +6,7 @@
 //! longer change. What a script changes of its request is in `changed`; `head` stays as it came.
 
 use crate::body::{Cut, Piece, ResponseBody};
+use crate::edge::forwarded::Forwarded;
 use crate::fleet::Served;
 use crate::head::Head;
 use crate::http1::{self, WireError};
@@ -200,6 +201,8 @@ pub struct Exchange {
     pub local: SocketAddr,
     /// How the connection is secured.
     pub tls: Option<Rc<Session>>,
+    /// What a trusted proxy has said.
+    pub forwarded: Option<Rc<Forwarded>>,
     /// Route parameters, decoded.
     pub params: RefCell<Vec<(Box<str>, Vec<u8>)>>,
     /// Counts requests of this worker.
@@ -365,6 +368,8 @@ pub struct Arrived {
     pub local: SocketAddr,
     /// How the connection is secured.
     pub tls: Option<Rc<Session>>,
+    /// What a trusted proxy has said.
+    pub forwarded: Option<Rc<Forwarded>>,
     /// Its body.
     pub body: Source,
     /// The app.
@@ -386,6 +391,7 @@ impl Exchange {
             peer,
             local,
             tls,
+            forwarded,
             body,
             served,
             worker,
@@ -396,6 +402,7 @@ impl Exchange {
             peer,
             local,
             tls,
+            forwarded,
             params: RefCell::new(params),
             number: worker.next_number(),
             started,
@@ -426,12 +433,38 @@ impl Exchange {
         })
     }
 
-    /// `http` or `https`.
+    /// `http` or `https`: what the client has used, as far as that is known.
     pub fn scheme(&self) -> &'static str {
-        match self.tls {
-            Some(_) => "https",
-            None => "http",
+        let said = self
+            .forwarded
+            .as_ref()
+            .and_then(|forwarded| forwarded.scheme);
+        match (said, &self.tls) {
+            (Some(scheme), _) => scheme,
+            (None, Some(_)) => "https",
+            (None, None) => "http",
         }
+    }
+
+    /// The host and the port that the client has asked for, as far as that is known.
+    pub fn authority(&self) -> &str {
+        let said = self
+            .forwarded
+            .as_ref()
+            .and_then(|forwarded| forwarded.host.as_deref());
+        said.unwrap_or_else(|| self.head.authority())
+    }
+
+    /// Who has connected: the client, or a trusted proxy.
+    pub fn connected(&self) -> SocketAddr {
+        self.forwarded
+            .as_ref()
+            .map_or(self.peer, |forwarded| forwarded.peer)
+    }
+
+    /// What `request.id` is.
+    pub fn id(&self) -> String {
+        self.worker.id_of(self.number)
     }
 
     /// The method as scripts see it.

@@ -6,8 +6,9 @@
 use crate::exchange::Room;
 use crate::hosts::{AppIndex, Hosts};
 use rille_lua::{Function, Table, Value};
+use rille_modules::http::forward::Forwarder;
 use rille_runtime::vm::AppVm;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -31,8 +32,17 @@ pub struct Served {
     pub room: Rc<Room>,
     /// How many of its requests have taken their connections.
     pub upgraded: Rc<Cell<usize>>,
+    /// What asks other servers for its rules, once one has been asked.
+    pub forwarder: OnceCell<Forwarder>,
     /// By file.
     pub handlers: RefCell<Vec<Option<Cached>>>,
+}
+
+impl Served {
+    /// What asks other servers for its rules.
+    pub fn forwarder(&self) -> &Forwarder {
+        self.forwarder.get_or_init(|| Forwarder::new(&self.vm))
+    }
 }
 
 /// An app on this worker.

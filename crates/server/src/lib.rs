@@ -10,6 +10,8 @@ mod body;
 mod conn;
 mod date;
 mod deploy;
+#[doc(hidden)]
+pub mod edge;
 mod exchange;
 mod filter;
 mod finish;
@@ -46,6 +48,10 @@ mod worker;
 
 pub use conn::Timeouts;
 pub use deploy::{Deployer, MAX_APPS, Status, Version};
+pub use edge::access::{AccessConfig, AccessLog, Target as AccessTarget};
+pub use edge::forwarded::{Field as ForwardedField, Range, Trust};
+pub use edge::health::Health;
+pub use edge::line::Format as AccessFormat;
 pub use forge::Repositories;
 pub use hostmap::{Bucket, HostMap, Purge, Settings as HostMapSettings};
 pub use ports::TaskPort;

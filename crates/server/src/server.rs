@@ -6,12 +6,15 @@
 
 use crate::conn::Timeouts;
 use crate::deploy::Deployer;
+use crate::edge::access::AccessLog;
+use crate::edge::forwarded::Trust;
+use crate::edge::health::Health;
 use crate::hostmap::HostMap;
 use crate::hosts::{AppIndex, Hosts};
 use crate::listener;
 use crate::ports::{self, TaskPort};
 use crate::tls::{Certificate, ClientCertificates, Tls, Watcher};
-use crate::worker::{self, Entry, Listener, Setup};
+use crate::worker::{self, Edge, Entry, Listener, Setup};
 use rille_runtime::app::App;
 use rille_runtime::log::Log;
 use rille_runtime::manifest::{Manifest, Operator};
@@ -41,6 +44,12 @@ pub struct Config {
     pub max_connections: usize,
     /// For connections that do not move.
     pub timeouts: Timeouts,
+    /// Which proxies are trusted to say for whom they ask; none if it has no ranges.
+    pub trust: Trust,
+    /// Where requests are logged.
+    pub access: Option<AccessLog>,
+    /// The path at which health is asked for.
+    pub health: Option<String>,
     /// How long running requests may take after [`Server::stop`].
     pub drain: Duration,
     /// Where lines go.
@@ -60,6 +69,9 @@ impl Config {
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             max_connections: 10_000,
             timeouts: Timeouts::default(),
+            trust: Trust::default(),
+            access: None,
+            health: None,
             drain: Duration::from_secs(10),
             log,
             operator: Arc::default(),
@@ -152,6 +164,7 @@ pub struct Server {
     problems: Vec<(usize, Problem)>,
     ports: Vec<TaskPort>,
     deployer: Deployer,
+    health: Health,
 }
 
 impl Server {
@@ -215,6 +228,13 @@ impl Server {
             problems: Vec::new(),
             ports,
             deployer,
+            health: Health::default(),
+        };
+        let edge = Edge {
+            trust: (!config.trust.ranges.is_empty()).then(|| Arc::new(config.trust)),
+            access: config.access,
+            health_at: config.health.map(Into::into),
+            health: server.health.clone(),
         };
         let workers = listeners.len();
         let crew = listeners.into_iter().zip(receivers);
@@ -227,6 +247,7 @@ impl Server {
                 hosts: hosts.clone(),
                 log: config.log.clone(),
                 timeouts: config.timeouts,
+                edge: edge.clone(),
                 max_connections: config.max_connections,
                 commands,
                 host_map: config.host_map.clone(),
@@ -259,6 +280,7 @@ impl Server {
                 }
             }
         }
+        server.health.is_ready_now();
         Ok(server)
     }
 
@@ -284,6 +306,11 @@ impl Server {
         &self.problems
     }
 
+    /// Whether the process lives and is ready, for whoever is asked elsewhere.
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+
     /// What replaces, adds and removes apps while the server runs.
     pub fn deployer(&self) -> &Deployer {
         &self.deployer
@@ -296,6 +323,7 @@ impl Server {
 
     /// Stops accepting; running requests have the configured time to end.
     pub fn stop(&self) {
+        self.health.stops();
         self.stop.send_if_modified(|stop| {
             let first = stop.is_none();
             if first {

@@ -1,16 +1,20 @@
 //! What answers the requests of a connection.
 //!
 //! ```text
-//! call: host -> app -> route -> exchange -> pipeline::start --ended--> respond      (no task, no box)
-//!                                               |
-//!                                               +--running--> Waiting: a future in the connection's task,
-//!                                                             moved to its own when the head goes out early
+//! call: host -> app -> rule, or route -> exchange -> pipeline::start --ended--> Edged: respond      (no task, no box)
+//!                                                             |
+//!                                                             +--running--> Waiting: a future in the connection's task,
+//!                                                                           moved to its own when the head goes out early
 //! ```
 //!
 //! **Invariants.** Every request gets exactly one response, or its connection is cut after a head
 //! that promised more. What a connection remembers of its last request is only which app its host meant, in one fleet.
 
 use crate::body::ResponseBody;
+use crate::edge::accept::Accepts;
+use crate::edge::access::{Record, Upstream};
+use crate::edge::forwarded::Forwarded;
+use crate::edge::{compress, rules};
 use crate::exchange::{Arrived, Exchange, Source};
 use crate::filter;
 use crate::fleet::{Fleet, Served, Slot};
@@ -26,9 +30,10 @@ use crate::tls::Session;
 use crate::upgrade;
 use crate::worker::Worker;
 use bytes::Bytes;
+use http::header::ACCEPT_ENCODING;
 use http::{Method, Response, StatusCode};
 use rille_runtime::route::{Match, TargetId};
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -93,11 +98,36 @@ pub struct Waiting {
 
 impl ConnectionService {
     /// Answers a request.
-    pub fn call(&self, head: Head, body: Source) -> Answer {
-        match self.answer(head, body) {
+    pub fn call(&self, head: Head, body: Source) -> Edged {
+        let edge = &self.worker.edge;
+        if let Some(at) = &edge.health_at
+            && let Some(response) = edge.health.answer(at.as_bytes(), head.path())
+        {
+            return Edged::from(Answer::Ready(Some(response)));
+        }
+        let forwarded = match &edge.trust {
+            Some(trust) => trust.read(self.peer, &head).map(Rc::new),
+            None => None,
+        };
+        let mut around = Around {
+            found: None,
+            accepts: Accepts::of(head.all(&ACCEPT_ENCODING)),
+            is_head: head.method == Method::HEAD,
+            served: None,
+            record: None,
+            forwarded,
+        };
+        if let Some(access) = &edge.access {
+            let client = around.client(self, &head);
+            let client = (around.address(self).ip(), client.host, client.scheme);
+            around.record = Some(Record::begin(access, &head, client));
+            around.found = Some(Rc::default());
+        }
+        let answer = match self.answer(head, body, &mut around) {
             Ok(answer) => answer,
             Err(response) => Answer::Ready(Some(*response)),
-        }
+        };
+        around.wrap(answer)
     }
 
     /// `Err` is a response of the server's own.
@@ -105,15 +135,16 @@ impl ConnectionService {
         &self,
         head: Head,
         body: Source,
+        around: &mut Around,
     ) -> std::result::Result<Answer, Box<Response<ResponseBody>>> {
         let fleet = self.worker.fleet();
-        let app = match self.meant(&fleet, &head) {
+        let app = match self.meant(&fleet, around.host(&head)) {
             Meant::App(app) => app,
-            Meant::Tenant(tenant) => return self.answer_tenant(&tenant, head, body),
+            Meant::Tenant(tenant) => return self.answer_tenant(&tenant, head, body, around),
             Meant::Nobody if self.worker.tenants().is_some() => {
-                return Ok(self.find_tenant(head, body));
+                return Ok(self.find_tenant(head, body, around));
             }
-            Meant::Nobody => return Err(Box::new(self.no_app(&fleet, &head))),
+            Meant::Nobody => return Err(Box::new(self.no_app(&fleet, &head, around))),
         };
         let served = match fleet.slot(app) {
             Slot::Live(served) => served.clone(),
@@ -128,6 +159,13 @@ impl ConnectionService {
             }
         };
         let app = served.vm.app().clone();
+        around.answers(&served);
+        if !app.rules.is_empty()
+            && let Some((rule, params)) = app.rules.find(head.method.as_str(), head.path())
+        {
+            let client = around.client(self, &head);
+            return rules::answer(&served, rule, &params, &client, (&head, body));
+        }
         let (target, params) = match app.router.find(head.method.as_str(), head.path()) {
             Match::Found(target, params) => (target, pipeline::owned(params)),
             Match::MethodNotAllowed(allowed) => {
@@ -135,28 +173,30 @@ impl ConnectionService {
             }
             Match::NotFound => return static_file(&served, &head.method, head.path()),
         };
-        self.here()
-            .start(served, (target, params), head, body, Instant::now())
+        self.here(around)
+            .start(served, (target, params), (head, body), Instant::now())
     }
 
     /// No app answers.
-    fn no_app(&self, fleet: &Fleet, head: &Head) -> Response<ResponseBody> {
+    fn no_app(&self, fleet: &Fleet, head: &Head, around: &Around) -> Response<ResponseBody> {
         let names = fleet.app_names();
         pages::no_app(
-            head.authority(),
-            self.peer,
+            around.host(head),
+            around.address(self),
             self.origin(),
             head.path(),
             &names,
         )
     }
 
-    fn here(&self) -> Here {
+    fn here(&self, around: &Around) -> Here {
         Here {
             worker: self.worker.clone(),
-            peer: self.peer,
+            peer: around.address(self),
             local: self.local,
             tls: self.tls.clone(),
+            forwarded: around.forwarded.clone(),
+            found: around.found.clone(),
         }
     }
 
@@ -166,12 +206,13 @@ impl ConnectionService {
         tenant: &Rc<Tenant>,
         head: Head,
         body: Source,
+        around: &mut Around,
     ) -> std::result::Result<Answer, Box<Response<ResponseBody>>> {
         let now = Instant::now();
         let is_special = purge::is_meant(&head) || head.query().is_some_and(hostmap::has_cb);
         let tenants = self.worker.tenants().filter(|_| !is_special);
         let Some(live) = tenants.and_then(|tenants| tenants.ready(tenant, now)) else {
-            return Ok(self.find_tenant(head, body));
+            return Ok(self.find_tenant(head, body, around));
         };
         let app = live.served.vm.app().clone();
         let route = match app.router.find(head.method.as_str(), head.path()) {
@@ -181,18 +222,21 @@ impl ConnectionService {
             }
             Match::NotFound => match live.route(head.path()) {
                 Some(target) => (target, Vec::new()),
-                None => return Ok(self.find_tenant(head, body)),
+                None => return Ok(self.find_tenant(head, body, around)),
             },
         };
-        self.here()
-            .start(live.served.clone(), route, head, body, now)
+        around.answers(&live.served);
+        self.here(around)
+            .start(live.served.clone(), route, (head, body), now)
     }
 
     /// Finds out what answers, if anything does.
-    fn find_tenant(&self, head: Head, body: Source) -> Answer {
+    fn find_tenant(&self, head: Head, body: Source, around: &mut Around) -> Answer {
         let fleet = self.worker.fleet();
-        let otherwise = self.no_app(&fleet, &head);
-        Answer::Finding(Box::pin(find::tenant(self.here(), head, body, otherwise)))
+        let otherwise = self.no_app(&fleet, &head, around);
+        around.found = Some(Rc::default());
+        let here = self.here(around);
+        Answer::Finding(Box::pin(find::tenant(here, head, body, otherwise)))
     }
 
     /// The scheme and the port that the client has used.
@@ -204,14 +248,13 @@ impl ConnectionService {
         (scheme, self.local.port())
     }
 
-    fn meant(&self, fleet: &Fleet, head: &Head) -> Meant {
+    fn meant(&self, fleet: &Fleet, host: &str) -> Meant {
         let mut last = self.last_host.borrow_mut();
-        let host = head.authority_bytes();
         let is_known = !matches!(last.meant, Meant::Nobody);
-        if *last.host != *host || !is_known || last.epoch != fleet.epoch() {
+        if *last.host != *host.as_bytes() || !is_known || last.epoch != fleet.epoch() {
             *last = LastHost {
-                host: host.into(),
-                meant: self.look_up(fleet, head.authority()),
+                host: host.as_bytes().into(),
+                meant: self.look_up(fleet, host),
                 epoch: fleet.epoch(),
             };
         }
@@ -240,16 +283,27 @@ pub struct Here {
     peer: SocketAddr,
     local: SocketAddr,
     tls: Option<Rc<Session>>,
+    forwarded: Option<Rc<Forwarded>>,
+    /// Where its exchange is put, for those who note what it has used.
+    found: Option<Found>,
 }
 
+/// The exchange of a request whose answer had to be found out first.
+type Found = Rc<OnceCell<Rc<Exchange>>>;
+
 impl Here {
+    /// The name of the host that the client has asked for, as far as it is known.
+    pub fn host<'a>(&'a self, head: &'a Head) -> &'a str {
+        let said = self.forwarded.as_deref().and_then(|it| it.host.as_deref());
+        said.unwrap_or_else(|| head.authority())
+    }
+
     /// Starts a request that arrived at a time on its route.
     pub fn start(
         self,
         served: Rc<Served>,
         (target, params): Route,
-        head: Head,
-        body: Source,
+        (head, body): (Head, Source),
         started: Instant,
     ) -> std::result::Result<Answer, Box<Response<ResponseBody>>> {
         let limit = served.vm.app().manifest.limits.body;
@@ -265,12 +319,17 @@ impl Here {
             peer: self.peer,
             local: self.local,
             tls: self.tls,
+            forwarded: self.forwarded,
             body,
             served,
             worker: self.worker,
             started,
         };
-        Ok(pipeline::start(Exchange::begin(arrived, params), target))
+        let exchange = Exchange::begin(arrived, params);
+        if let Some(found) = self.found {
+            let _ = found.set(exchange.clone());
+        }
+        Ok(pipeline::start(exchange, target))
     }
 }
 
@@ -338,19 +397,151 @@ impl Future for Answer {
     }
 }
 
-impl http1::Answer for Answer {
-    fn written(&mut self) {
+/// What is around the answer of one request.
+struct Around {
+    /// The exchange, when it is there and somebody wants to know.
+    found: Option<Found>,
+    accepts: Accepts,
+    is_head: bool,
+    /// Whose rules of compression hold.
+    served: Option<Rc<Served>>,
+    record: Option<Box<Record>>,
+    forwarded: Option<Rc<Forwarded>>,
+}
+
+impl Around {
+    /// The client, as far as it is known.
+    fn address(&self, service: &ConnectionService) -> SocketAddr {
+        let forwarded = self.forwarded.as_ref();
+        forwarded.map_or(service.peer, |forwarded| forwarded.client)
+    }
+
+    fn client<'a>(&'a self, service: &ConnectionService, head: &'a Head) -> rules::Client<'a> {
+        let forwarded = self.forwarded.as_deref();
+        rules::Client {
+            peer: service.peer,
+            scheme: forwarded
+                .and_then(|it| it.scheme)
+                .unwrap_or(service.origin().0),
+            host: self.host(head),
+            forwarded,
+        }
+    }
+
+    fn host<'a>(&'a self, head: &'a Head) -> &'a str {
+        let said = self.forwarded.as_deref().and_then(|it| it.host.as_deref());
+        said.unwrap_or_else(|| head.authority())
+    }
+
+    /// An app answers.
+    fn answers(&mut self, served: &Rc<Served>) {
+        if let Some(record) = &mut self.record {
+            record.note(|entry| entry.app = served.vm.app().name().into());
+        }
+        self.served = Some(served.clone());
+    }
+
+    fn wrap(self, answer: Answer) -> Edged {
+        let mut edged = Edged {
+            found: self.found,
+            answer,
+            served: self.served,
+            accepts: self.accepts,
+            is_head: self.is_head,
+            record: self.record,
+        };
+        if let Answer::Ready(response) = &mut edged.answer
+            && let Some(ready) = response.take()
+        {
+            edged.answer = Answer::Ready(Some(edged.finish(ready)));
+        }
+        edged
+    }
+}
+
+/// A response as it leaves the edge: compressed, and noted.
+pub struct Edged {
+    found: Option<Found>,
+    answer: Answer,
+    served: Option<Rc<Served>>,
+    accepts: Accepts,
+    is_head: bool,
+    record: Option<Box<Record>>,
+}
+
+impl From<Answer> for Edged {
+    fn from(answer: Answer) -> Edged {
+        Edged {
+            found: None,
+            answer,
+            served: None,
+            accepts: Accepts::default(),
+            is_head: false,
+            record: None,
+        }
+    }
+}
+
+impl Edged {
+    /// Once for each response.
+    fn finish(&mut self, response: Response<ResponseBody>) -> Response<ResponseBody> {
+        if let Some(exchange) = self.found.take().and_then(|found| found.get().cloned()) {
+            if let Some(record) = &mut self.record {
+                let app = exchange.served.vm.app();
+                record.note(|entry| entry.app = app.name().into());
+                record.is_of(&exchange);
+            }
+            self.served.get_or_insert_with(|| exchange.served.clone());
+        }
+        if let Some(record) = &mut self.record {
+            record.note(|entry| {
+                entry.status = response.status().as_u16();
+                entry.upstream = response
+                    .extensions()
+                    .get()
+                    .map(|upstream: &Upstream| upstream.0);
+            });
+        }
+        match &self.served {
+            Some(served) => {
+                let rules = &served.vm.app().manifest.compression;
+                compress::response(self.accepts, rules, self.is_head, response)
+            }
+            None => response,
+        }
+    }
+}
+
+impl Future for Edged {
+    type Output = Response<ResponseBody>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let is_ready = matches!(self.answer, Answer::Ready(_));
+        let response = std::task::ready!(Pin::new(&mut self.answer).poll(cx));
+        Poll::Ready(match is_ready {
+            true => response,
+            false => self.finish(response),
+        })
+    }
+}
+
+impl http1::Answer for Edged {
+    fn written(&mut self, bytes: u64) {
+        if let Some(record) = &mut self.record {
+            record.sent(bytes);
+        }
         if let Answer::Waiting(Waiting {
             exchange: Some(exchange),
             ..
-        }) = self
+        }) = &self.answer
         {
+            exchange.sent.set(bytes);
             filter::log(exchange);
         }
     }
 
     fn is_cut(&self) -> bool {
-        match self {
+        match &self.answer {
             Answer::Waiting(Waiting {
                 exchange: Some(exchange),
                 ..
@@ -360,7 +551,7 @@ impl http1::Answer for Answer {
     }
 
     fn gone(&mut self) -> bool {
-        match self {
+        match &self.answer {
             Answer::Waiting(Waiting {
                 exchange: Some(exchange),
                 ..

@@ -22,7 +22,7 @@ use rille_runtime::app::App;
 use rille_runtime::problem::Problem;
 use rille_runtime::scheduler::Scheduler;
 use rille_runtime::vm::AppVm;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -143,8 +143,7 @@ impl Stage {
         let number = self.number;
         let vm = AppVm::new(app.clone(), self.scheduler.clone(), self.worker.log());
         let vm = vm.map_err(failed)?;
-        let request =
-            bindings::install(vm.lua(), vm.current(), vm.json(), number as u64).map_err(failed)?;
+        let request = bindings::install(vm.lua(), vm.current(), vm.json()).map_err(failed)?;
         let encode = vm.json().encode_function(vm.lua()).map_err(failed)?;
         rille_modules::install(&vm).map_err(failed)?;
         crate::ngx::install(&vm, (number, self.facts.workers)).map_err(failed)?;
@@ -156,6 +155,7 @@ impl Stage {
             encode,
             room: Room::new(app.manifest.limits.memory),
             upgraded: Rc::default(),
+            forwarder: OnceCell::new(),
             handlers,
         })
     }

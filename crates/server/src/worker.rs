@@ -5,6 +5,9 @@
 //! order: no new connections, idle ones closed, running requests until the deadline, the rest cut.
 
 use crate::conn::{Conn, Timeouts, Watch};
+use crate::edge::access::{AccessLog, Record};
+use crate::edge::forwarded::Trust;
+use crate::edge::health::Health;
 use crate::exchange::Source;
 use crate::fleet::{Fleet, Slot};
 use crate::hostmap::HostMap;
@@ -70,6 +73,8 @@ pub struct Setup {
     pub log: Log,
     /// For connections that do not move.
     pub timeouts: Timeouts,
+    /// What is around whatever answers.
+    pub edge: Edge,
     /// Connections at once, and requests of HTTP/2 on all of them.
     pub max_connections: usize,
     /// What it is told while it runs.
@@ -80,6 +85,19 @@ pub struct Setup {
     pub ready: Sender<Ready>,
     /// Becomes the deadline of the drain when the server is to stop.
     pub stop: watch::Receiver<Option<Instant>>,
+}
+
+/// What is around whatever answers.
+#[derive(Clone, Default)]
+pub struct Edge {
+    /// Which proxies are trusted; none if nobody has said.
+    pub trust: Option<Arc<Trust>>,
+    /// Where requests are logged.
+    pub access: Option<AccessLog>,
+    /// Where health is asked for.
+    pub health_at: Option<Arc<str>>,
+    /// How it is with the process.
+    pub health: Health,
 }
 
 /// What a worker says when it is ready to accept.
@@ -96,6 +114,9 @@ pub struct Worker {
     tenants: OnceCell<Rc<Tenants>>,
     /// Versions that others have taken the place of, as far as they are still there.
     retired: Retired,
+    number: usize,
+    /// What is around whatever answers.
+    pub edge: Edge,
     requests: Cell<u64>,
     connections: Cell<usize>,
     /// Requests of HTTP/2.
@@ -130,6 +151,11 @@ impl Worker {
     /// Where lines go.
     pub fn log(&self) -> &Log {
         &self.log
+    }
+
+    /// What tells the request with this number from all others of the process.
+    pub fn id_of(&self, request: u64) -> String {
+        format!("{:016x}{request:08x}", self.number)
     }
 
     /// A number no other request of this worker has.
@@ -176,6 +202,7 @@ async fn serve(setup: Setup) -> std::io::Result<()> {
         hosts,
         log,
         timeouts,
+        edge,
         max_connections,
         commands,
         host_map,
@@ -191,6 +218,8 @@ async fn serve(setup: Setup) -> std::io::Result<()> {
         fleet: RefCell::default(),
         tenants: OnceCell::new(),
         retired: Retired::default(),
+        number,
+        edge,
         requests: Cell::new(0),
         connections: Cell::new(0),
         streams: Streams::new(max_connections),
@@ -355,6 +384,9 @@ async fn connection(
         }
         Err(refused) => {
             let why = refused.why;
+            if let Some(access) = &worker.edge.access {
+                access.add(Record::refused(peer.ip(), refused.status.as_u16()));
+            }
             worker.client_line(peer, &format!("malformed request ({why}); refused"));
         }
     }

@@ -18,6 +18,8 @@ pub struct Failure {
     pub stale: bool,
     /// Whether the connection has ended, without saying why.
     pub is_of_connection: bool,
+    /// Whether it took too long.
+    pub timed_out: bool,
 }
 
 /// A result, or why there is none.
@@ -30,11 +32,13 @@ impl Failure {
             text: text.to_string(),
             stale: false,
             is_of_connection: false,
+            timed_out: false,
         }
     }
 
     /// What went wrong with the connection to `peer`.
     pub fn of_net(error: NetError, peer: &str) -> Failure {
+        let timed_out = matches!(error, NetError::Timeout);
         let has_ended = matches!(error, NetError::Closed | NetError::System(_));
         let text = match error {
             NetError::Closed => format!("{peer} closed the connection"),
@@ -55,6 +59,7 @@ impl Failure {
             text,
             stale: has_ended,
             is_of_connection: has_ended,
+            timed_out,
         }
     }
 }
@@ -128,11 +133,14 @@ impl Clock {
         };
         match timed(shorter, future).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(Failure::new(format!(
-                "timeout after {} s while {}",
-                named.as_secs_f64(),
-                doing()
-            ))),
+            Err(_) => Err(Failure {
+                timed_out: true,
+                ..Failure::new(format!(
+                    "timeout after {} s while {}",
+                    named.as_secs_f64(),
+                    doing()
+                ))
+            }),
         }
     }
 }

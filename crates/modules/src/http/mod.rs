@@ -50,6 +50,7 @@
 //! | `h1`, `head` | HTTP/1.1 |
 //! | `h2` | HTTP/2 |
 //! | `body`, `inflate` | bodies |
+//! | `forward` | requests that the server passes on, which no script sees |
 //! | `url`, `error` | URLs; failures and timeouts |
 //!
 //! **Invariants.** Every wait parks the coroutine, and whoever is stopped in one leaves no connection behind. What is received is charged to the VM's sockets until it is a string
@@ -60,6 +61,7 @@ mod body;
 mod client;
 mod error;
 mod fields;
+pub mod forward;
 mod h1;
 mod h2;
 pub mod head;

@@ -7,16 +7,20 @@
 //! The document is walked by hand rather than derived: a derive gives one error at a time, and no
 //! nearest key.
 
+mod compression;
 mod limits;
 mod operator;
 mod outbound;
 mod reader;
 mod routes;
+mod rules;
 mod tasks;
 
+pub use compression::{Coding, Compression};
 pub use limits::Limits;
 pub use operator::{Admission, Ceilings, Operator};
 pub use routes::{PHASES, PhaseRule, Place, RouteRule};
+pub use rules::{For, RuleEntry};
 
 use crate::net::outbound::Wishes;
 use crate::problem::Problem;
@@ -58,6 +62,10 @@ pub struct Manifest {
     pub env: BTreeMap<String, String>,
     /// Explicit routes, in the order of the file; they win over files.
     pub routes: Vec<RouteRule>,
+    /// Redirects and proxies, which come before routes, in the order of the file.
+    pub rules: Vec<RuleEntry>,
+    /// Which responses are compressed.
+    pub compression: Compression,
     /// What is started without a request, in the order of the file.
     pub tasks: Vec<Child>,
     /// How these are started again.
@@ -119,6 +127,8 @@ impl Manifest {
             outbound: Wishes::default(),
             env: BTreeMap::new(),
             routes: Vec::new(),
+            rules: Vec::new(),
+            compression: Compression::default(),
             tasks: Vec::new(),
             supervisor: Policy::default(),
             deploy: DeployRules::default(),
@@ -195,6 +205,8 @@ fn read_root<'a>(
         "outbound",
         "env",
         "route",
+        "rule",
+        "compression",
         "task",
         "supervisor",
         "deploy",
@@ -256,6 +268,12 @@ fn read_root<'a>(
     }
     for route in reader.sections(&root, "route") {
         routes::read_route(reader, &route, manifest);
+    }
+    for rule in reader.sections(&root, "rule") {
+        rules::read(reader, &rule, manifest);
+    }
+    if let Some(table) = reader.section(&root, "compression") {
+        compression::read(reader, &table, &mut manifest.compression);
     }
     if let Some(supervisor) = reader.section(&root, "supervisor") {
         tasks::read_supervisor(reader, &supervisor, &mut manifest.supervisor);

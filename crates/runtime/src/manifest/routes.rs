@@ -118,7 +118,7 @@ pub(super) fn read_route<'a>(
     });
 }
 
-fn read_methods<'a>(reader: &mut Reader<'a>, table: &Section<'a>) -> Vec<String> {
+pub(super) fn read_methods<'a>(reader: &mut Reader<'a>, table: &Section<'a>) -> Vec<String> {
     let mut methods = Vec::new();
     for (method, line) in reader.strings(table, "methods") {
         if method.is_empty() || !method.bytes().all(|b| b.is_ascii_uppercase() || b == b'-') {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::net::outbound::{Mode, Trust};
+use crate::rule::Kind;
 use crate::task::supervise::{Restart, Trigger};
 use std::sync::Arc;
 
@@ -615,4 +616,166 @@ fn mistakes_in_an_operator_s_file() {
     }
     let (_, problems) = Operator::parse("", "operator.toml", &["allow=x y".to_owned()]);
     assert_eq!(problems.len(), 1);
+}
+
+#[test]
+fn compression() {
+    let standard = good("").compression;
+    assert!(standard.enabled && standard.min_size == 1024 && standard.level == 4);
+    assert_eq!(standard.codings, [Coding::Zstd, Coding::Br, Coding::Gzip]);
+    for (name, expected) in [
+        ("text/html", true),
+        ("TEXT/HTML", true),
+        ("application/ld+json", true),
+        ("image/png", false),
+        ("text/event-stream", false),
+        ("+json", true),
+        ("", false),
+    ] {
+        assert_eq!(standard.has_type(name.as_bytes()), expected, "{name}");
+    }
+    let own = good(
+        "[compression]\nenabled = false\nmin_size = \"2 KiB\"\ntypes = [\"text/*\"]\ncodings = [\"gzip\", \"gzip\"]\nlevel = 9\n",
+    )
+    .compression;
+    assert!(!own.enabled && own.min_size == 2048 && own.level == 9);
+    assert!(own.has_type(b"text/x") && !own.has_type(b"application/json"));
+    assert_eq!(own.codings, [Coding::Gzip]);
+    for (text, expected) in [
+        (
+            "levl = 3",
+            "2: unknown key 'levl' in [compression]; did you mean 'level'?",
+        ),
+        ("level = 0", "1: level goes from 1, fast, to 9, small"),
+        (
+            "level = 10",
+            "2: level is out of range: it goes from 0 to 9",
+        ),
+        (
+            "enabled = 1",
+            "2: enabled must be true or false, not a whole number",
+        ),
+        (
+            "min_size = \"2 GiB\"",
+            "2: min_size = \"2 GiB\" is out of range: it goes from 0 B to 1 GiB",
+        ),
+        (
+            "types = [\"html\"]",
+            "2: 'html' is not a type; write it as \"text/html\", \"text/*\" or \"*+json\"",
+        ),
+        (
+            "codings = [\"deflate\"]",
+            "2: 'deflate' is not a coding; there are \"zstd\", \"br\" and \"gzip\"",
+        ),
+    ] {
+        let found = problems(&format!("[compression]\n{text}\n"));
+        assert_eq!(found, [format!("shop/rille.toml:{expected}")], "{text}");
+    }
+}
+
+#[test]
+fn rules() {
+    let manifest = good(
+        "[[rule]]\nfor = \"/old/*rest\"\ntype = \"redirect\"\nto = \"/new/{rest}\"\nstatus = 301\n\
+         [[rule]]\nmatch = '^/x/(?<id>\\d+)$'\nmethods = [\"GET\"]\ntype = \"proxy\"\nto = \"http://a.test/{id}/{1}\"\n\
+         headers = { X-Key = \"k\" }\ntimeout = \"5 s\"\npreserve_host = true\n",
+    );
+    assert_eq!(manifest.rules.len(), 2);
+    assert_eq!(manifest.rules[0].rule.kind, Kind::Redirect { status: 301 });
+    let proxy = &manifest.rules[1];
+    assert_eq!(proxy.methods, ["GET"]);
+    assert_eq!(
+        proxy.rule.kind,
+        Kind::Proxy {
+            timeout: Duration::from_secs(5),
+            preserve_host: true
+        }
+    );
+    assert_eq!(proxy.rule.headers, [("x-key".to_owned(), "k".to_owned())]);
+    let standard = good("[[rule]]\nfor = \"/a\"\ntype = \"redirect\"\nto = \"/b\"\n");
+    assert_eq!(standard.rules[0].rule.kind, Kind::Redirect { status: 302 });
+    let base = "for = \"/a/:id\"\ntype = \"redirect\"\n";
+    let to = "to = \"/b\"\n";
+    for (text, expected) in [
+        (
+            format!("{base}{to}stat = 1"),
+            "unknown key 'stat' in [[rule]]; did you mean 'status'?",
+        ),
+        (base.to_owned(), "a [[rule]] needs to,"),
+        (
+            format!("type = \"redirect\"\n{to}"),
+            "a [[rule]] needs for,",
+        ),
+        (format!("for = \"/a\"\n{to}"), "a [[rule]] needs type ="),
+        (
+            format!("{base}match = 'x'\n{to}"),
+            "a [[rule]] has for or match, not both",
+        ),
+        (
+            format!("for = \"a\"\ntype = \"redirect\"\n{to}"),
+            "'a' is not a path",
+        ),
+        (
+            format!("match = '('\ntype = \"redirect\"\n{to}"),
+            "match = '(': ",
+        ),
+        (
+            format!("{base}to = \"/b/{{x}}\""),
+            "'/b/{x}': the rule captures no 'x'; there is id",
+        ),
+        (
+            format!("{base}to = \"http://{{id}}/\""),
+            "'http://{id}/': the host is written out",
+        ),
+        (
+            format!("{base}{to}status = 200"),
+            "the status of a redirect is 301,",
+        ),
+        (
+            format!("{base}{to}timeout = \"1 s\""),
+            "timeout is for rules of type",
+        ),
+        (
+            format!("for = \"/a\"\ntype = \"proxy\"\n{to}"),
+            "'/b' is not the URL of a server",
+        ),
+        (
+            "for = \"/a\"\ntype = \"proxy\"\nto = \"http://a\"\nstatus = 301".to_owned(),
+            "status is for rules of type",
+        ),
+        (
+            format!("for = \"/a\"\ntype = \"rewrite\"\n{to}"),
+            "type is \"redirect\" or \"proxy\", not \"rewrite\"",
+        ),
+        (
+            format!("{base}{to}methods = [\"get\"]"),
+            "'get' is not a method",
+        ),
+        (
+            format!("{base}{to}headers = {{ upgrade = \"x\" }}"),
+            "the header 'upgrade' is the server's own",
+        ),
+        (
+            format!("{base}{to}headers = {{ \"a b\" = \"x\" }}"),
+            "'a b' is not the name of a header",
+        ),
+        (
+            format!("{base}{to}headers = {{ a = \"x\\ny\" }}"),
+            "the value of 'a' has a control character",
+        ),
+        (
+            format!("{base}{to}headers = {{ a = 1 }}"),
+            "a must be a string, not a whole number",
+        ),
+    ] {
+        let found = problems(&format!("[[rule]]\n{text}\n"));
+        assert!(
+            found.len() == 1 && found[0].contains(expected),
+            "{text}: {found:?}"
+        );
+    }
+    let one = "[[rule]]\nfor = \"/a\"\ntype = \"redirect\"\nto = \"/b\"\n";
+    assert_eq!(problems(&one.repeat(1001)).len(), 1);
+    let one = "[[rule]]\nmatch = '/a'\ntype = \"redirect\"\nto = \"/b\"\n";
+    assert_eq!(problems(&one.repeat(101)).len(), 1);
 }

@@ -81,6 +81,13 @@ impl Expression {
         Ok(Expression { regex, groups })
     }
 
+    /// The names of what it captures: numbers, then names.
+    pub fn names(&self) -> Vec<String> {
+        let numbers = self.groups.iter().map(|group| &group.number);
+        let named = self.groups.iter().filter_map(|group| group.name.as_ref());
+        numbers.chain(named).map(|name| name.to_string()).collect()
+    }
+
     /// What the groups have captured of a path, if it matches; those that took no part are left out. Each has its number as its name, and after
     /// these come those that have names of their own.
     pub(super) fn captures(&self, path: &[u8]) -> Option<Params<'_>> {

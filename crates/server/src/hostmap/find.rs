@@ -35,7 +35,7 @@ pub async fn tenant(
     otherwise: Response<ResponseBody>,
 ) -> Answer {
     let tenants = here.worker.tenants().cloned();
-    let (Some(host), Some(tenants)) = (host::name(head.authority()), tenants) else {
+    let (Some(host), Some(tenants)) = (host::name(here.host(&head)), tenants) else {
         return Answer::Ready(Some(otherwise));
     };
     match find(here, &tenants, &host, head, body).await {
@@ -96,12 +96,12 @@ async fn find(
         let Some(target) = found.map_err(failed)? else {
             return Err(Box::new(nothing(host, &head)));
         };
-        return here.start(live.served.clone(), (target, params), head, body, started);
+        return here.start(live.served.clone(), (target, params), (head, body), started);
     }
     if found {
         live.learn(head.path(), target);
     }
-    here.start(live.served.clone(), (target, params), head, body, started)
+    here.start(live.served.clone(), (target, params), (head, body), started)
 }
 
 /// Whether the app of a host is in debug, or the operator lets everybody.

@@ -25,12 +25,14 @@ struct Asked {
     version: Version,
     keep_alive: bool,
     is_head: bool,
+    /// Bytes of the response's body that have been written.
+    sent: u64,
 }
 
 /// A response on its way.
 pub trait Answer: Future<Output = Response<ResponseBody>> + Unpin {
-    /// The response has been written, or could not be.
-    fn written(&mut self) {}
+    /// The response has been written, or could not be; so many bytes of its body.
+    fn written(&mut self, _bytes: u64) {}
 
     /// The request has the connection, and is to be cut off.
     fn is_cut(&self) -> bool {
@@ -80,13 +82,14 @@ where
             version: head.version,
             keep_alive: head.keep_alive,
             is_head: head.method == Method::HEAD,
+            sent: 0,
         };
         let body = wire.begin(&head);
         let mut answer = answer(head, body);
         let response = match response_of(wire, &mut answer).await {
             Some(response) => response,
             None => {
-                answer.written();
+                answer.written(0);
                 return Ok(Ended::Closed);
             }
         };
@@ -100,7 +103,7 @@ where
             until_over(wire, &mut answer, pieces).await;
             written = Ok(Written::Over);
         }
-        answer.written();
+        answer.written(asked.sent);
         drop(answer);
         wire.is_over();
         match written {
@@ -213,6 +216,7 @@ async fn refuse(wire: &Wire, refused: Refused) {
         version: Version::HTTP_11,
         keep_alive: false,
         is_head: false,
+        sent: 0,
     };
     let page = pages::error(refused.status, refused.why);
     if respond(wire, &mut asked, page).await.is_ok() {
@@ -274,7 +278,7 @@ fn head_of(
 
 async fn whole(
     wire: &Wire,
-    asked: &Asked,
+    asked: &mut Asked,
     parts: &Parts,
     kind: Option<Kind>,
     bytes: Bytes,
@@ -301,6 +305,7 @@ async fn whole(
         &mut both[..]
     };
     wire.write(parts).await?;
+    asked.sent = bytes.len() as u64;
     Ok(Written::Whole)
 }
 
@@ -360,6 +365,7 @@ async fn stream(
         }
         wire.write(&mut [IoSlice::new(&out), IoSlice::new(&data), IoSlice::new(end)])
             .await?;
+        asked.sent += data.len() as u64;
         out.clear();
         let next = poll_fn(|cx| match pieces.poll_recv(cx) {
             Poll::Ready(piece) => Poll::Ready(Step::Piece(piece)),

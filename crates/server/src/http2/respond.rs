@@ -119,6 +119,7 @@ async fn send(
         }
         let piece = data.split_to(out.capacity().min(data.len()));
         if !piece.is_empty() {
+            stream.adds(piece.len());
             out.send_data(piece, is_last && data.is_empty())?;
             stream.meter().borrow_mut().sent();
         }

@@ -239,11 +239,11 @@ async fn follow(
     });
     let response = response.await.filter(|_| !goes_on);
     let Some(response) = response else {
-        answer.written();
+        answer.written(0);
         return drop(counted);
     };
     let sent = respond(&stream, is_head, response, patience).await;
-    answer.written();
+    answer.written(stream.sent());
     drop(answer);
     if finished(&stream, sent).await {
         stream.meter().borrow_mut().answered();

@@ -23,6 +23,8 @@ pub struct Stream {
     owes_continue: Cell<bool>,
     is_answered: Cell<bool>,
     meter: Rc<RefCell<Meter>>,
+    /// Bytes of the response's body that have been handed on.
+    sent: Cell<u64>,
 }
 
 impl Stream {
@@ -38,12 +40,23 @@ impl Stream {
             owes_continue: Cell::new(owes_continue),
             is_answered: Cell::new(false),
             meter,
+            sent: Cell::new(0),
         }
     }
 
     /// The meter of its connection.
     pub fn meter(&self) -> &RefCell<Meter> {
         &self.meter
+    }
+
+    /// Bytes of the response's body that have been handed on.
+    pub fn sent(&self) -> u64 {
+        self.sent.get()
+    }
+
+    /// More of the response's body has been handed on.
+    pub fn adds(&self, bytes: usize) {
+        self.sent.set(self.sent.get() + bytes as u64);
     }
 
     /// Whether its response has been sent, or could not be.

@@ -231,6 +231,7 @@ fn prepare(lua: &Lua, parent: &Rc<Exchange>, uri: &[u8], options: Option<Table>)
         peer: parent.peer,
         local: parent.local,
         tls: parent.tls.clone(),
+        forwarded: parent.forwarded.clone(),
         body: Source::Memory(RefCell::new(body.filter(|body| !body.is_empty()))),
         served: parent.served.clone(),
         worker: parent.worker.clone(),

@@ -27,6 +27,8 @@ const FIXED: &[&str] = &[
     "host",
     "hostname",
     "remote_addr",
+    "realip_remote_addr",
+    "realip_remote_port",
     "remote_port",
     "binary_remote_addr",
     "server_addr",
@@ -175,7 +177,7 @@ pub(super) fn read(exchange: &Exchange, name: &[u8]) -> Option<Vec<u8>> {
             Some(query) if !query.is_empty() => "?",
             _ => "",
         }),
-        b"host" | b"http_host" => text(strip_port(head.authority())).map(|mut host| {
+        b"host" | b"http_host" => text(strip_port(exchange.authority())).map(|mut host| {
             host.make_ascii_lowercase();
             host
         }),
@@ -186,12 +188,17 @@ pub(super) fn read(exchange: &Exchange, name: &[u8]) -> Option<Vec<u8>> {
             IpAddr::V4(ip) => ip.octets().to_vec(),
             IpAddr::V6(ip) => ip.octets().to_vec(),
         }),
+        b"realip_remote_addr" => text(&exchange.connected().ip().to_canonical().to_string()),
+        b"realip_remote_port" => text(&exchange.connected().port().to_string()),
         b"remote_port" => text(&exchange.peer.port().to_string()),
         b"server_addr" => text(&exchange.local.ip().to_canonical().to_string()),
         b"server_port" => text(&exchange.local.port().to_string()),
         b"server_protocol" => text(head.protocol()),
         b"scheme" => text(exchange.scheme()),
-        b"https" => text(exchange.tls.as_ref().map_or("", |_| "on")),
+        b"https" => text(match exchange.scheme() {
+            "https" => "on",
+            _ => "",
+        }),
         b"http2" => match (head.version, &exchange.tls) {
             (Version::HTTP_2, Some(_)) => text("h2"),
             (Version::HTTP_2, None) => text("h2c"),
@@ -208,11 +215,8 @@ pub(super) fn read(exchange: &Exchange, name: &[u8]) -> Option<Vec<u8>> {
             ]
             .concat(),
         ),
-        b"request_id" => text(&format!(
-            "{:016x}{:016x}",
-            std::process::id(),
-            exchange.number
-        )),
+        // 32 digits, as nginx has them.
+        b"request_id" => text(&format!("{:08x}{}", std::process::id(), exchange.id())),
         b"request_time" => text(&format!("{:.3}", exchange.started.elapsed().as_secs_f64())),
         b"request_length" => text(&(head.raw().len() as u64 + exchange.received.get()).to_string()),
         b"request_body" => {
