@@ -15,7 +15,9 @@ use crate::problem::Problem;
 use crate::route::{Expression, FileId, Pattern, Router, TargetId};
 use crate::task::{Exchange, Ports};
 use rille_lua::{Chunk, Dialect};
+use std::any::Any;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -51,8 +53,10 @@ pub struct CodeFile {
 pub struct App {
     /// What the app says about itself.
     pub manifest: Manifest,
-    /// The folder, as the user named it.
+    /// The folder, as the user named it; of an app that was deployed, its name.
     pub folder: PathBuf,
+    /// What its files are kept by, if it was deployed.
+    bundle: Option<Held>,
     /// All code, sorted by path; a [`FileId`] is an index.
     pub files: Vec<CodeFile>,
     /// What answers a path.
@@ -72,6 +76,15 @@ pub struct App {
     /// The folder of static files, if there is one.
     pub public: Option<PathBuf>,
     by_path: HashMap<Box<str>, FileId>,
+}
+
+/// What is held for as long as the app is there.
+struct Held(#[allow(dead_code, reason = "it is there to be dropped")] Box<dyn Any + Send + Sync>);
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Held")
+    }
 }
 
 /// What a route leads to.
@@ -133,10 +146,37 @@ pub fn is_app(folder: &Path) -> bool {
 impl App {
     /// Reads, validates and compiles the app in `folder`.
     pub fn load(folder: &Path) -> Loaded {
+        App::load_from(folder, folder, None)
+    }
+
+    /// The same for one that is deployed under a name: whatever its manifest and its folder say, it has that one, and problems are told with it.
+    /// Whatever is given to be held is dropped with the app.
+    pub fn load_as(name: &str, folder: &Path, held: impl Any + Send + Sync) -> Loaded {
+        let mut loaded = match manifest::check_name(name) {
+            Ok(()) => App::load_from(folder, Path::new(name), Some(name)),
+            Err(why) => Loaded {
+                app: Err(Unservable {
+                    manifest: Manifest::default_for(name),
+                }),
+                problems: vec![Problem::new(name, why)],
+            },
+        };
+        if let Ok(app) = &mut loaded.app {
+            app.bundle = Some(Held(Box::new(held)));
+        }
+        loaded
+    }
+
+    /// `shown` is the folder in messages.
+    fn load_from(real: &Path, shown: &Path, name: Option<&str>) -> Loaded {
+        let folder = shown;
         let mut problems = Vec::new();
-        let manifest = read_manifest(folder, &mut problems);
+        let mut manifest = read_manifest(real, shown, &mut problems);
+        if let Some(name) = name {
+            manifest.name = name.to_owned();
+        }
         let mut fatal = !problems.is_empty();
-        let sources = match fs::canonicalize(folder) {
+        let sources = match fs::canonicalize(real) {
             Ok(root) => Walk::new(folder, root).run(&mut problems),
             Err(error) => {
                 problems.push(Problem::new(
@@ -163,7 +203,7 @@ impl App {
                 fatal |= &*file.path == INIT;
             }
         }
-        let public = Some(folder.join("public")).filter(|public| public.is_dir());
+        let public = Some(real.join("public")).filter(|public| public.is_dir());
         let cache = Arc::new(Dict::new(manifest.limits.cache));
         let dicts = manifest.shared_dicts.iter();
         let dicts = dicts.map(|(name, size)| (name.clone(), Arc::new(Dict::new(*size))));
@@ -173,6 +213,7 @@ impl App {
                 .map(|(at, file)| (file.path.clone(), FileId(at)))
                 .collect(),
             folder: folder.to_owned(),
+            bundle: None,
             router: Router::default(),
             dicts: dicts.collect(),
             targets: Vec::new(),
@@ -203,6 +244,11 @@ impl App {
     pub fn keep_in(&self, store: &Arc<Store>) {
         let space = || store.space(self.name(), self.manifest.limits.kv);
         self.kv.get_or_init(space);
+    }
+
+    /// Whether it was deployed, rather than named as a folder of this machine.
+    pub fn is_deployed(&self) -> bool {
+        self.bundle.is_some()
     }
 
     /// The app's name.
@@ -326,7 +372,7 @@ impl App {
     }
 }
 
-fn read_manifest(folder: &Path, problems: &mut Vec<Problem>) -> Manifest {
+fn read_manifest(folder: &Path, shown: &Path, problems: &mut Vec<Problem>) -> Manifest {
     let name = folder
         .canonicalize()
         .ok()
@@ -336,7 +382,7 @@ fn read_manifest(folder: &Path, problems: &mut Vec<Problem>) -> Manifest {
         })
         .unwrap_or_default();
     let path = folder.join(manifest::FILE);
-    let shown = path.display().to_string();
+    let shown = shown.join(manifest::FILE).display().to_string();
     let text = match fs::File::open(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Manifest::default_for(&name);
@@ -671,6 +717,31 @@ mod tests {
         assert!(is_app(folder(&[("rille.toml", "")]).path()));
         assert!(!is_app(folder(&[("shop/index.lua", "")]).path()));
         assert!(!is_app(Path::new("/no/such/folder")));
+    }
+
+    #[test]
+    fn a_deployed_app_has_the_name_it_was_given() {
+        let dir = folder(&[
+            ("rille.toml", "name = 'other'"),
+            ("index.lua", "return 1"),
+            ("bad.lua", "x ="),
+        ]);
+        let held = std::sync::Arc::new(());
+        let loaded = App::load_as("shop", dir.path(), held.clone());
+        assert_eq!(
+            loaded.problems[0].to_string(),
+            "shop/bad.lua:1: unexpected symbol near <eof>"
+        );
+        let app = loaded.app.unwrap();
+        assert_eq!(app.name(), "shop");
+        assert!(app.is_deployed() && std::sync::Arc::strong_count(&held) == 2);
+        drop(app);
+        assert_eq!(std::sync::Arc::strong_count(&held), 1);
+        let refused = App::load_as("Shop", dir.path(), ());
+        assert!(refused.app.is_err());
+        let why = refused.problems[0].to_string();
+        assert!(why.starts_with("Shop: 'Shop' cannot be an app's name: "), "{why}");
+        assert!(!App::load(dir.path()).app.unwrap().is_deployed());
     }
 
     #[test]

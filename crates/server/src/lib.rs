@@ -5,10 +5,13 @@
 //! [`reply`] (what the handler returned) -> [`finish`] -> [`filter`] (if its route has filters).
 #![forbid(unsafe_code)]
 
+pub mod admin;
+mod asked;
 mod bindings;
 mod body;
 mod conn;
 mod date;
+pub mod delivery;
 mod deploy;
 mod exchange;
 mod filter;
@@ -43,7 +46,9 @@ mod websocket;
 mod worker;
 
 pub use conn::Timeouts;
+pub use asked::{MAX_LISTED, Sent, Task};
 pub use deploy::{Deployer, MAX_APPS, Status, Version};
+pub use hosts::Claims;
 pub use ports::TaskPort;
 pub use server::{AppSource, Config, Error, Server, TlsConfig};
 pub use tls::{Certificate, ClientCertificates, Verify};
