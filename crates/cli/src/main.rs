@@ -5,7 +5,10 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod client;
+mod deploys;
 mod descriptors;
+mod fetching;
 mod lua;
 mod reload;
 mod serve;
@@ -56,7 +59,8 @@ fn main() -> ExitCode {
     match matches.subcommand() {
         Some(("serve", matches)) => serve::run(matches),
         Some(("check", matches)) => check::run(matches),
-        _ => ExitCode::from(2),
+        Some((command, matches)) => client::run(command, matches),
+        None => ExitCode::from(2),
     }
 }
 
@@ -78,6 +82,7 @@ fn command() -> Command {
         .arg_required_else_help(true)
         .subcommand(serve::command())
         .subcommand(check::command())
+        .subcommands(client::commands())
         .subcommand(
             // For the help only: it is dispatched above.
             Command::new("lua")

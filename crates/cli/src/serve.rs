@@ -2,11 +2,12 @@
 //!
 //! What is wrong with an app is told at the start, one line each. An app that cannot be served at
 //! all answers 503 while the others serve; when none can, the program ends with 1, unless it watches for that to be put right.
-//! SIGHUP loads apps and certificates again.
+//! SIGHUP loads apps and certificates again. What is about sources is in `deploys`.
 
+use crate::deploys::{self, Deploys, Running};
 use crate::reload::{Loaded, Reload, Reloader};
 use crate::sources::Kind;
-use crate::{descriptors, sources, state, tls};
+use crate::{descriptors, fetching, sources, state, tls};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use rille_runtime::app::Unservable;
 use rille_runtime::kv::{Settings, Store};
@@ -27,7 +28,14 @@ const MAX_WORKERS: u64 = 1024;
 pub fn command() -> Command {
     Command::new("serve")
         .about("Serve apps over HTTP")
-        .arg(crate::paths_argument())
+        .after_help(fetching::HELP)
+        .arg(
+            Arg::new("path")
+                .value_name("PATH")
+                .help("An app's folder, a folder of apps, git+https://..., git+ssh://..., git+file:///... or github.com/OWNER/REPO; none is needed with --admin")
+                .action(ArgAction::Append)
+                .value_parser(value_parser!(PathBuf)),
+        )
         .arg(
             Arg::new("listen")
                 .long("listen")
@@ -59,6 +67,7 @@ pub fn command() -> Command {
                 )
                 .action(ArgAction::SetTrue),
         )
+        .args(deploys::arguments())
         .args(tls::arguments())
 }
 
@@ -92,7 +101,19 @@ pub fn run(matches: &ArgMatches) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let code = match serve(&paths, matches, tls, &log) {
+    let named = match deploys::sort(&paths) {
+        Ok(named) => named,
+        Err(message) => {
+            log.line(message);
+            log.close();
+            return ExitCode::from(2);
+        }
+    };
+    let code = match serve(named, matches, tls, &log) {
+        Err(Stopped::Usage(message)) => {
+            log.line(message);
+            ExitCode::from(2)
+        }
         Ok(()) => ExitCode::SUCCESS,
         Err(Stopped::Told) => ExitCode::from(1),
         Err(Stopped::Because(error)) => {
@@ -106,6 +127,8 @@ pub fn run(matches: &ArgMatches) -> ExitCode {
 
 /// Why nothing is served.
 enum Stopped {
+    /// The command line is wrong.
+    Usage(String),
     /// The reasons are in the log.
     Told,
     /// This.
@@ -119,13 +142,18 @@ impl<E: Into<anyhow::Error>> From<E> for Stopped {
 }
 
 fn serve(
-    paths: &[PathBuf],
+    named: deploys::Named,
     matches: &ArgMatches,
     tls: Option<TlsConfig>,
     log: &Log,
 ) -> Result<(), Stopped> {
     let watches = matches.get_flag("watch");
-    let Apps { apps, paths, known } = load(paths, watches, log)?;
+    let more_may_come = watches || matches.contains_id("admin") || !named.sources.is_empty();
+    let Apps {
+        mut apps,
+        paths,
+        known,
+    } = load(&named.folders, more_may_come, log)?;
     let store = state::folder(matches).map(|folder| {
         let log = log.clone();
         Store::new(Settings::of(&folder, move |line| log.line(line)))
@@ -136,6 +164,17 @@ fn serve(
                 app.keep_in(store);
             }
         }
+    }
+    let prepared = Deploys::prepare(matches, named.sources, store.as_ref(), log);
+    let mut deploys = prepared.map_err(Stopped::Usage)?;
+    if let Some(deploys) = &mut deploys {
+        deploys.restore(&mut apps);
+    }
+    if apps.is_empty() && deploys.is_none() {
+        return Err(Stopped::Usage(
+            "nothing to serve: name an app's folder, or --admin 127.0.0.1:8081 to deploy apps to"
+                .to_owned(),
+        ));
     }
     let Some(listen) = matches.get_one::<SocketAddr>("listen") else {
         return Err(Stopped::Told);
@@ -172,14 +211,17 @@ fn serve(
             broken.push(*at);
         }
     }
-    if broken.len() == apps.len() && !watches {
+    let running = deploys.map(|deploys| deploys.start(&server, log));
+    let deployed = server.deployer().list();
+    let nothing_serves = !deployed.iter().any(|status| status.is_good);
+    if nothing_serves && !watches && !matches.contains_id("admin") {
         return Err(Stopped::Told);
     }
     // Whoever started us may not read this; that is no reason to stop.
     let _ = writeln!(
         std::io::stdout(),
         "{}",
-        ready_line(&server, workers, &apps, &broken)
+        ready_line(&server, workers, &apps, &broken, running.as_ref())
     );
     drop(apps);
     let (ask, asked) = std::sync::mpsc::channel();
@@ -202,6 +244,9 @@ fn serve(
         }
     });
     drop(ask);
+    if let Some(running) = &running {
+        running.stop();
+    }
     log.line("stopping: running requests may end; a second signal stops at once");
     server.stop();
     // The second signal must be seen while the workers drain.
@@ -215,6 +260,9 @@ fn serve(
         std::process::exit(1);
     });
     server.join()?;
+    if let Some(running) = &running {
+        running.close();
+    }
     if let Some(store) = store {
         store.close();
     }
@@ -232,7 +280,7 @@ struct Apps {
 }
 
 /// Loads the apps and tells what is wrong with them.
-fn load(paths: &[PathBuf], watches: bool, log: &Log) -> Result<Apps, Stopped> {
+fn load(paths: &[PathBuf], more_may_come: bool, log: &Log) -> Result<Apps, Stopped> {
     let sources = sources::load(paths);
     let missing = !sources.problems.is_empty();
     for problem in &sources.problems {
@@ -261,7 +309,7 @@ fn load(paths: &[PathBuf], watches: bool, log: &Log) -> Result<Apps, Stopped> {
     }
     // A path that holds nothing is a mistake in the command, not in an app.
     let all_broken = apps.iter().all(|app| matches!(app, AppSource::Broken(_)));
-    if missing || (all_broken && !watches) {
+    if missing || (all_broken && !apps.is_empty() && !more_may_come) {
         return Err(Stopped::Told);
     }
     Ok(Apps {
@@ -279,7 +327,13 @@ fn name_of(app: &AppSource) -> &str {
 }
 
 /// What is served where, in one line.
-fn ready_line(server: &Server, workers: usize, apps: &[AppSource], broken: &[usize]) -> String {
+fn ready_line(
+    server: &Server,
+    workers: usize,
+    apps: &[AppSource],
+    broken: &[usize],
+    running: Option<&Running>,
+) -> String {
     let s = if workers == 1 { "" } else { "s" };
     let address = server.address();
     let secure = match server.tls_address() {
@@ -288,7 +342,14 @@ fn ready_line(server: &Server, workers: usize, apps: &[AppSource], broken: &[usi
     };
     let mut line =
         format!("rille: listening on http://{address}{secure} with {workers} worker{s};");
-    let several = apps.len() > 1;
+    let served = server.deployer().list();
+    let is_later = |name: &&str| !apps.iter().any(|app| name_of(app) == *name);
+    let later: Vec<&str> = served
+        .iter()
+        .map(|status| status.version.app.as_str())
+        .filter(is_later)
+        .collect();
+    let several = apps.len() + later.len() > 1;
     for (at, app) in apps.iter().enumerate() {
         let name = name_of(app);
         let comma = if at == 0 { "" } else { "," };
@@ -306,6 +367,22 @@ fn ready_line(server: &Server, workers: usize, apps: &[AppSource], broken: &[usi
         for port in server.task_ports().iter().filter(|port| port.app == at) {
             line.push_str(&format!(" (task {} at {})", port.task, port.address));
         }
+    }
+    for (at, name) in later.iter().enumerate() {
+        let comma = if at == 0 && apps.is_empty() { "" } else { "," };
+        match several {
+            true => line.push_str(&format!(
+                "{comma} {name} at http://{name}.localhost:{}/",
+                address.port()
+            )),
+            false => line.push_str(&format!(" {name}")),
+        }
+    }
+    if served.is_empty() {
+        line.push_str(" no app yet");
+    }
+    if let Some(address) = running.and_then(|running| running.admin) {
+        line.push_str(&format!("; admin API at http://{address}"));
     }
     line
 }

@@ -683,7 +683,12 @@ fn whatever_tasks_do_to_one_another_nothing_is_left() {
                 tasks.kill(task.0);
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
-            assert_eq!(tasks.count(), 0, "seed {seed}: {:?}", tasks.list(usize::MAX));
+            assert_eq!(
+                tasks.count(),
+                0,
+                "seed {seed}: {:?}",
+                tasks.list(usize::MAX)
+            );
             assert_eq!(
                 worker.vm.lua().check_heap().unwrap(),
                 [""; 0],

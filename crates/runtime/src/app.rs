@@ -740,7 +740,10 @@ mod tests {
         let refused = App::load_as("Shop", dir.path(), ());
         assert!(refused.app.is_err());
         let why = refused.problems[0].to_string();
-        assert!(why.starts_with("Shop: 'Shop' cannot be an app's name: "), "{why}");
+        assert!(
+            why.starts_with("Shop: 'Shop' cannot be an app's name: "),
+            "{why}"
+        );
         assert!(!App::load(dir.path()).app.unwrap().is_deployed());
     }
 

@@ -127,7 +127,14 @@ impl Deployer {
     /// Puts an event into a task's mailbox; its parameter is JSON.
     pub fn send(&self, app: &str, to: Tid, what: &str, parameter: &str) -> Result<Sent, Problem> {
         let (what, parameter) = (what.to_owned(), parameter.to_owned());
-        self.tell(app, &Ask::Send { to, what, parameter })
+        self.tell(
+            app,
+            &Ask::Send {
+                to,
+                what,
+                parameter,
+            },
+        )
     }
 
     /// Ends a task.

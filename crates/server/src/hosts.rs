@@ -21,9 +21,8 @@ impl Claims {
     /// Claims an app's hosts. The error names the two apps that want the same; then nothing is claimed.
     pub fn claim(&mut self, manifest: &Manifest) -> Result<(), String> {
         let keys: Vec<String> = patterns(manifest).map(|pattern| key(&pattern)).collect();
-        let others = |key: &&String| {
-            (self.owners.get(*key)).is_some_and(|owner| *owner != manifest.name)
-        };
+        let others =
+            |key: &&String| (self.owners.get(*key)).is_some_and(|owner| *owner != manifest.name);
         if let Some(key) = keys.iter().find(others) {
             let owner = self.owners.get(key).map_or("", String::as_str);
             return Err(format!(

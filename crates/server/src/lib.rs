@@ -45,8 +45,8 @@ mod upgrade;
 mod websocket;
 mod worker;
 
-pub use conn::Timeouts;
 pub use asked::{MAX_LISTED, Sent, Task};
+pub use conn::Timeouts;
 pub use deploy::{Deployer, MAX_APPS, Status, Version};
 pub use hosts::Claims;
 pub use ports::TaskPort;

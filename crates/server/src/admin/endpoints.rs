@@ -38,7 +38,11 @@ pub async fn call(
         Endpoint::Health => Ok(good(&json!({"status": "ok"}))),
         Endpoint::OpenApi => {
             let document = Bytes::from_static(include_bytes!("openapi.json"));
-            Ok(respond(200, "application/json", Body::Whole(Some(document))))
+            Ok(respond(
+                200,
+                "application/json",
+                Body::Whole(Some(document)),
+            ))
         }
         Endpoint::Apps => apps(admin).await,
         Endpoint::App => app(admin, name).await,
@@ -55,7 +59,9 @@ pub async fn call(
         Endpoint::HookInfo => {
             is_there(admin, name)?;
             let secret = admin.token.hook_secret(name);
-            Ok(good(&json!({"app": name, "path": format!("/v1/apps/{name}/hook"), "secret": secret})))
+            Ok(good(
+                &json!({"app": name, "path": format!("/v1/apps/{name}/hook"), "secret": secret}),
+            ))
         }
         Endpoint::Hook => {
             admin.delivery.refetch_soon(name)?;
@@ -112,7 +118,11 @@ fn flag(object: &Map<String, Value>, key: &str, default: bool) -> Result<bool, R
 
 fn tid(text: &str) -> Result<Tid, Refusal> {
     let tid = text.parse().ok().and_then(Tid::from_integer);
-    tid.ok_or_else(|| bad(format!("'{text}' is no task's id; rille ps NAME lists those there are")))
+    tid.ok_or_else(|| {
+        bad(format!(
+            "'{text}' is no task's id; rille ps NAME lists those there are"
+        ))
+    })
 }
 
 async fn blocking<T: Send + 'static>(
@@ -144,18 +154,29 @@ fn describe(admin: &Admin, name: &str, status: Option<&Status>) -> Value {
     };
     let hosts = deployer.current(name).map(|app| {
         let named = app.manifest.hosts.iter().map(host);
-        std::iter::once(format!("{name}.localhost")).chain(named).collect::<Vec<_>>()
+        std::iter::once(format!("{name}.localhost"))
+            .chain(named)
+            .collect::<Vec<_>>()
     });
     let is_deployed = status.is_none_or(|status| status.is_deployed);
     let serving = match is_deployed {
-        true => admin.delivery.versions(name).unwrap_or_default().into_iter().find(|past| past.serves),
+        true => admin
+            .delivery
+            .versions(name)
+            .unwrap_or_default()
+            .into_iter()
+            .find(|past| past.serves),
         false => None,
     };
     let serving = serving.map(|past| past.version);
-    let folder = status.filter(|status| !status.is_deployed).and_then(|status| status.folder.as_ref());
+    let folder = status
+        .filter(|status| !status.is_deployed)
+        .and_then(|status| status.folder.as_ref());
     let ports = status.map(|status| {
         let ports = status.ports.iter();
-        ports.map(|port| json!({"task": port.task, "address": port.address.to_string()})).collect::<Vec<_>>()
+        ports
+            .map(|port| json!({"task": port.task, "address": port.address.to_string()}))
+            .collect::<Vec<_>>()
     });
     json!({
         "name": name,
@@ -176,7 +197,8 @@ fn describe(admin: &Admin, name: &str, status: Option<&Status>) -> Value {
 
 fn describe_attempt(attempt: &Attempt) -> Value {
     let error = attempt.refusal.as_ref();
-    let error = error.map(|refusal| json!({"code": refusal.code.name(), "message": refusal.message}));
+    let error =
+        error.map(|refusal| json!({"code": refusal.code.name(), "message": refusal.message}));
     json!({"at": attempt.at, "source": attempt.source, "error": error})
 }
 
@@ -264,7 +286,9 @@ async fn rollback(admin: &Arc<Admin>, name: &str, object: &Map<String, Value>) -
     check_fields(object, &["to"])?;
     let to = text(object, "to")?;
     if to.is_some_and(|to| to.len() < 8) {
-        return Err(bad("'to' is the name of a bundle, or at least its first 8 digits"));
+        return Err(bad(
+            "'to' is the name of a bundle, or at least its first 8 digits",
+        ));
     }
     let done = admin.delivery.rollback(name, to).await?;
     Ok(good(&describe_done(&done)))
@@ -275,10 +299,12 @@ async fn purge(admin: &Arc<Admin>, name: &str, object: &Map<String, Value>) -> A
     let (path, is_folder) = (text(object, "path")?, flag(object, "folder", false)?);
     if let Some(purge) = admin.purge.clone() {
         let (app, path) = (name.to_owned(), path.map(str::to_owned));
-        let purged = blocking(move || match purge.purge(&app, path.as_deref(), is_folder) {
-            None => Ok(false),
-            Some(purged) => purged.map(|()| true),
-        });
+        let purged = blocking(
+            move || match purge.purge(&app, path.as_deref(), is_folder) {
+                None => Ok(false),
+                Some(purged) => purged.map(|()| true),
+            },
+        );
         if purged.await? {
             return Ok(good(&json!({"app": name, "purged": true})));
         }
@@ -301,21 +327,34 @@ fn logs(admin: &Arc<Admin>, name: &str, query: &str) -> Answer {
             ("follow", "1" | "true") => follows = true,
             ("follow", "0" | "false") => follows = false,
             ("lines", number) => {
-                most = number.parse().map_err(|_| bad("'lines' is a whole number"))?;
+                most = number
+                    .parse()
+                    .map_err(|_| bad("'lines' is a whole number"))?;
             }
-            _ => return Err(bad(format!("unknown parameter {pair}; there are follow and lines"))),
+            _ => {
+                return Err(bad(format!(
+                    "unknown parameter {pair}; there are follow and lines"
+                )));
+            }
         }
     }
     // One that was refused has no version, but has been spoken of.
     if admin.logs.of(name).is_none() {
         is_there(admin, name)?;
     }
-    let lines = admin.logs.of_served(name).ok_or_else(|| Refusal::no_app(name))?;
+    let lines = admin
+        .logs
+        .of_served(name)
+        .ok_or_else(|| Refusal::no_app(name))?;
     if follows {
         return Ok(respond(200, "text/event-stream", follow::body(lines, most)));
     }
     let some = lines.last(most);
-    let lines: Vec<Value> = some.lines.iter().map(|line| follow::describe(line)).collect();
+    let lines: Vec<Value> = some
+        .lines
+        .iter()
+        .map(|line| follow::describe(line))
+        .collect();
     Ok(good(&json!({"lines": lines})))
 }
 

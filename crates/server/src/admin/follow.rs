@@ -41,7 +41,11 @@ async fn feed(lines: Arc<Lines>, most: usize, sender: mpsc::Sender<Bytes>) {
         None => *more.borrow_and_update(),
     };
     // So that the head goes out.
-    if sender.send(Bytes::from_static(b": following\n\n")).await.is_err() {
+    if sender
+        .send(Bytes::from_static(b": following\n\n"))
+        .await
+        .is_err()
+    {
         return;
     }
     loop {
@@ -79,7 +83,11 @@ fn events(some: &SomeLines) -> Bytes {
         text.push_str(&format!("event: lost\ndata: {lost}\n\n"));
     }
     for line in &some.lines {
-        text.push_str(&format!("id: {}\ndata: {}\n\n", line.number, describe(line)));
+        text.push_str(&format!(
+            "id: {}\ndata: {}\n\n",
+            line.number,
+            describe(line)
+        ));
     }
     text.into()
 }

@@ -119,13 +119,26 @@ mod tests {
             name: name.into(),
             tid: tid.into(),
         };
-        assert_eq!(find("GET", "/health"), Match::Found(Endpoint::Health, named("", "")));
+        assert_eq!(
+            find("GET", "/health"),
+            Match::Found(Endpoint::Health, named("", ""))
+        );
         assert_eq!(
             find("DELETE", "/v1/apps/a/tasks/7"),
             Match::Found(Endpoint::Kill, named("a", "7"))
         );
-        assert_eq!(find("PUT", "/v1/apps/a"), Match::Method("GET, DELETE".into()));
-        for none in ["/", "/v1/apps/", "/v1/apps//logs", "/v1/apps/a/logs/", "/v1/apps/a/b/c", "*"] {
+        assert_eq!(
+            find("PUT", "/v1/apps/a"),
+            Match::Method("GET, DELETE".into())
+        );
+        for none in [
+            "/",
+            "/v1/apps/",
+            "/v1/apps//logs",
+            "/v1/apps/a/logs/",
+            "/v1/apps/a/b/c",
+            "*",
+        ] {
             assert_eq!(find("GET", none), Match::None, "{none}");
         }
     }

@@ -48,8 +48,9 @@ impl Token {
             Ok(Some(token)) => Ok(token),
             Ok(None) => match make(state) {
                 // Another process may have been faster.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Token::read(state)?
-                    .ok_or_else(|| format!("cannot read {}", path.display())),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    Token::read(state)?.ok_or_else(|| format!("cannot read {}", path.display()))
+                }
                 Err(error) => Err(format!("cannot write {}: {error}", path.display())),
                 Ok(token) => Ok(token),
             },
@@ -102,7 +103,10 @@ impl Token {
 
     /// The secret that a forge signs its calls of an app's webhook with.
     pub fn hook_secret(&self, app: &str) -> String {
-        hex(&sign(self.reveal().as_bytes(), &[b"rille webhook of ", app.as_bytes()]))
+        hex(&sign(
+            self.reveal().as_bytes(),
+            &[b"rille webhook of ", app.as_bytes()],
+        ))
     }
 
     /// Whether a body was signed so: `sha256=` and the hexadecimal digits of its HMAC, as GitHub says it.
@@ -194,7 +198,10 @@ mod tests {
         ] {
             assert_eq!(token.is_in(header.as_bytes()), expected, "{header}");
         }
-        assert!(Token::chosen("short").is_err() && Token::chosen("with spaces in it, it is none").is_err());
+        assert!(
+            Token::chosen("short").is_err()
+                && Token::chosen("with spaces in it, it is none").is_err()
+        );
     }
 
     #[test]

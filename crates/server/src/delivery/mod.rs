@@ -193,7 +193,10 @@ impl Delivery {
         how: How,
     ) -> Result<Done, Refusal> {
         let _room = self.0.room.acquire().await;
-        let refused = self.known().get(name).and_then(|known| known.refused.clone());
+        let refused = self
+            .known()
+            .get(name)
+            .and_then(|known| known.refused.clone());
         let refused = refused.filter(|refused| how == How::IfChanged && refused.source == *source);
         let stock = &self.0.stock;
         let outcome = match (&refused, how) {
@@ -344,7 +347,9 @@ impl Delivery {
         let chosen = versions.iter().find(is_it).ok_or_else(|| {
             let why = match to {
                 Some(to) => format!("app '{name}' has had no version {to}"),
-                None => format!("app '{name}' has had one version only: there is none to go back to"),
+                None => {
+                    format!("app '{name}' has had one version only: there is none to go back to")
+                }
             };
             Refusal::new(Code::NotFound, why)
         })?;
@@ -355,7 +360,11 @@ impl Delivery {
             true => newest.revision.clone(),
             false => chosen.revision.clone(),
         };
-        self.record(name, number, version(chosen.bundle, revision, &chosen.source))?;
+        self.record(
+            name,
+            number,
+            version(chosen.bundle, revision, &chosen.source),
+        )?;
         Ok(Done {
             app: name.to_owned(),
             changed: chosen.bundle != newest.bundle,
@@ -438,9 +447,9 @@ impl Delivery {
     async fn remove_locked(&self, name: &str) -> Result<(), Refusal> {
         let (me, owned) = (self.clone(), name.to_owned());
         let current = self.0.deployer.current(name);
-        let until = current.as_ref().map_or(Duration::ZERO, |app| {
-            app.manifest.deploy.grace + FAREWELL
-        });
+        let until = current
+            .as_ref()
+            .map_or(Duration::ZERO, |app| app.manifest.deploy.grace + FAREWELL);
         let last = current.as_ref().map(Arc::downgrade);
         drop(current);
         let is_served = last.is_some();
@@ -462,7 +471,10 @@ impl Delivery {
         while last.as_ref().is_some_and(|last| last.strong_count() > 0) && start.elapsed() < until {
             tokio::time::sleep(LOOK).await;
         }
-        let cleared = self.0.stock.kv().clear(name).await;
+        let cleared = match self.0.stock.kv() {
+            Some(kv) => kv.clear(name).await,
+            None => Ok(()),
+        };
         self.known().remove(name);
         self.0.stock.log().app_line(name, "removed");
         cleared.map_err(|error| {
@@ -530,7 +542,10 @@ impl Delivery {
 
     /// Where an app is from, or was to be.
     async fn source_of(&self, name: &str) -> Result<Source, Refusal> {
-        let wanted = self.known().get(name).and_then(|known| known.wanted.clone());
+        let wanted = self
+            .known()
+            .get(name)
+            .and_then(|known| known.wanted.clone());
         let (me, owned) = (self.clone(), name.to_owned());
         let newest = blocking(move || Ok(me.0.stock.store().versions(&owned)?.into_iter().next()));
         match (newest.await?, wanted) {

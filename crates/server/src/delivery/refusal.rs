@@ -77,10 +77,9 @@ impl Code {
             Code::RequestTimeout => 408,
             Code::Busy | Code::NotDeployed => 409,
             Code::BodyTooLarge => 413,
-            Code::AppRefused
-            | Code::SourceNotFound
-            | Code::SourceDenied
-            | Code::SourceRefused => 422,
+            Code::AppRefused | Code::SourceNotFound | Code::SourceDenied | Code::SourceRefused => {
+                422
+            }
             Code::Internal => 500,
             Code::SourceUnavailable => 502,
             Code::TimedOut => 504,

@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 /// The versions, and what fetches them. All but `fetch` waits for the disk and the compiler.
 pub struct Stock {
-    fetcher: Fetcher,
-    kv: Arc<kv::Store>,
+    fetcher: Arc<Fetcher>,
+    kv: Option<Arc<kv::Store>>,
     log: Log,
 }
 
@@ -26,8 +26,8 @@ pub struct Restored {
 }
 
 impl Stock {
-    /// Of what the fetcher fetches. Apps keep their things in `kv`.
-    pub fn new(fetcher: Fetcher, kv: Arc<kv::Store>, log: Log) -> Stock {
+    /// Of what the fetcher fetches. Apps keep their things in `kv`, if there is such a place.
+    pub fn new(fetcher: Arc<Fetcher>, kv: Option<Arc<kv::Store>>, log: Log) -> Stock {
         Stock { fetcher, kv, log }
     }
 
@@ -37,8 +37,8 @@ impl Stock {
     }
 
     /// Where apps keep their things.
-    pub fn kv(&self) -> &Arc<kv::Store> {
-        &self.kv
+    pub fn kv(&self) -> Option<&Arc<kv::Store>> {
+        self.kv.as_ref()
     }
 
     /// Where lines go.
@@ -47,11 +47,7 @@ impl Stock {
     }
 
     /// Fetches a source, unless it is at the revision that is known.
-    pub async fn fetch(
-        &self,
-        source: &Source,
-        known: Option<&Revision>,
-    ) -> Result<Outcome, Error> {
+    pub async fn fetch(&self, source: &Source, known: Option<&Revision>) -> Result<Outcome, Error> {
         self.fetcher.fetch(source, known).await
     }
 
@@ -67,7 +63,9 @@ impl Stock {
         let refuse = |why: String| Refusal::new(Code::AppRefused, why);
         let Ok(app) = loaded.app else {
             let first = loaded.problems.first().map(ToString::to_string);
-            return Err(refuse(first.unwrap_or_else(|| format!("{name} cannot be loaded"))));
+            return Err(refuse(
+                first.unwrap_or_else(|| format!("{name} cannot be loaded")),
+            ));
         };
         if let Some(problem) = app.files.iter().find_map(|file| file.code.as_ref().err()) {
             return Err(refuse(problem.to_string()));
@@ -80,7 +78,9 @@ impl Stock {
         for problem in &loaded.problems {
             self.log.app_line(name, problem);
         }
-        app.keep_in(&self.kv);
+        if let Some(kv) = &self.kv {
+            app.keep_in(kv);
+        }
         Ok(app)
     }
 
@@ -91,7 +91,8 @@ impl Stock {
             match self.load_recorded(name, version.bundle) {
                 Ok(app) => return Ok(Restored { app, version }),
                 Err(refusal) => {
-                    self.log.app_line(name, format_args!("a version is left out: {refusal}"));
+                    self.log
+                        .app_line(name, format_args!("a version is left out: {refusal}"));
                     first.get_or_insert(refusal);
                 }
             }
@@ -104,22 +105,26 @@ impl Stock {
         self.load(name, self.store().bundle(bundle)?)
     }
 
-    /// All apps that were deployed and that fit beside those that are claimed. What does not is told and left out.
-    pub fn restore_all(&self, claims: &mut Claims) -> Vec<Restored> {
-        let names = match self.store().apps() {
+    /// The apps that were deployed and that fit beside those that are claimed: all, or those of these names. What does not fit is told and left out.
+    pub fn restore_all(&self, claims: &mut Claims, only: Option<&[String]>) -> Vec<Restored> {
+        let mut names = match self.store().apps() {
             Ok(names) => names,
             Err(error) => {
                 self.log.line(error);
                 return Vec::new();
             }
         };
+        names.retain(|name| only.is_none_or(|only| only.contains(name)));
         let restored = names.iter().filter_map(|name| {
             let restored = self.restore(name).and_then(|restored| {
                 let claimed = claims.claim(&restored.app.manifest);
                 claimed.map_err(|why| Refusal::new(Code::AppRefused, why))?;
                 Ok(restored)
             });
-            let tell = |refusal: &Refusal| self.log.app_line(name, format_args!("not served: {refusal}"));
+            let tell = |refusal: &Refusal| {
+                self.log
+                    .app_line(name, format_args!("not served: {refusal}"))
+            };
             restored.inspect_err(tell).ok()
         });
         restored.collect()
