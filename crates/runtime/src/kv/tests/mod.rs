@@ -597,7 +597,7 @@ fn a_space_is_cleared_and_the_others_are_not() {
             let change = |i: usize| Change {
                 key: format!("{i}").into_bytes().into(),
                 value: Some(text("v")),
-                ttl_ms: (i % 2 == 0).then_some(60_000),
+                ttl_ms: i.is_multiple_of(2).then_some(60_000),
             };
             let last = count.min(first + MAX_TRANSACTION_KEYS);
             let op = Op::Apply {
