@@ -5,6 +5,7 @@ use clap::{ArgMatches, Command};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// The command's arguments.
 pub fn command() -> Command {
@@ -21,7 +22,7 @@ pub fn run(matches: &ArgMatches) -> ExitCode {
         .flatten()
         .cloned()
         .collect();
-    let sources = sources::load(&paths);
+    let sources = sources::load(&paths, &Arc::default());
     let problems: Vec<_> = sources
         .problems
         .iter()

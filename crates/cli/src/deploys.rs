@@ -11,7 +11,8 @@ use clap::{Arg, ArgMatches};
 use rille_runtime::app::App;
 use rille_runtime::kv::Store;
 use rille_runtime::log::Log;
-use rille_runtime::manifest;
+use rille_runtime::manifest::{self, Admission, Operator};
+use rille_runtime::net::outbound::Purpose;
 use rille_runtime::task::supervise::Trigger;
 use rille_server::admin::logs::Logs;
 use rille_server::admin::{self, Admin, Token};
@@ -148,6 +149,7 @@ impl Deploys {
         matches: &ArgMatches,
         sources: Vec<(String, Source)>,
         kv: Option<&Arc<Store>>,
+        operator: &Arc<Operator>,
         log: &Log,
     ) -> Result<Option<Deploys>, String> {
         let folder = state::folder(matches);
@@ -163,7 +165,14 @@ impl Deploys {
         };
         let start = |error| format!("cannot start a thread: {error}");
         let fetching = Fetching::start(folder).map_err(start)?;
-        let stock = Stock::new(fetching.fetcher()?, kv.cloned(), log.clone());
+        // Whoever wrote what is deployed, it is not the operator's own.
+        let admission = Admission::of_tenants(operator);
+        let stock = Stock::new(fetching.fetcher()?, kv.cloned(), admission, log.clone());
+        if let Some((listener, _)) = &admin
+            && let Ok(address) = listener.local_addr()
+        {
+            operator.outbound.own.listens(address, Purpose::Admin);
+        }
         let logs = Arc::new(Logs::default());
         if admin.is_some() {
             log.tap(logs.clone());

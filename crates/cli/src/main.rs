@@ -4,12 +4,18 @@
 //! stderr, one line each, and say what to do. (lua(1) has its own: see `lua`.)
 #![forbid(unsafe_code)]
 
+/// Not below sanitizers, which watch the allocator of the system.
+#[cfg(not(rille_loop))]
+#[global_allocator]
+static ALLOCATOR: rille_alloc::Keeping = rille_alloc::Keeping;
+
 mod check;
 mod client;
 mod deploys;
 mod descriptors;
 mod fetching;
 mod lua;
+mod operator;
 mod reload;
 mod serve;
 mod sources;

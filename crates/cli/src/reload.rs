@@ -18,7 +18,7 @@ use crate::sources::{self, Kind};
 use rille_runtime::app::App;
 use rille_runtime::kv::Store;
 use rille_runtime::log::Log;
-use rille_runtime::manifest;
+use rille_runtime::manifest::{self, Admission};
 use rille_runtime::problem::Problem;
 use rille_server::{Deployer, Version};
 use std::collections::BTreeMap;
@@ -53,6 +53,8 @@ pub struct Loaded {
 /// Keeps what serves like the folders.
 pub struct Reloader {
     deployer: Deployer,
+    /// What apps from folders may have.
+    admission: Admission,
     /// Where apps keep things; none if there is no such place.
     store: Option<Arc<Store>>,
     log: Log,
@@ -78,6 +80,7 @@ impl Reloader {
     /// For these paths, whose apps are known to be served as they were loaded.
     pub fn new(
         deployer: Deployer,
+        admission: Admission,
         store: Option<Arc<Store>>,
         log: Log,
         paths: Vec<(PathBuf, Kind)>,
@@ -88,6 +91,7 @@ impl Reloader {
             .map(|(folder, loaded)| (folder.clone(), loaded.print));
         Reloader {
             deployer,
+            admission,
             store,
             log,
             paths,
@@ -219,7 +223,7 @@ impl Reloader {
 
     /// Loads and deploys a folder; false if it has changed meanwhile.
     fn load(&mut self, folder: &Path, print: u64) -> bool {
-        let loaded = App::load(folder);
+        let loaded = App::load_for(folder, &self.admission);
         if sources::fingerprint(folder) != print {
             return false;
         }

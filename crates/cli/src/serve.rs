@@ -7,11 +7,12 @@
 use crate::deploys::{self, Deploys, Running};
 use crate::reload::{Loaded, Reload, Reloader};
 use crate::sources::Kind;
-use crate::{descriptors, fetching, sources, state, tls};
+use crate::{descriptors, fetching, operator, sources, state, tls};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use rille_runtime::app::Unservable;
 use rille_runtime::kv::{Settings, Store};
 use rille_runtime::log::Log;
+use rille_runtime::manifest::{Admission, Operator};
 use rille_server::{AppSource, Config, Server, TlsConfig};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -69,6 +70,7 @@ pub fn command() -> Command {
         )
         .args(deploys::arguments())
         .args(tls::arguments())
+        .args(operator::arguments())
 }
 
 /// The most connections that can be asked for: Linux has no more descriptors in a process.
@@ -116,6 +118,7 @@ pub fn run(matches: &ArgMatches) -> ExitCode {
         }
         Ok(()) => ExitCode::SUCCESS,
         Err(Stopped::Told) => ExitCode::from(1),
+        Err(Stopped::ToldOfUsage) => ExitCode::from(2),
         Err(Stopped::Because(error)) => {
             log.line(error);
             ExitCode::from(1)
@@ -131,6 +134,8 @@ enum Stopped {
     Usage(String),
     /// The reasons are in the log.
     Told,
+    /// They are, and in the command.
+    ToldOfUsage,
     /// This.
     Because(anyhow::Error),
 }
@@ -148,12 +153,13 @@ fn serve(
     log: &Log,
 ) -> Result<(), Stopped> {
     let watches = matches.get_flag("watch");
+    let operator = operator::read(matches, log).ok_or(Stopped::ToldOfUsage)?;
     let more_may_come = watches || matches.contains_id("admin") || !named.sources.is_empty();
     let Apps {
         mut apps,
         paths,
         known,
-    } = load(&named.folders, more_may_come, log)?;
+    } = load(&named.folders, &operator, more_may_come, log)?;
     let store = state::folder(matches).map(|folder| {
         let log = log.clone();
         Store::new(Settings::of(&folder, move |line| log.line(line)))
@@ -165,7 +171,7 @@ fn serve(
             }
         }
     }
-    let prepared = Deploys::prepare(matches, named.sources, store.as_ref(), log);
+    let prepared = Deploys::prepare(matches, named.sources, store.as_ref(), &operator, log);
     let mut deploys = prepared.map_err(Stopped::Usage)?;
     if let Some(deploys) = &mut deploys {
         deploys.restore(&mut apps);
@@ -184,6 +190,7 @@ fn serve(
         config.workers = usize::try_from(*workers)?;
     }
     config.tls = tls;
+    config.operator = operator.clone();
     let descriptors = descriptors::raise_limit();
     let connections = matches.get_one("max-connections").copied();
     let connections = connections.unwrap_or_else(|| descriptors::connections(descriptors));
@@ -226,7 +233,15 @@ fn serve(
     drop(apps);
     let (ask, asked) = std::sync::mpsc::channel();
     let deployer = server.deployer().clone();
-    let reloader = Reloader::new(deployer, store.clone(), log.clone(), paths, known);
+    let admission = Admission::of_own(&operator);
+    let reloader = Reloader::new(
+        deployer,
+        admission,
+        store.clone(),
+        log.clone(),
+        paths,
+        known,
+    );
     std::thread::Builder::new()
         .name("reload".into())
         .spawn(move || reloader.run(watches, &asked))?;
@@ -280,8 +295,13 @@ struct Apps {
 }
 
 /// Loads the apps and tells what is wrong with them.
-fn load(paths: &[PathBuf], more_may_come: bool, log: &Log) -> Result<Apps, Stopped> {
-    let sources = sources::load(paths);
+fn load(
+    paths: &[PathBuf],
+    operator: &Arc<Operator>,
+    more_may_come: bool,
+    log: &Log,
+) -> Result<Apps, Stopped> {
+    let sources = sources::load(paths, operator);
     let missing = !sources.problems.is_empty();
     for problem in &sources.problems {
         log.line(problem);

@@ -4,13 +4,14 @@
 //! not keep the others from being loaded.
 
 use rille_runtime::app::{self, App, Loaded};
-use rille_runtime::manifest;
+use rille_runtime::manifest::{self, Admission, Operator};
 use rille_runtime::problem::Problem;
 use std::collections::HashSet;
 use std::fs::Metadata;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What the paths hold.
 pub struct Sources {
@@ -32,7 +33,9 @@ pub enum Kind {
 }
 
 /// Loads what the paths hold: each an app, or a folder of apps.
-pub fn load(paths: &[PathBuf]) -> Sources {
+pub fn load(paths: &[PathBuf], operator: &Arc<Operator>) -> Sources {
+    // Folders on the command line are the operator's own.
+    let admission = Admission::of_own(operator);
     let mut sources = Sources {
         paths: Vec::new(),
         apps: Vec::new(),
@@ -53,7 +56,7 @@ pub fn load(paths: &[PathBuf]) -> Sources {
                 sources.apps.extend(folders.into_iter().map(|folder| {
                     // Before: what changes meanwhile is a change.
                     let print = fingerprint(&folder);
-                    let loaded = App::load(&folder);
+                    let loaded = App::load_for(&folder, &admission);
                     (folder, print, loaded)
                 }));
             }

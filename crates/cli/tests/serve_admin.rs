@@ -635,3 +635,33 @@ fn apps_of_the_command_line_are_not_replaced() {
     assert_eq!(place.get("shop"), "folder");
     assert!(place.good(&["ps"]).contains(&format!("{path}/shop")));
 }
+
+#[test]
+fn a_deployed_app_does_not_reach_the_admin_api() {
+    let script = "return function(request)
+        local socket = ngx.socket.tcp()
+        local ok, why = socket:connect('127.0.0.1', tonumber(request.query.port))
+        return ok and 'connected' or why
+    end";
+    let manifest = "[outbound]\nallow = ['127.0.0.0/8']";
+    let app = folder(&[("rille.toml", manifest), ("index.lua", script)]);
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let other = other.local_addr().unwrap().port();
+    for (options, reaches_others) in [(&[][..], false), (&["--outbound", "any"], true)] {
+        let place = Place::with(options, &[]);
+        place.good(&["deploy", "a", app.path().to_str().unwrap()]);
+        let connect = |port: u16| {
+            let target = format!("/?port={port}");
+            get_host(place.server.address(), "a.localhost", &target).text()
+        };
+        let why = connect(place.admin().port());
+        assert!(why.contains("refused by the outbound policy"), "{why}");
+        // What is deployed is somebody else's, whatever its manifest allows.
+        let found = connect(other);
+        assert_eq!(found == "connected", reaches_others, "{found}");
+        assert!(
+            reaches_others || found.contains("refused by the outbound policy"),
+            "{found}"
+        );
+    }
+}

@@ -7,6 +7,7 @@ use serve_support::app;
 #[test]
 fn every_kind_of_return_value() {
     let app = app(&[
+        ("rille.toml", "[outbound]\nallow = ['self']"),
         ("text.lua", "return 'hello', {['X-A'] = 'b'}"),
         ("status.lua", "return 418"),
         ("status_body.lua", "return 201, 'made', {Location = '/x'}"),

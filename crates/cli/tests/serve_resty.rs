@@ -11,7 +11,8 @@ use serve_support::{folder, redis, serve, start_other};
 use std::path::Path;
 
 const LIBRARIES: &str = "/usr/share/lua/5.1/nginx";
-const MANIFEST: &str = "lua = \"5.1\"\n[limits]\ncpu = \"5 s\"\n";
+const MANIFEST: &str =
+    "lua = \"5.1\"\n[limits]\ncpu = \"5 s\"\n[outbound]\nallow = [\"127.0.0.1\"]\n";
 
 /// An app with these handlers and the installed libraries.
 fn app(handlers: &[(&str, &str)]) -> (TempDir, Server) {

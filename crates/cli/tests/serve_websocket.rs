@@ -685,7 +685,10 @@ ngx.say(wb:send_close(40000))
 ngx.say(wb:send_frame(false, 9, ""))
 "#;
     let app = app(&[
-        ("rille.toml", MANIFEST),
+        (
+            "rille.toml",
+            "lua = '5.1'\n[outbound]\nallow = ['self', '127.0.0.1']",
+        ),
         ("s.lua", RESTY),
         ("c.lua", client),
         ("plain.lua", "return 'plain'"),

@@ -8,7 +8,7 @@
 //!
 //! `f` runs as a coroutine with the globals of whoever made the timer. A timer of a task is part of it: `task.self()` is that task,
 //! and its timers end with it. Made by a request or by `init.lua` it runs for no request, and the app's end is its end.
-//! An error is logged. At most [`MAX_TIMERS`] of a VM are there at once; beyond that, the result is nil and "too many timers".
+//! An error is logged. At most `limits.timers` of a VM are there at once; beyond that, the result is nil and "too many timers".
 //!
 //! **Invariant:** `alive` counts the followers, each one of which has its timer; what it started ends with it.
 
@@ -25,8 +25,6 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 use tokio::task::AbortHandle;
 
-/// The most timers of a VM.
-pub const MAX_TIMERS: usize = 10_000;
 /// The longest delay, in seconds.
 const MAX_DELAY: f64 = 3.0e8;
 /// The shortest time between two firings.
@@ -85,7 +83,7 @@ pub(crate) fn install(vm: &Rc<AppVm>) -> Result<()> {
         let add = move |lua: &Lua, (seconds, function, arguments): (f64, Function, MultiValue)| {
             let delay = delay_of(name, seconds, is_repeated)?;
             let vm = weak.upgrade().ok_or(Error::MismatchedLua)?;
-            if alive.get() >= MAX_TIMERS {
+            if alive.get() as u64 >= vm.app().manifest.limits.timers {
                 return no(lua, "too many timers");
             }
             if vm.is_stopping() {

@@ -10,7 +10,8 @@
 
 use crate::dict::Dict;
 use crate::kv::{Space, Store};
-use crate::manifest::{self, Manifest, Place};
+use crate::manifest::{self, Admission, Manifest, Place};
+use crate::net::Outbound;
 use crate::problem::Problem;
 use crate::route::{Expression, FileId, Pattern, Router, TargetId};
 use crate::task::{Exchange, Ports};
@@ -75,6 +76,8 @@ pub struct App {
     pub ports: Ports,
     /// The folder of static files, if there is one.
     pub public: Option<PathBuf>,
+    /// Where its scripts may connect to.
+    pub outbound: Arc<Outbound>,
     by_path: HashMap<Box<str>, FileId>,
 }
 
@@ -144,16 +147,26 @@ pub fn is_app(folder: &Path) -> bool {
 }
 
 impl App {
-    /// Reads, validates and compiles the app in `folder`.
+    /// Reads, validates and compiles the app in `folder`, as somebody else's and for an operator who says nothing.
     pub fn load(folder: &Path) -> Loaded {
-        App::load_from(folder, folder, None)
+        App::load_for(folder, &Admission::default())
+    }
+
+    /// Reads, validates and compiles the app in `folder`, which may have what `admission` says.
+    pub fn load_for(folder: &Path, admission: &Admission) -> Loaded {
+        App::load_from(folder, folder, None, admission)
     }
 
     /// The same for one that is deployed under a name: whatever its manifest and its folder say, it has that one, and problems are told with it.
     /// Whatever is given to be held is dropped with the app.
-    pub fn load_as(name: &str, folder: &Path, held: impl Any + Send + Sync) -> Loaded {
+    pub fn load_as(
+        name: &str,
+        folder: &Path,
+        held: impl Any + Send + Sync,
+        admission: &Admission,
+    ) -> Loaded {
         let mut loaded = match manifest::check_name(name) {
-            Ok(()) => App::load_from(folder, Path::new(name), Some(name)),
+            Ok(()) => App::load_from(folder, Path::new(name), Some(name), admission),
             Err(why) => Loaded {
                 app: Err(Unservable {
                     manifest: Manifest::default_for(name),
@@ -168,10 +181,10 @@ impl App {
     }
 
     /// `shown` is the folder in messages.
-    fn load_from(real: &Path, shown: &Path, name: Option<&str>) -> Loaded {
+    fn load_from(real: &Path, shown: &Path, name: Option<&str>, admission: &Admission) -> Loaded {
         let folder = shown;
         let mut problems = Vec::new();
-        let mut manifest = read_manifest(real, shown, &mut problems);
+        let mut manifest = read_manifest(real, shown, admission, &mut problems);
         if let Some(name) = name {
             manifest.name = name.to_owned();
         }
@@ -207,6 +220,7 @@ impl App {
         let cache = Arc::new(Dict::new(manifest.limits.cache));
         let dicts = manifest.shared_dicts.iter();
         let dicts = dicts.map(|(name, size)| (name.clone(), Arc::new(Dict::new(*size))));
+        let outbound = admission.outbound(&manifest.outbound);
         let mut app = App {
             by_path: (0..)
                 .zip(&files)
@@ -224,6 +238,7 @@ impl App {
             exchange: Exchange::default(),
             ports: Ports::default(),
             public,
+            outbound,
         };
         fatal |= !app.build_routes(&mut problems) || !app.check_tasks(&mut problems);
         match fatal {
@@ -372,7 +387,12 @@ impl App {
     }
 }
 
-fn read_manifest(folder: &Path, shown: &Path, problems: &mut Vec<Problem>) -> Manifest {
+fn read_manifest(
+    folder: &Path,
+    shown: &Path,
+    admission: &Admission,
+    problems: &mut Vec<Problem>,
+) -> Manifest {
     let name = folder
         .canonicalize()
         .ok()
@@ -385,7 +405,7 @@ fn read_manifest(folder: &Path, shown: &Path, problems: &mut Vec<Problem>) -> Ma
     let shown = shown.join(manifest::FILE).display().to_string();
     let text = match fs::File::open(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Manifest::default_for(&name);
+            return Manifest::parse_for("", &shown, &name, admission).0;
         }
         Err(error) => Err(io_message(&error)),
         Ok(file) => {
@@ -399,7 +419,7 @@ fn read_manifest(folder: &Path, shown: &Path, problems: &mut Vec<Problem>) -> Ma
     };
     match text {
         Ok(text) => {
-            let (manifest, found) = Manifest::parse(&text, &shown, &name);
+            let (manifest, found) = Manifest::parse_for(&text, &shown, &name, admission);
             problems.extend(found);
             manifest
         }
@@ -727,7 +747,7 @@ mod tests {
             ("bad.lua", "x ="),
         ]);
         let held = std::sync::Arc::new(());
-        let loaded = App::load_as("shop", dir.path(), held.clone());
+        let loaded = App::load_as("shop", dir.path(), held.clone(), &Admission::default());
         assert_eq!(
             loaded.problems[0].to_string(),
             "shop/bad.lua:1: unexpected symbol near <eof>"
@@ -737,7 +757,7 @@ mod tests {
         assert!(app.is_deployed() && std::sync::Arc::strong_count(&held) == 2);
         drop(app);
         assert_eq!(std::sync::Arc::strong_count(&held), 1);
-        let refused = App::load_as("Shop", dir.path(), ());
+        let refused = App::load_as("Shop", dir.path(), (), &Admission::default());
         assert!(refused.app.is_err());
         let why = refused.problems[0].to_string();
         assert!(

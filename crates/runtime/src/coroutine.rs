@@ -15,6 +15,7 @@
 //! it holds. The budgets are checked between slices, so they are overrun by one slice at most.
 
 use crate::alarm::Alarm;
+use crate::recent::InSlice;
 use crate::scheduler::{Job, Slice};
 use crate::units::show_duration;
 use crate::vm::{AppVm, Context as Owner};
@@ -193,6 +194,7 @@ impl Coroutine {
         let input = self.input.borrow_mut().take();
         let fuel = self.vm.tenant().fuel();
         let outcome = {
+            let _slice = InSlice::since(start);
             let _current = self.vm.enter(self.context.clone());
             match input {
                 Some(Input::Complete(result)) => self.thread.complete(result, fuel),
@@ -309,9 +311,9 @@ impl Coroutine {
     /// The limit that is reached.
     fn exceeded(&self, now: Instant) -> Option<StopReason> {
         let budget = self.budget.get();
-        if budget.per_minute && now.duration_since(self.minute.get()) >= MINUTE {
-            self.minute.set(now);
-            self.cpu().set(Duration::ZERO);
+        if budget.per_minute {
+            let context = self.context.as_ref().and_then(|context| context.minute());
+            renew(context.unwrap_or(&self.minute), self.cpu(), now);
         }
         if self.cpu().get() >= budget.cpu {
             return Some(StopReason::CpuTime);
@@ -381,6 +383,14 @@ impl Coroutine {
     }
 }
 
+/// Begins a new minute, with all its processor time, when one is over.
+fn renew(minute: &Cell<Instant>, cpu: &Cell<Duration>, now: Instant) {
+    if now.duration_since(minute.get()) >= MINUTE {
+        minute.set(now);
+        cpu.set(Duration::ZERO);
+    }
+}
+
 impl Job for Coroutine {
     fn run(self: Rc<Self>) -> Slice {
         if self.ended.get() {
@@ -441,13 +451,15 @@ impl AppVm {
             return Started::Running(Running::new(coroutine));
         }
         let outcome = {
+            let _slice = InSlice::since(start);
             let _current = self.enter(context.clone());
             thread.resume_with_fuel(arguments, self.tenant().fuel())
         };
         let now = Instant::now();
-        self.scheduler().settle(self.tenant(), now - start);
+        let elapsed = now - start;
+        self.scheduler().settle(self.tenant(), elapsed);
         if let Some(context) = &context {
-            context.cpu().set(context.cpu().get() + (now - start));
+            context.cpu().set(context.cpu().get() + elapsed);
         }
         match outcome {
             Outcome::Done(values) => {
@@ -457,14 +469,14 @@ impl AppVm {
             Outcome::Error(error) => Started::Ended(End::Failed(self.failure(&error))),
             outcome => {
                 let coroutine = self.coroutine(thread, context, budget, true, now);
-                coroutine.own_cpu.set(now - start);
-                coroutine.go_on(outcome, now, now - start)
+                coroutine.own_cpu.set(elapsed);
+                coroutine.go_on(outcome, now, elapsed)
             }
         }
     }
 
-    /// Starts a coroutine from inside another one of the same context (a light thread): it runs here and now, on what is left of that
-    /// one's slice, unless it is inside of too many already.
+    /// Starts a coroutine from inside another one of the same context (a light thread): it runs here and now, and that one's slice is
+    /// shorter by what it used, unless it is inside of too many already.
     pub fn start_inside(
         self: &Rc<Self>,
         thread: Thread,
@@ -479,8 +491,12 @@ impl AppVm {
         let coroutine = self.coroutine(thread, Some(context), budget, false, Instant::now());
         self.depth().set(depth + 1);
         let fuel = self.tenant().fuel();
+        let before = self.lua().fuel_used();
         let outcome = coroutine.thread.resume_with_fuel(arguments, fuel);
         self.depth().set(depth);
+        // Else a slice that spawns a thousand of them would be as long as all of theirs.
+        let used = self.lua().fuel_used().saturating_sub(before);
+        self.lua().charge_fuel(used);
         let now = Instant::now();
         match outcome {
             Outcome::Done(values) => Started::Ended(End::Done(values)),
@@ -635,6 +651,34 @@ impl Drop for Running {
         coroutine.stop.set(Some(StopReason::Killed));
         if !coroutine.queued.get() {
             coroutine.wake();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Coroutines of a context that began at different times do not each give it a new minute.
+    #[test]
+    fn a_context_has_one_minute() {
+        let start = Instant::now();
+        let background = crate::vm::Background::new(
+            Budget {
+                cpu: MINUTE,
+                per_minute: true,
+                deadline: start,
+                wall: MINUTE,
+            },
+            "timer",
+        );
+        let context: Rc<dyn Owner> = background;
+        let minute = context.minute().expect("its own");
+        // Each asks at its time and uses ten seconds more.
+        for (at, used) in [(30, 0), (61, 0), (70, 10), (100, 20), (122, 0), (123, 10)] {
+            renew(minute, context.cpu(), start + Duration::from_secs(at));
+            assert_eq!(context.cpu().get(), Duration::from_secs(used), "{at}");
+            context.cpu().set(Duration::from_secs(used + 10));
         }
     }
 }

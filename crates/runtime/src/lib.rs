@@ -18,6 +18,7 @@ pub mod manifest;
 pub mod modules;
 pub mod net;
 pub mod problem;
+mod recent;
 pub mod route;
 pub mod scheduler;
 pub mod task;

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! **Invariants.** `alive` is the number of threads that are Running. A thread belongs to one context and does not outlive it:
-//! [`end_of_all`] waits for all of them, or kills them. At most [`MAX_THREADS`] of a context have not been waited for.
+//! [`end_of_all`] waits for all of them, or kills them. At most `limits.threads` of a context have not been waited for.
 
 use crate::coroutine::{End, Failure, Running, Started};
 use crate::vm::{AppVm, Context as Owner};
@@ -20,9 +20,6 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use tokio::task::AbortHandle;
-
-/// The most light threads of a context, those included that have ended and were not waited for.
-pub const MAX_THREADS: usize = 10_000;
 
 /// The light threads of a context.
 #[derive(Default)]
@@ -75,7 +72,7 @@ impl Light {
 }
 
 impl Threads {
-    /// Starts a light thread. The error is [`MAX_THREADS`], or memory.
+    /// Starts a light thread. The error is that of `limits.threads`, or memory.
     pub fn spawn(
         vm: &Rc<AppVm>,
         context: &Rc<dyn Owner>,
@@ -84,7 +81,7 @@ impl Threads {
     ) -> Result<Rc<Light>> {
         let parent = vm.lua().current_thread()?;
         let thread = Threads::prepare(vm, &parent, function)?;
-        let light = Threads::add(context, parent, thread.clone())?;
+        let light = Threads::add(vm, context, parent, thread.clone())?;
         match vm.start_inside(thread, arguments, context.clone(), context.budget()) {
             Started::Ended(end) => context.threads().finish(&light, end),
             Started::Running(running) => watch(context.clone(), &light, running),
@@ -106,16 +103,22 @@ impl Threads {
         parent: Thread,
         thread: Thread,
     ) -> Result<()> {
-        let light = Threads::add(context, parent, thread.clone())?;
+        let light = Threads::add(vm, context, parent, thread.clone())?;
         let budget = context.budget();
         let running = vm.start_later(thread, MultiValue::new(), context.clone(), budget);
         watch(context.clone(), &light, running);
         Ok(())
     }
 
-    fn add(context: &Rc<dyn Owner>, parent: Thread, thread: Thread) -> Result<Rc<Light>> {
+    /// Those that have ended and were not waited for count too.
+    fn add(
+        vm: &AppVm,
+        context: &Rc<dyn Owner>,
+        parent: Thread,
+        thread: Thread,
+    ) -> Result<Rc<Light>> {
         let threads = context.threads();
-        if threads.list.borrow().len() >= MAX_THREADS {
+        if threads.list.borrow().len() as u64 >= vm.app().manifest.limits.threads {
             return Err(Error::runtime("too many light threads"));
         }
         let light = Rc::new(Light {

@@ -158,11 +158,7 @@ impl Log {
 /// A line that is not longer than lines are.
 fn cut(mut line: String) -> String {
     if line.len() > MAX_LINE {
-        let end = (0..=MAX_LINE)
-            .rev()
-            .find(|at| line.is_char_boundary(*at))
-            .unwrap_or(0);
-        line.truncate(end);
+        line.truncate(start_of(&line, MAX_LINE).len());
         line.push_str(" [cut]");
     }
     line
@@ -177,13 +173,53 @@ fn write_lines(lines: &Receiver<String>) {
 }
 
 /// The log of one app on one worker, with its bytes a second.
+///
+/// What the server says about the app (errors of its scripts, above all) has as many bytes a second of its own: a flood of one kind does not hide the
+/// other, and neither takes the room of other apps.
 pub struct AppLog {
     log: Log,
     app: Box<str>,
+    script: Account,
+    server: Account,
+}
+
+/// Bytes a second.
+struct Account {
     per_second: u64,
     left: Cell<u64>,
     since: Cell<Instant>,
     dropped: Cell<u64>,
+}
+
+/// What the server says about an app has at least this a second.
+const LEAST: u64 = 64 << 10;
+
+impl Account {
+    fn new(per_second: u64) -> Account {
+        Account {
+            per_second,
+            left: Cell::new(per_second),
+            since: Cell::new(Instant::now()),
+            dropped: Cell::new(0),
+        }
+    }
+
+    /// Whether a line fits, and how many before it did not, if that is to be told now.
+    fn pay(&self, message: &str) -> (bool, u64) {
+        let cost = message.len().min(MAX_LINE) as u64;
+        let mut dropped = 0;
+        if self.since.get().elapsed() >= Duration::from_secs(1) {
+            self.since.set(Instant::now());
+            self.left.set(self.per_second);
+            dropped = self.dropped.replace(0);
+        }
+        let left = self.left.get().checked_sub(cost);
+        match left {
+            Some(left) => self.left.set(left),
+            None => self.dropped.set(self.dropped.get() + 1),
+        }
+        (left.is_some(), dropped)
+    }
 }
 
 impl AppLog {
@@ -192,41 +228,48 @@ impl AppLog {
         AppLog {
             log,
             app: app.into(),
-            per_second,
-            left: Cell::new(per_second),
-            since: Cell::new(Instant::now()),
-            dropped: Cell::new(0),
+            script: Account::new(per_second),
+            server: Account::new(per_second.max(LEAST)),
         }
     }
 
     /// A line by the script, on the app's account.
     pub fn script(&self, level: Level, message: &str) {
-        let cost = message.len().min(MAX_LINE) as u64;
-        if self.since.get().elapsed() >= Duration::from_secs(1) {
-            self.since.set(Instant::now());
-            self.left.set(self.per_second);
-            let dropped = self.dropped.replace(0);
-            if dropped > 0 {
-                let (app, limit) = (&*self.app, self.per_second);
-                self.log.app_line(app, format_args!(
-                    "{dropped} log lines dropped: over the limit of {limit} bytes a second (limits.log)"
-                ));
-            }
-        }
-        match self.left.get().checked_sub(cost) {
-            Some(left) => {
-                self.left.set(left);
-                self.log
-                    .app_line(&self.app, format_args!("{}: {message}", level.name()));
-            }
-            None => self.dropped.set(self.dropped.get() + 1),
-        }
+        self.write(&self.script, message, |message| {
+            self.log
+                .app_line(&self.app, format_args!("{}: {message}", level.name()));
+        });
     }
 
-    /// A line by the server about the app; not on the app's account.
+    /// A line by the server about the app.
     pub fn server(&self, message: impl fmt::Display) {
-        self.log.app_line(&self.app, message);
+        let message = message.to_string();
+        self.write(&self.server, &message, |message| {
+            self.log.app_line(&self.app, message);
+        });
     }
+
+    fn write(&self, account: &Account, message: &str, write: impl FnOnce(&str)) {
+        let (fits, dropped) = account.pay(message);
+        if dropped > 0 {
+            let limit = account.per_second;
+            self.log.app_line(&self.app, format_args!(
+                "{dropped} log lines dropped: over the limit of {limit} bytes a second (limits.log)"
+            ));
+        }
+        if fits {
+            // One byte more than a line has room for: it is seen to have been cut.
+            write(start_of(message, MAX_LINE + 1));
+        }
+    }
+}
+
+/// As many whole characters as fit into so many bytes.
+fn start_of(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len()))
+        .rev()
+        .find(|at| text.is_char_boundary(*at));
+    text.get(..end.unwrap_or(0)).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -273,9 +316,29 @@ mod tests {
         }
         app.server("stopped");
         assert_eq!(log.lines().len(), 11);
-        app.since
-            .set(Instant::now().checked_sub(Duration::from_secs(2)).unwrap());
+        (app.script.since).set(Instant::now().checked_sub(Duration::from_secs(2)).unwrap());
         app.script(Level::Info, "again");
         assert!(log.lines()[11].contains("40 log lines dropped"));
+    }
+    #[test]
+    fn the_server_s_lines_about_an_app_have_a_limit_too() {
+        let log = Log::memory();
+        let app = AppLog::new(log.clone(), "a", 100);
+        let long = "x".repeat(1 << 20);
+        for _ in 0..50 {
+            app.server(&long);
+        }
+        // Each counts as what is written of it.
+        assert_eq!(log.lines().len(), 8);
+        assert!(
+            log.lines()
+                .iter()
+                .all(|line| line.ends_with(" [cut]") && line.len() < MAX_LINE + 10)
+        );
+        app.script(Level::Info, "still");
+        assert!(log.lines()[8].ends_with("still"));
+        (app.server.since).set(Instant::now().checked_sub(Duration::from_secs(2)).unwrap());
+        app.server("again");
+        assert!(log.lines()[9].contains("42 log lines dropped"));
     }
 }

@@ -37,6 +37,11 @@ pub trait Context: Any {
     /// Processor time used so far, by all coroutines that ran for it.
     fn cpu(&self) -> &Cell<Duration>;
 
+    /// When the minute began that its processor time is counted for, if that is renewed: its coroutines share it, as they do the time.
+    fn minute(&self) -> Option<&Cell<Instant>> {
+        None
+    }
+
     /// Its light threads.
     fn threads(&self) -> &Threads;
 
@@ -63,6 +68,7 @@ pub trait Context: Any {
 /// What `init.lua` and timers run for.
 pub struct Background {
     cpu: Cell<Duration>,
+    minute: Cell<Instant>,
     threads: Threads,
     budget: Budget,
     phase: &'static str,
@@ -78,6 +84,7 @@ impl Background {
             ctx: RefCell::default(),
             exited: Cell::new(false),
             cpu: Cell::default(),
+            minute: Cell::new(Instant::now()),
             threads: Threads::default(),
             budget,
         })
@@ -114,6 +121,10 @@ impl Context for Background {
 
     fn cpu(&self) -> &Cell<Duration> {
         &self.cpu
+    }
+
+    fn minute(&self) -> Option<&Cell<Instant>> {
+        Some(&self.minute)
     }
 
     fn threads(&self) -> &Threads {
@@ -220,7 +231,11 @@ impl AppVm {
             tasks.keep(marker)?;
         }
         let most = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
-        let net = Net::new(most(limits.sockets), most(limits.memory));
+        let net = Net::new(
+            most(limits.sockets),
+            most(limits.memory),
+            app.outbound.clone(),
+        );
         let vm = Rc::new(AppVm {
             lua,
             tenant: Tenant::new(app.manifest.preempt),

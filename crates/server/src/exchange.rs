@@ -516,7 +516,8 @@ impl Exchange {
 
     /// Adds to the response's body.
     pub fn write(&self, bytes: Vec<u8>) -> Result<()> {
-        if !self.hold(bytes.len() as u64) {
+        let kept = self.out.borrow().written.len().saturating_add(bytes.len()) as u64;
+        if kept > self.served.vm.app().manifest.limits.response || !self.hold(bytes.len() as u64) {
             return Err(Error::runtime(
                 "the response is too large to keep; call response:flush() between writes",
             ));

@@ -13,7 +13,8 @@ use crate::tls::{Certificate, ClientCertificates, Tls, Watcher};
 use crate::worker::{self, Entry, Listener, Setup};
 use rille_runtime::app::App;
 use rille_runtime::log::Log;
-use rille_runtime::manifest::Manifest;
+use rille_runtime::manifest::{Manifest, Operator};
+use rille_runtime::net::outbound::Purpose;
 use rille_runtime::problem::Problem;
 use std::fmt;
 use std::io;
@@ -43,6 +44,8 @@ pub struct Config {
     pub drain: Duration,
     /// Where lines go.
     pub log: Log,
+    /// What the apps were loaded for: it is told where the server listens.
+    pub operator: Arc<Operator>,
 }
 
 impl Config {
@@ -56,6 +59,7 @@ impl Config {
             timeouts: Timeouts::default(),
             drain: Duration::from_secs(10),
             log,
+            operator: Arc::default(),
         }
     }
 }
@@ -174,6 +178,11 @@ impl Server {
                 Some((address, watcher.map_err(ErrorKind::Worker)?))
             }
         };
+        let own = &config.operator.outbound.own;
+        own.listens(address, Purpose::Requests);
+        if let Some((address, _)) = &tls {
+            own.listens(*address, Purpose::Requests);
+        }
         let mut ports = Vec::new();
         for (place, app) in apps.iter().enumerate() {
             if let AppSource::App(app) = app {

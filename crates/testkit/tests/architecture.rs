@@ -10,6 +10,7 @@ use rille_testkit::workspace_root;
 /// `lua <- runtime <- modules <- server, load <- cli` and `store <- server`; a crate that does not exist yet is allowed
 /// for, one that is not listed fails.
 const MAY_USE: &[(&str, &[&str])] = &[
+    ("rille-alloc", &[]),
     ("rille-lua", &[]),
     ("rille-runtime", &["rille-lua"]),
     ("rille-modules", &["rille-lua", "rille-runtime"]),
@@ -25,6 +26,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "rille",
         &[
+            "rille-alloc",
             "rille-lua",
             "rille-runtime",
             "rille-modules",
@@ -301,5 +303,58 @@ fn the_checks_themselves_see_what_they_look_for() {
     assert_eq!(
         listed_unsafe_files(list),
         ["a/b.rs", "c.rs"].map(str::to_owned).into()
+    );
+}
+
+/// What opens a socket that goes somewhere, and the files that may: all of them ask the app's outbound policy first, or send nothing.
+const OPENS_SOCKETS: &[&str] = &[
+    "TcpStream::connect",
+    "TcpSocket::new",
+    "UnixStream::connect",
+    "UdpSocket::bind",
+    "UnixDatagram::",
+    "Socket::new",
+    "async_nats::",
+    "connect_async",
+];
+const MAY_OPEN_SOCKETS: &[&str] = &[
+    "crates/runtime/src/net/connect.rs",
+    "crates/runtime/src/net/udp.rs",
+    "crates/runtime/src/net/outbound/own.rs",
+    // The server's own sockets to listen on.
+    "crates/server/src/listener.rs",
+    // Servers in tests.
+    "crates/runtime/src/net/stream/tests.rs",
+];
+
+#[test]
+fn scripts_reach_sockets_in_one_place() {
+    let root = workspace_root();
+    let mut found = BTreeSet::new();
+    for krate in ["runtime", "modules", "server"] {
+        let mut files = Vec::new();
+        rust_files(&root.join("crates").join(krate).join("src"), &mut files);
+        for file in files {
+            let text = fs::read_to_string(&file).unwrap();
+            // What is only for a file's own tests is at its end.
+            let text = text
+                .split("#[cfg(test)]\nmod tests {")
+                .next()
+                .unwrap_or_default();
+            if OPENS_SOCKETS.iter().any(|word| text.contains(word)) {
+                let path = file.strip_prefix(&root).unwrap();
+                found.insert(path.to_string_lossy().into_owned());
+            }
+        }
+    }
+    let allowed = MAY_OPEN_SOCKETS.iter().map(|file| (*file).to_owned());
+    let extra: Vec<_> = found.difference(&allowed.collect()).cloned().collect();
+    assert_eq!(
+        extra, [""; 0],
+        "these open sockets past rille_runtime::net::Net"
+    );
+    assert!(
+        found.contains("crates/runtime/src/net/connect.rs"),
+        "the search finds nothing"
     );
 }

@@ -209,7 +209,7 @@ fn app() -> TempDir {
     copy_tree(&folder(), dir.path()).unwrap();
     let dictionaries = DICTIONARIES.map(|name| format!("{name} = \"1 MiB\""));
     let mut manifest = format!(
-        "lua = \"5.1\"\nshared_dicts = {{ {} }}\n",
+        "lua = \"5.1\"\nshared_dicts = {{ {} }}\noutbound = {{ allow = [\"self\", \"*\"] }}\n",
         dictionaries.join(", ")
     );
     for example in all() {

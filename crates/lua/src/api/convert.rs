@@ -37,6 +37,11 @@ pub trait FromLua: Sized {
 pub trait IntoLuaMulti: Sized {
     /// The Lua values.
     fn into_lua_multi(self, lua: &Lua) -> Result<MultiValue>;
+    /// The values, if that is what it is.
+    #[doc(hidden)]
+    fn as_values(&self) -> Option<&MultiValue> {
+        None
+    }
     #[doc(hidden)]
     fn push_all(self, lua: &Lua) -> Result<u32> {
         let values = self.into_lua_multi(lua)?;

@@ -79,6 +79,9 @@ impl IntoLuaMulti for MultiValue {
     fn into_lua_multi(self, _: &Lua) -> Result<MultiValue> {
         Ok(self)
     }
+    fn as_values(&self) -> Option<&MultiValue> {
+        Some(self)
+    }
 }
 impl IntoLuaMulti for &MultiValue {
     fn into_lua_multi(self, _: &Lua) -> Result<MultiValue> {

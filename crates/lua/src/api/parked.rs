@@ -79,7 +79,7 @@ impl Lua {
 
     /// Goes on with a coroutine whose last turn ended with [`Outcome::Pending`], with what the future gave.
     pub fn turn_with(&self, thread: &Thread, result: Result<MultiValue>, fuel: u64) -> (Turn, u64) {
-        let entered = thread.prepare_completion(result);
+        let entered = (thread.0.lua()).and_then(|lua| thread.prepare_completion(&lua, result));
         self.take_turn(|lua, vm| {
             let (given, how) = entered?;
             lua.own(&thread.0)?;

@@ -582,6 +582,10 @@ impl Handle {
     pub(crate) fn lua(&self) -> Result<Lua> {
         self.lua.upgrade().map(Lua).ok_or(Error::MismatchedLua)
     }
+    /// Whether the VM is still there.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.lua.strong_count() > 0
+    }
     /// The object, if its VM is still there. The VM must be kept while it is used.
     pub(crate) fn raw<T>(&self) -> Gc<T> {
         self.val.raw_gc()

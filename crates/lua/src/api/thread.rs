@@ -18,6 +18,7 @@ use super::function::Function;
 use super::multi::MultiValue;
 use super::state::{Handle, Lua, UNLIMITED_FUEL};
 use super::table::Table;
+use super::value::Value;
 use crate::heap::Gc;
 use crate::native::Thrown;
 use crate::thread::{Thread as RawThread, ThreadState, thread_bits};
@@ -209,22 +210,28 @@ impl Thread {
 
     /// Goes on after [`Outcome::Pending`], with what the future gave: results, or an error raised where the coroutine waits.
     pub fn complete(&self, result: Result<MultiValue>, fuel: u64) -> Outcome {
-        let entered = self.prepare_completion(result);
-        match self.0.lua().and_then(|lua| Ok((lua, entered?))) {
-            Ok((lua, (n, how))) => self.run(&lua, n, how, fuel),
+        let lua = match self.0.lua() {
+            Ok(lua) => lua,
+            Err(e) => return Outcome::Error(e),
+        };
+        match self.prepare_completion(&lua, result) {
+            Ok((n, how)) => self.run(&lua, n, how, fuel),
             Err(e) => Outcome::Error(e),
         }
     }
 
     /// Gives a coroutine that waits for a future what that gave: how it is to be entered.
-    pub(super) fn prepare_completion(&self, result: Result<MultiValue>) -> Result<(u32, Entry)> {
-        let lua = self.0.lua()?;
+    pub(super) fn prepare_completion(
+        &self,
+        lua: &Lua,
+        result: Result<MultiValue>,
+    ) -> Result<(u32, Entry)> {
         if self.status() != ThreadStatus::Waiting || !self.is_pending() {
             return Err(Error::CoroutineUnresumable);
         }
         // SAFETY: a waiting coroutine has a leaf (invariant above), which it keeps alive.
         let leaf = unsafe { Gc::from_ptr(self.gc().leaf) };
-        match result.and_then(|values| self.give(&lua, values, leaf)) {
+        match result.and_then(|values| self.give(lua, values, leaf)) {
             Ok(n) => Ok((n, Entry::Values)),
             Err(e) => lua.enter(|vm| {
                 lua.throw_at_wait(vm, leaf, e);
@@ -240,6 +247,11 @@ impl Thread {
         args: impl IntoLuaMulti,
         to: Gc<RawThread>,
     ) -> Result<u32> {
+        if let Some(values) = args.as_values()
+            && give_directly(lua, values, to)?
+        {
+            return Ok(values.len() as u32);
+        }
         lua.balanced(|from| {
             let n = args.push_all(lua)?;
             lua.try_enter(|vm| hand_over(vm, from, n, to))?;
@@ -373,7 +385,7 @@ impl Thread {
 
     /// Where the coroutine is in its life.
     pub fn status(&self) -> ThreadStatus {
-        if self.0.lua().is_err() {
+        if !self.0.is_alive() {
             return ThreadStatus::Finished;
         }
         let co = self.gc();
@@ -388,7 +400,7 @@ impl Thread {
 
     /// Whether the coroutine waits for a future (rather than for its next slice).
     pub fn is_pending(&self) -> bool {
-        self.0.lua().is_ok() && self.gc().header.extra & thread_bits::WAITING != 0
+        self.0.is_alive() && self.gc().header.extra & thread_bits::WAITING != 0
     }
 
     /// Gives the coroutine its own globals over the app's, in a VM with layered globals; `None`: it has none.
@@ -457,6 +469,28 @@ impl Thread {
     pub fn to_pointer(&self) -> *const std::ffi::c_void {
         std::ptr::without_provenance(self.0.address())
     }
+}
+
+/// Puts values where they go, if that takes no more than writing them there: there is room, and none has to be made.
+fn give_directly(lua: &Lua, values: &MultiValue, mut to: Gc<RawThread>) -> Result<bool> {
+    lua.enter(|vm| {
+        let top = to.top as usize;
+        let room = to.stack_size as usize;
+        if top + values.len() + NATIVE_SLOTS > room {
+            return Ok(false);
+        }
+        if values.iter().any(|value| matches!(value, Value::Error(_))) {
+            return Ok(false);
+        }
+        vm.barrier_thread(to);
+        for (i, value) in values.iter().enumerate() {
+            let value = lua.val_of(value)?;
+            to.set(top + i, vm.script_value(value));
+        }
+        to.top += values.len() as u32;
+        vm.barrier_thread(to);
+        Ok(true)
+    })?
 }
 
 /// Moves the `n` values from stack index `from` of the running coroutine to the top of another one's stack.

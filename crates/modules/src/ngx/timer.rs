@@ -6,7 +6,7 @@
 //! ngx.timer.running_count(), ngx.timer.pending_count()
 //! ```
 //!
-//! **Invariants.** At most [`MAX_PENDING`] of a VM wait and [`MAX_RUNNING`] run. When the server stops, those that wait run at once, with
+//! **Invariants.** At most `limits.pending_timers` of a VM wait and `limits.running_timers` run. When the server stops, those that wait run at once, with
 //! `premature` true, and none can be made any more.
 
 use crate::answer::{no, yes};
@@ -15,15 +15,12 @@ use crate::text::{argument, bad_argument};
 use rille_lua::{Error, Function, Lua, MultiValue, Result, Table, Value};
 use rille_runtime::coroutine::{Budget, End, Failure};
 use rille_runtime::light::end_of_all;
+use rille_runtime::log::Level;
 use rille_runtime::vm::{AppVm, Background, Context as Owner};
 use std::cell::Cell;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-/// The most timers that wait.
-pub const MAX_PENDING: usize = 1024;
-/// The most timers that run.
-pub const MAX_RUNNING: usize = 256;
 /// The longest delay, in seconds: what fits into 32 bits of milliseconds, as there.
 const MAX_DELAY: f64 = 2_147_483.647;
 
@@ -56,7 +53,7 @@ pub(super) fn table(vm: &Rc<AppVm>) -> Result<Table> {
             if vm.is_stopping() && (is_repeated || !delay.is_zero()) {
                 return no(lua, "process exiting");
             }
-            if timers.pending.get() >= MAX_PENDING {
+            if timers.pending.get() as u64 >= vm.app().manifest.limits.pending_timers {
                 return no(lua, "too many pending timers");
             }
             let timer = Timer {
@@ -125,10 +122,13 @@ impl Timer {
                 }
             };
             let Some(vm) = self.vm.upgrade() else { return };
-            if self.timers.running.get() >= MAX_RUNNING {
-                vm.log().server(format_args!(
-                    "{MAX_RUNNING} timers run already: one was left out"
-                ));
+            let most = vm.app().manifest.limits.running_timers;
+            if self.timers.running.get() as u64 >= most {
+                // As in nginx, a line of its own for each; here it is on the account of the app.
+                vm.log().script(
+                    Level::Error,
+                    &format!("{most} timers run already: one was left out (limits.running_timers)"),
+                );
             } else if self.is_repeated && !premature {
                 // The next one is not late for this one's sake.
                 let (timers, function) = (self.timers.clone(), self.function.clone());

@@ -304,6 +304,10 @@ function client.connect(self, uri, options)
       sock:close()
       return nil, "line break in the handshake request"
     end
+    if find(request[i], "\0", 1, true) then
+      sock:close()
+      return nil, "NUL in the handshake request"
+    end
   end
   local head
   head, err = ask(sock, concat(request, "\r\n") .. "\r\n\r\n", key)

@@ -7,6 +7,8 @@ use rille_runtime::coroutine::{Budget, End};
 use rille_runtime::kv::{Settings, Store};
 use rille_runtime::light::end_of_all;
 use rille_runtime::log::Log;
+use rille_runtime::manifest::{Admission, Operator};
+use rille_runtime::net::outbound::Rules;
 use rille_runtime::scheduler::Scheduler;
 use rille_runtime::vm::{AppVm, Background, Context};
 use std::cell::RefCell;
@@ -18,7 +20,14 @@ use std::time::{Duration, Instant};
 
 /// The app in a folder, which has no problems.
 pub fn load(folder: &Path) -> Arc<App> {
-    let loaded = App::load(folder);
+    // The servers of tests are on this machine.
+    let operator = Arc::new(Operator::with_outbound(Rules::any()));
+    load_for(folder, &Admission::of_own(&operator))
+}
+
+/// The same for an app that may have what `admission` says.
+pub fn load_for(folder: &Path, admission: &Admission) -> Arc<App> {
+    let loaded = App::load_for(folder, admission);
     let problems: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
     assert_eq!(problems, [""; 0], "{}", folder.display());
     let app = loaded.app.map_err(|_| "the app cannot be served").unwrap();

@@ -7,12 +7,18 @@
 //! The document is walked by hand rather than derived: a derive gives one error at a time, and no
 //! nearest key.
 
+mod limits;
+mod operator;
+mod outbound;
 mod reader;
 mod routes;
 mod tasks;
 
+pub use limits::Limits;
+pub use operator::{Admission, Ceilings, Operator};
 pub use routes::{PHASES, PhaseRule, Place, RouteRule};
 
+use crate::net::outbound::Wishes;
 use crate::problem::Problem;
 use crate::task::supervise::{Child, Policy};
 use reader::{Reader, Section};
@@ -46,6 +52,8 @@ pub struct Manifest {
     pub debug: bool,
     /// The budgets of the app on each worker.
     pub limits: Limits,
+    /// Where it connects to.
+    pub outbound: Wishes,
     /// What `os.getenv` sees.
     pub env: BTreeMap<String, String>,
     /// Explicit routes, in the order of the file; they win over files.
@@ -97,54 +105,6 @@ pub enum Preempt {
     Coroutine,
 }
 
-/// The budgets of an app. `memory`, `cpu`, `wall` and `body` are enforced per worker and request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of one VM's heap.
-    pub memory: u64,
-    /// Processor time of one request.
-    pub cpu: Duration,
-    /// Time from the arrival of a request to its end, waits included.
-    pub wall: Duration,
-    /// Bytes of a request's body.
-    pub body: u64,
-    /// Bytes of the app's `kv`, on the disk (see [`crate::kv`] for what is counted).
-    pub kv: u64,
-    /// Bytes of the app's `cache`, in memory and shared by all workers.
-    pub cache: u64,
-    /// Bytes of log and print output a second, per worker.
-    pub log: u64,
-    /// Open sockets.
-    pub sockets: u64,
-    /// Connections that requests have taken for themselves, WebSockets above all, at once and per worker.
-    pub upgrades: u64,
-    /// Running tasks.
-    pub tasks: u64,
-    /// Bytes in the mailbox of one task.
-    pub mailbox: u64,
-    /// Processor time of one task in a minute.
-    pub cpu_per_minute: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            memory: 64 << 20,
-            cpu: Duration::from_millis(200),
-            wall: Duration::from_secs(30),
-            body: 8 << 20,
-            kv: 16 << 20,
-            cache: 16 << 20,
-            log: 256 << 10,
-            sockets: 64,
-            upgrades: 5000,
-            tasks: 10_000,
-            mailbox: 1 << 20,
-            cpu_per_minute: Duration::from_secs(10),
-        }
-    }
-}
-
 impl Manifest {
     /// The manifest of an app whose folder has none.
     pub fn default_for(folder: &str) -> Manifest {
@@ -156,6 +116,7 @@ impl Manifest {
             preempt: Preempt::Vm,
             debug: false,
             limits: Limits::default(),
+            outbound: Wishes::default(),
             env: BTreeMap::new(),
             routes: Vec::new(),
             tasks: Vec::new(),
@@ -168,10 +129,22 @@ impl Manifest {
     /// the app its name when the manifest does not. The manifest is returned as far as it could be
     /// understood, so that a caller can still tell whose problems these are.
     pub fn parse(text: &str, file: &str, folder: &str) -> (Manifest, Vec<Problem>) {
+        let own = Admission::of_own(&Default::default());
+        Manifest::parse_for(text, file, folder, &own)
+    }
+
+    /// The same, below the operator's ceilings.
+    pub fn parse_for(
+        text: &str,
+        file: &str,
+        folder: &str,
+        admission: &Admission,
+    ) -> (Manifest, Vec<Problem>) {
         let mut manifest = Manifest::default_for(folder);
+        manifest.limits = admission.limits();
         let mut reader = Reader::new(text, file);
         if let Some(root) = reader.document() {
-            read_root(&mut reader, root, &mut manifest);
+            read_root(&mut reader, root, &mut manifest, admission.ceilings());
         }
         (manifest, reader.problems)
     }
@@ -190,7 +163,12 @@ pub fn name_from_folder(folder: &str) -> String {
     if name.is_empty() { "app".into() } else { name }
 }
 
-fn read_root<'a>(reader: &mut Reader<'a>, root: Section<'a>, manifest: &mut Manifest) {
+fn read_root<'a>(
+    reader: &mut Reader<'a>,
+    root: Section<'a>,
+    manifest: &mut Manifest,
+    ceilings: &Ceilings,
+) {
     const KEYS: &[&str] = &[
         "name",
         "lua",
@@ -199,6 +177,7 @@ fn read_root<'a>(reader: &mut Reader<'a>, root: Section<'a>, manifest: &mut Mani
         "preempt",
         "debug",
         "limits",
+        "outbound",
         "env",
         "route",
         "task",
@@ -229,6 +208,7 @@ fn read_root<'a>(reader: &mut Reader<'a>, root: Section<'a>, manifest: &mut Mani
     }
     if let Some(dicts) = reader.section(&root, "shared_dicts") {
         read_shared_dicts(reader, &dicts, &mut manifest.shared_dicts);
+        operator::check_dicts(reader, dicts.line, manifest, ceilings.shared_dicts);
     }
     if let Some((preempt, line)) = reader.string(&root, "preempt") {
         match preempt.as_str() {
@@ -244,7 +224,17 @@ fn read_root<'a>(reader: &mut Reader<'a>, root: Section<'a>, manifest: &mut Mani
         manifest.debug = debug;
     }
     if let Some(limits) = reader.section(&root, "limits") {
-        read_limits(reader, &limits, &mut manifest.limits);
+        let place = ("[limits]", &[][..]);
+        limits::read(
+            reader,
+            &limits,
+            place,
+            &mut manifest.limits,
+            &ceilings.limits,
+        );
+    }
+    if let Some(table) = reader.section(&root, "outbound") {
+        outbound::read(reader, &table, &mut manifest.outbound);
     }
     if let Some(env) = reader.section(&root, "env") {
         read_env(reader, &env, &mut manifest.env);
@@ -296,60 +286,6 @@ fn is_dict_name(name: &str) -> bool {
         && name.len() <= 63
         && name.chars().all(good)
         && !name.starts_with(|c: char| c.is_ascii_digit())
-}
-
-fn read_limits<'a>(reader: &mut Reader<'a>, table: &Section<'a>, limits: &mut Limits) {
-    const KEYS: &[&str] = &[
-        "memory",
-        "cpu",
-        "wall",
-        "body",
-        "kv",
-        "cache",
-        "log",
-        "sockets",
-        "upgrades",
-        "tasks",
-        "mailbox",
-        "cpu_per_minute",
-    ];
-    const HOUR: Duration = Duration::from_secs(3600);
-    const MS: Duration = Duration::from_millis(1);
-    reader.known_keys(table, "[limits]", KEYS);
-    for (key, slot, least, most) in [
-        ("memory", &mut limits.memory, 1 << 20, 64 << 30),
-        ("body", &mut limits.body, 0, 4 << 30),
-        ("kv", &mut limits.kv, 0, 64 << 30),
-        ("cache", &mut limits.cache, 0, 64 << 30),
-        ("log", &mut limits.log, 0, 1 << 30),
-        ("mailbox", &mut limits.mailbox, 1 << 10, 1 << 30),
-    ] {
-        if let Some(size) = reader.size(table, key, least, most) {
-            *slot = size;
-        }
-    }
-    for (key, slot, most) in [
-        ("cpu", &mut limits.cpu, HOUR),
-        ("wall", &mut limits.wall, 24 * HOUR),
-        (
-            "cpu_per_minute",
-            &mut limits.cpu_per_minute,
-            Duration::from_secs(60),
-        ),
-    ] {
-        if let Some(duration) = reader.duration(table, key, MS, most) {
-            *slot = duration;
-        }
-    }
-    for (key, slot) in [
-        ("sockets", &mut limits.sockets),
-        ("upgrades", &mut limits.upgrades),
-        ("tasks", &mut limits.tasks),
-    ] {
-        if let Some(count) = reader.count(table, key, 10_000_000) {
-            *slot = count;
-        }
-    }
 }
 
 fn read_deploy<'a>(reader: &mut Reader<'a>, table: &Section<'a>, rules: &mut DeployRules) {

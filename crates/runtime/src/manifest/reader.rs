@@ -31,6 +31,8 @@ pub(super) struct Reader<'i> {
     text: &'i str,
     file: &'i str,
     pub(super) problems: Vec<Problem>,
+    /// Whether the most of what is being read is the operator's.
+    is_operators: bool,
 }
 
 impl<'i> Reader<'i> {
@@ -39,6 +41,20 @@ impl<'i> Reader<'i> {
             text,
             file,
             problems: Vec::new(),
+            is_operators: false,
+        }
+    }
+
+    /// Whether the most of what follows is the operator's, and not what makes sense at all: for messages.
+    pub(super) fn is_operators(&mut self, is_operators: bool) {
+        self.is_operators = is_operators;
+    }
+
+    /// What follows the range in a message.
+    fn whose(&self) -> &'static str {
+        match self.is_operators {
+            true => ", the operator's ceiling",
+            false => "",
         }
     }
 
@@ -239,7 +255,11 @@ impl<'i> Reader<'i> {
             Ok(value) if value >= least && value <= most => return Some(value),
             Ok(_) => self.problem(
                 line,
-                format!("{key} = \"{text}\" is out of range: it goes {}", range()),
+                format!(
+                    "{key} = \"{text}\" is out of range: it goes {}{}",
+                    range(),
+                    self.whose()
+                ),
             ),
             Err(message) => self.problem(line, format!("{key}: {message}")),
         }
@@ -257,7 +277,10 @@ impl<'i> Reader<'i> {
             _ => {
                 self.problem(
                     line,
-                    format!("{key} is out of range: it goes from 0 to {most}"),
+                    format!(
+                        "{key} is out of range: it goes from 0 to {most}{}",
+                        self.whose()
+                    ),
                 );
                 None
             }

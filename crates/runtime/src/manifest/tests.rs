@@ -1,7 +1,9 @@
 //! The manifest's contract: what is accepted, and how each mistake is told.
 
 use super::*;
+use crate::net::outbound::{Mode, Trust};
 use crate::task::supervise::{Restart, Trigger};
+use std::sync::Arc;
 
 fn problems(text: &str) -> Vec<String> {
     let (_, problems) = Manifest::parse(text, "shop/rille.toml", "shop");
@@ -448,4 +450,169 @@ fn what_is_wrong_with_tasks() {
             "{text}"
         );
     }
+}
+
+#[test]
+fn outbound() {
+    let manifest = good(
+        "[outbound]\nallow = [\"10.0.0.0/8\", \"127.0.0.1:6379\", \"*.internal.example\", \"unix:/run/x.sock\"]\ndeny = [\"10.9.9.9\"]\npublic = false",
+    );
+    assert_eq!(manifest.outbound.allow.len(), 4);
+    assert_eq!(manifest.outbound.deny.len(), 1);
+    assert!(!manifest.outbound.public);
+    assert_eq!(good("").outbound, Wishes::default());
+    for (text, expected) in [
+        (
+            "[outbound]\nalow = []",
+            "2: unknown key 'alow' in [outbound]; did you mean 'allow'?",
+        ),
+        (
+            "[outbound]\nallow = 1",
+            "2: allow must be a list of strings, not a whole number",
+        ),
+        (
+            "[outbound]\npublic = 1",
+            "2: public must be true or false, not a whole number",
+        ),
+        (
+            "[outbound]\ndeny = [\n'10.0.0.0/33']",
+            "3: '10.0.0.0/33' is not an address or a host: write \"10.0.0.0/8\", \"127.0.0.1:6379\", \"[fd00::1]:80\", \"*.internal.example\", \"unix:/run/x.sock\" or \"self\"",
+        ),
+        (
+            "[outbound]\nallow = ['unix:x']",
+            "2: 'unix:x': the path of a unix socket begins with '/', has no '..', and may end in \"/*\"",
+        ),
+    ] {
+        assert_eq!(problems(text), [format!("shop/rille.toml:{expected}")]);
+    }
+    let many = format!("[outbound]\nallow = [{}]", "'10.0.0.1',".repeat(1001));
+    assert_eq!(
+        problems(&many),
+        ["shop/rille.toml:2: allow has more than 1000 entries"]
+    );
+}
+
+#[test]
+fn limits_of_every_kind() {
+    let limits = good(
+        "[limits]\nresponse = \"1 MiB\"\ntimers = 1\npending_timers = 2\nrunning_timers = 3\nthreads = 4\nsubrequests = 5",
+    )
+    .limits;
+    assert_eq!(limits.response, 1 << 20);
+    assert_eq!(
+        (limits.timers, limits.pending_timers, limits.running_timers),
+        (1, 2, 3)
+    );
+    assert_eq!((limits.threads, limits.subrequests), (4, 5));
+    assert_eq!(limits.at_most(&Limits::MOST), limits);
+    assert_eq!(Limits::default().at_most(&limits).threads, 4);
+}
+
+fn operator(text: &str) -> Arc<Operator> {
+    let (operator, problems) = Operator::parse(text, "operator.toml", &[]);
+    assert_eq!(problems, []);
+    Arc::new(operator)
+}
+
+fn asked(text: &str, admission: &Admission) -> Result<Limits, Vec<String>> {
+    let (manifest, problems) = Manifest::parse_for(text, "rille.toml", "shop", admission);
+    match problems.is_empty() {
+        true => Ok(manifest.limits),
+        false => Err(problems.iter().map(ToString::to_string).collect()),
+    }
+}
+
+#[test]
+fn nobody_has_more_than_the_ceilings() {
+    let text = "[defaults]\nlog = \"1 KiB\"\n[ceilings]\nmemory = \"32 MiB\"\ntasks = 7\ncpu = \"1 s\"\nshared_dicts = \"1 MiB\"";
+    let operator = operator(text);
+    for admission in [
+        Admission::of_own(&operator),
+        Admission::of_tenants(&operator),
+    ] {
+        // Defaults are lowered; what is asked for beyond them is refused, each with its line.
+        let limits = asked("", &admission).unwrap();
+        assert_eq!(
+            (limits.memory, limits.tasks, limits.log),
+            (32 << 20, 7, 1024)
+        );
+        assert_eq!(limits.cpu, Duration::from_millis(200));
+        assert!(asked("[limits]\nmemory = \"32 MiB\"\ntasks = 7", &admission).is_ok());
+        assert_eq!(
+            asked(
+                "[limits]\nmemory = \"33 MiB\"\ntasks = 8\ncpu = \"2 s\"",
+                &admission
+            )
+            .unwrap_err(),
+            [
+                "rille.toml:2: memory = \"33 MiB\" is out of range: it goes from 1 MiB to 32 MiB, the operator's ceiling",
+                "rille.toml:4: cpu = \"2 s\" is out of range: it goes from 1 ms to 1 s, the operator's ceiling",
+                "rille.toml:3: tasks is out of range: it goes from 0 to 7, the operator's ceiling",
+            ]
+        );
+        assert_eq!(
+            asked(
+                "shared_dicts = { a = \"1 MiB\", b = \"4 KiB\" }",
+                &admission
+            )
+            .unwrap_err(),
+            ["rille.toml:1: shared_dicts are 1028 KiB together: the operator's ceiling is 1 MiB"]
+        );
+    }
+}
+
+#[test]
+fn somebody_else_s_app_has_ceilings_of_its_own() {
+    let silent: Arc<Operator> = Arc::default();
+    let (own, tenant) = (Admission::of_own(&silent), Admission::of_tenants(&silent));
+    let text = "[limits]\nmemory = \"1 GiB\"";
+    assert_eq!(asked(text, &own).unwrap().memory, 1 << 30);
+    assert_eq!(asked(text, &tenant).unwrap_err().len(), 1);
+    assert_eq!(asked("", &tenant).unwrap(), Limits::default());
+    assert_eq!(Admission::default().trust, Trust::Tenant);
+}
+
+#[test]
+fn mistakes_in_an_operator_s_file() {
+    let more = ["public".to_owned(), "allow=10.0.0.1".to_owned()];
+    let text = "[outbound]\nmode = \"any\"\nallow = [\"10.0.0.2\"]\ndeny = [\"8.8.8.8\"]";
+    let (operator, problems) = Operator::parse(text, "operator.toml", &more);
+    assert_eq!(problems, []);
+    assert_eq!(operator.outbound.mode, Mode::Public);
+    assert_eq!(
+        (operator.outbound.allow.len(), operator.outbound.deny.len()),
+        (2, 1)
+    );
+    for (text, expected) in [
+        (
+            "[ceiling]",
+            "1: unknown key 'ceiling'; did you mean 'ceilings'?",
+        ),
+        (
+            "[ceilings]\nmemry = 1",
+            "2: unknown key 'memry' in [ceilings]; did you mean 'memory'?",
+        ),
+        (
+            "[defaults]\nshared_dicts = 1",
+            "2: unknown key 'shared_dicts' in [defaults]; known keys are memory, body, response, kv, cache, log, mailbox, cpu, wall, cpu_per_minute, sockets, upgrades, tasks, timers, pending_timers, running_timers, threads, subrequests",
+        ),
+        (
+            "[ceilings]\nshared_dicts = \"2000 GiB\"",
+            "2: shared_dicts = \"2000 GiB\" is out of range: it goes from 0 B to 1024 GiB",
+        ),
+        (
+            "[outbound]\nmode = \"private\"",
+            "2: mode is \"any\", \"manifests\", \"public\" or \"none\", not \"private\"",
+        ),
+        (
+            "[outbound]\npublic = true",
+            "2: unknown key 'public' in [outbound]; known keys are mode, allow, deny",
+        ),
+    ] {
+        let (_, problems) = Operator::parse(text, "operator.toml", &[]);
+        let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(texts, [format!("operator.toml:{expected}")]);
+    }
+    let (_, problems) = Operator::parse("", "operator.toml", &["allow=x y".to_owned()]);
+    assert_eq!(problems.len(), 1);
 }

@@ -1,6 +1,7 @@
 //! Where to connect to, and how.
 //!
-//! **Invariant:** the permit for a socket is there before the socket is, and goes into the stream with it.
+//! **Invariants.** The permit for a socket is there before the socket is, and goes into the stream with it. Whether the app may connect to an address
+//! is asked right before that, with that address.
 
 use super::resolve::literal;
 use super::stream::Stream;
@@ -73,17 +74,19 @@ impl Net {
         local: Option<SocketAddr>,
     ) -> Result<Plain, NetError> {
         match target {
-            Target::Unix(path) => Ok(Plain::Unix(UnixStream::connect(path).await?)),
+            Target::Unix(path) => {
+                self.outbound().check_unix(path)?;
+                Ok(Plain::Unix(UnixStream::connect(path).await?))
+            }
             Target::Tcp(host, port) => {
+                let connect = |address: IpAddr| async move {
+                    let address = (address, *port).into();
+                    self.outbound().check(host, address)?;
+                    Ok(connect_tcp(address, local).await?)
+                };
                 let tcp = match literal(host) {
-                    Some(address) => connect_tcp((address, *port).into(), local).await?,
-                    None => {
-                        let addresses = self.resolver().resolve(host).await?;
-                        first(&addresses, |address| {
-                            connect_tcp((address, *port).into(), local)
-                        })
-                        .await?
-                    }
+                    Some(address) => connect(address).await?,
+                    None => first(&self.resolver().resolve(host).await?, connect).await?,
                 };
                 // What is sent is sent whole.
                 tcp.set_nodelay(true)?;
@@ -94,7 +97,7 @@ impl Net {
 }
 
 /// The first that works; if none does, the first one's error.
-async fn first<T, F: Future<Output = io::Result<T>>>(
+async fn first<T, F: Future<Output = Result<T, NetError>>>(
     addresses: &[IpAddr],
     connect: impl Fn(IpAddr) -> F,
 ) -> Result<T, NetError> {
@@ -105,7 +108,7 @@ async fn first<T, F: Future<Output = io::Result<T>>>(
             Err(error) => problem = problem.or(Some(error)),
         }
     }
-    Err(problem.map_or(NetError::Closed, NetError::from))
+    Err(problem.unwrap_or(NetError::Closed))
 }
 
 async fn connect_tcp(address: SocketAddr, local: Option<SocketAddr>) -> io::Result<TcpStream> {

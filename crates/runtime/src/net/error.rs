@@ -28,6 +28,8 @@ pub enum NetError {
     Unread,
     /// The TLS handshake failed.
     Tls(&'static str),
+    /// The app may not connect there: what it asked for, and why not.
+    Refused(String, &'static str),
 }
 
 impl NetError {
@@ -74,6 +76,12 @@ impl fmt::Display for NetError {
             NetError::TooManyWaiting => f.write_str("too many waiting connect operations"),
             NetError::Unread => f.write_str("unread data in buffer"),
             NetError::Tls(why) => f.write_str(why),
+            NetError::Refused(host, why) => {
+                write!(
+                    f,
+                    "connection to {host} refused by the outbound policy: {why}"
+                )
+            }
         }
     }
 }

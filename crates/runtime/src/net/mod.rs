@@ -7,6 +7,7 @@
 //! | `limits` | how many sockets, and how many bytes they hold |
 //! | `resolve` | names to addresses, by the system's rules |
 //! | `connect` | addresses to streams |
+//! | `outbound` | where an app may connect to |
 //! | `stream` | [`Stream`]: a connection |
 //! | `transport` | TCP or a unix socket, plain or TLS |
 //! | `pattern` | what a read waits for; no I/O |
@@ -54,6 +55,7 @@ pub mod chunked;
 pub mod connect;
 pub mod error;
 pub mod limits;
+pub mod outbound;
 pub mod pattern;
 pub mod pool;
 pub mod resolve;
@@ -67,6 +69,7 @@ pub mod websocket;
 pub use connect::Target;
 pub use error::NetError;
 pub use limits::{Held, MemoryLimit, SocketLimit, SocketPermit};
+pub use outbound::Outbound;
 pub use pattern::Pattern;
 pub use pool::Pools;
 pub use resolve::Resolver;
@@ -75,10 +78,12 @@ pub use transport::{Duplex, Plain};
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// What all sockets of a VM share.
 pub struct Net {
     resolver: Rc<Resolver>,
+    outbound: Arc<Outbound>,
     sockets: Rc<SocketLimit>,
     memory: Rc<MemoryLimit>,
     pools: Rc<Pools>,
@@ -86,10 +91,11 @@ pub struct Net {
 }
 
 impl Net {
-    /// At most `sockets` open at a time, with at most `memory` bytes received and not yet handed on.
-    pub fn new(sockets: usize, memory: usize) -> Rc<Net> {
+    /// At most `sockets` open at a time, with at most `memory` bytes received and not yet handed on, to where `outbound` allows.
+    pub fn new(sockets: usize, memory: usize, outbound: Arc<Outbound>) -> Rc<Net> {
         Rc::new(Net {
             resolver: worker_resolver(),
+            outbound,
             sockets: SocketLimit::new(sockets),
             memory: MemoryLimit::new(memory),
             pools: Pools::new(),
@@ -111,6 +117,11 @@ impl Net {
     /// How names become addresses.
     pub fn resolver(&self) -> &Rc<Resolver> {
         &self.resolver
+    }
+
+    /// Where it may connect to.
+    pub fn outbound(&self) -> &Arc<Outbound> {
+        &self.outbound
     }
 
     /// How many sockets are open.

@@ -15,6 +15,7 @@
 
 use super::timed::timed;
 use super::{NetError, Stream};
+use crate::recent;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
@@ -142,7 +143,7 @@ impl Pools {
         pool.idle.borrow_mut().push_front(Idle {
             stream,
             reused,
-            until: keepalive.and_then(|keepalive| Instant::now().checked_add(keepalive)),
+            until: keepalive.and_then(|keepalive| recent::now().checked_add(keepalive)),
             since: self.clock.get(),
         });
         pool.serve();
@@ -241,7 +242,7 @@ impl Pool {
         let mut now = None;
         loop {
             let idle = self.idle.borrow_mut().pop_front()?;
-            if idle.is_good(*now.get_or_insert_with(Instant::now)) {
+            if idle.is_good(*now.get_or_insert_with(recent::now)) {
                 return Some((idle.stream, idle.reused + 1, Slot(Some(self.clone()))));
             }
             self.close(idle);
@@ -358,9 +359,9 @@ impl Drop for Waiting<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::Net;
     use crate::net::connect::Target;
     use crate::net::testing::run;
+    use crate::net::{Net, Outbound};
     use tokio::net::{TcpListener, TcpStream};
 
     const LONG: Duration = Duration::from_secs(60);
@@ -390,7 +391,7 @@ mod tests {
     #[test]
     fn what_has_been_idle_longest_makes_room() {
         run(async {
-            let net = Net::new(3, 1 << 20);
+            let net = Net::new(3, 1 << 20, Outbound::any());
             let (target, _kept) = server().await;
             let (a, b, c) = (
                 stream(&net, &target).await,
@@ -414,7 +415,7 @@ mod tests {
     #[test]
     fn an_idle_connection_goes_when_its_peer_does_or_its_time_is_over() {
         run(async {
-            let net = Net::new(3, 1 << 20);
+            let net = Net::new(3, 1 << 20, Outbound::any());
             let (target, kept) = server().await;
             put(&net, b"x", stream(&net, &target).await);
             while kept.borrow().is_empty() {
@@ -439,7 +440,7 @@ mod tests {
     #[test]
     fn idle_connections_go_with_their_vm() {
         run(async {
-            let net = Net::new(3, 1 << 20);
+            let net = Net::new(3, 1 << 20, Outbound::any());
             let (target, kept) = server().await;
             put(&net, b"x", stream(&net, &target).await);
             while kept.borrow().is_empty() {
@@ -455,7 +456,7 @@ mod tests {
     #[test]
     fn a_backlog_is_served_in_order_and_gaps_are_closed() {
         run(async {
-            let net = Net::new(8, 1 << 20);
+            let net = Net::new(8, 1 << 20, Outbound::any());
             let pool = net.pools().open(b"p", 1, Some(2));
             let Ok(Acquired::Slot(held)) = pool.acquire(LONG).await else {
                 panic!("the first has a slot");

@@ -1,11 +1,11 @@
 //! Datagram sockets with a peer: UDP and unix.
 //!
-//! **Invariant:** the permit for the socket lives as long as the socket.
+//! **Invariants.** The permit for the socket lives as long as the socket. A socket talks with one peer, which the app may talk with: it is asked right
+//! before the socket gets it.
 
 use super::connect::Target;
 use super::timed::timed;
 use super::{Net, NetError, SocketPermit};
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::UnixDatagram as StdUnixDatagram;
@@ -37,13 +37,14 @@ impl Net {
         let permit = self.permit()?;
         let socket = match target {
             Target::Unix(path) => {
+                self.outbound().check_unix(path)?;
                 let socket = unix_socket()?;
                 socket.connect(path)?;
                 Socket::Unix(socket)
             }
             Target::Tcp(host, port) => {
                 let addresses = timed(limit, self.resolver().resolve(host)).await??;
-                Socket::Udp(udp_socket(&addresses, *port, local).await?)
+                Socket::Udp(self.udp_socket(host, &addresses, *port, local).await?)
             }
         };
         Ok(Datagram {
@@ -51,31 +52,35 @@ impl Net {
             _permit: permit,
         })
     }
-}
 
-async fn udp_socket(
-    addresses: &[IpAddr],
-    port: u16,
-    local: Option<SocketAddr>,
-) -> Result<UdpSocket, NetError> {
-    let mut problem = None;
-    for address in addresses {
-        let any: IpAddr = match address {
-            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-        };
-        let local = local.unwrap_or_else(|| (any, 0).into());
-        let connected = async {
-            let socket = UdpSocket::bind(local).await?;
-            socket.connect((*address, port)).await?;
-            io::Result::Ok(socket)
-        };
-        match connected.await {
-            Ok(socket) => return Ok(socket),
-            Err(error) => problem = problem.or(Some(error)),
+    async fn udp_socket(
+        &self,
+        host: &str,
+        addresses: &[IpAddr],
+        port: u16,
+        local: Option<SocketAddr>,
+    ) -> Result<UdpSocket, NetError> {
+        let mut problem = None;
+        for address in addresses {
+            let any: IpAddr = match address {
+                IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+                IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+            };
+            let local = local.unwrap_or_else(|| (any, 0).into());
+            let connected = async {
+                let peer = (*address, port).into();
+                self.outbound().check(host, peer)?;
+                let socket = UdpSocket::bind(local).await?;
+                socket.connect(peer).await?;
+                Ok(socket)
+            };
+            match connected.await {
+                Ok(socket) => return Ok(socket),
+                Err(error) => problem = problem.or(Some(error)),
+            }
         }
+        Err(problem.unwrap_or(NetError::Closed))
     }
-    Err(problem.map_or(NetError::Closed, NetError::from))
 }
 
 /// A unix socket with an address of its own, so that it can be answered.

@@ -52,7 +52,7 @@ use rille_lua::{Lua, LuaString, Result, Table};
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::rc::{Rc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::task::AbortHandle;
 
 pub use listen::{Maker, Ports};
@@ -338,6 +338,7 @@ impl Tasks {
 pub struct TaskContext {
     tid: Option<Tid>,
     cpu: Cell<Duration>,
+    minute: Cell<Instant>,
     threads: Threads,
     budget: Budget,
     /// What is aborted when the task ends.
@@ -366,6 +367,7 @@ impl TaskContext {
         TaskContext {
             tid,
             cpu: Cell::default(),
+            minute: Cell::new(Instant::now()),
             threads: Threads::default(),
             budget,
             followers: RefCell::default(),
@@ -376,6 +378,10 @@ impl TaskContext {
 impl Context for TaskContext {
     fn cpu(&self) -> &Cell<Duration> {
         &self.cpu
+    }
+
+    fn minute(&self) -> Option<&Cell<Instant>> {
+        Some(&self.minute)
     }
 
     fn threads(&self) -> &Threads {

@@ -7,6 +7,7 @@ use crate::hosts::Claims;
 use rille_runtime::app::App;
 use rille_runtime::kv;
 use rille_runtime::log::Log;
+use rille_runtime::manifest::Admission;
 use rille_store::{Bundle, BundleId, Error, Fetcher, Outcome, Revision, Source, Store, Version};
 use std::sync::Arc;
 
@@ -14,6 +15,8 @@ use std::sync::Arc;
 pub struct Stock {
     fetcher: Arc<Fetcher>,
     kv: Option<Arc<kv::Store>>,
+    /// What apps may have whose code is somebody else's.
+    admission: Admission,
     log: Log,
 }
 
@@ -26,9 +29,19 @@ pub struct Restored {
 }
 
 impl Stock {
-    /// Of what the fetcher fetches. Apps keep their things in `kv`, if there is such a place.
-    pub fn new(fetcher: Arc<Fetcher>, kv: Option<Arc<kv::Store>>, log: Log) -> Stock {
-        Stock { fetcher, kv, log }
+    /// Of what the fetcher fetches. Apps keep their things in `kv`, if there is such a place, and have what `admission` says.
+    pub fn new(
+        fetcher: Arc<Fetcher>,
+        kv: Option<Arc<kv::Store>>,
+        admission: Admission,
+        log: Log,
+    ) -> Stock {
+        Stock {
+            fetcher,
+            kv,
+            admission,
+            log,
+        }
     }
 
     /// Where versions are.
@@ -59,7 +72,7 @@ impl Stock {
     /// The app in a bundle. What does not keep it from serving is told; the error is the first thing that does.
     pub fn load(&self, name: &str, bundle: Bundle) -> Result<App, Refusal> {
         let folder = bundle.folder().to_owned();
-        let loaded = App::load_as(name, &folder, bundle);
+        let loaded = App::load_as(name, &folder, bundle, &self.admission);
         let refuse = |why: String| Refusal::new(Code::AppRefused, why);
         let Ok(app) = loaded.app else {
             let first = loaded.problems.first().map(ToString::to_string);

@@ -27,8 +27,6 @@ use std::task::Poll;
 
 /// How many captures may be inside one another, as in nginx.
 const MAX_DEPTH: u32 = 50;
-/// The most requests of one `capture_multi`.
-const MAX_TOGETHER: usize = 200;
 /// Where captures are made.
 const PHASES: &[Phase] = &[Phase::Rewrite, Phase::Access, Phase::Content];
 
@@ -75,6 +73,7 @@ type Work = Pin<Box<dyn Future<Output = Captured>>>;
 
 fn prepare_all(lua: &Lua, exchange: &Rc<Exchange>, requests: &Table) -> Result<Vec<Work>> {
     let mut work = Vec::new();
+    let most = exchange.served.vm.app().manifest.limits.subrequests;
     for request in requests.clone().sequence_values::<Value>() {
         let Value::Table(request) = request? else {
             return Err(bad_argument(1, "table of tables expected"));
@@ -82,7 +81,7 @@ fn prepare_all(lua: &Lua, exchange: &Rc<Exchange>, requests: &Table) -> Result<V
         let uri: LuaString = request.raw_get(1)?;
         let options: Option<Table> = request.raw_get(2)?;
         work.push(prepare(lua, exchange, &uri.as_bytes(), options)?);
-        if work.len() > MAX_TOGETHER {
+        if work.len() as u64 > most {
             return Err(Error::runtime("too many subrequests"));
         }
     }

@@ -1,9 +1,9 @@
 //! Tests of connections, against a peer.
 
 use super::*;
-use crate::net::Net;
 use crate::net::connect::Target;
 use crate::net::testing::run;
+use crate::net::{Net, Outbound};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -27,7 +27,7 @@ async fn read(net: &Net, stream: &Stream, mut pattern: Pattern) -> Result<Vec<u8
 #[test]
 fn long_reads_go_straight_and_short_ones_through_the_input() {
     run(async {
-        let net = Net::new(2, 64 << 20);
+        let net = Net::new(2, 64 << 20, Outbound::any());
         let (stream, mut peer) = pair(&net).await;
         let sent: Vec<u8> = (0..3_000_000u32).map(|at| (at % 251) as u8).collect();
         let copy = sent.clone();
@@ -51,7 +51,7 @@ fn long_reads_go_straight_and_short_ones_through_the_input() {
 #[test]
 fn what_a_read_that_took_too_long_has_left_is_read_by_the_next() {
     run(async {
-        let net = Net::new(2, 1 << 20);
+        let net = Net::new(2, 1 << 20, Outbound::any());
         let (stream, mut peer) = pair(&net).await;
         peer.write_all(b"ab").await.unwrap();
         let (mut pattern, mut received) = (Pattern::bytes(4), Received::new(net.memory()));
@@ -70,7 +70,7 @@ fn what_a_read_that_took_too_long_has_left_is_read_by_the_next() {
 #[test]
 fn closing_wakes_who_waits_and_gives_the_permit_back() {
     run(async {
-        let net = Net::new(1, 1 << 20);
+        let net = Net::new(1, 1 << 20, Outbound::any());
         let (stream, peer) = pair(&net).await;
         assert_eq!(net.permit().err(), Some(NetError::TooManySockets(1)));
         let stream = Rc::new(stream);
@@ -94,7 +94,7 @@ fn closing_wakes_who_waits_and_gives_the_permit_back() {
 #[test]
 fn more_than_the_limit_is_not_received() {
     run(async {
-        let net = Net::new(1, 100_000);
+        let net = Net::new(1, 100_000, Outbound::any());
         let (stream, mut peer) = pair(&net).await;
         tokio::task::spawn_local(
             async move { while peer.write_all(&[b'x'; 1000]).await.is_ok() {} },
@@ -110,7 +110,7 @@ fn more_than_the_limit_is_not_received() {
 #[test]
 fn as_tokio_wants_it() {
     run(async {
-        let net = Net::new(1, 1 << 20);
+        let net = Net::new(1, 1 << 20, Outbound::any());
         let (stream, mut peer) = pair(&net).await;
         peer.write_all(b"line\nrest").await.unwrap();
         assert_eq!(read(&net, &stream, Pattern::line()).await.unwrap(), b"line");
@@ -130,7 +130,7 @@ fn as_tokio_wants_it() {
 #[test]
 fn whether_something_may_be_read_costs_nothing_to_know() {
     run(async {
-        let net = Net::new(1, 1 << 20);
+        let net = Net::new(1, 1 << 20, Outbound::any());
         let (stream, mut peer) = pair(&net).await;
         assert!(read_now(&net, &stream).is_pending() && !stream.may_be_read());
         peer.write_all(b"ab\n").await.unwrap();
