@@ -442,7 +442,8 @@ fn logs_are_followed() {
 
 #[test]
 fn a_slow_follower_loses_the_oldest_lines_and_is_told() {
-    let place = Place::new();
+    let dir = folder(&[("operator.toml", "[ceilings]\nlog = '100 MiB'")]);
+    let place = Place::in_folder(dir, &["--operator", "{dir}/operator.toml"], &[]);
     let script = "return function() for i = 1, 100 do log.info(i .. string.rep('x', 2000)) end return 'ok' end";
     let app = folder(&[
         ("rille.toml", "[limits]\nlog = '100 MiB'"),
