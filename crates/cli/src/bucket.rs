@@ -6,6 +6,7 @@ use rille_runtime::kv;
 use rille_runtime::late::Forge;
 use rille_runtime::log::Log;
 use rille_runtime::manifest::{Admission, Operator};
+use rille_server::admin::Token;
 use rille_server::{HostMap, HostMapSettings};
 use rille_store::on_demand::{CacheOptions, MIN_REVALIDATE};
 use rille_store::{S3, Source};
@@ -75,7 +76,7 @@ pub fn host_map(
     fetching: &Fetching,
     forge: &Arc<dyn Forge>,
     kv: Option<&Arc<kv::Store>>,
-    token: Option<String>,
+    token: Option<Token>,
     log: &Log,
 ) -> Result<HostMap, String> {
     let said = |error: rille_store::Error| error.to_string();
@@ -114,12 +115,14 @@ pub fn host_map(
 }
 
 /// RILLE_TOKEN, or what is in the state folder.
-pub fn token(state: Option<&Path>) -> Option<String> {
-    let kept = || {
-        let text = std::fs::read_to_string(state?.join("admin-token")).ok()?;
-        Some(text.trim().to_owned()).filter(|text| !text.is_empty())
-    };
-    variable("RILLE_TOKEN").or_else(kept)
+pub fn token(state: Option<&Path>) -> Result<Option<Token>, String> {
+    match (variable("RILLE_TOKEN"), state) {
+        (Some(token), _) => Token::chosen(&token)
+            .map(Some)
+            .map_err(|why| format!("RILLE_TOKEN: {why}")),
+        (None, Some(state)) => Token::read(state),
+        (None, None) => Ok(None),
+    }
 }
 
 #[cfg(test)]

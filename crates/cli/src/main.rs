@@ -11,6 +11,8 @@ static ALLOCATOR: rille_alloc::Keeping = rille_alloc::Keeping;
 
 mod bucket;
 mod check;
+mod client;
+mod deploys;
 mod descriptors;
 mod edge;
 mod fetching;
@@ -65,7 +67,8 @@ fn main() -> ExitCode {
     match matches.subcommand() {
         Some(("serve", matches)) => serve::run(matches),
         Some(("check", matches)) => check::run(matches),
-        _ => ExitCode::from(2),
+        Some((command, matches)) => client::run(command, matches),
+        None => ExitCode::from(2),
     }
 }
 
@@ -87,6 +90,7 @@ fn command() -> Command {
         .arg_required_else_help(true)
         .subcommand(serve::command())
         .subcommand(check::command())
+        .subcommands(client::commands())
         .subcommand(
             // For the help only: it is dispatched above.
             Command::new("lua")

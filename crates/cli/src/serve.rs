@@ -2,8 +2,9 @@
 //!
 //! What is wrong with an app is told at the start, one line each. An app that cannot be served at
 //! all answers 503 while the others serve; when none can, the program ends with 1, unless it watches for that to be put right.
-//! SIGHUP loads apps and certificates again, and opens the access log again.
+//! SIGHUP loads apps and certificates again, and opens the access log again. What is about sources is in `deploys`.
 
+use crate::deploys::{self, Deploys, Running};
 use crate::fetching::{self, Fetching};
 use crate::reload::{Loaded, Reload, Reloader};
 use crate::sources::Kind;
@@ -13,7 +14,7 @@ use rille_runtime::app::Unservable;
 use rille_runtime::kv::{Settings, Store};
 use rille_runtime::log::Log;
 use rille_runtime::manifest::{Admission, Operator};
-use rille_server::{AppSource, Config, Server, TlsConfig};
+use rille_server::{AppSource, Config, Server, TlsConfig, admin};
 use rille_store::S3;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -30,10 +31,13 @@ const MAX_WORKERS: u64 = 1024;
 pub fn command() -> Command {
     Command::new("serve")
         .about("Serve apps over HTTP")
+        .after_help(fetching::HELP)
         .arg(
-            crate::paths_argument()
-                .help("An app's folder, a folder of apps, or s3://BUCKET/FOLDER, where HOST/PATH/index.lua answers http://HOST/PATH")
-                .required(false),
+            Arg::new("path")
+                .value_name("PATH")
+                .help("An app's folder, a folder of apps, git+https://..., git+ssh://..., git+file:///... or github.com/OWNER/REPO, or s3://BUCKET/FOLDER, where HOST/PATH/index.lua answers http://HOST/PATH; none is needed with --admin")
+                .action(ArgAction::Append)
+                .value_parser(value_parser!(PathBuf)),
         )
         .arg(
             Arg::new("listen")
@@ -66,6 +70,7 @@ pub fn command() -> Command {
                 )
                 .action(ArgAction::SetTrue),
         )
+        .args(deploys::arguments())
         .args(tls::arguments())
         .args(operator::arguments())
         .args(bucket::arguments())
@@ -107,15 +112,15 @@ pub fn run(matches: &ArgMatches) -> ExitCode {
         Ok(bucket) => bucket,
         Err(message) => return usage(&message),
     };
-    if paths.is_empty() && bucket.is_none() {
-        return usage(
-            &"nothing to serve: name an app's folder, a folder of apps or s3://BUCKET/FOLDER, or set AWS_S3_CODE_PATH",
-        );
-    }
-    let code = match serve(&paths, bucket.as_ref(), matches, tls, &log) {
+    let named = match deploys::sort(&paths) {
+        Ok(named) => named,
+        Err(message) => return usage(&message),
+    };
+    let code = match serve(named, bucket.as_ref(), matches, tls, &log) {
+        Err(Stopped::Usage(message)) => return usage(&message),
         Ok(()) => ExitCode::SUCCESS,
         Err(Stopped::Told) => ExitCode::from(1),
-        Err(Stopped::Usage) => ExitCode::from(2),
+        Err(Stopped::ToldOfUsage) => ExitCode::from(2),
         Err(Stopped::Because(error)) => {
             log.line(error);
             ExitCode::from(1)
@@ -127,10 +132,12 @@ pub fn run(matches: &ArgMatches) -> ExitCode {
 
 /// Why nothing is served.
 enum Stopped {
+    /// The command line is wrong.
+    Usage(String),
     /// The reasons are in the log.
     Told,
     /// They are, and in the command.
-    Usage,
+    ToldOfUsage,
     /// This.
     Because(anyhow::Error),
 }
@@ -142,15 +149,21 @@ impl<E: Into<anyhow::Error>> From<E> for Stopped {
 }
 
 fn serve(
-    paths: &[PathBuf],
+    named: deploys::Named,
     bucket: Option<&S3>,
     matches: &ArgMatches,
     tls: Option<TlsConfig>,
     log: &Log,
 ) -> Result<(), Stopped> {
     let watches = matches.get_flag("watch");
-    let operator = operator::read(matches, log).ok_or(Stopped::Usage)?;
-    let Apps { apps, paths, known } = load(paths, &operator, watches || bucket.is_some(), log)?;
+    let operator = operator::read(matches, log).ok_or(Stopped::ToldOfUsage)?;
+    let more_may_come =
+        watches || matches.contains_id("admin") || bucket.is_some() || !named.sources.is_empty();
+    let Apps {
+        mut apps,
+        paths,
+        known,
+    } = load(&named.folders, &operator, more_may_come, log)?;
     // lua-sngin's name for where it keeps what it fetched.
     let state =
         state::folder(matches).or_else(|| fetching::variable("SNGIN_APP_PATH").map(PathBuf::from));
@@ -168,6 +181,23 @@ fn serve(
             }
         }
     }
+    let place = deploys::Place {
+        state: state.clone(),
+        fetching: fetching.clone(),
+        kv: store.clone(),
+        operator: operator.clone(),
+    };
+    let prepared = Deploys::prepare(matches, named.sources, place, log);
+    let mut deploys = prepared.map_err(Stopped::Usage)?;
+    if let Some(deploys) = &mut deploys {
+        deploys.restore(&mut apps);
+    }
+    if apps.is_empty() && deploys.is_none() && bucket.is_none() {
+        return Err(Stopped::Usage(
+            "nothing to serve: name an app's folder, a folder of apps or s3://BUCKET/FOLDER, or --admin 127.0.0.1:8081 to deploy apps to"
+                .to_owned(),
+        ));
+    }
     let Some(listen) = matches.get_one::<SocketAddr>("listen") else {
         return Err(Stopped::Told);
     };
@@ -177,8 +207,9 @@ fn serve(
     }
     config.tls = tls;
     config.operator = operator.clone();
+    let mut purge: Option<Arc<dyn admin::Purge>> = None;
     if let Some(source) = bucket {
-        let token = bucket::token(state.as_deref());
+        let token = bucket::token(state.as_deref()).map_err(anyhow::Error::msg)?;
         let map = bucket::host_map(
             source,
             matches,
@@ -189,7 +220,9 @@ fn serve(
             token,
             log,
         );
-        config.host_map = Some(map.map_err(anyhow::Error::msg)?);
+        let map = map.map_err(anyhow::Error::msg)?;
+        purge = Some(Arc::new(map.clone()));
+        config.host_map = Some(map);
     }
     let access = edge::configure(&mut config, matches, log)?;
     let descriptors = descriptors::raise_limit();
@@ -219,14 +252,17 @@ fn serve(
             broken.push(*at);
         }
     }
-    if broken.len() == apps.len() && !watches && bucket.is_none() {
+    let running = deploys.map(|deploys| deploys.start(&server, purge, log));
+    let deployed = server.deployer().list();
+    let nothing_serves = !deployed.iter().any(|status| status.is_good);
+    if nothing_serves && !watches && !matches.contains_id("admin") && bucket.is_none() {
         return Err(Stopped::Told);
     }
     // Whoever started us may not read this; that is no reason to stop.
     let _ = writeln!(
         std::io::stdout(),
         "{}",
-        ready_line(&server, workers, &apps, &broken, bucket)
+        ready_line(&server, workers, &apps, &broken, bucket, running.as_ref())
     );
     drop(apps);
     let (ask, asked) = std::sync::mpsc::channel();
@@ -261,6 +297,9 @@ fn serve(
         }
     });
     drop(ask);
+    if let Some(running) = &running {
+        running.stop();
+    }
     log.line("stopping: running requests may end; a second signal stops at once");
     server.stop();
     // The second signal must be seen while the workers drain.
@@ -298,7 +337,7 @@ struct Apps {
 fn load(
     paths: &[PathBuf],
     operator: &Arc<Operator>,
-    watches: bool,
+    more_may_come: bool,
     log: &Log,
 ) -> Result<Apps, Stopped> {
     let sources = sources::load(paths, operator);
@@ -329,7 +368,7 @@ fn load(
     }
     // A path that holds nothing is a mistake in the command, not in an app.
     let all_broken = apps.iter().all(|app| matches!(app, AppSource::Broken(_)));
-    if missing || (all_broken && !watches) {
+    if missing || (all_broken && !apps.is_empty() && !more_may_come) {
         return Err(Stopped::Told);
     }
     Ok(Apps {
@@ -353,6 +392,7 @@ fn ready_line(
     apps: &[AppSource],
     broken: &[usize],
     bucket: Option<&S3>,
+    running: Option<&Running>,
 ) -> String {
     let s = if workers == 1 { "" } else { "s" };
     let address = server.address();
@@ -362,7 +402,14 @@ fn ready_line(
     };
     let mut line =
         format!("rille: listening on http://{address}{secure} with {workers} worker{s};");
-    let several = apps.len() > 1;
+    let served = server.deployer().list();
+    let is_later = |name: &&str| !apps.iter().any(|app| name_of(app) == *name);
+    let later: Vec<&str> = served
+        .iter()
+        .map(|status| status.version.app.as_str())
+        .filter(is_later)
+        .collect();
+    let several = apps.len() + later.len() > 1;
     for (at, app) in apps.iter().enumerate() {
         let name = name_of(app);
         let comma = if at == 0 { "" } else { "," };
@@ -381,9 +428,24 @@ fn ready_line(
             line.push_str(&format!(" (task {} at {})", port.task, port.address));
         }
     }
+    for (at, name) in later.iter().enumerate() {
+        let comma = if at == 0 && apps.is_empty() { "" } else { "," };
+        match several {
+            true => line.push_str(&format!(
+                "{comma} {name} at http://{name}.localhost:{}/",
+                address.port()
+            )),
+            false => line.push_str(&format!(" {name}")),
+        }
+    }
     if let Some(bucket) = bucket {
-        let comma = if apps.is_empty() { "" } else { "," };
+        let comma = if served.is_empty() { "" } else { "," };
         line.push_str(&format!("{comma} hosts of {bucket}"));
+    } else if served.is_empty() {
+        line.push_str(" no app yet");
+    }
+    if let Some(address) = running.and_then(|running| running.admin) {
+        line.push_str(&format!("; admin API at http://{address}"));
     }
     line
 }

@@ -18,7 +18,9 @@ use crate::route::{Expression, FileId, Pattern, Router, TargetId};
 use crate::rule::Rules;
 use crate::task::{Exchange, Ports};
 use rille_lua::{Chunk, Dialect};
+use std::any::Any;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -54,8 +56,10 @@ pub struct CodeFile {
 pub struct App {
     /// What the app says about itself.
     pub manifest: Manifest,
-    /// The folder, as the user named it.
+    /// The folder, as the user named it; of an app that was deployed, its name.
     pub folder: PathBuf,
+    /// What its files are kept by, if it was deployed.
+    bundle: Option<Held>,
     /// All code, sorted by path; a [`FileId`] is an index.
     pub files: Vec<CodeFile>,
     /// What answers a path.
@@ -81,6 +85,15 @@ pub struct App {
     by_path: HashMap<Box<str>, FileId>,
     /// Code that came later.
     late: Late,
+}
+
+/// What is held for as long as the app is there.
+struct Held(#[allow(dead_code, reason = "it is there to be dropped")] Box<dyn Any + Send + Sync>);
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Held")
+    }
 }
 
 /// What a route leads to.
@@ -147,10 +160,42 @@ impl App {
 
     /// Reads, validates and compiles the app in `folder`, which may have what `admission` says.
     pub fn load_for(folder: &Path, admission: &Admission) -> Loaded {
+        App::load_from(folder, folder, None, admission)
+    }
+
+    /// The same for one that is deployed under a name: whatever its manifest and its folder say, it has that one, and problems are told with it.
+    /// Whatever is given to be held is dropped with the app.
+    pub fn load_as(
+        name: &str,
+        folder: &Path,
+        held: impl Any + Send + Sync,
+        admission: &Admission,
+    ) -> Loaded {
+        let mut loaded = match manifest::check_name(name) {
+            Ok(()) => App::load_from(folder, Path::new(name), Some(name), admission),
+            Err(why) => Loaded {
+                app: Err(Unservable {
+                    manifest: Manifest::default_for(name),
+                }),
+                problems: vec![Problem::new(name, why)],
+            },
+        };
+        if let Ok(app) = &mut loaded.app {
+            app.bundle = Some(Held(Box::new(held)));
+        }
+        loaded
+    }
+
+    /// `shown` is the folder in messages.
+    fn load_from(real: &Path, shown: &Path, name: Option<&str>, admission: &Admission) -> Loaded {
+        let folder = shown;
         let mut problems = Vec::new();
-        let manifest = read_manifest(folder, admission, &mut problems);
+        let mut manifest = read_manifest(real, shown, admission, &mut problems);
+        if let Some(name) = name {
+            manifest.name = name.to_owned();
+        }
         let mut fatal = !problems.is_empty();
-        let sources = match fs::canonicalize(folder) {
+        let sources = match fs::canonicalize(real) {
             Ok(root) => Walk::new(folder, root).run(&mut problems),
             Err(error) => {
                 problems.push(Problem::new(
@@ -177,7 +222,7 @@ impl App {
                 fatal |= &*file.path == INIT;
             }
         }
-        let public = Some(folder.join("public")).filter(|public| public.is_dir());
+        let public = Some(real.join("public")).filter(|public| public.is_dir());
         let app = App::assemble(folder.to_owned(), manifest, files, public, None, admission);
         app.check(fatal, problems)
     }
@@ -219,6 +264,7 @@ impl App {
                 .map(|(at, file)| (file.path.clone(), FileId(at)))
                 .collect(),
             folder,
+            bundle: None,
             router: Router::default(),
             rules: Rules::default(),
             dicts: dicts.collect(),
@@ -251,6 +297,11 @@ impl App {
     pub fn keep_in(&self, store: &Arc<Store>) {
         let space = || store.space(self.name(), self.manifest.limits.kv);
         self.kv.get_or_init(space);
+    }
+
+    /// Whether it was deployed, rather than named as a folder of this machine.
+    pub fn is_deployed(&self) -> bool {
+        self.bundle.is_some()
     }
 
     /// The app's name.
@@ -469,7 +520,12 @@ pub fn files_for(path: &[u8]) -> Vec<String> {
     files
 }
 
-fn read_manifest(folder: &Path, admission: &Admission, problems: &mut Vec<Problem>) -> Manifest {
+fn read_manifest(
+    folder: &Path,
+    shown: &Path,
+    admission: &Admission,
+    problems: &mut Vec<Problem>,
+) -> Manifest {
     let name = folder
         .canonicalize()
         .ok()
@@ -479,7 +535,7 @@ fn read_manifest(folder: &Path, admission: &Admission, problems: &mut Vec<Proble
         })
         .unwrap_or_default();
     let path = folder.join(manifest::FILE);
-    let shown = path.display().to_string();
+    let shown = shown.join(manifest::FILE).display().to_string();
     let text = match fs::File::open(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Manifest::parse_for("", &shown, &name, admission).0;
@@ -877,6 +933,34 @@ mod tests {
         assert!(is_app(folder(&[("rille.toml", "")]).path()));
         assert!(!is_app(folder(&[("shop/index.lua", "")]).path()));
         assert!(!is_app(Path::new("/no/such/folder")));
+    }
+
+    #[test]
+    fn a_deployed_app_has_the_name_it_was_given() {
+        let dir = folder(&[
+            ("rille.toml", "name = 'other'"),
+            ("index.lua", "return 1"),
+            ("bad.lua", "x ="),
+        ]);
+        let held = std::sync::Arc::new(());
+        let loaded = App::load_as("shop", dir.path(), held.clone(), &Admission::default());
+        assert_eq!(
+            loaded.problems[0].to_string(),
+            "shop/bad.lua:1: unexpected symbol near <eof>"
+        );
+        let app = loaded.app.unwrap();
+        assert_eq!(app.name(), "shop");
+        assert!(app.is_deployed() && std::sync::Arc::strong_count(&held) == 2);
+        drop(app);
+        assert_eq!(std::sync::Arc::strong_count(&held), 1);
+        let refused = App::load_as("Shop", dir.path(), (), &Admission::default());
+        assert!(refused.app.is_err());
+        let why = refused.problems[0].to_string();
+        assert!(
+            why.starts_with("Shop: 'Shop' cannot be an app's name: "),
+            "{why}"
+        );
+        assert!(!App::load(dir.path()).app.unwrap().is_deployed());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::fmt;
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -49,6 +49,13 @@ impl Level {
 #[derive(Clone)]
 pub struct Log {
     target: Arc<Target>,
+    tap: Arc<OnceLock<Arc<dyn Tap>>>,
+}
+
+/// Who wants to see what is said of apps, beside the log. It is called by workers: it must not wait.
+pub trait Tap: Send + Sync {
+    /// A line of an app: what its scripts say, or what is said about it. It is at most [`MAX_LINE`] bytes of one line.
+    fn line(&self, app: &str, message: &str);
 }
 
 enum Target {
@@ -75,6 +82,7 @@ impl Log {
                 writer: Mutex::new(writer),
                 dropped: AtomicU64::new(0),
             }),
+            tap: Arc::default(),
         }
     }
 
@@ -82,7 +90,23 @@ impl Log {
     pub fn memory() -> Log {
         Log {
             target: Arc::new(Target::Memory(Mutex::default())),
+            tap: Arc::default(),
         }
+    }
+
+    /// Shows what is said of apps to somebody from now on; the first one is kept.
+    pub fn tap(&self, tap: Arc<dyn Tap>) {
+        let _ = self.tap.set(tap);
+    }
+
+    /// Writes `rille: app NAME: message`.
+    pub fn app_line(&self, app: &str, message: impl fmt::Display) {
+        let Some(tap) = self.tap.get() else {
+            return self.line(format_args!("app {app}: {message}"));
+        };
+        let message = message.to_string();
+        tap.line(app, &cut(one_line(&message)));
+        self.line(format_args!("app {app}: {message}"));
     }
 
     /// The lines so far, if the log keeps them.
@@ -95,11 +119,7 @@ impl Log {
 
     /// Writes `rille: message`.
     pub fn line(&self, message: impl fmt::Display) {
-        let mut line = format!("rille: {}", one_line(&message.to_string()));
-        if line.len() > MAX_LINE {
-            line.truncate(start_of(&line, MAX_LINE).len());
-            line.push_str(" [cut]");
-        }
+        let mut line = cut(format!("rille: {}", one_line(&message.to_string())));
         match &*self.target {
             Target::Memory(lines) => lines
                 .lock()
@@ -133,6 +153,15 @@ impl Log {
             }
         }
     }
+}
+
+/// A line that is not longer than lines are.
+fn cut(mut line: String) -> String {
+    if line.len() > MAX_LINE {
+        line.truncate(start_of(&line, MAX_LINE).len());
+        line.push_str(" [cut]");
+    }
+    line
 }
 
 fn write_lines(lines: &Receiver<String>) {
@@ -207,11 +236,8 @@ impl AppLog {
     /// A line by the script, on the app's account.
     pub fn script(&self, level: Level, message: &str) {
         self.write(&self.script, message, |message| {
-            (self.log).line(format_args!(
-                "app {}: {}: {message}",
-                self.app,
-                level.name()
-            ));
+            self.log
+                .app_line(&self.app, format_args!("{}: {message}", level.name()));
         });
     }
 
@@ -219,16 +245,16 @@ impl AppLog {
     pub fn server(&self, message: impl fmt::Display) {
         let message = message.to_string();
         self.write(&self.server, &message, |message| {
-            self.log.line(format_args!("app {}: {message}", self.app));
+            self.log.app_line(&self.app, message);
         });
     }
 
     fn write(&self, account: &Account, message: &str, write: impl FnOnce(&str)) {
         let (fits, dropped) = account.pay(message);
         if dropped > 0 {
-            let (app, limit) = (&self.app, account.per_second);
-            self.log.line(format_args!(
-                "app {app}: {dropped} log lines dropped: over the limit of {limit} bytes a second (limits.log)"
+            let limit = account.per_second;
+            self.log.app_line(&self.app, format_args!(
+                "{dropped} log lines dropped: over the limit of {limit} bytes a second (limits.log)"
             ));
         }
         if fits {
@@ -258,6 +284,27 @@ mod tests {
         let lines = log.lines();
         assert_eq!(lines[0], "rille: app a: warn: two\\nlines");
         assert!(lines[1].len() < MAX_LINE + 10);
+    }
+
+    #[test]
+    fn a_tap_sees_what_is_said_of_apps() {
+        #[derive(Default)]
+        struct Seen(Mutex<Vec<(String, String)>>);
+        impl Tap for Seen {
+            fn line(&self, app: &str, message: &str) {
+                self.0.lock().unwrap().push((app.into(), message.into()));
+            }
+        }
+        let (log, seen) = (Log::memory(), Arc::new(Seen::default()));
+        log.tap(seen.clone());
+        log.line("not of an app");
+        let app = AppLog::new(log.clone(), "a", 100_000);
+        app.script(Level::Info, "one\ntwo");
+        app.server("x".repeat(MAX_LINE * 2));
+        let lines = seen.0.lock().unwrap();
+        assert_eq!(lines[0], ("a".to_owned(), "info: one\\ntwo".to_owned()));
+        assert!(lines[1].1.len() <= MAX_LINE + " [cut]".len());
+        assert_eq!((lines.len(), log.lines().len()), (2, 3));
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! that are sent, under its lock, so all workers get them in one order, and a version that was refused is in no place. The calls here wait for workers: they
 //! are for threads that are none.
 
+use crate::asked::{Answer, Ask};
 use crate::hosts::{AppIndex, Hosts};
 use crate::ports::{self, TaskPort};
 use crate::server::AppSource;
@@ -53,6 +54,8 @@ pub struct Status {
     pub is_good: bool,
     /// Since when this version has been served.
     pub since: SystemTime,
+    /// Whether it was deployed, rather than named as a folder of this machine.
+    pub is_deployed: bool,
     /// Where its tasks listen.
     pub ports: Vec<TaskPort>,
 }
@@ -83,6 +86,21 @@ struct Entry {
     is_good: bool,
     since: SystemTime,
     ports: Vec<TaskPort>,
+}
+
+impl Entry {
+    fn is_deployed(&self) -> bool {
+        matches!(&self.source, AppSource::App(app) if app.is_deployed())
+    }
+
+    /// Where it is from, for messages.
+    fn origin(&self) -> String {
+        match &self.source {
+            AppSource::App(app) if app.is_deployed() => "a deploy".to_owned(),
+            AppSource::App(app) => app.folder.display().to_string(),
+            AppSource::Broken(_) => "another folder".to_owned(),
+        }
+    }
 }
 
 impl State {
@@ -211,6 +229,26 @@ impl Deployer {
         }
     }
 
+    /// Asks every worker about the tasks of an app. What has not answered in time does not.
+    pub(crate) fn ask(&self, name: &str, ask: &Ask) -> Result<Vec<Answer>, Problem> {
+        let place = self.state().place_of(name).ok_or_else(|| no_app(name))?;
+        let (reply, answers) = channel();
+        for worker in &self.0.workers {
+            let _ = worker.send(Command::Ask {
+                place,
+                ask: ask.clone(),
+                reply: reply.clone(),
+            });
+        }
+        drop(reply);
+        let until = Instant::now() + ANSWER;
+        let next = |_| {
+            let left = until.saturating_duration_since(Instant::now());
+            answers.recv_timeout(left).ok()
+        };
+        Ok((0..self.0.workers.len()).map_while(next).collect())
+    }
+
     /// What is served.
     pub fn list(&self) -> Vec<Status> {
         let state = self.state();
@@ -225,6 +263,7 @@ impl Deployer {
             },
             is_good: entry.is_good,
             since: entry.since,
+            is_deployed: entry.is_deployed(),
             ports: entry.ports.clone(),
         };
         state.apps.iter().flatten().map(status).collect()
@@ -352,13 +391,15 @@ fn check_place(state: &State, place: AppIndex, app: &App) -> Result<Hosts, Probl
     if place.0 >= MAX_APPS {
         return refuse(&format!("there are {MAX_APPS} apps already"));
     }
-    if let Some(other) = state.place_of(app.name()).filter(|other| *other != place) {
-        let folder = match state.entry(other).map(|entry| &entry.source) {
-            Some(AppSource::App(other)) => other.folder.display().to_string(),
-            _ => "another folder".to_owned(),
-        };
+    // What was deployed is not replaced by a folder, nor the other way round.
+    let is_others = |other: &AppIndex| {
+        let entry = state.entry(*other);
+        *other != place || entry.is_some_and(|entry| entry.is_deployed() != app.is_deployed())
+    };
+    if let Some(other) = state.place_of(app.name()).filter(is_others) {
+        let origin = state.entry(other).map(Entry::origin).unwrap_or_default();
         return refuse(&format!(
-            "an app of the name '{}' is served already, from {folder}",
+            "an app of the name '{}' is served already, from {origin}",
             app.name()
         ));
     }

@@ -10,6 +10,45 @@ use std::collections::HashMap;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AppIndex(pub usize);
 
+/// Which hosts are somebody's, while it is found out who fits beside whom.
+#[derive(Debug, Default)]
+pub struct Claims {
+    /// The app that has a host.
+    owners: HashMap<String, String>,
+}
+
+impl Claims {
+    /// Claims an app's hosts. The error names the two apps that want the same; then nothing is claimed.
+    pub fn claim(&mut self, manifest: &Manifest) -> Result<(), String> {
+        let keys: Vec<String> = patterns(manifest).map(|pattern| key(&pattern)).collect();
+        let others =
+            |key: &&String| (self.owners.get(*key)).is_some_and(|owner| *owner != manifest.name);
+        if let Some(key) = keys.iter().find(others) {
+            let owner = self.owners.get(key).map_or("", String::as_str);
+            return Err(format!(
+                "apps '{owner}' and '{}' both answer the host {key}; change 'hosts' or 'name' in one rille.toml",
+                manifest.name
+            ));
+        }
+        let owned = keys.into_iter().map(|key| (key, manifest.name.clone()));
+        self.owners.extend(owned);
+        Ok(())
+    }
+}
+
+/// The hosts an app answers.
+fn patterns(manifest: &Manifest) -> impl Iterator<Item = HostPattern> + '_ {
+    let own = HostPattern::Exact(format!("{}.localhost", manifest.name));
+    std::iter::once(own).chain(manifest.hosts.iter().cloned())
+}
+
+fn key(pattern: &HostPattern) -> String {
+    match pattern {
+        HostPattern::Exact(name) => name.clone(),
+        HostPattern::Suffix(suffix) => format!("*{suffix}"),
+    }
+}
+
 /// The hosts of all apps.
 #[derive(Debug, Default)]
 pub struct Hosts {
@@ -27,26 +66,13 @@ impl Hosts {
     ) -> Result<Hosts, String> {
         let mut hosts = Hosts::default();
         let (mut count, mut first) = (0, None);
-        let mut owners: HashMap<String, &str> = HashMap::new();
+        let mut claims = Claims::default();
         for (at, manifest) in manifests {
             count += 1;
             first.get_or_insert(at);
-            let own = HostPattern::Exact(format!("{}.localhost", manifest.name));
-            for pattern in std::iter::once(&own).chain(&manifest.hosts) {
-                let key = match pattern {
-                    HostPattern::Exact(name) => name.clone(),
-                    HostPattern::Suffix(suffix) => format!("*{suffix}"),
-                };
-                if let Some(owner) = owners.insert(key.clone(), &manifest.name) {
-                    if owner == manifest.name {
-                        continue;
-                    }
-                    return Err(format!(
-                        "apps '{owner}' and '{}' both answer the host {key}; change 'hosts' or 'name' in one rille.toml",
-                        manifest.name
-                    ));
-                }
-                match pattern {
+            claims.claim(manifest)?;
+            for pattern in patterns(manifest) {
+                match &pattern {
                     HostPattern::Exact(name) => {
                         hosts.exact.insert(name.as_str().into(), at);
                     }

@@ -5,10 +5,13 @@
 //! [`reply`] (what the handler returned) -> [`finish`] -> [`filter`] (if its route has filters).
 #![forbid(unsafe_code)]
 
+pub mod admin;
+mod asked;
 mod bindings;
 mod body;
 mod conn;
 mod date;
+pub mod delivery;
 mod deploy;
 #[doc(hidden)]
 pub mod edge;
@@ -46,6 +49,7 @@ mod upgrade;
 mod websocket;
 mod worker;
 
+pub use asked::{MAX_LISTED, Sent, Task};
 pub use conn::Timeouts;
 pub use deploy::{Deployer, MAX_APPS, Status, Version};
 pub use edge::access::{AccessConfig, AccessLog, Target as AccessTarget};
@@ -54,6 +58,7 @@ pub use edge::health::Health;
 pub use edge::line::Format as AccessFormat;
 pub use forge::Repositories;
 pub use hostmap::{Bucket, HostMap, Purge, Settings as HostMapSettings};
+pub use hosts::Claims;
 pub use ports::TaskPort;
 pub use server::{AppSource, Config, Error, Server, TlsConfig};
 pub use tls::{Certificate, ClientCertificates, Verify};

@@ -100,7 +100,8 @@ pub enum AppSource {
 }
 
 impl AppSource {
-    pub(crate) fn manifest(&self) -> &Manifest {
+    /// What the app says about itself, as far as that is known.
+    pub fn manifest(&self) -> &Manifest {
         match self {
             AppSource::App(app) => &app.manifest,
             AppSource::Broken(manifest) => manifest,

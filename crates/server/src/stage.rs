@@ -12,6 +12,7 @@
 //! **Invariants.** Until its commit a version is in no fleet: it gets no request, no connection and starts no task. A commit cannot fail. What is
 //! prepared and neither committed nor aborted goes with the stage.
 
+use crate::asked::{Answer, Ask};
 use crate::bindings;
 use crate::exchange::Room;
 use crate::fleet::{Served, Slot};
@@ -36,6 +37,15 @@ const LOOK: Duration = Duration::from_millis(5);
 
 /// What a worker is told.
 pub enum Command {
+    /// Say something about the tasks of the app in a place, or to them.
+    Ask {
+        /// The app's place.
+        place: AppIndex,
+        /// What is asked.
+        ask: Ask,
+        /// Takes the answer.
+        reply: Sender<Answer>,
+    },
     /// Make a version ready.
     Prepare {
         /// Which deploy this is.
@@ -111,6 +121,13 @@ impl Stage {
         let _forgets = Forgets(self.clone());
         while let Some(command) = commands.recv().await {
             match command {
+                Command::Ask { place, ask, reply } => {
+                    let answer = match self.worker.fleet().slot(place) {
+                        Slot::Live(served) => ask.answer(&served.vm),
+                        _ => Answer::NotHere,
+                    };
+                    let _ = reply.send(answer);
+                }
                 Command::Prepare { deploy, app, reply } => self.prepare(deploy, app, reply),
                 Command::Abort { deploy } => self.abort(deploy),
                 Command::Commit {

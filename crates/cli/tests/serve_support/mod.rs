@@ -1,6 +1,7 @@
 //! What the tests of `rille serve` share: apps in scratch folders, and the real binary serving them.
 #![allow(dead_code, reason = "each test program uses its own part")]
 
+pub mod admin;
 pub mod here;
 pub mod websocket;
 

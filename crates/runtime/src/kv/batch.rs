@@ -11,7 +11,7 @@
 
 use super::space::{full_key, space_of};
 use super::value::{self, Head};
-use super::{Change, ENTRY_BYTES, KvError, KvValue, Op, Outcome, When};
+use super::{CLEAR_AT_ONCE, Change, ENTRY_BYTES, KvError, KvValue, Op, Outcome, When};
 use redb::{Error, ReadableTable, Table, TableDefinition, WriteTransaction};
 use std::collections::HashMap;
 
@@ -155,6 +155,11 @@ impl<'t> Batch<'t> {
                 let written = self.write(space, quota, &[(&full, Some(&sum), expires)])?;
                 Ok(written.map(|()| Outcome::Number(sum)))
             }
+            Op::Clear => {
+                let removed = self.remove_first(space, CLEAR_AT_ONCE)?;
+                let number = i64::try_from(removed).unwrap_or(i64::MAX);
+                Ok(Ok(Outcome::Number(KvValue::Integer(number))))
+            }
             Op::Apply { reads, changes } => {
                 for (key, version) in reads {
                     let old = self.live(&full_key(space, key))?;
@@ -196,6 +201,23 @@ impl<'t> Batch<'t> {
         }
         for full in &gone {
             let space = space_of(full).ok_or_else(corrupt)?;
+            self.write_one(space, full, None, 0)?;
+        }
+        Ok(gone.len())
+    }
+
+    /// Removes up to `max` records of a space; how many.
+    fn remove_first(&mut self, space: &str, max: usize) -> Result<usize, Error> {
+        let begin = full_key(space, b"");
+        let mut gone = Vec::new();
+        for entry in self.data.range(&begin[..]..)?.take(max) {
+            let (key, _) = entry?;
+            if !key.value().starts_with(&begin) {
+                break;
+            }
+            gone.push(key.value().to_vec());
+        }
+        for full in &gone {
             self.write_one(space, full, None, 0)?;
         }
         Ok(gone.len())

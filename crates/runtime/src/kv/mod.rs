@@ -51,6 +51,8 @@ pub const MAX_VALUE: usize = 1 << 20;
 pub const MAX_TRANSACTION_KEYS: usize = 1000;
 /// The most bytes of keys and values that a transaction writes.
 pub const MAX_TRANSACTION_BYTES: usize = 4 << 20;
+/// The most records that a [`Op::Clear`] removes: a commit is not to keep others waiting.
+pub const CLEAR_AT_ONCE: usize = 4096;
 /// The most records in a page of a list.
 pub const MAX_PAGE: usize = 1000;
 /// A page of a list ends when it has so many bytes.
@@ -85,6 +87,8 @@ pub enum Op {
         /// Milliseconds; 0: for ever.
         ttl_ms: u64,
     },
+    /// Removes up to [`CLEAR_AT_ONCE`] records of the space, whatever they are; the number of those that were there. No script asks for it.
+    Clear,
     /// All of the changes, if the versions of these keys are still the same.
     Apply {
         /// Keys with the versions that were read; 0: without a value.
@@ -231,6 +235,7 @@ impl Op {
         match self {
             Op::Put { key, value, .. } => check_key(key).and_then(|()| check_value(value.as_ref())),
             Op::Incr { key, .. } => check_key(key),
+            Op::Clear => Ok(()),
             Op::Apply { reads, changes } => {
                 if reads.len().max(changes.len()) > MAX_TRANSACTION_KEYS
                     || changes.iter().map(Change::bytes).sum::<usize>() > MAX_TRANSACTION_BYTES

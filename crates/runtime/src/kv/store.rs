@@ -16,7 +16,7 @@
 use super::batch::Batch;
 use super::queue::{Queue, Taken};
 use super::space::{Read, Reply, Space, Write};
-use super::{KvError, Outcome, disk, read};
+use super::{KvError, KvValue, Op, Outcome, disk, read};
 use redb::{Database, Error};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -48,6 +48,8 @@ pub struct Settings {
     /// What the database is called in reports.
     pub(super) name: String,
     pub(super) open: Opener,
+    /// Whether there is anything yet.
+    pub(super) exists: Box<dyn Fn() -> bool + Send + Sync>,
     /// Milliseconds since 1970.
     pub(super) clock: Box<dyn Fn() -> u64 + Send + Sync>,
     /// Takes what the operator should know.
@@ -62,6 +64,10 @@ impl Settings {
         let path: PathBuf = folder.join(disk::FILE);
         Settings {
             name: path.display().to_string(),
+            exists: {
+                let path = path.clone();
+                Box::new(move || path.exists())
+            },
             open: Box::new(move || disk::open(&path, CACHE_BYTES)),
             clock: Box::new(now_ms),
             report: Box::new(report),
@@ -133,6 +139,21 @@ impl Store {
     /// The space of an app, for at most `quota` bytes.
     pub fn space(self: &Arc<Store>, name: &str, quota: u64) -> Space {
         Space::new(self.clone(), name, quota)
+    }
+
+    /// Removes all that an app keeps, in as many commits as it takes. What others write meanwhile may stay.
+    pub async fn clear(self: &Arc<Store>, name: &str) -> Result<(), KvError> {
+        if !(self.shared.settings.exists)() {
+            return Ok(());
+        }
+        let space = self.space(name, 0);
+        loop {
+            let permit = space.room(0).await?;
+            match space.write(Op::Clear, permit).await? {
+                Outcome::Number(KvValue::Integer(removed)) if removed > 0 => {}
+                _ => return Ok(()),
+            }
+        }
     }
 
     /// How many transactions have been committed.

@@ -176,7 +176,7 @@ impl Manifest {
 }
 
 /// A folder's name as an app's: what cannot stand in a host name becomes `-`.
-fn name_from_folder(folder: &str) -> String {
+pub fn name_from_folder(folder: &str) -> String {
     let name: String = folder
         .chars()
         .take(63)
@@ -354,7 +354,8 @@ fn read_env<'a>(reader: &mut Reader<'a>, table: &Section<'a>, env: &mut BTreeMap
     }
 }
 
-fn check_name(name: &str) -> Result<(), String> {
+/// Whether an app may have this name; the error says what one looks like.
+pub fn check_name(name: &str) -> Result<(), String> {
     let good =
         |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || name.len() > 63 || !name.chars().all(good) {

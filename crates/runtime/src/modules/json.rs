@@ -146,6 +146,22 @@ impl Json {
         }
     }
 
+    /// The value of a text of the host's, which is short: it is decoded in one go. The error inside says what is wrong with the text.
+    pub fn decode_short(
+        self: &Rc<Self>,
+        lua: &Lua,
+        text: &[u8],
+    ) -> Result<std::result::Result<Value, String>> {
+        let mut decoder = Decoder::new(lua.create_string(text)?);
+        loop {
+            match decoder.step(lua, self)? {
+                Ok(None) => {}
+                Ok(Some(value)) => return Ok(Ok(value)),
+                Err(error) => return Ok(Err(error.describe(text))),
+            }
+        }
+    }
+
     /// The text of a small value; `None` if it takes more than one step.
     pub fn encode_small(&self, value: &Value) -> Result<Option<Vec<u8>>> {
         let mut encoder = Encoder::new(value.clone());

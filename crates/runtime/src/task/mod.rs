@@ -247,11 +247,11 @@ impl Tasks {
         self.slab.borrow().alive() - self.guests()
     }
 
-    /// All of them: the id, the name that was spawned, what it does, and how many messages it has.
-    pub fn list(&self) -> Vec<(Tid, Rc<str>, &'static str, usize)> {
+    /// The first `max` of them: the id, the name that was spawned, what it does, and how many messages it has.
+    pub fn list(&self, max: usize) -> Vec<(Tid, Rc<str>, &'static str, usize)> {
         let (slab, entries) = (self.slab.borrow(), self.entries.borrow());
-        let alive = (0..slab.end()).filter(|slot| slab.get(*slot).state != State::Free);
-        let shown = alive.map(|slot| {
+        let is_task = |slot: &u32| !matches!(slab.get(*slot).state, State::Free | State::Guest);
+        let shown = (0..slab.end()).filter(is_task).take(max).map(|slot| {
             let task = slab.get(slot);
             let doing = match task.state {
                 State::Free => "free",

@@ -19,6 +19,7 @@ pub mod purge;
 pub mod site;
 pub mod tenants;
 
+use crate::admin::Token;
 use compiled::Compiled;
 use rille_lua::Dialect;
 use rille_runtime::app::{App, compile_text, files_for};
@@ -104,7 +105,7 @@ pub struct Settings {
     /// Compiled files that are kept (SNGIN_CODECACHE_SIZE).
     pub chunks: usize,
     /// Who knows it may purge; nobody if there is none.
-    pub token: Option<String>,
+    pub token: Option<Token>,
     /// Whether `$cb` in a query asks the source, for hosts that are not in debug too.
     pub bypass: bool,
     /// How often it is looked whether files that a host uses have changed.

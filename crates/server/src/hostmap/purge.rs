@@ -5,11 +5,23 @@
 
 use super::{HostMap, Purge};
 use crate::body::ResponseBody;
+use crate::delivery::{Code, Refusal};
 use crate::head::Head;
 use crate::pages;
 use http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
 use http::{Method, Response, StatusCode};
 use rille_runtime::route::percent_decode;
+
+impl crate::admin::Purge for HostMap {
+    fn purge(&self, app: &str, path: Option<&str>, is_folder: bool) -> Option<Result<(), Refusal>> {
+        let what = match path.is_none() || is_folder {
+            true => Purge::Folder,
+            false => Purge::File,
+        };
+        let purged = HostMap::purge(self, app, path.unwrap_or_default(), what);
+        Some(purged.map_err(|why| Refusal::new(Code::BadRequest, why)))
+    }
+}
 
 /// The spellings, and whether each is always ours.
 const PREFIXES: [(&[u8], bool); 3] = [
@@ -104,27 +116,5 @@ fn is_allowed(map: &HostMap, head: &Head) -> bool {
     let Some(token) = &map.0.settings.token else {
         return false;
     };
-    let given = head.first(&AUTHORIZATION).unwrap_or_default();
-    let scheme = given.get(..7).unwrap_or_default();
-    scheme.eq_ignore_ascii_case(b"bearer ")
-        && is_same(given.get(7..).unwrap_or_default(), token.as_bytes())
-}
-
-/// Compares in a time that says nothing but the length.
-fn is_same(a: &[u8], b: &[u8]) -> bool {
-    let differences = a.iter().zip(b).fold(0, |sum, (a, b)| sum | (a ^ b));
-    a.len() == b.len() && std::hint::black_box(differences) == 0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tokens_are_compared_whole() {
-        assert!(is_same(b"abc", b"abc"));
-        for other in [&b""[..], b"ab", b"abcd", b"abd", b"xbc"] {
-            assert!(!is_same(other, b"abc"));
-        }
-    }
+    token.is_in(head.first(&AUTHORIZATION).unwrap_or_default())
 }

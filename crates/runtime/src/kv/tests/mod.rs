@@ -47,6 +47,7 @@ fn store_on(disk: &TestDisk, clock: &Clock) -> Arc<Store> {
         }),
         clock: Box::new(move || clock.now()),
         report: Box::new(|_| {}),
+        exists: Box::new(|| true),
         open_pause: Duration::ZERO,
     })
 }
@@ -584,4 +585,48 @@ fn a_file_that_was_changed_does_not_take_the_process_down() {
         });
     }
     assert!(refused > 0);
+}
+
+#[test]
+fn a_space_is_cleared_and_the_others_are_not() {
+    let store = in_memory();
+    wait(async {
+        let (a, ab) = (store.space("a", QUOTA), store.space("ab", QUOTA));
+        let count = CLEAR_AT_ONCE + 10;
+        for first in (0..count).step_by(MAX_TRANSACTION_KEYS) {
+            let change = |i: usize| Change {
+                key: format!("{i}").into_bytes().into(),
+                value: Some(text("v")),
+                ttl_ms: i.is_multiple_of(2).then_some(60_000),
+            };
+            let last = count.min(first + MAX_TRANSACTION_KEYS);
+            let op = Op::Apply {
+                reads: vec![],
+                changes: (first..last).map(change).collect(),
+            };
+            assert_eq!(write(&a, op).await, Ok(Outcome::Done));
+        }
+        write(&ab, put("k", Some(text("v")))).await.unwrap();
+        assert_eq!(store.records(), count as u64 + 1);
+        store.clear("a").await.unwrap();
+        assert_eq!(store.records(), 1);
+        assert_eq!(get(&ab, "k").await, Ok(Some(text("v"))));
+        store.clear("a").await.unwrap();
+        store.clear("nobody").await.unwrap();
+        // The quota is free again.
+        let small = store.space("a", 100);
+        assert_eq!(
+            write(&small, put("k", Some(text("v")))).await,
+            Ok(Outcome::Done)
+        );
+    });
+    store.check();
+}
+
+#[test]
+fn clearing_makes_no_database() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::new(Settings::of(dir.path(), |_| {}));
+    wait(store.clear("a")).unwrap();
+    assert!(!dir.path().join(FILE).exists());
 }

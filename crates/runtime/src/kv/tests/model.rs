@@ -125,6 +125,10 @@ impl Model {
                 self.put(vec![(key.clone(), Some(sum.clone()), expires)])?;
                 Ok(Outcome::Number(sum))
             }
+            Op::Clear => {
+                let removed = std::mem::take(&mut self.entries).len();
+                Ok(Outcome::Number(KvValue::Integer(removed as i64)))
+            }
             Op::Apply { changes, .. } => {
                 let mut all = Vec::new();
                 for change in changes {
