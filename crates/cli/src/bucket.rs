@@ -1,11 +1,10 @@
 //! `rille serve s3://BUCKET/FOLDER`, or AWS_S3_CODE_PATH: hosts whose code is in a bucket.
 
-use crate::fetching::{Fetching, variable};
+use crate::deploys::Place;
+use crate::fetching::variable;
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
-use rille_runtime::kv;
-use rille_runtime::late::Forge;
 use rille_runtime::log::Log;
-use rille_runtime::manifest::{Admission, Operator};
+use rille_runtime::manifest::Admission;
 use rille_server::admin::Token;
 use rille_server::{HostMap, HostMapSettings};
 use rille_store::on_demand::{CacheOptions, MIN_REVALIDATE};
@@ -72,11 +71,7 @@ pub fn take(paths: &mut Vec<PathBuf>) -> Result<Option<S3>, String> {
 pub fn host_map(
     bucket: &S3,
     matches: &ArgMatches,
-    operator: &Arc<Operator>,
-    fetching: &Fetching,
-    forge: &Arc<dyn Forge>,
-    kv: Option<&Arc<kv::Store>>,
-    token: Option<Token>,
+    place: &Place,
     log: &Log,
 ) -> Result<HostMap, String> {
     let said = |error: rille_store::Error| error.to_string();
@@ -85,6 +80,7 @@ pub fn host_map(
         options.revalidate = *revalidate;
     }
     let chunks = options.entries;
+    let fetching = &place.fetching;
     let fetcher = fetching.fetcher()?;
     let (send, receive) = std::sync::mpsc::channel();
     let source = bucket.clone();
@@ -102,12 +98,12 @@ pub fn host_map(
         log.clone(),
         Source::S3(bucket.clone()).to_string(),
     );
-    settings.admission = Admission::of_tenants(operator);
+    settings.admission = Admission::of_tenants(&place.operator);
     settings.chunks = chunks;
-    settings.token = token;
+    settings.token = token(place.state.as_deref())?;
     settings.bypass = matches.get_flag("cb");
-    settings.kv = kv.cloned();
-    settings.forge = Some(forge.clone());
+    settings.kv = place.kv.clone();
+    settings.forge = Some(place.forge.clone());
     if let Some(tenants) = matches.get_one::<u64>("tenants") {
         settings.tenants = usize::try_from(*tenants).unwrap_or(usize::MAX);
     }
@@ -115,7 +111,7 @@ pub fn host_map(
 }
 
 /// RILLE_TOKEN, or what is in the state folder.
-pub fn token(state: Option<&Path>) -> Result<Option<Token>, String> {
+fn token(state: Option<&Path>) -> Result<Option<Token>, String> {
     match (variable("RILLE_TOKEN"), state) {
         (Some(token), _) => Token::chosen(&token)
             .map(Some)

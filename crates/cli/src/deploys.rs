@@ -9,6 +9,7 @@ use crate::fetching::{Fetching, variable};
 use clap::{Arg, ArgMatches};
 use rille_runtime::app::App;
 use rille_runtime::kv::Store;
+use rille_runtime::late::Forge;
 use rille_runtime::log::Log;
 use rille_runtime::manifest::{self, Admission, Operator};
 use rille_runtime::net::outbound::Purpose;
@@ -119,12 +120,15 @@ fn name_of(source: &Source) -> String {
     manifest::name_from_folder(name.trim_start_matches(['.', '-']))
 }
 
-/// Where what is deployed comes from, and where it is kept.
+/// Where code comes from, and where things are kept.
+#[derive(Clone)]
 pub struct Place {
     /// The state folder.
     pub state: Option<PathBuf>,
     /// What fetches.
     pub fetching: Fetching,
+    /// Where modules of repositories come from.
+    pub forge: Arc<dyn Forge>,
     /// Where apps keep things.
     pub kv: Option<Arc<Store>>,
     /// Whose server it is.
@@ -158,15 +162,16 @@ impl Deploys {
     pub fn prepare(
         matches: &ArgMatches,
         sources: Vec<(String, Source)>,
-        place: Place,
+        place: &Place,
         log: &Log,
     ) -> Result<Option<Deploys>, String> {
         let Place {
             state: folder,
             fetching,
+            forge,
             kv,
             operator,
-        } = place;
+        } = place.clone();
         let address = matches.get_one::<SocketAddr>("admin").copied();
         let is_named = matches.contains_id("state") || variable("RILLE_STATE").is_some();
         let was_deployed = |folder: &PathBuf| is_named && folder.join("apps").is_dir();
@@ -179,7 +184,6 @@ impl Deploys {
         };
         // Whoever wrote what is deployed, it is not the operator's own.
         let admission = Admission::of_tenants(&operator);
-        let forge = fetching.forge();
         let stock = Stock::new(fetching.fetcher()?, kv, forge, admission, log.clone());
         if let Some((listener, _)) = &admin
             && let Ok(address) = listener.local_addr()

@@ -184,10 +184,11 @@ fn serve(
     let place = deploys::Place {
         state: state.clone(),
         fetching: fetching.clone(),
+        forge: forge.clone(),
         kv: store.clone(),
         operator: operator.clone(),
     };
-    let prepared = Deploys::prepare(matches, named.sources, place, log);
+    let prepared = Deploys::prepare(matches, named.sources, &place, log);
     let mut deploys = prepared.map_err(Stopped::Usage)?;
     if let Some(deploys) = &mut deploys {
         deploys.restore(&mut apps);
@@ -209,17 +210,7 @@ fn serve(
     config.operator = operator.clone();
     let mut purge: Option<Arc<dyn admin::Purge>> = None;
     if let Some(source) = bucket {
-        let token = bucket::token(state.as_deref()).map_err(anyhow::Error::msg)?;
-        let map = bucket::host_map(
-            source,
-            matches,
-            &operator,
-            &fetching,
-            &forge,
-            store.as_ref(),
-            token,
-            log,
-        );
+        let map = bucket::host_map(source, matches, &place, log);
         let map = map.map_err(anyhow::Error::msg)?;
         purge = Some(Arc::new(map.clone()));
         config.host_map = Some(map);

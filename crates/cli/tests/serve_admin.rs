@@ -118,7 +118,9 @@ fn what_cannot_be_started_is_told() {
         );
         outcome.stderr_text()
     };
-    assert!(start(&[], &[]).contains("nothing to serve: name an app's folder, a folder of apps or s3:"));
+    assert!(
+        start(&[], &[]).contains("nothing to serve: name an app's folder, a folder of apps or s3:")
+    );
     assert!(start(&["--admin", "127.0.0.1:0"], &[]).contains("name a folder with --state"));
     assert!(start(&["--admin", "0.0.0.0:0", "--state", state], &[]).contains("set RILLE_TOKEN"));
     let short = [("RILLE_TOKEN", "short")];

@@ -214,16 +214,19 @@ impl ConnectionService {
         let Some(live) = tenants.and_then(|tenants| tenants.ready(tenant, now)) else {
             return Ok(self.find_tenant(head, body, around));
         };
-        let app = live.served.vm.app().clone();
-        let route = match app.router.find(head.method.as_str(), head.path()) {
-            Match::Found(target, params) => (target, pipeline::owned(params)),
-            Match::MethodNotAllowed(allowed) => {
-                return Err(Box::new(pages::method_not_allowed(allowed)));
+        // A path that is known is one that no route of the manifest matches, whatever the method.
+        let route = match live.route(head.path()) {
+            Some(target) => (target, Vec::new()),
+            None => {
+                let app = live.served.vm.app().clone();
+                match app.router.find(head.method.as_str(), head.path()) {
+                    Match::Found(target, params) => (target, pipeline::owned(params)),
+                    Match::MethodNotAllowed(allowed) => {
+                        return Err(Box::new(pages::method_not_allowed(allowed)));
+                    }
+                    Match::NotFound => return Ok(self.find_tenant(head, body, around)),
+                }
             }
-            Match::NotFound => match live.route(head.path()) {
-                Some(target) => (target, Vec::new()),
-                None => return Ok(self.find_tenant(head, body, around)),
-            },
         };
         around.answers(&live.served);
         self.here(around)
