@@ -23,6 +23,7 @@ pub mod http_client;
 pub mod inputs;
 pub mod machine;
 pub mod pattern;
+pub mod places;
 pub mod program;
 pub mod reads;
 pub mod reference;
@@ -44,7 +45,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 34] = [
+pub const TARGETS: [Target; 36] = [
     target("compile", compile::target, 1500),
     target("undump", undump::target, 800),
     target("program", program::target, 700),
@@ -79,6 +80,8 @@ pub const TARGETS: [Target; 34] = [
     target("bundle", store::bundle, 3000),
     target("codings", edge::codings, 3000),
     target("proxies", edge::proxies, 3000),
+    target("hosts", places::hosts, 5000),
+    target("outbound", places::outbound, 300),
 ];
 
 const fn target(name: &'static str, run: fn(&[u8]), seeds: u64) -> Target {

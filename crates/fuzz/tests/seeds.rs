@@ -47,4 +47,4 @@ macro_rules! targets {
     };
 }
 
-targets!(compile undump program pattern gc budget format json manifest routes forms units head chunked frames fields certificate reads dict regex websocket handshake cjson keys response url inflate source archive bucket repository bundle codings proxies);
+targets!(compile undump program pattern gc budget format json manifest routes forms units head chunked frames fields certificate reads dict regex websocket handshake cjson keys response url inflate source archive bucket repository bundle codings proxies hosts outbound);

@@ -24,7 +24,8 @@ mod forge;
 pub mod forms;
 mod handler;
 mod head;
-mod hostmap;
+#[doc(hidden)]
+pub mod hostmap;
 mod hosts;
 #[doc(hidden)]
 pub mod http1;
