@@ -128,7 +128,7 @@ fn what_cannot_be_started_is_told() {
         start(&["--admin", "127.0.0.1:0", "--state", state], &short)
             .contains("RILLE_TOKEN: a token has 16 to")
     );
-    assert!(start(&["s3://bucket/x"], &[]).contains("rille deploy NAME s3://bucket/x"));
+    assert!(start(&["s3://bucket/x", "s3://bucket/y"], &[]).contains("only one bucket"));
     assert!(start(&["--refresh", "10ms", "."], &[]).contains("at least 1s"));
     let nobody = run(&["ps", "--admin", "http://127.0.0.1:1", "--state", state]);
     assert_eq!(nobody.exit, Exit::Code(1));

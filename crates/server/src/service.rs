@@ -138,7 +138,7 @@ impl ConnectionService {
         around: &mut Around,
     ) -> std::result::Result<Answer, Box<Response<ResponseBody>>> {
         let fleet = self.worker.fleet();
-        let app = match self.meant(&fleet, around.host(&head)) {
+        let app = match self.meant(&fleet, &head, around) {
             Meant::App(app) => app,
             Meant::Tenant(tenant) => return self.answer_tenant(&tenant, head, body, around),
             Meant::Nobody if self.worker.tenants().is_some() => {
@@ -251,13 +251,15 @@ impl ConnectionService {
         (scheme, self.local.port())
     }
 
-    fn meant(&self, fleet: &Fleet, host: &str) -> Meant {
+    fn meant(&self, fleet: &Fleet, head: &Head, around: &Around) -> Meant {
         let mut last = self.last_host.borrow_mut();
+        let said = (around.forwarded.as_deref()).and_then(|it| it.host.as_deref());
+        let host = said.map_or_else(|| head.authority_bytes(), str::as_bytes);
         let is_known = !matches!(last.meant, Meant::Nobody);
-        if *last.host != *host.as_bytes() || !is_known || last.epoch != fleet.epoch() {
+        if *last.host != *host || !is_known || last.epoch != fleet.epoch() {
             *last = LastHost {
-                host: host.as_bytes().into(),
-                meant: self.look_up(fleet, host),
+                host: host.into(),
+                meant: self.look_up(fleet, around.host(head)),
                 epoch: fleet.epoch(),
             };
         }
