@@ -14,12 +14,13 @@ pub fn argument() -> Arg {
         .value_parser(value_parser!(PathBuf))
 }
 
-/// The folder that the arguments or the environment name; `None` if the user has no home.
+/// The folder that the arguments or the environment name, with its whole path: programs that use it run elsewhere. `None` if the user has no home.
 pub fn folder(matches: &ArgMatches) -> Option<PathBuf> {
     let named = matches.get_one::<PathBuf>("state").cloned();
-    named
+    let folder = named
         .or_else(|| variable("RILLE_STATE").map(PathBuf::from))
-        .or_else(of_user)
+        .or_else(of_user)?;
+    Some(std::path::absolute(&folder).unwrap_or(folder))
 }
 
 /// The folder of this user.
