@@ -6,7 +6,7 @@
 //! longer change. What a script changes of its request is in `changed`; `head` stays as it came.
 
 use crate::body::{Cut, Piece, ResponseBody};
-use crate::edge::forwarded::Forwarded;
+use crate::edge::forwarded::{self, Forwarded};
 use crate::fleet::Served;
 use crate::head::Head;
 use crate::http1::{self, WireError};
@@ -435,24 +435,12 @@ impl Exchange {
 
     /// `http` or `https`: what the client has used, as far as that is known.
     pub fn scheme(&self) -> &'static str {
-        let said = self
-            .forwarded
-            .as_ref()
-            .and_then(|forwarded| forwarded.scheme);
-        match (said, &self.tls) {
-            (Some(scheme), _) => scheme,
-            (None, Some(_)) => "https",
-            (None, None) => "http",
-        }
+        forwarded::scheme(self.forwarded.as_deref(), self.tls.is_some())
     }
 
     /// The host and the port that the client has asked for, as far as that is known.
     pub fn authority(&self) -> &str {
-        let said = self
-            .forwarded
-            .as_ref()
-            .and_then(|forwarded| forwarded.host.as_deref());
-        said.unwrap_or_else(|| self.head.authority())
+        forwarded::host(self.forwarded.as_deref(), &self.head)
     }
 
     /// Who has connected: the client, or a trusted proxy.

@@ -20,7 +20,8 @@ use crate::pages;
 use crate::reply::Returned;
 use crate::service::{Answer, static_file};
 use crate::upgrade;
-use http::{Response, StatusCode};
+use http::{Method, Response, StatusCode};
+use rille_runtime::app::App;
 use rille_runtime::coroutine::{End, Started};
 use rille_runtime::light::end_of_all;
 use rille_runtime::route::{FileId, Match, Params, TargetId};
@@ -46,6 +47,22 @@ enum Flow {
 pub fn owned(params: Params<'_>) -> Vec<(Box<str>, Vec<u8>)> {
     let params = params.into_iter();
     params.map(|(name, value)| (name.into(), value)).collect()
+}
+
+/// A route, and the parameters in its path.
+pub type Route = (TargetId, Vec<(Box<str>, Vec<u8>)>);
+
+/// The route of an app's router; `None` if none is for the path. The error is the response to a wrong method.
+pub fn look_up(
+    app: &App,
+    method: &Method,
+    path: &[u8],
+) -> Result<Option<Route>, Box<Response<ResponseBody>>> {
+    match app.router.find(method.as_str(), path) {
+        Match::Found(target, params) => Ok(Some((target, owned(params)))),
+        Match::MethodNotAllowed(allowed) => Err(Box::new(pages::method_not_allowed(allowed))),
+        Match::NotFound => Ok(None),
+    }
 }
 
 /// Starts a request on the way of its route.
@@ -158,22 +175,16 @@ fn run(
 /// The route that the request leads to as it is now.
 async fn find(exchange: &Rc<Exchange>) -> Result<TargetId, Box<Response<ResponseBody>>> {
     let (method, path) = (exchange.method(), exchange.path());
-    let app = exchange.served.vm.app();
-    match app.router.find(method.as_str(), &path) {
-        Match::Found(target, params) => {
-            *exchange.params.borrow_mut() = owned(params);
-            Ok(target)
-        }
-        Match::MethodNotAllowed(allowed) => Err(Box::new(pages::method_not_allowed(allowed))),
-        Match::NotFound => {
-            if let Some(target) = fetched(&exchange.served, &path).await? {
-                return Ok(target);
-            }
-            match static_file(&exchange.served, &method, &path) {
-                Ok(answer) => Err(Box::new(answer.await)),
-                Err(response) => Err(response),
-            }
-        }
+    if let Some((target, params)) = look_up(exchange.served.vm.app(), &method, &path)? {
+        *exchange.params.borrow_mut() = params;
+        return Ok(target);
+    }
+    if let Some(target) = fetched(&exchange.served, &path).await? {
+        return Ok(target);
+    }
+    match static_file(&exchange.served, &method, &path) {
+        Ok(answer) => Err(Box::new(answer.await)),
+        Err(response) => Err(response),
     }
 }
 

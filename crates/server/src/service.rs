@@ -13,7 +13,7 @@
 use crate::body::ResponseBody;
 use crate::edge::accept::Accepts;
 use crate::edge::access::{Record, Upstream};
-use crate::edge::forwarded::Forwarded;
+use crate::edge::forwarded::{self, Forwarded};
 use crate::edge::{compress, rules};
 use crate::exchange::{Arrived, Exchange, Source};
 use crate::filter;
@@ -24,7 +24,7 @@ use crate::hostmap::{self, find, purge};
 use crate::hosts::AppIndex;
 use crate::http1;
 use crate::pages;
-use crate::pipeline;
+use crate::pipeline::{self, Route};
 use crate::statics;
 use crate::tls::Session;
 use crate::upgrade;
@@ -32,7 +32,6 @@ use crate::worker::Worker;
 use bytes::Bytes;
 use http::header::ACCEPT_ENCODING;
 use http::{Method, Response, StatusCode};
-use rille_runtime::route::{Match, TargetId};
 use std::cell::{OnceCell, RefCell};
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
@@ -166,15 +165,11 @@ impl ConnectionService {
             let client = around.client(self, &head);
             return rules::answer(&served, rule, &params, &client, (&head, body));
         }
-        let (target, params) = match app.router.find(head.method.as_str(), head.path()) {
-            Match::Found(target, params) => (target, pipeline::owned(params)),
-            Match::MethodNotAllowed(allowed) => {
-                return Err(Box::new(pages::method_not_allowed(allowed)));
-            }
-            Match::NotFound => return static_file(&served, &head.method, head.path()),
+        let Some(route) = pipeline::look_up(&app, &head.method, head.path())? else {
+            return static_file(&served, &head.method, head.path());
         };
         self.here(around)
-            .start(served, (target, params), (head, body), Instant::now())
+            .start(served, route, (head, body), Instant::now())
     }
 
     /// No app answers.
@@ -217,16 +212,10 @@ impl ConnectionService {
         // A path that is known is one that no route of the manifest matches, whatever the method.
         let route = match live.route(head.path()) {
             Some(target) => (target, Vec::new()),
-            None => {
-                let app = live.served.vm.app().clone();
-                match app.router.find(head.method.as_str(), head.path()) {
-                    Match::Found(target, params) => (target, pipeline::owned(params)),
-                    Match::MethodNotAllowed(allowed) => {
-                        return Err(Box::new(pages::method_not_allowed(allowed)));
-                    }
-                    Match::NotFound => return Ok(self.find_tenant(head, body, around)),
-                }
-            }
+            None => match pipeline::look_up(live.served.vm.app(), &head.method, head.path())? {
+                Some(route) => route,
+                None => return Ok(self.find_tenant(head, body, around)),
+            },
         };
         around.answers(&live.served);
         self.here(around)
@@ -244,11 +233,10 @@ impl ConnectionService {
 
     /// The scheme and the port that the client has used.
     fn origin(&self) -> (&'static str, u16) {
-        let scheme = match self.tls {
-            Some(_) => "https",
-            None => "http",
-        };
-        (scheme, self.local.port())
+        (
+            forwarded::scheme(None, self.tls.is_some()),
+            self.local.port(),
+        )
     }
 
     fn meant(&self, fleet: &Fleet, head: &Head, around: &Around) -> Meant {
@@ -278,9 +266,6 @@ impl ConnectionService {
     }
 }
 
-/// A route, and the parameters in its path.
-pub type Route = (TargetId, Vec<(Box<str>, Vec<u8>)>);
-
 /// Where a request has come in.
 pub struct Here {
     /// The worker.
@@ -299,8 +284,7 @@ type Found = Rc<OnceCell<Rc<Exchange>>>;
 impl Here {
     /// The name of the host that the client has asked for, as far as it is known.
     pub fn host<'a>(&'a self, head: &'a Head) -> &'a str {
-        let said = self.forwarded.as_deref().and_then(|it| it.host.as_deref());
-        said.unwrap_or_else(|| head.authority())
+        forwarded::host(self.forwarded.as_deref(), head)
     }
 
     /// Starts a request that arrived at a time on its route.
@@ -377,6 +361,14 @@ impl Answer {
             work: Some(Box::pin(work)),
         })
     }
+
+    /// The exchange of a script that did not end at once.
+    fn waits(&self) -> Option<&Rc<Exchange>> {
+        match self {
+            Answer::Waiting(waiting) => waiting.exchange.as_ref(),
+            _ => None,
+        }
+    }
 }
 
 impl Future for Answer {
@@ -403,6 +395,7 @@ impl Future for Answer {
 }
 
 /// What is around the answer of one request.
+#[derive(Default)]
 struct Around {
     /// The exchange, when it is there and somebody wants to know.
     found: Option<Found>,
@@ -425,17 +418,14 @@ impl Around {
         let forwarded = self.forwarded.as_deref();
         rules::Client {
             peer: service.peer,
-            scheme: forwarded
-                .and_then(|it| it.scheme)
-                .unwrap_or(service.origin().0),
+            scheme: forwarded::scheme(forwarded, service.tls.is_some()),
             host: self.host(head),
             forwarded,
         }
     }
 
     fn host<'a>(&'a self, head: &'a Head) -> &'a str {
-        let said = self.forwarded.as_deref().and_then(|it| it.host.as_deref());
-        said.unwrap_or_else(|| head.authority())
+        forwarded::host(self.forwarded.as_deref(), head)
     }
 
     /// An app answers.
@@ -446,57 +436,15 @@ impl Around {
         self.served = Some(served.clone());
     }
 
-    fn wrap(self, answer: Answer) -> Edged {
-        let mut edged = Edged {
-            found: self.found,
-            answer,
-            served: self.served,
-            accepts: self.accepts,
-            is_head: self.is_head,
-            record: self.record,
-        };
-        if let Answer::Ready(response) = &mut edged.answer
-            && let Some(ready) = response.take()
-        {
-            edged.answer = Answer::Ready(Some(edged.finish(ready)));
-        }
-        edged
-    }
-}
-
-/// A response as it leaves the edge: compressed, and noted.
-pub struct Edged {
-    found: Option<Found>,
-    answer: Answer,
-    served: Option<Rc<Served>>,
-    accepts: Accepts,
-    is_head: bool,
-    record: Option<Box<Record>>,
-}
-
-impl From<Answer> for Edged {
-    fn from(answer: Answer) -> Edged {
-        Edged {
-            found: None,
-            answer,
-            served: None,
-            accepts: Accepts::default(),
-            is_head: false,
-            record: None,
-        }
-    }
-}
-
-impl Edged {
     /// Once for each response.
     fn finish(&mut self, response: Response<ResponseBody>) -> Response<ResponseBody> {
         if let Some(exchange) = self.found.take().and_then(|found| found.get().cloned()) {
+            if self.served.is_none() {
+                self.answers(&exchange.served);
+            }
             if let Some(record) = &mut self.record {
-                let app = exchange.served.vm.app();
-                record.note(|entry| entry.app = app.name().into());
                 record.is_of(&exchange);
             }
-            self.served.get_or_insert_with(|| exchange.served.clone());
         }
         if let Some(record) = &mut self.record {
             record.note(|entry| {
@@ -515,6 +463,33 @@ impl Edged {
             None => response,
         }
     }
+
+    fn wrap(mut self, mut answer: Answer) -> Edged {
+        if let Answer::Ready(response) = &mut answer
+            && let Some(ready) = response.take()
+        {
+            answer = Answer::Ready(Some(self.finish(ready)));
+        }
+        Edged {
+            answer,
+            around: self,
+        }
+    }
+}
+
+/// A response as it leaves the edge: compressed, and noted.
+pub struct Edged {
+    answer: Answer,
+    around: Around,
+}
+
+impl From<Answer> for Edged {
+    fn from(answer: Answer) -> Edged {
+        Edged {
+            answer,
+            around: Around::default(),
+        }
+    }
 }
 
 impl Future for Edged {
@@ -525,44 +500,28 @@ impl Future for Edged {
         let response = std::task::ready!(Pin::new(&mut self.answer).poll(cx));
         Poll::Ready(match is_ready {
             true => response,
-            false => self.finish(response),
+            false => self.around.finish(response),
         })
     }
 }
 
 impl http1::Answer for Edged {
     fn written(&mut self, bytes: u64) {
-        if let Some(record) = &mut self.record {
+        if let Some(record) = &mut self.around.record {
             record.sent(bytes);
         }
-        if let Answer::Waiting(Waiting {
-            exchange: Some(exchange),
-            ..
-        }) = &self.answer
-        {
+        if let Some(exchange) = self.answer.waits() {
             exchange.sent.set(bytes);
             filter::log(exchange);
         }
     }
 
     fn is_cut(&self) -> bool {
-        match &self.answer {
-            Answer::Waiting(Waiting {
-                exchange: Some(exchange),
-                ..
-            }) => exchange.served.vm.is_cut(),
-            _ => false,
-        }
+        (self.answer.waits()).is_some_and(|exchange| exchange.served.vm.is_cut())
     }
 
     fn gone(&mut self) -> bool {
-        match &self.answer {
-            Answer::Waiting(Waiting {
-                exchange: Some(exchange),
-                ..
-            }) => upgrade::client_gone(exchange),
-            _ => false,
-        }
+        self.answer.waits().is_some_and(upgrade::client_gone)
     }
 }
 

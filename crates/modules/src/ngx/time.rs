@@ -24,22 +24,34 @@ const LAST: i64 = 253_402_300_799;
 
 /// A time in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Civil {
-    year: i64,
+pub struct Civil {
+    /// The year.
+    pub year: i64,
     /// From 0.
-    month: usize,
-    day: i64,
+    pub month: usize,
+    /// From 1.
+    pub day: i64,
     /// Sunday is 0.
-    weekday: usize,
-    hour: i64,
-    minute: i64,
-    second: i64,
+    pub weekday: usize,
+    /// From 0 to 23.
+    pub hour: i64,
+    /// From 0 to 59.
+    pub minute: i64,
+    /// From 0 to 59.
+    pub second: i64,
+}
+
+impl Civil {
+    /// The first three letters of the month.
+    pub fn month_name(&self) -> &'static str {
+        MONTHS[self.month]
+    }
 }
 
 /// The time so many seconds after 1970 began; what is before it or after 9999 is the nearest.
 ///
 /// By Howard Hinnant's algorithm for days: years begin in March, so that leap days are at their end.
-fn civil(unix_s: i64) -> Civil {
+pub fn civil(unix_s: i64) -> Civil {
     let unix_s = unix_s.clamp(0, LAST);
     let (days, second) = (unix_s / 86_400, unix_s % 86_400);
     let shifted = days + 719_468;

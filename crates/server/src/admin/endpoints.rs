@@ -6,7 +6,7 @@ use super::route::{Endpoint, Params};
 use super::wire::Body;
 use super::{Admin, follow, good, of_json, respond};
 use crate::asked::{MAX_LISTED, Sent};
-use crate::delivery::{Attempt, Code, Done, How, Past, Refusal};
+use crate::delivery::{Attempt, Code, Done, How, Past, Refusal, blocking, seconds};
 use crate::deploy::Status;
 use bytes::Bytes;
 use hyper::Response;
@@ -16,7 +16,6 @@ use rille_runtime::task::Tid;
 use rille_store::Source;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How many lines of a log there are unless somebody wants another number.
 const LINES: usize = 100;
@@ -125,24 +124,12 @@ fn tid(text: &str) -> Result<Tid, Refusal> {
     })
 }
 
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
-) -> Result<T, Refusal> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|_| Err(Refusal::new(Code::Internal, "the server is stopping")))
-}
-
 fn is_there(admin: &Admin, name: &str) -> Result<(), Refusal> {
     let is_known = || admin.delivery.names().iter().any(|known| known == name);
     match admin.delivery.status(name).is_some() || is_known() {
         true => Ok(()),
         false => Err(Refusal::no_app(name)),
     }
-}
-
-fn seconds(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs())
 }
 
 /// What is known of an app. Reads its record.

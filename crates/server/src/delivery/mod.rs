@@ -502,9 +502,14 @@ fn refused(problem: Problem) -> Refusal {
     Refusal::new(Code::AppRefused, problem.to_string())
 }
 
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+/// Seconds since 1970.
+pub(crate) fn seconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())
+}
+
+fn now() -> u64 {
+    seconds(SystemTime::now())
 }
 
 fn version(bundle: BundleId, revision: Option<Revision>, source: &Source) -> Version {
@@ -525,7 +530,7 @@ async fn finished<T: Send + 'static>(
 }
 
 /// Waits for the disk, the compiler and workers on a thread that may.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
     let done = tokio::task::spawn_blocking(work).await;

@@ -104,6 +104,23 @@ pub struct Forwarded {
     pub host: Option<Box<str>>,
 }
 
+/// The host and the port that the client has asked for, as far as that is known.
+pub fn host<'a>(forwarded: Option<&'a Forwarded>, head: &'a Head) -> &'a str {
+    let said = forwarded.and_then(|forwarded| forwarded.host.as_deref());
+    said.unwrap_or_else(|| head.authority())
+}
+
+/// `http` or `https`: what the client has used, as far as that is known.
+pub fn scheme(forwarded: Option<&Forwarded>, is_secure: bool) -> &'static str {
+    let here = match is_secure {
+        true => "https",
+        false => "http",
+    };
+    forwarded
+        .and_then(|forwarded| forwarded.scheme)
+        .unwrap_or(here)
+}
+
 const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");

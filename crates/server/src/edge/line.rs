@@ -10,6 +10,7 @@
 //! **Invariant.** A line has one line feed, its last byte, and nothing in it that ends a field before its time: what came from a client is escaped (`\x0A` in
 //! combined, as nginx has it; JSON's own in the other, bytes beyond ASCII as the replacement of each that is not UTF-8).
 
+use rille_modules::ngx::time::{Civil, civil};
 use std::fmt::Write;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -69,43 +70,25 @@ pub fn write(out: &mut String, format: Format, entry: &Entry) {
     out.push('\n');
 }
 
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
-
-/// Year, month from 1, day, and seconds of the day.
-fn date(time: SystemTime) -> (i64, usize, u32, u32, u32) {
+/// The time of an entry, and its milliseconds.
+fn date(time: SystemTime) -> (Civil, u32) {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let days = (since.as_secs() / 86_400) as i64;
-    // Civil from days, by Howard Hinnant.
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let day_of_era = z.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = (day_of_year - (153 * shifted + 2) / 5 + 1) as u32;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    let second = (since.as_secs() % 86_400) as u32;
-    (year, month as usize, day, second, since.subsec_millis())
+    let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+    (civil(seconds), since.subsec_millis())
 }
 
 fn combined(out: &mut String, entry: &Entry) {
-    let (year, month, day, second, _) = date(entry.time);
-    let month = MONTHS.get(month - 1).copied().unwrap_or("Jan");
+    let (t, _) = date(entry.time);
     let _ = write!(
         out,
-        "{} - - [{day:02}/{month}/{year:04}:{:02}:{:02}:{:02} +0000] \"",
+        "{} - - [{:02}/{}/{:04}:{:02}:{:02}:{:02} +0000] \"",
         entry.remote,
-        second / 3600,
-        second / 60 % 60,
-        second % 60
+        t.day,
+        t.month_name(),
+        t.year,
+        t.hour,
+        t.minute,
+        t.second
     );
     if !entry.method.is_empty() {
         escape(out, entry.method.as_bytes());
@@ -135,13 +118,16 @@ fn escape(out: &mut String, text: &[u8]) {
 }
 
 fn json(out: &mut String, entry: &Entry) {
-    let (year, month, day, second, millis) = date(entry.time);
+    let (t, millis) = date(entry.time);
     let _ = write!(
         out,
-        "{{\"time\":\"{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{millis:03}Z\",\"id\":\"{}\",\"remote_addr\":\"{}\"",
-        second / 3600,
-        second / 60 % 60,
-        second % 60,
+        "{{\"time\":\"{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{millis:03}Z\",\"id\":\"{}\",\"remote_addr\":\"{}\"",
+        t.year,
+        t.month + 1,
+        t.day,
+        t.hour,
+        t.minute,
+        t.second,
         entry.id,
         entry.remote
     );
@@ -268,7 +254,11 @@ pub(super) mod tests {
 
     #[test]
     fn dates() {
-        let at = |seconds| date(UNIX_EPOCH + Duration::from_secs(seconds));
+        let at = |seconds| {
+            let (t, millis) = date(UNIX_EPOCH + Duration::from_secs(seconds));
+            let second = (t.hour * 60 + t.minute) * 60 + t.second;
+            (t.year, t.month + 1, t.day, second, millis)
+        };
         assert_eq!(at(0), (1970, 1, 1, 0, 0));
         assert_eq!(at(951_782_399), (2000, 2, 28, 86_399, 0));
         assert_eq!(at(951_782_400), (2000, 2, 29, 0, 0));

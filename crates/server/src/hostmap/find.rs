@@ -20,7 +20,7 @@ use http::header::{CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH};
 use http::{Method, Response, StatusCode};
 use rille_runtime::app::files_for;
 use rille_runtime::late::{Failure, Why};
-use rille_runtime::route::{Match, percent_decode};
+use rille_runtime::route::percent_decode;
 use rille_store::on_demand::Freshness;
 use std::path::Path;
 use std::rc::Rc;
@@ -69,14 +69,13 @@ async fn find(
         asked.map_err(failed)?;
     }
     let edition = shared.edition(&site).await.map_err(failed)?;
-    let (route, found) = match edition.app.router.find(head.method.as_str(), head.path()) {
-        Match::Found(target, params) => (Some((target, pipeline::owned(params))), false),
-        Match::MethodNotAllowed(allowed) => {
-            return Err(Box::new(pages::method_not_allowed(allowed)));
-        }
-        Match::NotFound => {
+    let routed = pipeline::look_up(&edition.app, &head.method, head.path())?;
+    let found = routed.is_none();
+    let route = match routed {
+        Some(route) => Some(route),
+        None => {
             let found = locate(&edition.app, head.path()).await.map_err(failed)?;
-            (found.map(|target| (target, Vec::new())), true)
+            found.map(|target| (target, Vec::new()))
         }
     };
     if route.is_some() || edition.is_something() {
