@@ -2,6 +2,7 @@
 
 use crate::deploys::Place;
 use crate::fetching::variable;
+use crate::state;
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use rille_runtime::log::Log;
 use rille_runtime::manifest::Admission;
@@ -112,10 +113,8 @@ pub fn host_map(
 
 /// RILLE_TOKEN, or what is in the state folder.
 fn token(state: Option<&Path>) -> Result<Option<Token>, String> {
-    match (variable("RILLE_TOKEN"), state) {
-        (Some(token), _) => Token::chosen(&token)
-            .map(Some)
-            .map_err(|why| format!("RILLE_TOKEN: {why}")),
+    match (state::chosen_token()?, state) {
+        (Some(token), _) => Ok(Some(token)),
         (None, Some(state)) => Token::read(state),
         (None, None) => Ok(None),
     }

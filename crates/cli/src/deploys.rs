@@ -291,8 +291,8 @@ impl Running {
 
 /// The admin API's listener and its token.
 fn listen(address: SocketAddr, state: Option<&Path>) -> Result<(TcpListener, Token), String> {
-    let token = match (variable("RILLE_TOKEN"), state) {
-        (Some(token), _) => Token::chosen(&token).map_err(|why| format!("RILLE_TOKEN: {why}"))?,
+    let token = match (crate::state::chosen_token()?, state) {
+        (Some(token), _) => token,
         (None, _) if !address.ip().is_loopback() => {
             return Err(format!(
                 "--admin {address} can be reached from other machines: set RILLE_TOKEN to a token of your own, or listen on 127.0.0.1"

@@ -3,6 +3,7 @@
 //! **Invariant:** the folder is not made here; who writes into it makes it.
 
 use clap::{Arg, ArgMatches, value_parser};
+use rille_server::admin::Token;
 use std::path::PathBuf;
 
 /// `--state DIR`.
@@ -21,6 +22,14 @@ pub fn folder(matches: &ArgMatches) -> Option<PathBuf> {
         .or_else(|| variable("RILLE_STATE").map(PathBuf::from))
         .or_else(of_user)?;
     Some(std::path::absolute(&folder).unwrap_or(folder))
+}
+
+/// The token that RILLE_TOKEN says, if it says one. The error is what is wrong with it.
+pub fn chosen_token() -> Result<Option<Token>, String> {
+    let chosen = |text: String| Token::chosen(&text).map_err(|why| format!("RILLE_TOKEN: {why}"));
+    crate::fetching::variable("RILLE_TOKEN")
+        .map(chosen)
+        .transpose()
 }
 
 /// The folder of this user.

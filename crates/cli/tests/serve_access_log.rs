@@ -3,8 +3,9 @@
 mod serve_support;
 
 use rille_testkit::server::Server;
+use rille_testkit::temp::TempDir;
 use serve_support::{eventually, folder, serve_with};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -31,6 +32,15 @@ fn lines(path: &Path, count: usize) -> Vec<String> {
     all
 }
 
+/// The app served with an access log of this format, and where that is.
+fn logged(format: &str) -> (TempDir, PathBuf, Server) {
+    let dir = folder(FILES);
+    let log = dir.path().join("access.log");
+    let option = format!("{format}:{}", log.display());
+    let server = serve_with(dir.path(), &["--workers", "1", "--access-log", &option]);
+    (dir, log, server)
+}
+
 fn get(server: &Server, target: &str) -> rille_testkit::http::Response {
     let headers = [
         ("User-Agent", "test/1"),
@@ -42,10 +52,7 @@ fn get(server: &Server, target: &str) -> rille_testkit::http::Response {
 
 #[test]
 fn combined() {
-    let dir = folder(FILES);
-    let log = dir.path().join("access.log");
-    let option = format!("combined:{}", log.display());
-    let server = serve_with(dir.path(), &["--workers", "1", "--access-log", &option]);
+    let (_dir, log, server) = logged("combined");
     get(&server, "/?a=b");
     get(&server, "/missing");
     get(&server, "/stream");
@@ -62,10 +69,7 @@ fn combined() {
 
 #[test]
 fn json() {
-    let dir = folder(FILES);
-    let log = dir.path().join("access.log");
-    let option = format!("json:{}", log.display());
-    let server = serve_with(dir.path(), &["--workers", "1", "--access-log", &option]);
+    let (_dir, log, server) = logged("json");
     get(&server, "/work");
     let id = get(&server, "/id").text();
     let all = lines(&log, 2);
@@ -93,10 +97,7 @@ fn json() {
 
 #[test]
 fn nobody_forges_a_line() {
-    let dir = folder(FILES);
-    let log = dir.path().join("access.log");
-    let option = format!("combined:{}", log.display());
-    let server = serve_with(dir.path(), &["--workers", "1", "--access-log", &option]);
+    let (_dir, log, server) = logged("combined");
     let request = b"GET /\"%0a HTTP/1.1\r\nHost: a\r\nUser-Agent: \" 200 1\t\\ \xff\r\nConnection: close\r\n\r\n";
     let _ = rille_testkit::http::exchange(server.address(), request).unwrap();
     let _ = rille_testkit::http::exchange(server.address(), b"GET / HTTP/1.1\r\nno field\r\n\r\n")
@@ -117,10 +118,7 @@ fn nobody_forges_a_line() {
 
 #[test]
 fn a_client_that_goes_has_a_line_too() {
-    let dir = folder(FILES);
-    let log = dir.path().join("access.log");
-    let option = format!("combined:{}", log.display());
-    let server = serve_with(dir.path(), &["--workers", "1", "--access-log", &option]);
+    let (_dir, log, server) = logged("combined");
     let mut connection = rille_testkit::http::Connection::open(server.address()).unwrap();
     connection
         .send(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -137,13 +135,10 @@ fn a_client_that_goes_has_a_line_too() {
 
 #[test]
 fn a_hangup_opens_the_file_again_and_the_end_loses_nothing() {
-    let dir = folder(FILES);
-    let log = dir.path().join("access.log");
-    let option = format!("combined:{}", log.display());
-    let server = serve_with(dir.path(), &["--workers", "1", "--access-log", &option]);
+    let (_dir, log, server) = logged("combined");
     get(&server, "/");
     lines(&log, 1);
-    let moved = dir.path().join("access.log.1");
+    let moved = log.with_extension("log.1");
     std::fs::rename(&log, &moved).unwrap();
     let id = server.id().to_string();
     assert!(

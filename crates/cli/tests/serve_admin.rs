@@ -58,26 +58,14 @@ fn nothing_is_answered_without_the_token() {
     );
     // The client without a token, and with another.
     let state = place.dir.path().join("elsewhere");
-    let outcome = process::run(
-        place.client(&["ps"]).env("RILLE_STATE", &state),
-        b"",
-        Duration::from_secs(20),
-    )
-    .unwrap();
+    let outcome = place.run_with(&["ps"], "RILLE_STATE", &state);
     assert_eq!(outcome.exit, Exit::Code(1));
     assert!(
         outcome
             .stderr_text()
             .contains("there is no token: set RILLE_TOKEN")
     );
-    let outcome = process::run(
-        place
-            .client(&["ps"])
-            .env("RILLE_TOKEN", "another-token-of-mine"),
-        b"",
-        Duration::from_secs(20),
-    )
-    .unwrap();
+    let outcome = place.run_with(&["ps"], "RILLE_TOKEN", "another-token-of-mine");
     assert!(
         outcome
             .stderr_text()
@@ -89,14 +77,7 @@ fn nothing_is_answered_without_the_token() {
 fn a_token_of_ones_own() {
     let place = Place::with(&[], &[("RILLE_TOKEN", "a-token-of-my-own")]);
     assert!(!place.dir.path().join("state/admin-token").exists());
-    let outcome = process::run(
-        place
-            .client(&["ps"])
-            .env("RILLE_TOKEN", "a-token-of-my-own"),
-        b"",
-        Duration::from_secs(20),
-    )
-    .unwrap();
+    let outcome = place.run_with(&["ps"], "RILLE_TOKEN", "a-token-of-my-own");
     assert_eq!(outcome.exit, Exit::Code(0));
 }
 

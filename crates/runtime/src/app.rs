@@ -188,24 +188,23 @@ impl App {
 
     /// `shown` is the folder in messages.
     fn load_from(real: &Path, shown: &Path, name: Option<&str>, admission: &Admission) -> Loaded {
-        let folder = shown;
         let mut problems = Vec::new();
         let mut manifest = read_manifest(real, shown, admission, &mut problems);
         if let Some(name) = name {
             manifest.name = name.to_owned();
         }
-        let mut fatal = !problems.is_empty();
+        let is_bad = !problems.is_empty();
         let sources = match fs::canonicalize(real) {
-            Ok(root) => Walk::new(folder, root).run(&mut problems),
+            Ok(root) => Walk::new(shown, root).run(&mut problems),
             Err(error) => {
                 problems.push(Problem::new(
-                    folder.display().to_string(),
+                    shown.display().to_string(),
                     io_message(&error),
                 ));
                 None
             }
         };
-        let Some(sources) = sources.filter(|_| !fatal) else {
+        let Some(sources) = sources.filter(|_| !is_bad) else {
             return Loaded {
                 app: Err(Unservable { manifest }),
                 problems,
@@ -213,18 +212,11 @@ impl App {
         };
         let files: Vec<CodeFile> = sources
             .into_iter()
-            .map(|source| compile(folder, source, manifest.dialect))
+            .map(|source| compile(shown, source, manifest.dialect))
             .collect();
-        for file in &files {
-            if let Err(problem) = &file.code {
-                problems.push(problem.clone());
-                // Without its init.lua an app is not what its handlers expect.
-                fatal |= &*file.path == INIT;
-            }
-        }
         let public = Some(real.join("public")).filter(|public| public.is_dir());
-        let app = App::assemble(folder.to_owned(), manifest, files, public, None, admission);
-        app.check(fatal, problems)
+        let app = App::assemble(shown.to_owned(), manifest, files, public, None, admission);
+        app.check(problems)
     }
 
     /// An app of a source that has no listing: it has these files, and gets others when they are asked for.
@@ -235,15 +227,7 @@ impl App {
         source: Arc<dyn Files>,
         admission: &Admission,
     ) -> Loaded {
-        let mut problems = Vec::new();
-        let mut fatal = false;
-        for file in &files {
-            if let Err(problem) = &file.code {
-                problems.push(problem.clone());
-                fatal |= &*file.path == INIT;
-            }
-        }
-        App::assemble(folder, manifest, files, None, Some(source), admission).check(fatal, problems)
+        App::assemble(folder, manifest, files, None, Some(source), admission).check(Vec::new())
     }
 
     fn assemble(
@@ -282,7 +266,15 @@ impl App {
     }
 
     /// Makes the routes, and gives the app if it can be served.
-    fn check(mut self, mut fatal: bool, mut problems: Vec<Problem>) -> Loaded {
+    fn check(mut self, mut problems: Vec<Problem>) -> Loaded {
+        let mut fatal = false;
+        for file in &self.files {
+            if let Err(problem) = &file.code {
+                problems.push(problem.clone());
+                // Without its init.lua an app is not what its handlers expect.
+                fatal |= &*file.path == INIT;
+            }
+        }
         fatal |= !self.build_routes(&mut problems) || !self.check_tasks(&mut problems);
         let app = match fatal {
             true => Err(Unservable {

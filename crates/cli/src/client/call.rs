@@ -127,12 +127,7 @@ impl Server {
         let exchange = async {
             let response = self.send(method, path, body).await?;
             let status = response.status();
-            let body = Limited::new(response.into_body(), MAX_ANSWER)
-                .collect()
-                .await;
-            let body = body
-                .map_err(|error| self.odd(&error.to_string()))?
-                .to_bytes();
+            let body = self.whole(response).await?;
             let answer = serde_json::from_slice(&body);
             let answer: Value = answer.map_err(|_| self.odd("it is not JSON"))?;
             match status.is_success() {
@@ -155,12 +150,7 @@ impl Server {
         self.runtime.block_on(async {
             let response = self.send(Method::GET, path, None).await?;
             if !response.status().is_success() {
-                let body = Limited::new(response.into_body(), MAX_ANSWER)
-                    .collect()
-                    .await;
-                let body = body
-                    .map_err(|error| self.odd(&error.to_string()))?
-                    .to_bytes();
+                let body = self.whole(response).await?;
                 let answer = serde_json::from_slice(&body).unwrap_or(Value::Null);
                 return Err(self.refused(&answer));
             }
@@ -179,6 +169,15 @@ impl Server {
             }
             Ok(())
         })
+    }
+
+    /// The body of a response.
+    async fn whole(&self, response: Response<Incoming>) -> Result<Bytes, Failed> {
+        let body = Limited::new(response.into_body(), MAX_ANSWER)
+            .collect()
+            .await;
+        let body = body.map_err(|error| self.odd(&error.to_string()))?;
+        Ok(body.to_bytes())
     }
 
     async fn send(

@@ -6,6 +6,7 @@ use rille_testkit::process::{self, Exit, Outcome};
 use rille_testkit::server::Server;
 use rille_testkit::temp::TempDir;
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
@@ -41,6 +42,10 @@ impl Place {
             .iter()
             .map(|(name, value)| ((*name).into(), (*value).into()))
             .collect();
+        Place::start(dir, options, env)
+    }
+
+    fn start(dir: TempDir, options: Vec<String>, env: Vec<(String, String)>) -> Place {
         let server = start(&dir, &options, &env);
         Place {
             dir,
@@ -59,13 +64,7 @@ impl Place {
             env,
         } = self;
         drop(server);
-        let server = start(&dir, &options, &env);
-        Place {
-            dir,
-            server,
-            options,
-            env,
-        }
+        Place::start(dir, options, env)
     }
 
     /// Where the admin API is.
@@ -81,6 +80,12 @@ impl Place {
     /// Runs `rille` as a client.
     pub fn run(&self, args: &[&str]) -> Outcome {
         process::run(&mut self.client(args), b"", Duration::from_secs(60)).unwrap()
+    }
+
+    /// The same with a variable of the environment.
+    pub fn run_with(&self, args: &[&str], name: &str, value: impl AsRef<OsStr>) -> Outcome {
+        let mut client = self.client(args);
+        process::run(client.env(name, value), b"", Duration::from_secs(60)).unwrap()
     }
 
     /// The command for that.
