@@ -44,3 +44,18 @@ pub fn of_user() -> Option<PathBuf> {
 fn variable(name: &str) -> Option<std::ffi::OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Command;
+
+    /// git and others run in folders of their own.
+    #[test]
+    fn a_folder_has_its_whole_path() {
+        let command = Command::new("x").arg(argument());
+        let matches = command.get_matches_from(["x", "--state", "some/folder"]);
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(folder(&matches), Some(here.join("some/folder")));
+    }
+}
